@@ -1,0 +1,74 @@
+"""wheel_check.py SDIST WHEEL_FROM_SDIST WHEEL_FROM_TREE: is in them what should be, and nothing else?"""
+
+import re
+import sys
+import tarfile
+import zipfile
+from email.parser import Parser
+from pathlib import PurePosixPath
+
+MAX_BYTES = 2_000_000
+COMPILED = (".so", ".pyd")
+
+
+def main(sdist, wheel, wheel_from_tree):
+    complaints = check_sdist(sdist) + check_wheel(wheel)
+    ours, theirs = contents(wheel), contents(wheel_from_tree)
+    if set(ours) != set(theirs):
+        complaints.append(f"the wheels from sdist and tree differ in {sorted(set(ours) ^ set(theirs))}")
+    for complaint in complaints:
+        print(complaint, file=sys.stderr)
+    print(f"{len(ours)} files in the wheel, {sum(ours.values()):,} bytes unpacked")
+    sys.exit(bool(complaints))
+
+
+def contents(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
+
+
+def check_wheel(wheel):
+    files = contents(wheel)
+    complaints = [f"{wheel} contains {name}" for name in files if not belongs(name)]
+    compiled = [name for name in files if name.endswith(COMPILED)]
+    if not compiled:
+        complaints.append(f"{wheel} contains no compiled module")
+    stubs = [f"{folder(name)}/{PurePosixPath(name).name.split('.')[0]}.pyi" for name in compiled]
+    for name in ["chmm/py.typed", *stubs]:
+        if name not in files:
+            complaints.append(f"{wheel} lacks {name}")
+    if not any(re.search(r"dist-info/.*LICENSE$", name) for name in files):
+        complaints.append(f"{wheel} lacks LICENSE")
+    if sum(files.values()) > MAX_BYTES:
+        complaints.append(f"{wheel} takes {sum(files.values()):,} bytes unpacked, more than {MAX_BYTES:,}")
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in files if name.endswith("dist-info/METADATA"))
+        requires = Parser().parsestr(archive.read(metadata).decode()).get_all("Requires-Dist") or []
+    required = [re.match(r"[\w.-]+", line)[0].lower() for line in requires if "extra ==" not in line]
+    if required != ["numpy"]:
+        complaints.append(f"{wheel} requires {required}, not numpy alone")
+    return complaints
+
+
+def folder(name):
+    return str(PurePosixPath(name).parent)
+
+
+def belongs(name):
+    path = PurePosixPath(name)
+    inside = path.parts[0] == "chmm" or re.fullmatch(r"chmm-[^/]*\.dist-info", path.parts[0])
+    return inside and "tests" not in path.parts and path.suffix not in {".c", ".cpp", ".h", ".html", ".o", ".pyc"}
+
+
+def check_sdist(sdist):
+    with tarfile.open(sdist) as archive:
+        names = ["/".join(name.split("/")[1:]) for name in archive.getnames()]
+    complaints = [f"{sdist} contains {n}" for n in names if n.endswith((".c", ".cpp", ".html", ".pyc", *COMPILED))]
+    for wanted in ["LICENSE", "README.md", "setup.py", r"chmm/kernels/\w+\.pyx", r"tests/test_\w+\.py"]:
+        if not any(re.fullmatch(wanted, name) for name in names):
+            complaints.append(f"{sdist} lacks {wanted}")
+    return complaints
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

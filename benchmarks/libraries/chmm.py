@@ -1,0 +1,75 @@
+"""chmm through its public classes."""
+
+import numpy as np
+from problems import STATES, Text
+
+from chmm import Categorical, Model, Segmenter
+
+
+def build(problem, n_jobs=1):
+    if isinstance(problem, Text):
+        return TextLibrary(problem, n_jobs)
+    return CodesLibrary(problem, n_jobs) if len(problem.lengths) > 1 else OneSequence(problem, n_jobs)
+
+
+class CodesLibrary:
+    def __init__(self, problem, n_jobs):
+        self.codes, self.lengths = problem.codes, problem.lengths
+        self.model = Model(startprob=problem.startprob, transmat=problem.transmat,
+                           emission=Categorical(problem.emission), max_iter=1, n_jobs=n_jobs)
+
+    def score(self):
+        return self.model.score(self.codes, lengths=self.lengths)
+
+    def decode(self):
+        return self.model.predict(self.codes, lengths=self.lengths)
+
+    def posteriors(self):
+        return self.model.predict_proba(self.codes, lengths=self.lengths)
+
+    def fit(self):
+        return learnt(self.model.fit(self.codes, lengths=self.lengths))
+
+
+class OneSequence(CodesLibrary):
+    """One array needs no lengths, and decode returns one path."""
+
+    def __init__(self, problem, n_jobs):
+        super().__init__(problem, n_jobs)
+        self.lengths = None
+
+    def decode(self):
+        return self.model.decode(self.codes).path
+
+    def posteriors(self):
+        return self.model.posteriors(self.codes).gamma
+
+
+class TextLibrary:
+    """Strings in, labels out."""
+
+    def __init__(self, problem, n_jobs):
+        self.texts, self.labels = problem.texts, problem.labels
+        emission = Categorical(problem.emission, symbols=problem.symbols)
+        self.model = Model(states=STATES, startprob=problem.startprob, transmat=problem.transmat, emission=emission,
+                           n_jobs=n_jobs)
+        self.learner = Model(states=STATES, emission=Categorical(symbols=problem.symbols))
+        self.segmenter = Segmenter().fit((problem.training or problem).words)
+
+    def score(self):
+        return self.model.score(self.texts)
+
+    def decode(self):
+        if len(self.texts) == 1:
+            return self.model.decode(self.texts[0]).path
+        return self.model.predict(self.texts)
+
+    def count(self):
+        return learnt(self.learner.fit(self.texts, self.labels))
+
+    def cut(self):
+        return [self.segmenter.cut(text) for text in self.texts]
+
+
+def learnt(model):
+    return np.array(model.startprob_), np.array(model.transmat_), np.array(model.emission_.probs)

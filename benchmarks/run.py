@@ -1,0 +1,101 @@
+"""chmm beside other libraries: python benchmarks/run.py --help
+
+Every other library is measured in a process of its own, by turns with chmm. See README.md here.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import libraries
+import native
+import report
+
+HERE = Path(__file__).parent
+PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense"]
+TASKS = ["score", "decode", "posteriors", "fit", "count", "cut"]
+THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"]
+JAX = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "JAX_PLATFORMS": "cpu"}
+
+
+def main():
+    args = arguments()
+    results = {"records": [], "peak": {}}
+    with tempfile.TemporaryDirectory() as directory:
+        built = native.compile_all(directory)
+        rivals = [name for name in args.libraries if name != "chmm" and (name != "textbook" or "textbook_hmm" in built)]
+        for rival in rivals or [None]:
+            orders = {"libraries": ["chmm", rival] if rival else ["chmm"], "tasks": args.tasks,
+                      "problems": args.problem, "sizes": args.sizes, "quick": args.quick, "native": directory,
+                      "seconds": args.seconds or (0.3 if args.quick else 3), "repeat": 40}
+            for record in measure(orders):
+                keep(record, rival, results)
+    results |= {"machine": report.machine(), "versions": report.versions(rivals)}
+    text = report.markdown(results, args.clock)
+    print(text)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1))
+    if args.write:
+        command = "python benchmarks/run.py " + " ".join(sys.argv[1:])
+        args.write.write_text(f"# Results\n\nWritten by `{command}`; do not edit.\n\n{text}\n")
+    if args.plot:
+        report.plot(results, args.plot, args.clock)
+
+
+def measure(orders):
+    """The records that one process of measure.py prints, as they come."""
+    environment = os.environ | dict.fromkeys(THREADS, "1") | JAX
+    for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # let a rival's BLAS choose its best kernels
+        environment.pop(name, None)
+    command = [sys.executable, str(HERE / "measure.py"), json.dumps(orders)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        for line in process.stdout:
+            yield json.loads(line)
+    if process.returncode:
+        sys.exit(f"measuring {' and '.join(orders['libraries'])} failed")
+
+
+def keep(record, rival, results):
+    if "peak" in record:
+        for bits, gflops in record["peak"].items():
+            results["peak"][bits] = max(gflops, results["peak"].get(bits, 0))
+    else:
+        results["records"].append(record | {"beside": rival})
+        if sys.stderr.isatty():
+            print(*(record[key] for key in ("problem", "task", "n_states", "library")), file=sys.stderr)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Measure chmm beside other libraries and print a Markdown table.")
+
+    def names(allowed):
+        def parse(text):
+            unknown = [name for name in text.split(",") if name not in allowed]
+            if unknown:
+                raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; choose from {', '.join(allowed)}")
+            return text.split(",")
+
+        return parse
+
+    usual = [name for name in libraries.LIBRARIES if name != "chmm-2" and libraries.installed(name)]
+    parser.add_argument("--problem", type=names(PROBLEMS), default=["long"], help=", ".join(PROBLEMS))
+    parser.add_argument("--tasks", type=names(TASKS), default=TASKS, help=", ".join(TASKS))
+    parser.add_argument("--sizes", type=lambda text: [int(n) for n in text.split(",")], help="numbers of states",
+                        default=[2, 4, 8, 16, 32, 64, 128, 256])
+    parser.add_argument("--libraries", type=names(libraries.LIBRARIES), default=usual,
+                        help=f"{', '.join(libraries.LIBRARIES)}; all that are installed, unless told")
+    parser.add_argument("--quick", action="store_true", help="less data, fewer repetitions: to try, not to quote")
+    parser.add_argument("--seconds", type=float, help="time for each figure")
+    parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu", help="wall is for chmm-2, its two threads")
+    parser.add_argument("--plot", type=Path, help="draw a picture (needs matplotlib)")
+    parser.add_argument("--json", type=Path, help="write every figure")
+    parser.add_argument("--write", type=Path, help="write the tables to this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

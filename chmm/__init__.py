@@ -1,0 +1,28 @@
+"""Hidden Markov models: learn from sequences with or without labels, evaluate, smooth, filter, decode.
+
+>>> from chmm import Model
+>>> Model(pseudocount=0.1).fit(["abab", "ba"], ["XYXY", "YX"]).decode("bab").path.tolist()
+['Y', 'X', 'Y']
+"""
+
+from .chain import MarkovChain
+from .emissions import Categorical, Emission
+from .exceptions import ConvergenceWarning, NotFittedError
+from .model import Backward, Decoding, Forward, Model, Posteriors, Sample
+from .statistics import Statistics
+
+__version__ = "0.1.0"
+__all__ = [
+    "Backward",
+    "Categorical",
+    "ConvergenceWarning",
+    "Decoding",
+    "Emission",
+    "Forward",
+    "MarkovChain",
+    "Model",
+    "NotFittedError",
+    "Posteriors",
+    "Sample",
+    "Statistics",
+]

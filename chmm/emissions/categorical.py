@@ -1,0 +1,207 @@
+"""Symbols from a finite alphabet."""
+
+import numpy as np
+
+from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from ..symbols import Symbols
+from .base import Emission, Observed
+
+
+class Categorical(Emission):
+    """One of M symbols a step: b_i(k) = probs[i, k].
+
+    Parameters
+    ----------
+    probs : (n_states, n_symbols), each row summing to 1; where a fit starts. A 0 is structural and stays 0.
+        None: learnt.
+    symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
+        None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
+    pseudocount : added to every count of a symbol in a state; None: the model's.
+        The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
+    unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
+        is 1 in every state).
+    normalized : False takes rows that do not sum to 1, as some published tables have; for scoring and decoding only.
+
+    >>> from chmm import Categorical
+    >>> Categorical([[0.5, 0.5], [0.1, 0.9]], symbols=["heads", "tails"])
+    Categorical(2 states, 2 symbols: 'heads', 'tails')
+    """
+
+    parameters = ("probs",)
+
+    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True):
+        if unknown not in ("error", "missing"):
+            raise ValueError(f"unknown = {unknown!r} must be 'error' or 'missing'")
+        self.unknown = unknown
+        self.normalized = bool(normalized)
+        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
+        self._symbols = None if symbols is None else Symbols(symbols)
+        self.probs = None
+        self.free = None
+        if probs is not None:
+            columns = None if symbols is None else len(self._symbols)
+            self.probs = check_probabilities(probs, "probs", (None, columns), allow_unnormalized=not normalized)
+            self.probs.flags.writeable = False
+            self.free = self.probs > 0
+            if symbols is None:
+                self._symbols = Symbols(range(self.probs.shape[1]))
+        self._unknown = {}
+
+    @property
+    def symbols(self):
+        """The alphabet, in the order of the columns of `probs`; None before it is known."""
+        return None if self._symbols is None else self._symbols.names
+
+    @property
+    def n_symbols(self):
+        return None if self._symbols is None else len(self._symbols)
+
+    @property
+    def kind(self):
+        return "symbols" if self._symbols is None else self._symbols.kind
+
+    def prepare(self, data, n_states, pseudocount):
+        if not self.normalized:
+            raise ValueError("a Categorical with normalized=False scores and decodes; it cannot be fitted")
+        if self.pseudocount is None:
+            self.pseudocount = pseudocount
+        if self._symbols is None:
+            self._refuse_numbers(data)
+            self._symbols = Symbols.learn(data)
+        elif self._symbols.kind == "letters" and data.kind in ("text", "words"):
+            self._symbols = Symbols(self._symbols.names, data.kind)
+        if self.probs is None:
+            self.free = np.ones((n_states, len(self._symbols)), dtype=bool)
+
+    def check(self, data):
+        values, kind, missing = self._as_symbols(data)
+        if not self._symbols.takes(kind):
+            raise TypeError(
+                f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
+                + self._advice(kind)
+            )
+        codes = self._symbols.encode(values, kind, missing)
+        self._unknown = {}
+        if len(codes) and codes.min() < 0:
+            where = np.flatnonzero(codes < 0)
+            if self.unknown == "error":
+                t = int(where[0])
+                raise ValueError(
+                    f"{data.where(t)}: symbol {self._shown(values, kind, t)} is not among the model's symbols "
+                    f"({self._symbols.preview()}); Categorical(unknown='missing') takes unknown symbols as missing"
+                )
+            codes[where] = len(self._symbols)
+        return Observed(np.arange(len(self._symbols)), codes, True)
+
+    def unknown_counts(self, data):
+        """How often each unknown symbol occurs in the data."""
+        values, kind, missing = self._as_symbols(data)
+        codes = self._symbols.encode(values, kind, missing)
+        counts = {}
+        for t in np.flatnonzero(codes < 0):
+            symbol = chr(values[t]) if kind == "text" else values[t]
+            symbol = symbol.item() if isinstance(symbol, np.generic) else symbol
+            counts[symbol] = counts.get(symbol, 0) + 1
+        return counts
+
+    def log_likelihood(self, values):
+        with np.errstate(divide="ignore"):
+            return np.log(self.probs.T[values])
+
+    def statistics(self, values, weights):
+        counts = np.zeros((weights.shape[1], len(self._symbols)))
+        counts[:, values] = weights.T
+        return {"counts": counts}
+
+    def update(self, statistics):
+        counts = statistics["counts"]
+        old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
+        if self.probs is None and not self.free.all():
+            old = self.free / self.free.sum(axis=1, keepdims=True)
+        self.probs = probabilities(counts, old, self.pseudocount or 0.0, self.free)
+        self.probs.flags.writeable = False
+
+    def log_prior(self):
+        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+
+    def sample(self, states, rng):
+        total = np.cumsum(self.probs, axis=1)
+        u = rng.random(len(states)) * total[states, -1]
+        codes = np.empty(len(states), dtype=np.intp)
+        for i in np.unique(states):
+            here = states == i
+            codes[here] = np.searchsorted(total[i], u[here], side="right")
+        return self._symbols.decode(codes)
+
+    def describe(self, symbol):
+        return f"symbol {self._symbols.names[symbol]!r}"
+
+    def top(self, state):
+        best = np.argsort(-self.probs[state], kind="stable")[:3]
+        return "emits " + ", ".join(f"{self.symbols[k]!r} {self.probs[state, k]:.3g}" for k in best if self.probs[state, k])
+
+    def settings(self):
+        return {
+            "symbols": list(self.symbols),
+            "kind": self._symbols.kind,
+            "pseudocount": self.pseudocount,
+            "unknown": self.unknown,
+            "normalized": self.normalized,
+        }
+
+    @classmethod
+    def restored(cls, settings, arrays):
+        kind = settings["kind"]
+        options = {key: settings[key] for key in ("symbols", "pseudocount", "unknown", "normalized")}
+        emission = cls(arrays["probs"], **options)
+        if kind not in ("text", "words", "integers", "bools", "letters"):
+            raise ValueError(f"symbols of kind {kind!r}")
+        emission._symbols = Symbols(emission.symbols, kind)
+        return emission
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _refuse_numbers(data):
+        if data.kind == "numbers":
+            raise TypeError(
+                "the data are floats; Categorical takes symbols (str, integers or bools). "
+                "If they are codes, pass integers: X.astype(int)"
+            )
+        if data.kind == "nothing":
+            raise ValueError("X holds no symbols to learn from")
+
+    def _as_symbols(self, data):
+        """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
+        if np.ndim(data.values) == 2 and data.kind != "words":
+            n, d = data.values.shape
+            raise ValueError(
+                f"X is an array of shape {(n, d)}; Categorical takes one symbol a step. If its rows are sequences, "
+                "pass list(X); if its columns are sequences, list(X.T)"
+            )
+        if data.kind == "numbers" and self._symbols is not None and self._symbols.kind == "integers":
+            missing = np.isnan(data.values)
+            values = np.where(missing, 0, data.values)
+            fractional = values != np.round(values)
+            if not fractional.any() and np.abs(values).max(initial=0) < 2**53:
+                return values.astype(np.int64), "integers", missing
+            t = int(np.flatnonzero(fractional)[0]) if fractional.any() else int(np.abs(values).argmax())
+            raise ValueError(f"{data.where(t)}: {values[t]} is not an integer; the model's symbols are integers")
+        return data.values, data.kind, data.missing
+
+    def _advice(self, kind):
+        if kind == "words" and self._symbols.kind == "text":
+            return "; pass a text as it is, or ''.join(words)"
+        if kind == "text" and self._symbols.kind == "words":
+            return "; a list of str is a list of texts here: pass sequences of words as a list of lists, [[word, word], ...]"
+        return ""
+
+    @staticmethod
+    def _shown(values, kind, t):
+        return repr(chr(values[t])) if kind == "text" else repr(values[t].item() if kind != "words" else values[t])
+
+    def __repr__(self):
+        n = "any number of" if self.probs is None else str(len(self.probs))
+        if self._symbols is None:
+            return f"Categorical({n} states, symbols of the data)"
+        return f"Categorical({n} states, {len(self._symbols)} symbols: {self._symbols.preview()})"

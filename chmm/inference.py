@@ -1,0 +1,377 @@
+"""From parameters, rows and sequences to answers: the kernels' caller.
+
+A chunk of sequences is one kernel call; the rare sequence that scaled arithmetic cannot hold is done again in log
+space, here and nowhere else.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .kernels import forward_backward, log_space
+from .kernels import viterbi as viterbi_kernel
+from .parallel import chunks, run
+
+OK, IMPOSSIBLE, INEXACT = 0, 1, 2
+LARGEST = 2.0**1023
+
+
+def aligned(*shape):
+    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest."""
+    size = int(np.prod(shape, dtype=object))
+    if size > 2**59:
+        raise MemoryError(f"an array of shape {shape} does not fit into any memory")
+    block = np.empty(size + 8)
+    offset = (-block.ctypes.data // 8) % 8
+    return block[offset : offset + size].reshape(shape)
+
+
+def _padded(table, width, fill):
+    out = aligned(len(table), width)
+    out[:, : table.shape[1]] = table
+    out[:, table.shape[1] :] = fill
+    return out
+
+
+def _log(table):
+    with np.errstate(divide="ignore"):
+        return np.log(table)
+
+
+class Chain:
+    """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
+
+    def __init__(self, startprob, transmat):
+        self.n = len(startprob)
+        self.width = width = forward_backward.row_width(self.n)
+        log_transmat = _log(transmat)
+        self.startprob = _padded(startprob[None], width, 0.0)[0]
+        self.transmat = _padded(transmat, width, 0.0)
+        self.transposed = _padded(transmat.T, width, 0.0)
+        self.log_startprob = _padded(_log(startprob)[None], width, -np.inf)[0]
+        self.log_transmat = _padded(log_transmat, width, -np.inf)
+        self.log_transposed = _padded(log_transmat.T, width, -np.inf)
+
+    def exact(self):
+        """Logarithms without padding, for log space."""
+        return self.log_startprob[: self.n].copy(), self.log_transmat[:, : self.n].copy()
+
+
+class Rows(NamedTuple):
+    """Likelihoods of distinct values: `n_values` of them, then the row of ones that a missing step sees, then copies in
+    which only the final states are allowed, for last steps."""
+
+    log_rows: np.ndarray  # (R, W)
+    rows: np.ndarray  # (R, W), largest entry 1
+    shift: np.ndarray  # (R,), logarithm of what was taken out
+    lost: np.ndarray | None  # (R,) or None: rows with entries that exp() flushed
+    n_values: int
+    ends: np.ndarray | None  # rows that the copies are of
+
+
+class Problem(NamedTuple):
+    """What is asked of the kernels: a chain, rows, and sequences of rows."""
+
+    chain: Chain
+    rows: Rows
+    index: np.ndarray  # (T,) int32
+    bounds: np.ndarray  # (S + 1,) int64
+
+    @property
+    def n_sequences(self):
+        return len(self.bounds) - 1
+
+    @property
+    def longest(self):
+        return int(np.diff(self.bounds).max(initial=0))
+
+
+def make_rows(log_likelihood, chain, allowed=None, ends=None):
+    """Rows from (K, N) log likelihoods; `allowed` (N,) and `ends`, which rows last steps see, for final states."""
+    n_values = len(log_likelihood)
+    n_ends = 0 if allowed is None else len(ends)
+    log_rows = aligned(n_values + 1 + n_ends, chain.width)
+    log_rows[:, chain.n :] = -np.inf
+    log_rows[:n_values, : chain.n] = log_likelihood
+    log_rows[n_values, : chain.n] = 0.0
+    if n_ends:
+        log_rows[n_values + 1 :, : chain.n] = np.where(allowed, log_rows[ends, : chain.n], -np.inf)
+    rows, shift, lost = aligned(*log_rows.shape), np.empty(len(log_rows)), np.empty(len(log_rows), dtype=np.uint8)
+    any_lost = forward_backward.scale_rows(log_rows, chain.n, rows, shift, lost)
+    return Rows(log_rows, rows, shift, lost if any_lost else None, n_values, ends if n_ends else None)
+
+
+def last_rows(observed, bounds):
+    """(ends, index): the rows that get a copy with final states only, and the index that sends last steps there."""
+    last = bounds[1:][np.diff(bounds) > 0] - 1
+    n_values = len(observed.distinct)
+    index = observed.index.copy()
+    if observed.shared:
+        ends = np.arange(n_values + 1)
+        index[last] += n_values + 1
+    else:
+        ends, place = np.unique(observed.index[last], return_inverse=True)
+        index[last] = n_values + 1 + place
+    return ends, index
+
+
+# One answer each ---------------------------------------------------------------------------------------------------
+
+
+class Outcome(NamedTuple):
+    """What became of each sequence."""
+
+    loglik: np.ndarray  # (S,) log P(O), -inf where impossible
+    step: np.ndarray  # (S,) the step at which it became impossible, -1 if it did not
+
+
+def log_likelihood(problem, n_jobs=1):
+    """log P(O) of each sequence: an Outcome. Memory: one row of alpha."""
+    loglik, status, step = _outputs(problem)
+
+    def work(first, last, stop):
+        part = slice(first, last)
+        forward_backward.log_likelihood(
+            *_tables(problem), problem.bounds[first : last + 1], stop, loglik[part], status[part], step[part]
+        )
+        for s in first + np.flatnonzero(status[part] == INEXACT):
+            exact = _exact(problem, s, stop, backward=False)
+            loglik[s], step[s] = exact.loglik, exact.step
+
+    _in_chunks(problem, work, 2, n_jobs)
+    return _outcome(loglik, status, step)
+
+
+class Counts(NamedTuple):
+    """Expected counts of one chunk, or of all."""
+
+    start: np.ndarray  # (N,)
+    trans: np.ndarray  # (N, N)
+    weights: np.ndarray  # (K, N) by distinct value
+
+    def __add__(self, other):
+        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
+    """The E-step: (Counts, Outcome). Nothing is counted for an impossible sequence. Memory: alpha of one sequence."""
+    loglik, status, step = _outputs(problem)
+    chain, rows = problem.chain, problem.rows
+    n, width = chain.n, chain.width
+    scratch = Scratch() if scratch is None else scratch
+    size = problem.longest * width
+
+    def work(first, last, stop):
+        part = slice(first, last)
+        start, pairs, weights = np.zeros(n), aligned(n, width), aligned(len(rows.rows), width)
+        pairs[:] = weights[:] = 0.0
+        alpha = scratch.take(size)
+        forward_backward.expected_counts(
+            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, alpha,
+            start, pairs, weights, loglik[part], status[part], step[part],
+        )  # fmt: skip
+        scratch.give(alpha)
+        trans, weights = pairs[:, :n] * chain.transmat[:, :n], weights[:, :n]
+        for s in first + np.flatnonzero(status[part] == INEXACT):
+            exact = _exact(problem, s, stop)
+            loglik[s], step[s] = exact.loglik, exact.step
+            if exact.step >= 0:
+                continue
+            w = 1.0 if weight is None else weight[s]
+            gamma = w * np.exp(exact.log_alpha + exact.log_beta)
+            start += gamma[0]
+            trans += w * exact.pairs(stop)
+            np.add.at(weights, exact.index, gamma)
+        if rows.ends is not None:
+            np.add.at(weights, rows.ends, weights[rows.n_values + 1 :])
+        return Counts(start, trans, weights[: rows.n_values])
+
+    parts = _in_chunks(problem, work, 6, n_jobs)
+    return sum(parts[1:], parts[0]), _outcome(loglik, status, step)
+
+
+def posteriors(problem, n_jobs=1):
+    """gamma of all steps (T, N), and an Outcome."""
+    loglik, status, step = _outputs(problem)
+    tables = []
+
+    def work(first, last, stop):
+        part = slice(first, last)
+        bounds = problem.bounds[first : last + 1]
+        gamma, slack = _table(bounds[-1] - bounds[0], problem.chain)
+        forward_backward.posteriors(
+            *_tables(problem), bounds, stop, slack, None, loglik[part], status[part], step[part]
+        )
+        for s in first + np.flatnonzero(status[part] == INEXACT):
+            exact = _exact(problem, s, stop)
+            loglik[s], step[s] = exact.loglik, exact.step
+            if exact.step < 0:
+                gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]] = np.exp(
+                    exact.log_alpha + exact.log_beta
+                )
+        return gamma
+
+    tables = _in_chunks(problem, work, 4, n_jobs)
+    return tables[0] if len(tables) == 1 else np.concatenate(tables), _outcome(loglik, status, step)
+
+
+def pair_posteriors(problem):
+    """gamma (T, N) and xi (T-1, N, N) of one sequence, and an Outcome."""
+    loglik, status, step = _outputs(problem)
+    n, n_steps = problem.chain.n, len(problem.index)
+
+    def work(first, last, stop):
+        gamma, slack = _table(n_steps, problem.chain)
+        xi = np.empty((max(n_steps - 1, 0), n, n))
+        forward_backward.posteriors(*_tables(problem), problem.bounds, stop, slack, xi, loglik, status, step)
+        if status[0] == INEXACT:
+            exact = _exact(problem, 0, stop)
+            loglik[0], step[0] = exact.loglik, exact.step
+            if exact.step < 0:
+                gamma = np.exp(exact.log_alpha + exact.log_beta)
+                future = exact.log_rows[1:] + exact.log_beta[1:] - exact.log_scale[1:, None]
+                xi = np.exp(exact.log_alpha[:-1, :, None] + exact.log_transmat + future[:, None, :])
+        return gamma, xi
+
+    ((gamma, xi),) = _in_chunks(problem, work, 8, 1)
+    return gamma, xi, _outcome(loglik, status, step)
+
+
+def forward(problem):
+    """(alpha, log_scale, Outcome) of one sequence; rows of alpha sum to 1."""
+    return _one_way(problem, forward_backward.forward, lambda exact: exact.log_alpha)
+
+
+def backward(problem):
+    """(beta, log_scale, Outcome) of one sequence; alpha * beta = gamma."""
+    return _one_way(problem, forward_backward.backward, lambda exact: exact.log_beta)
+
+
+def _one_way(problem, kernel, logarithm):
+    loglik, status, step = _outputs(problem)
+
+    def work(first, last, stop):
+        table, slack = _table(len(problem.index), problem.chain)
+        log_scale = np.empty(len(problem.index))
+        kernel(*_tables(problem), problem.bounds, stop, slack, log_scale, loglik, status, step)
+        if status[0] == INEXACT:
+            exact = _exact(problem, 0, stop)
+            loglik[0], step[0] = exact.loglik, exact.step
+            if exact.step < 0:
+                table = np.exp(np.minimum(logarithm(exact), np.log(LARGEST)))
+                log_scale = exact.log_scale
+        return table, log_scale
+
+    ((table, log_scale),) = _in_chunks(problem, work, 4, 1)
+    return table, log_scale, _outcome(loglik, status, step)
+
+
+def viterbi(problem, n_jobs=1):
+    """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
+    score, status, step = _outputs(problem)
+    path = np.empty(len(problem.index), dtype=np.int32)
+    chain = problem.chain
+    scratch = Scratch()
+
+    def work(first, last, stop):
+        part = slice(first, last)
+        bounds = problem.bounds[first : last + 1]
+        delta = scratch.take(int(np.diff(bounds).max(initial=0)) * chain.width)
+        viterbi_kernel.viterbi(
+            chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.log_rows, problem.index,
+            bounds, stop, delta, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
+        )  # fmt: skip
+        scratch.give(delta)
+
+    _in_chunks(problem, work, 2, n_jobs)
+    return path, _outcome(score, status, step)
+
+
+# What they share ---------------------------------------------------------------------------------------------------
+
+
+class Scratch:
+    """Memory for alpha that is used again: fresh pages would cost more than a small model's whole E-step."""
+
+    def __init__(self):
+        self._free = []
+
+    def take(self, size):
+        try:
+            block = self._free.pop()
+        except IndexError:
+            block = aligned(0)
+        return block if len(block) >= size else aligned(size)
+
+    def give(self, block):
+        self._free.append(block)
+
+
+def _tables(problem):
+    chain, rows = problem.chain, problem.rows
+    return chain.startprob, chain.transmat, chain.transposed, rows.rows, rows.shift, rows.lost, problem.index
+
+
+def _outputs(problem):
+    n = problem.n_sequences
+    return np.empty(n), np.empty(n, dtype=np.int32), np.full(n, -1, dtype=np.int64)
+
+
+def _outcome(loglik, status, step):
+    impossible = (status == IMPOSSIBLE) | (step >= 0)
+    if impossible.any():
+        loglik[impossible] = -np.inf
+    return Outcome(loglik, step)
+
+
+def _table(n_steps, chain):
+    """A (T, N) array and the same memory with a row more, which vector stores may run into."""
+    slack = aligned(int(n_steps) * chain.n + chain.width)
+    return slack[: int(n_steps) * chain.n].reshape(-1, chain.n), slack
+
+
+def _in_chunks(problem, work, passes, n_jobs):
+    """work(first, last, stop) for chunks of sequences; `passes` is the number of multiply-adds per pair of states."""
+    n = problem.chain.n
+    ns_per_step = passes * (0.1 * n * n + 2)
+    if n_jobs == 1 and len(problem.index) * ns_per_step < 2e6:
+        parts = [(0, problem.n_sequences)]
+    else:
+        parts = chunks(problem.bounds, len(problem.rows.rows), ns_per_step)
+    tasks = [lambda stop, a=a, b=b: work(a, b, stop) for a, b in parts]
+    return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)
+
+
+class _exact:
+    """The exact path: one sequence in log space."""
+
+    def __init__(self, problem, s, stop, backward=True):
+        n = problem.chain.n
+        rows = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
+        self.log_startprob, self.log_transmat = problem.chain.exact()
+        self.index = rows
+        self.log_rows = problem.rows.log_rows[rows, :n]
+        self.steps = np.arange(len(rows), dtype=np.int32)
+        self.log_alpha, self.log_scale = np.empty((len(rows), n)), np.empty(len(rows))
+        done = log_space.forward(
+            self.log_startprob, self.log_transmat, self.log_rows, self.steps, stop, self.log_alpha, self.log_scale
+        )
+        self.step = -1 if done == len(rows) else done
+        self.loglik = -np.inf if self.step >= 0 else compensated_sum(self.log_scale)
+        if backward and self.step < 0:
+            self.log_beta = np.empty((len(rows), n))
+            log_space.backward(self.log_transmat, self.log_rows, self.steps, self.log_scale, stop, self.log_beta)
+
+    def pairs(self, stop):
+        trans = np.zeros_like(self.log_transmat)
+        log_space.pair_counts(
+            self.log_transmat, self.log_rows, self.steps, self.log_scale, self.log_alpha, self.log_beta, stop, trans
+        )
+        return trans
+
+
+def compensated_sum(x):
+    """Sum of an array to a few ulp: NumPy's pairwise sums of blocks, and math.fsum of those."""
+    from math import fsum
+
+    return fsum(np.add.reduceat(x, np.arange(0, len(x), 64)).tolist()) if len(x) else 0.0

@@ -1,0 +1,67 @@
+"""Tallies of labelled sequences, and the coding of integers."""
+
+ctypedef fused integer:
+    const signed char
+    const unsigned char
+    const short
+    const unsigned short
+    const int
+    const unsigned int
+    const long long
+    const unsigned long long
+
+
+def encode(
+    integer[:] values,                      # IN (T,), any stride
+    long long n_symbols,
+    int[::1] index,                         # OUT (T,)
+):
+    """Cast integers to codes. The first position outside 0 ... n_symbols - 1, or -1."""
+    cdef Py_ssize_t t
+    cdef Py_ssize_t bad = -1
+    cdef unsigned long long limit = n_symbols
+    with nogil:
+        for t in range(values.shape[0]):
+            # a negative number becomes a huge one
+            if <unsigned long long> values[t] >= limit:
+                bad = t
+                break
+            index[t] = <int> values[t]
+    return bad
+
+
+def count(
+    const int[::1] states,                  # IN (T,)
+    const int[::1] index,                   # IN (T,)
+    const long long[::1] bounds,            # IN (S + 1,)
+    const double[::1] weight,               # IN (S,) or None
+    int[::1] stop,
+    double[::1] start,                      # ADD (N,)
+    double[:, ::1] trans,                   # ADD (N, N)
+    double[:, ::1] weights,                 # ADD (R, N)
+):
+    """Count first states, transitions within sequences, and states by row. True if it was stopped."""
+    cdef Py_ssize_t s, t, end
+    cdef double w
+    cdef int before, now
+    cdef volatile int* flag = &stop[0]
+    with nogil:
+        for s in range(bounds.shape[0] - 1):
+            if flag[0]:
+                break
+            t = bounds[s]
+            end = bounds[s + 1]
+            if t == end:
+                continue
+            w = 1 if weight is None else weight[s]
+            before = states[t]
+            start[before] += w
+            weights[index[t], before] += w
+            for t in range(t + 1, end):
+                now = states[t]
+                trans[before, now] += w
+                weights[index[t], now] += w
+                before = now
+                if t % 1048576 == 0 and flag[0]:
+                    break
+    return flag[0] != 0

@@ -1,0 +1,166 @@
+"""Vector registers by name, and the product that every dense recursion is made of.
+
+`lanes` is a register full of doubles. A recursion is written once for any `lanes`; the compiler makes a copy for plain
+doubles (tiny models, unknown compilers), one for `medium` registers (AVX2: four lanes; else two, which is NEON) and one
+for `wide` ones (AVX-512: eight). Which copy runs is chosen when the program runs, so one wheel serves every processor.
+"""
+
+cdef extern from *:
+    """
+    #include <math.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #if defined(__GNUC__) || defined(__clang__)
+      #define CHMM_INLINE __attribute__((always_inline))
+      #define CHMM_PLAIN __attribute__((noinline))
+      #define CHMM_VECTOR(bytes) __attribute__((vector_size(bytes), aligned(8), may_alias))
+    #else
+      #define CHMM_INLINE __forceinline
+      #define CHMM_PLAIN
+      #define CHMM_VECTOR(bytes)
+    #endif
+    #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+      #define CHMM_MEDIUM __attribute__((noinline, target("avx2,fma")))
+      #define CHMM_WIDE __attribute__((noinline, target("avx512f,avx512vl,avx512dq,avx2,fma")))
+      typedef double chmm_medium CHMM_VECTOR(32);
+      static int chmm_best(void) {
+        __builtin_cpu_init();
+        if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+          && __builtin_cpu_supports("avx512dq") ? 2 : 1;
+      }
+    #else
+      #define CHMM_MEDIUM CHMM_PLAIN
+      #define CHMM_WIDE CHMM_PLAIN
+      typedef double chmm_medium CHMM_VECTOR(16);
+      static int chmm_best(void) { return sizeof(chmm_medium) > sizeof(double); }
+    #endif
+    typedef double chmm_wide CHMM_VECTOR(64);
+    #define CHMM_RESTRICT CYTHON_RESTRICT
+
+    /* 0 plain, 1 medium, 2 wide: the best this processor has, or less where the environment says so (for tests). */
+    static int chmm_registers(void) {
+      const char* wanted = getenv("CHMM_REGISTERS");
+      int best = chmm_best();
+      if (wanted && !strcmp(wanted, "plain")) return 0;
+      if (wanted && !strcmp(wanted, "medium") && best > 1) return 1;
+      return best;
+    }
+    """
+    # Distinct types to Cython, which makes a copy of a function for each; all are doubles to the C compiler.
+    ctypedef float medium "chmm_medium"
+    ctypedef long double wide "chmm_wide"
+    ctypedef int inlined "CHMM_INLINE int"
+    ctypedef int for_plain "CHMM_PLAIN int"
+    ctypedef int for_medium "CHMM_MEDIUM int"
+    ctypedef int for_wide "CHMM_WIDE int"
+    ctypedef double* alone "double* CHMM_RESTRICT"
+    int registers "chmm_registers"() noexcept nogil
+
+ctypedef fused lanes:
+    double
+    medium
+    wide
+
+cdef enum Store:
+    SET     # y = x M
+    ADD     # y += x M
+    WEIGH   # y = b * (x M), and total += y
+
+
+cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
+    """Doubles from one row of a table to the next: n, rounded up to whole registers when n > 4."""
+    cdef Py_ssize_t size = 1
+    if n > 4 and registers() == 1:
+        size = sizeof(medium) // sizeof(double)
+    elif n > 4 and registers() == 2:
+        size = sizeof(wide) // sizeof(double)
+    return (n + size - 1) // size * size
+
+
+cdef inline inlined tile(
+    lanes* t,                   # OUT (columns,)
+    Py_ssize_t columns,         # a literal 8, 4, 2 or 1: registers across
+    Py_ssize_t k,
+    const double* x,            # IN x[i * x_step]
+    Py_ssize_t x_step,
+    const lanes* m,             # IN m[i * m_step + a]
+    Py_ssize_t m_step,
+) noexcept nogil:
+    """t[a] = sum_i x[i] m[i, a]: eight sums at a time, to hide the latency of the multiply-adds."""
+    cdef Py_ssize_t i = 0, a, rows = 8 // columns
+    cdef lanes sums[8]
+    for a in range(8):
+        sums[a] = x[0] * m[0] * 0
+    while i + rows <= k:
+        for a in range(8):
+            sums[a] += x[(i + a // columns) * x_step] * m[(i + a // columns) * m_step + a % columns]
+        i += rows
+    while i < k:
+        for a in range(columns):
+            sums[a] += x[i * x_step] * m[i * m_step + a]
+        i += 1
+    if columns <= 4:
+        for a in range(4):
+            sums[a] += sums[a + 4]
+    if columns <= 2:
+        for a in range(2):
+            sums[a] += sums[a + 2]
+    if columns <= 1:
+        sums[0] += sums[1]
+    for a in range(columns):
+        t[a] = sums[a]
+    return 0
+
+
+cdef inline inlined tile_into(
+    lanes* y, Py_ssize_t columns, Py_ssize_t k, const double* x, Py_ssize_t x_step, const lanes* m, Py_ssize_t m_step,
+    Store store, const lanes* b, lanes* total,
+) noexcept nogil:
+    cdef Py_ssize_t a
+    cdef lanes t[8]
+    tile(t, columns, k, x, x_step, m, m_step)
+    for a in range(columns):
+        if store == WEIGH:
+            t[a] *= b[a]
+            total[0] += t[a]
+        elif store == ADD:
+            t[a] += y[a]
+        y[a] = t[a]
+    return 0
+
+
+cdef inline inlined product(
+    lanes* y,                   # OUT (vectors,)
+    Py_ssize_t vectors,         # registers in a row of M
+    Py_ssize_t k,               # rows of M
+    const double* x,            # IN x[i * x_step], i < k
+    Py_ssize_t x_step,
+    const lanes* m,             # IN (k, vectors)
+    Store store,                # a literal
+    const lanes* b,             # IN (vectors,) for WEIGH
+    lanes* total,               # ADD one register for WEIGH
+) noexcept nogil:
+    """Vector times matrix, y = x M, row by row of M (so that no sum runs across lanes)."""
+    cdef Py_ssize_t j = 0
+    while j + 8 <= vectors:
+        tile_into(y + j, 8, k, x, x_step, m + j, vectors, store, b + j, total)
+        j += 8
+    if j + 4 <= vectors:
+        tile_into(y + j, 4, k, x, x_step, m + j, vectors, store, b + j, total)
+        j += 4
+    if j + 2 <= vectors:
+        tile_into(y + j, 2, k, x, x_step, m + j, vectors, store, b + j, total)
+        j += 2
+    if j < vectors:
+        tile_into(y + j, 1, k, x, x_step, m + j, vectors, store, b + j, total)
+    return 0
+
+
+cdef inline inlined sum_lanes(const lanes* total, double* result) noexcept nogil:
+    cdef const double* part = <const double*> total
+    cdef Py_ssize_t a
+    result[0] = part[0]
+    for a in range(1, <Py_ssize_t> (sizeof(lanes) // sizeof(double))):
+        result[0] += part[a]
+    return 0

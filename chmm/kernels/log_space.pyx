@@ -1,0 +1,105 @@
+"""The same recursions in logarithms: the exact path, for the rare sequence that scaled arithmetic cannot hold.
+
+Rows are renormalised at every step, so that nothing drifts; a step costs N^2 exponentials.
+
+    log_alpha[t, j] = log P(q_t = j | o_1 ... o_t)
+    log_beta[t, i]  = log P(o_t+1 ... o_T | q_t = i) - log P(o_t+1 ... o_T | o_1 ... o_t)
+    log_scale[t]    = log P(o_t | o_1 ... o_t-1)
+
+One sequence a call. Each returns the number of steps done: fewer than T if the sequence became impossible there
+(`forward`), or if it was stopped.
+"""
+
+from libc.math cimport INFINITY, exp, log
+
+
+cdef inline double log_sum(const double* x, Py_ssize_t n) noexcept nogil:
+    """log sum_i exp(x[i])"""
+    cdef Py_ssize_t i
+    cdef double top = -INFINITY, total = 0
+    for i in range(n):
+        top = max(top, x[i])
+    if top == -INFINITY:
+        return top
+    for i in range(n):
+        total += exp(x[i] - top)
+    return top + log(total)
+
+
+def forward(
+    const double[::1] log_startprob,        # IN (N,)
+    const double[:, ::1] log_transmat,      # IN (N, N)
+    const double[:, ::1] log_rows,          # IN (R, N)
+    const int[::1] index,                   # IN (T,)
+    int[::1] stop,                          # IN (1,)
+    double[:, ::1] log_alpha,               # OUT (T, N)
+    double[::1] log_scale,                  # OUT (T,)
+):
+    cdef Py_ssize_t t, i, j, n = log_startprob.shape[0], done = 0
+    cdef volatile int* flag = &stop[0]
+    cdef double[::1] terms = log_startprob.copy()
+    with nogil:
+        for t in range(index.shape[0]):
+            for j in range(n):
+                if t == 0:
+                    log_alpha[t, j] = log_startprob[j] + log_rows[index[t], j]
+                else:
+                    for i in range(n):
+                        terms[i] = log_alpha[t - 1, i] + log_transmat[i, j]
+                    log_alpha[t, j] = log_sum(&terms[0], n) + log_rows[index[t], j]
+            log_scale[t] = log_sum(&log_alpha[t, 0], n)
+            if log_scale[t] == -INFINITY or flag[0]:
+                break
+            for j in range(n):
+                log_alpha[t, j] -= log_scale[t]
+            done += 1
+    return done
+
+
+def backward(
+    const double[:, ::1] log_transmat,
+    const double[:, ::1] log_rows,
+    const int[::1] index,
+    const double[::1] log_scale,            # IN (T,) from `forward`
+    int[::1] stop,
+    double[:, ::1] log_beta,                # OUT (T, N)
+):
+    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], n_steps = index.shape[0], done = 1
+    cdef volatile int* flag = &stop[0]
+    cdef double[::1] terms = log_transmat[0].copy()
+    log_beta[n_steps - 1, :] = 0
+    with nogil:
+        for t in range(n_steps - 2, -1, -1):
+            if flag[0]:
+                break
+            for i in range(n):
+                for j in range(n):
+                    terms[j] = log_transmat[i, j] + log_rows[index[t + 1], j] + log_beta[t + 1, j]
+                log_beta[t, i] = log_sum(&terms[0], n) - log_scale[t + 1]
+            done += 1
+    return done
+
+
+def pair_counts(
+    const double[:, ::1] log_transmat,
+    const double[:, ::1] log_rows,
+    const int[::1] index,
+    const double[::1] log_scale,
+    const double[:, ::1] log_alpha,
+    const double[:, ::1] log_beta,
+    int[::1] stop,
+    double[:, ::1] trans,                   # ADD (N, N): sum of xi
+):
+    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], done = 1
+    cdef volatile int* flag = &stop[0]
+    cdef double future
+    with nogil:
+        for t in range(1, index.shape[0]):
+            if flag[0]:
+                break
+            for j in range(n):
+                future = log_rows[index[t], j] + log_beta[t, j] - log_scale[t]
+                for i in range(n):
+                    trans[i, j] += exp(log_alpha[t - 1, i] + log_transmat[i, j] + future)
+            done += 1
+    return done

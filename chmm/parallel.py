@@ -1,0 +1,56 @@
+"""Long calls in threads: chunks of sequences side by side, and an end when the user presses Ctrl-C."""
+
+import os
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+import numpy as np
+
+INLINE = 0.02  # seconds: shorter work is done at once, in the caller's thread
+LOOK = 0.05  # seconds between two looks at the keyboard
+
+
+def run(tasks, seconds, n_jobs=1):
+    """[task(stop) for task in tasks], in their order.
+
+    `seconds` is a rough guess of the work. The kernels hold no GIL and look at stop[0]; it is set as soon as anything is
+    raised here, KeyboardInterrupt above all.
+    """
+    stop = np.zeros(1, dtype=np.int32)
+    if seconds < INLINE:
+        return [task(stop) for task in tasks]
+    with ThreadPoolExecutor(min(workers(n_jobs), len(tasks))) as pool:
+        futures = [pool.submit(task, stop) for task in tasks]
+        try:
+            pending = futures
+            while pending:
+                done, pending = wait(pending, timeout=LOOK, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+        except BaseException:
+            stop[0] = 1
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def workers(n_jobs):
+    """Number of threads: n_jobs, or with -1 one for each core this process may use."""
+    if n_jobs == -1:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return n_jobs
+
+
+def chunks(bounds, n_rows, ns_per_step):
+    """Cut sequences into chunks (first, last + 1) that depend on the data alone, never on the number of threads.
+
+    A chunk holds at least 2 ms of work and four times as many steps as its table has rows; at most 64 chunks, cut at
+    the borders of sequences. So a sum over chunks, taken in their order, has the same bits for any number of threads.
+    """
+    n_steps, n_sequences = int(bounds[-1] - bounds[0]), len(bounds) - 1
+    least = max(2e6 / ns_per_step, 4 * n_rows, 1)
+    n_chunks = 1
+    while n_chunks < 64 and 2 * n_chunks * least <= n_steps:
+        n_chunks *= 2
+    cuts = np.searchsorted(bounds, bounds[0] + np.arange(n_chunks + 1) * (n_steps / n_chunks))
+    cuts[0], cuts[-1] = 0, n_sequences
+    return [(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a] or [(0, n_sequences)]

@@ -1,0 +1,263 @@
+"""Words from running text: every character is tagged as the Begin, Middle or End of a word, or as a Single one.
+
+    今天 天气 真 不错    ⇄    今天天气真不错 + BEBESBE
+
+White space separates words everywhere in this module and is never part of one.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from .emissions.categorical import Categorical
+from .exceptions import NotFittedError
+from .model import Model
+
+STATES = "BMES"
+FINAL_STATES = "ES"
+
+# which tags can stand first, and which can follow which: a 0 here is a 0 in the model for good
+_START = np.array([1.0, 0.0, 0.0, 1.0])
+_FOLLOWS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]])
+
+_UNSEEN = 1e-300  # the probability at which `cut` takes what no training line showed
+
+_TAGS = ["", "S", *("B" + "M" * middle + "E" for middle in range(30))]  # by length of word
+_WORD = re.compile("S|BM*E?|M+E?|E")
+
+
+class Evaluation(NamedTuple):
+    """How well words were found, as the SIGHAN bakeoffs score it. A word is right if it begins and ends where a gold
+    word does."""
+
+    precision: float  # right words / words found
+    recall: float  # right words / gold words
+    f1: float  # 2 · right words / (words found + gold words), their harmonic mean
+
+
+def tags(words):
+    """One letter of BMES for each character of the words.
+
+    >>> tags(["今天", "天气", "真", "不错"])
+    'BEBESBE'
+    >>> tags("浦东新区 在 下雨".split())
+    'BMMESBE'
+    """
+    if isinstance(words, str | bytes):
+        raise TypeError(f"words is one {type(words).__name__}; pass a list of words, such as words.split()")
+    lengths = []
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"words[{i}] is {word!r}, a {type(word).__name__}; words are str")
+        if not word:
+            raise ValueError(f"words[{i}] is an empty word")
+        lengths.append(len(word))
+    return _tags_of(lengths)
+
+
+def words(text, tags):
+    """The words of a text with one letter of BMES for each character: words(text, tags(w)) gives w back.
+
+    A word ends after E and S, before B and S, and at the end, so that any row of tags gives words that join to the text.
+
+    >>> words("真是喜欢下雨", "SSBEBE")
+    ['真', '是', '喜欢', '下雨']
+    """
+    tags = tags if isinstance(tags, str) else "".join(tags)
+    if len(tags) != len(text):
+        raise ValueError(f"{len(tags)} tags for {len(text)} characters; there must be one tag for each character")
+    other = re.search(f"[^{STATES}]", tags)
+    if other:
+        raise ValueError(f"tags[{other.start()}] is {other[0]!r}; the tags are B, M, E and S")
+    return [text[match.start() : match.end()] for match in _WORD.finditer(tags)]
+
+
+class Segmenter:
+    """A hidden Markov model that cuts text into words, learnt by counting in text that is cut already.
+
+    pseudocount : added to every count of π, A and B that a row of words can have.
+
+    `model` is the `Model` itself, with the states B, M, E, S; a text ends in E or S. It stays honest: what the lines
+    did not show has probability 0 there. `cut` and `evaluate` never fail for it: a character that no line held is
+    equally likely in all states, and an event of probability 0 (a known character where no line had it) is taken at
+    1e-300, so that a text without any possible path gets the one that needs the fewest such events. Texts that have a
+    possible path are cut as the model decodes them.
+
+    On HKCanCor, every 10th utterance held out, 15 of 1617 utterances have no possible path. F1 is .8978 with
+    pseudocount 0, .8996 with .01, .8993 with .1, .8978 with 1; on a month of newspaper (1.8 million characters) .816 with
+    any of them.
+
+    >>> segmenter = Segmenter().fit(["今天 天气 真 不错", "浦东新区 在 下雨", "我 是 真的 喜欢 晴天"])
+    >>> segmenter.cut("真是喜欢下雨")
+    ['真', '是', '喜欢', '下雨']
+    >>> segmenter.model.decode("真是喜欢下雨").path
+    array(['S', 'S', 'B', 'E', 'B', 'E'], dtype='<U1')
+    """
+
+    def __init__(self, *, pseudocount=0.0):
+        self.pseudocount = pseudocount
+        self._model = None
+
+    @classmethod
+    def from_model(cls, model):
+        """A segmenter around a model that has its parameters: learnt otherwise, loaded, or another program's tables.
+
+        `segmenter.model.save(path)` and `Segmenter.from_model(Model.load(path))` keep a segmenter in a file.
+        """
+        if not isinstance(model, Model):
+            raise TypeError(f"model is a {type(model).__name__}, not a Model")
+        names = "".join(map(str, model.states_))
+        if names != STATES or set(model.final_states or ()) != set(FINAL_STATES):
+            raise ValueError(
+                f"a segmenter needs Model(states={STATES!r}, final_states={FINAL_STATES!r}); "
+                f"this one has states {names!r} and final_states {model.final_states!r}"
+            )
+        if not isinstance(model.emission_, Categorical):
+            raise ValueError(f"a segmenter needs a model with emission Categorical, not {model.emission_!r}")
+        segmenter = cls(pseudocount=model.pseudocount)
+        segmenter._use(model)
+        return segmenter
+
+    @property
+    def model(self):
+        """The learnt Model."""
+        if self._model is None:
+            raise NotFittedError("this segmenter has not learnt anything yet: call fit with lines of words first")
+        return self._model
+
+    def fit(self, lines):
+        """Learn from lines of words: π, A and B are counted (Model.fit with labels).
+
+        lines : iterable (a list, an open file ...) of str with words separated by white space, or of lists of words.
+            Empty lines are passed over.
+
+        Raises TypeError or ValueError, naming the line, if there are no words, if a word of a list is empty or has
+        white space inside, and if no line has two words, for then the text is not cut.
+        """
+        found, pieces = _read(lines)
+        if len(found) == len(pieces):
+            raise ValueError(
+                "no line has more than one word: each line must be a str with blanks between its words, or a list of words "
+                "(for one line, fit([line]))"
+            )
+        model = Model(
+            startprob=_START / 2,
+            transmat=_FOLLOWS / 2,
+            emission=Categorical(unknown="missing"),
+            states=STATES,
+            final_states=FINAL_STATES,
+            pseudocount=self.pseudocount,
+        )
+        self._use(model.fit("".join(pieces), _tags_of(map(len, found)), lengths=list(map(len, pieces))))
+        return self
+
+    def cut(self, text):
+        """The words of a text, in order. White space separates words and is not returned: "".join(cut(text)) is the
+        text without it; an empty text gives [].
+
+        Each stretch between white space is decoded by itself.  Cost: n_characters · 16 additions, in compiled code.
+        """
+        if not isinstance(text, str):
+            way = "; decode it first, text.decode('utf-8')" if isinstance(text, bytes) else ""
+            raise TypeError(f"text is a {type(text).__name__}, not a str{way}")
+        return self._cut(text.split())
+
+    def evaluate(self, lines):
+        """Precision, recall and F1 of `cut` on lines of words, given as in `fit`.
+
+        >>> segmenter = Segmenter().fit(["今天 天气 真 不错", "浦东新区 在 下雨", "我 是 真的 喜欢 晴天"])
+        >>> segmenter.evaluate(["真 是 喜欢 下雨", "今天 真的 不错"])
+        Evaluation(precision=1.0, recall=1.0, f1=1.0)
+        """
+        self.model  # unfitted: say so before the lines are read
+        gold, pieces = _read(lines)
+        found = self._cut(pieces)
+        right = len(np.intersect1d(_spans(gold), _spans(found), assume_unique=True))
+        return Evaluation(right / len(found), right / len(gold), 2 * right / (len(found) + len(gold)))
+
+    def __repr__(self):
+        knows = "not fitted" if self._model is None else f"{len(self._model.emission_.symbols)} characters"
+        return f"<Segmenter: {knows}, pseudocount={self.pseudocount!r}>"
+
+    def _use(self, model):
+        self._decoder = _without_zeros(model)
+        self._model = model
+
+    def _cut(self, pieces):
+        self.model
+        if not pieces:
+            return []
+        text = "".join(pieces)
+        path = self._decoder.predict(text, lengths=list(map(len, pieces)))
+        return words(text, path.tolist())  # every piece ends in E or S: no word goes across
+
+
+def _tags_of(lengths):
+    """tags() of words of these lengths: a table look-up a word, no work a character."""
+    lengths = list(lengths)
+    if max(lengths, default=0) < len(_TAGS):
+        return "".join(map(_TAGS.__getitem__, lengths))
+    return "".join(_TAGS[n] if n < len(_TAGS) else "B" + "M" * (n - 2) + "E" for n in lengths)
+
+
+def _read(lines):
+    """All words, and the text of each line that has any."""
+    if isinstance(lines, str | bytes):
+        raise TypeError(f"lines is one {type(lines).__name__}; pass a list of lines, such as lines.splitlines()")
+    found, pieces = [], []
+    for i, line in enumerate(lines):
+        if isinstance(line, str):
+            parts = line.split()
+        elif isinstance(line, bytes):
+            raise TypeError(f"line {i} is bytes, not a str; open the file as text, or decode it: line.decode('utf-8')")
+        else:
+            parts = _checked(line, i)
+        if parts:
+            found += parts
+            pieces.append("".join(parts))
+    if not found:
+        raise ValueError("lines holds no words")
+    return found, pieces
+
+
+def _checked(line, i):
+    """A list of words, each without white space."""
+    try:
+        parts = list(line)
+        together = " ".join(parts)
+    except TypeError:
+        if not hasattr(line, "__iter__"):
+            raise TypeError(f"line {i} is {line!r}, neither a str nor a list of words") from None
+        k = next(k for k, word in enumerate(parts) if not isinstance(word, str))
+        raise TypeError(f"line {i}, word {k} is {parts[k]!r}, a {type(parts[k]).__name__}; words are str") from None
+    if together.split() != parts:
+        k = next(k for k, word in enumerate(parts) if word.split() != [word])
+        what = "has white space inside" if parts[k].strip() else "is empty"
+        raise ValueError(f"line {i}, word {k} {what}: {parts[k]!r}; white space separates words and is no part of one")
+    return parts
+
+
+def _spans(found):
+    """One integer for each word: where it begins and ends in the running text."""
+    lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+    ends = np.cumsum(lengths)
+    return (ends - lengths) * (ends[-1] + 1) + ends
+
+
+def _without_zeros(model):
+    """The model, with _UNSEEN for every 0 that is not one of the grammar of tags: every text has a path."""
+    emission = model.emission_
+
+    def filled(table, allowed):
+        return np.where((table == 0) & allowed, _UNSEEN, table)
+
+    return Model(
+        startprob=filled(model.startprob_, _START > 0),
+        transmat=filled(model.transmat_, _FOLLOWS > 0),
+        emission=Categorical(
+            filled(emission.probs, True), symbols=emission.symbols, unknown="missing", normalized=False
+        ),
+        states=STATES,
+        final_states=FINAL_STATES,
+    )

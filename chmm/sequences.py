@@ -1,0 +1,343 @@
+"""What users pass, turned into values and bounds. Every check of shape and type of data stands here.
+
+One sequence is a str, bytes (Latin-1 text), a 1-D array, a (T, D) array or frame, or a flat list of numbers or symbols.
+Many are a list, tuple or object array of sequences, or one array with `lengths`. What a step may hold:
+
+    kind        values
+    text        code points, uint32
+    words       a list of str
+    integers    an array of integers
+    bools       an array of bool
+    numbers     an array of floats, (T,) or (T, D); NaN where missing
+
+A missing step is None, NaN, pd.NA or masked.
+"""
+
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Sequences(NamedTuple):
+    """All steps of all sequences, one after the other."""
+
+    values: np.ndarray | list
+    bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
+    kind: str
+    missing: np.ndarray | None  # (T,) bool, or None
+    form: str  # "one", "list" or "lengths": how results go back
+
+    @property
+    def n_sequences(self):
+        return len(self.bounds) - 1
+
+    @property
+    def n_steps(self):
+        return int(self.bounds[-1])
+
+    def where(self, position):
+        """'sequence 3, step 12' for a position among all steps."""
+        s = int(np.searchsorted(self.bounds, position, side="right")) - 1
+        step = f"step {position - int(self.bounds[s])}"
+        return step if self.form == "one" else f"sequence {s}, {step}"
+
+    def split(self, results):
+        """Results for all steps, in the form in which the sequences came."""
+        if self.form != "list":
+            return results
+        return [results[a:b] for a, b in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
+
+
+class _Steps(NamedTuple):
+    values: np.ndarray | list
+    kind: str
+    missing: np.ndarray | None
+
+
+NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
+
+
+def one(x, name="x"):
+    """A single sequence, for the verbs that take one."""
+    steps = _one(x, name, "it takes one sequence; predict, score and predict_proba take a list of them")
+    return Sequences(steps.values, np.array([0, len(steps.values)]), steps.kind, steps.missing, "one")
+
+
+def many(X, lengths=None, name="X"):
+    """Many sequences, for the verbs that take a list; a single array or text passes as one."""
+    if lengths is not None:
+        return _with_lengths(X, lengths, name)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
+        X = list(X)
+    if not isinstance(X, list | tuple):
+        return one(X, name)
+    texts = [isinstance(x, str | bytes | bytearray) for x in X]
+    nested = [is_text or _is_sequence(x) for x, is_text in zip(X, texts, strict=True)]
+    if X and not any(nested):
+        return one(X, name)
+    if not all(nested):
+        i = nested.index(not nested[0])
+        raise TypeError(
+            f"{name}[{i}] is {X[i]!r}, a {type(X[i]).__name__}, among sequences; "
+            f"{name} must be a list of sequences, or one flat list of values"
+        )
+    n_steps = list(map(len, X))
+    if len(X) > 1 and set(n_steps) == {1}:
+        meant = f"''.join({name})" if all(texts) else f"np.ravel({name})"
+        raise ValueError(
+            f"{name} holds {len(X)} sequences, each of a single step; if they are the steps of one sequence, pass "
+            f"{meant}; if they are sequences, say so: lengths=[1] * {len(X)} with the steps in one array"
+        )
+    bounds = np.zeros(len(X) + 1, dtype=np.int64)
+    np.cumsum(n_steps, out=bounds[1:])
+    steps = _joined(X, texts, name)
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, "list")
+
+
+def labels(y, data, lengths, name="y"):
+    """The labels of `data`: in the same form, and one for each step."""
+    try:
+        parts = many(y, lengths, name) if data.form != "one" else one(y, name)
+    except ValueError as error:
+        if np.ndim(y) == 1 and all(isinstance(n, int | np.integer) for n in y) and sum(y) == data.n_steps:
+            raise ValueError(_looks_like_lengths(y)) from error
+        raise
+    if parts.n_sequences != data.n_sequences:
+        if parts.kind == "integers" and parts.n_steps == data.n_sequences and parts.values.sum() == data.n_steps:
+            raise ValueError(_looks_like_lengths(y))
+        raise ValueError(f"{name} has {parts.n_sequences} sequences and X has {data.n_sequences}")
+    differ = np.flatnonzero(np.diff(parts.bounds) != np.diff(data.bounds))
+    if len(differ):
+        s = differ[0]
+        have, want = np.diff(parts.bounds)[s], np.diff(data.bounds)[s]
+        if parts.kind == "integers" and parts.values.sum() == data.n_steps:
+            raise ValueError(_looks_like_lengths(y))
+        place = "" if data.form == "one" else f", sequence {s}"
+        raise ValueError(f"{name}{place}: {have} labels for {want} steps; there must be one label for each step")
+    return parts
+
+
+def _looks_like_lengths(y):
+    return f"y = {y!r} looks like lengths: pass lengths=..., y holds one label for each step"
+
+
+def _with_lengths(X, lengths, name):
+    steps = _one(X, name, "with lengths= it must be one array, text or flat list with all steps")
+    counts = np.asarray(lengths)
+    if counts.ndim != 1 or (counts.dtype.kind not in "iu" and counts.size):
+        raise TypeError(f"lengths must be a list of integers, got {lengths!r}")
+    if (counts < 0).any():
+        i = int(np.flatnonzero(counts < 0)[0])
+        raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
+    if counts.sum() != len(steps.values):
+        raise ValueError(f"lengths sum to {counts.sum()} but {name} has {len(steps.values)} steps")
+    bounds = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=bounds[1:])
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths")
+
+
+def _is_sequence(x):
+    if isinstance(x, list | tuple | range):
+        return True
+    return hasattr(x, "__array__") and not isinstance(x, np.generic) and np.ndim(x) > 0
+
+
+def _joined(X, texts, name):
+    """The steps of a list of sequences."""
+    if texts and all(texts):
+        return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
+    if all(isinstance(x, list | tuple) for x in X):
+        # one look at all elements is much faster than one at each sequence
+        flat = list(chain.from_iterable(X))
+        if not any(isinstance(v, list | tuple | np.ndarray) for v in flat):
+            return _elements(flat, name)
+    parts = [
+        _one(x, f"{name}[{i}]", "each sequence must be a text, a 1-D or (T, D) array, or a flat list")
+        for i, x in enumerate(X)
+    ]
+    kinds = [p.kind for p in parts]
+    kind = next((k for k in kinds if k != NO_STEPS), NO_STEPS)
+    for i, k in enumerate(kinds):
+        if k not in (kind, NO_STEPS):
+            if {k, kind} == {"integers", "numbers"}:
+                kind = "numbers"
+                continue
+            raise TypeError(f"{name}[{i}] holds {k} and the sequences before it {kind}; all must be of one kind")
+    parts = [_as_kind(p, kind) for p in parts]
+    if kind == "words":
+        values = list(chain.from_iterable(p.values for p in parts))
+    else:
+        shapes = {p.values.shape[1:] for p in parts if len(p.values)}
+        if len(shapes) > 1:
+            i = next(i for i, p in enumerate(parts) if len(p.values) and p.values.shape[1:] != parts[0].values.shape[1:])
+            raise ValueError(
+                f"{name}[{i}] has shape {parts[i].values.shape} and {name}[0] {parts[0].values.shape}; "
+                "all sequences must have the same columns"
+            )
+        values = np.concatenate([p.values for p in parts if len(p.values)] or [np.empty(0)])
+    missing = None
+    if any(p.missing is not None for p in parts):
+        missing = np.concatenate(
+            [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
+        )
+    return _Steps(values, kind, missing)
+
+
+def _as_kind(steps, kind):
+    if steps.kind == NO_STEPS and len(steps.values):
+        if kind == "words":
+            return _Steps([None] * len(steps.values), kind, steps.missing)
+        fill = np.nan if kind == "numbers" else 0
+        return _Steps(np.full(len(steps.values), fill), kind, steps.missing)
+    if kind == "numbers" and steps.kind == "integers":
+        values = steps.values.astype(np.float64)
+        if steps.missing is not None:
+            values[steps.missing] = np.nan
+        return _Steps(values, kind, None)
+    return steps
+
+
+def _one(x, name, expected):
+    if isinstance(x, str):
+        return _text(x)
+    if isinstance(x, bytes | bytearray):
+        return _text(bytes(x).decode("latin-1"))
+    if isinstance(x, np.ma.MaskedArray):
+        return _masked(x, name, expected)
+    if isinstance(x, range):
+        x = np.arange(x.start, x.stop, x.step)
+    if isinstance(x, list | tuple):
+        if not any(isinstance(v, list | tuple | np.ndarray) for v in x):
+            return _elements(x, name)
+        return _nested(x, name, expected)
+    if isinstance(x, np.generic) or not hasattr(x, "__array__"):
+        raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
+    return _array(np.asarray(x), name, expected)
+
+
+def _text(text):
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return _Steps(codes, "text" if text else NO_STEPS, None)
+
+
+def _nested(x, name, expected):
+    """A (T, D) list of lists of numbers."""
+    try:
+        array = np.array([[np.nan if _is_missing(v) else v for v in row] for row in x], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}") from error
+    return _array(array, name, expected)
+
+
+def _array(x, name, expected):
+    if x.ndim == 2 and x.shape[1] == 1:
+        x = x[:, 0]
+    if x.ndim not in (1, 2):
+        raise ValueError(f"{name} has {x.ndim} dimensions, shape {x.shape}: {expected}")
+    if x.ndim == 2 and x.shape[1] == 0:
+        raise ValueError(f"{name} has shape {x.shape}: no columns")
+    kind = x.dtype.kind
+    if not x.size and kind in "OUSfiub":
+        return _Steps(np.empty(0), NO_STEPS, None)
+    if kind == "b":
+        return _Steps(x, "bools", None)
+    if kind in "iu":
+        return _Steps(x, "integers", None)
+    if kind == "f":
+        return _numbers(x, name)
+    if kind in "OUS" and x.ndim == 1:
+        values = x.tolist()
+        if kind == "S":
+            values = [v.decode("latin-1") for v in values]
+        return _elements(values, name)
+    if kind == "O":
+        try:
+            rows = np.array([[np.nan if _is_missing(v) else v for v in row] for row in x.tolist()], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name} has columns that are not all numbers; one observation must be of one kind"
+            ) from error
+        return _numbers(rows, name)
+    raise TypeError(f"{name} has dtype {x.dtype} and shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
+
+
+def _masked(x, name, expected):
+    data = np.ma.getmaskarray(x)
+    if x.dtype.kind == "f":
+        return _array(x.filled(np.nan), name, expected)
+    if x.ndim == 2 and x.shape[1] == 1:
+        x, data = x[:, 0], data[:, 0]
+    if x.ndim != 1:
+        return _array(x.astype(np.float64).filled(np.nan), name, expected)
+    steps = _array(np.where(data, x.dtype.type(0), x.data), name, expected)
+    missing = data if steps.missing is None else data | steps.missing
+    return _Steps(steps.values, NO_STEPS if data.all() else steps.kind, missing)
+
+
+def _numbers(x, name):
+    x = np.asarray(x, dtype=np.float64)
+    infinite = np.isinf(x)
+    if infinite.any():
+        t = np.argwhere(infinite)[0]
+        raise ValueError(f"{name}{[int(i) for i in t]} is {x[tuple(t)]}; numbers must be finite, NaN where missing")
+    return _Steps(x, "numbers", None)
+
+
+def _is_missing(v):
+    return v is None or type(v).__name__ == "NAType" or (isinstance(v, float | np.floating) and v != v)
+
+
+_KIND_OF = {str: "words", int: "integers", bool: "bools", float: "numbers"}
+
+
+def _elements(x, name):
+    """A flat list of scalars; the set of their types tells nearly everything, at the speed of C."""
+    types = set(map(type, x))
+    missing = None
+    if not types <= _KIND_OF.keys() or float in types:
+        missing = np.fromiter(map(_is_missing, x), dtype=bool, count=len(x))
+        types = {type(v) for v, gone in zip(x, missing, strict=True) if not gone}
+    kinds = {_kind_of(t) for t in types}
+    if kinds == {"integers", "numbers"}:
+        kinds = {"numbers"}
+    if len(kinds) > 1 or None in kinds:
+        present = [(i, v) for i, v in enumerate(x) if missing is None or not missing[i]]
+        first = _kind_of(type(present[0][1]))
+        i, v = next((i, v) for i, v in present if _kind_of(type(v)) != first or first is None)
+        raise TypeError(
+            f"{name}[{i}] is {v!r}, a {type(v).__name__}"
+            + (f", among {first}" if first else "")
+            + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing)"
+        )
+    if not kinds:
+        gone = np.ones(len(x), dtype=bool)
+        return _Steps(np.zeros(len(x)), NO_STEPS, gone if len(x) else None)
+    kind = kinds.pop()
+    if missing is not None and not missing.any():
+        missing = None
+    if kind == "words":
+        return _Steps([str(v) if type(v) is not str and not _is_missing(v) else v for v in x] if types != {str} else list(x), kind, missing)
+    if missing is not None:
+        x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]
+    if kind == "integers":
+        try:
+            return _Steps(np.array(x, dtype=np.int64), kind, missing)
+        except OverflowError:
+            i = next(i for i, v in enumerate(x) if not -(2**63) <= v < 2**63)
+            raise ValueError(f"{name}[{i}] = {x[i]} does not fit into 64 bits") from None
+    if kind == "bools":
+        return _Steps(np.array(x, dtype=bool), kind, missing)
+    values = np.array(x, dtype=np.float64)
+    if missing is not None:
+        values[missing] = np.nan
+    return _numbers(values, name)
+
+
+def _kind_of(t):
+    if t in _KIND_OF:
+        return _KIND_OF[t]
+    for base, kind in ((str, "words"), (np.bool_, "bools"), (np.integer, "integers"), (np.floating, "numbers"), (int, "integers"), (float, "numbers")):
+        if issubclass(t, base):
+            return kind
+    return None

@@ -1,0 +1,119 @@
+"""Symbols and codes: characters, words, integers or bools on one side, 0, 1, 2 ... on the other."""
+
+import numpy as np
+
+from .kernels.counting import encode
+
+LETTERS = "letters"  # single characters that nobody has called text or words yet
+
+
+class Symbols:
+    """An ordered set of distinct str, int or bool.
+
+    `kind` is text, words, integers or bools; or letters, for single characters that may come as a text or as words.
+    """
+
+    def __init__(self, names, kind=None, argument="symbols"):
+        names = tuple(v.item() if isinstance(v, np.generic) else v for v in names)
+        if not names:
+            raise ValueError(f"{argument} is empty")
+        for i, name in enumerate(names):
+            if not isinstance(name, str | int):
+                raise TypeError(f"{argument}[{i}] is {name!r}; symbols are str, int or bool")
+            if type(name) is not type(names[0]):
+                raise TypeError(f"{argument} mixes {names[0]!r} and {name!r}; all must be str, all int or all bool")
+            if isinstance(name, int) and not -(2**63) <= name < 2**63:
+                raise ValueError(f"{argument}[{i}] = {name} does not fit into 64 bits")
+        codes = {name: i for i, name in enumerate(names)}
+        if len(codes) < len(names):
+            twice = next(name for i, name in enumerate(names) if codes[name] != i)
+            raise ValueError(f"{argument} holds {twice!r} twice")
+        self.names = names
+        self.codes = codes
+        if kind is None:
+            if isinstance(names[0], bool):
+                kind = "bools"
+            elif isinstance(names[0], int):
+                kind = "integers"
+            else:
+                kind = LETTERS if all(len(name) == 1 for name in names) else "words"
+        self.kind = kind
+        self._table = None
+        if kind in ("text", LETTERS):
+            points = np.array([ord(name) for name in names])
+            self._table = np.full(int(points.max()) + 2, -1, dtype=np.int32)
+            self._table[points] = np.arange(len(names))
+        elif kind == "integers" and names != tuple(range(len(names))):
+            self._sorted = np.array(sorted(names), dtype=np.int64)
+            self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
+
+    def __len__(self):
+        return len(self.names)
+
+    @classmethod
+    def learn(cls, data):
+        """The symbols that occur, sorted."""
+        values = data.values
+        if data.kind == "words":
+            seen = set(values)
+            return cls(sorted(v for v in seen if isinstance(v, str)), "words")
+        if data.missing is not None:
+            values = values[~data.missing]
+        if data.kind == "text":
+            seen = np.zeros(0x110000, dtype=bool)
+            seen[values] = True
+            return cls([chr(c) for c in np.flatnonzero(seen)], "text")
+        return cls(np.unique(values).tolist())
+
+    def takes(self, kind):
+        return kind in (self.kind, "nothing") or (self.kind == LETTERS and kind in ("text", "words"))
+
+    def encode(self, values, kind, missing=None):
+        """Codes (T,) int32: len(self) where missing, -1 where unknown."""
+        n = len(self.names)
+        if kind == "nothing":
+            return np.full(len(values), n, dtype=np.int32)
+        if kind == "text":
+            return self._table.take(values, mode="clip")
+        if kind == "words":
+            get = self.codes.get
+            codes = np.fromiter((get(v, -1) for v in values), dtype=np.int32, count=len(values))
+        elif kind == "bools":
+            table = np.array([self.codes.get(False, -1), self.codes.get(True, -1)], dtype=np.int32)
+            codes = table[values.astype(np.uint8)]
+        else:
+            codes = self._encode_integers(values)
+        if missing is not None:
+            codes[missing] = n
+        return codes
+
+    def _encode_integers(self, values):
+        if values.dtype == np.uint64:
+            large = values > np.uint64(2**63 - 1)
+            if large.any():
+                return np.where(large, np.int32(-1), self._encode_integers(np.where(large, 0, values).astype(np.int64)))
+            values = values.astype(np.int64)
+        if hasattr(self, "_sorted"):
+            place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
+            return np.where(self._sorted[place] == values, self._order[place], np.int32(-1))
+        codes = np.empty(len(values), dtype=np.int32)
+        if not values.dtype.isnative:
+            values = values.astype(values.dtype.newbyteorder("="))
+        if encode(values, len(self.names), codes) >= 0:
+            outside = (values < 0) | (values >= len(self.names))
+            codes = np.where(outside, -1, values).astype(np.int32)
+        return codes
+
+    def decode(self, codes):
+        """An array of the symbols themselves."""
+        return self.array[codes]
+
+    @property
+    def array(self):
+        # NumPy's own strings lose trailing NULs
+        lossy = isinstance(self.names[0], str) and any(name.endswith("\0") for name in self.names)
+        return np.array(self.names, dtype=object if lossy else None)
+
+    def preview(self):
+        shown = ", ".join(map(repr, self.names[:6]))
+        return shown if len(self) <= 6 else f"{shown}, ... ({len(self)} in all)"

@@ -1,0 +1,203 @@
+"""Learning: by counting where the states are known, by Baum-Welch (EM) where they are not."""
+
+import copy
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from . import inference
+from .exceptions import ConvergenceWarning
+from .kernels import counting
+from .parallel import run
+from .statistics import Statistics, log_prior, probabilities
+
+
+class Task(NamedTuple):
+    """What a fit starts from, all checked."""
+
+    observed: object  # emissions.Observed
+    bounds: np.ndarray
+    weight: np.ndarray | None  # (S,), or None
+    n_states: int
+    startprob: np.ndarray | None  # given start values
+    transmat: np.ndarray | None
+    allowed: np.ndarray | None  # (N,) bool: final states
+    pseudocount: float
+    n_jobs: int
+
+    @property
+    def n_steps(self):
+        return int(self.bounds[-1])
+
+    @property
+    def n_sequences(self):
+        return int((np.diff(self.bounds) > 0).sum())
+
+
+class Learnt(NamedTuple):
+    """What a fit ends with."""
+
+    startprob: np.ndarray
+    transmat: np.ndarray
+    emission: object
+    statistics: Statistics
+    history: np.ndarray
+    n_iter: int
+    converged: bool
+
+
+class Impossible(Exception):
+    """Sequence `sequence` has probability 0, by step `step`."""
+
+    def __init__(self, sequence, step):
+        self.sequence, self.step = int(sequence), int(step)
+
+
+def count(task, emission, states):
+    """Supervised learning, (1.1)-(1.3): relative frequencies of `states` (T,), which go with the observations."""
+    n, observed = task.n_states, task.observed
+    start, trans = np.zeros(n), np.zeros((n, n))
+    weights = np.zeros((len(observed.distinct) + 1, n))
+
+    def work(stop):
+        counting.count(states, observed.index, task.bounds, task.weight, stop, start, trans, weights)
+
+    run([work], task.n_steps * 3e-9)
+    tallies = emission.statistics(observed.distinct, weights[:-1])
+    statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
+    emission.update(tallies)
+    startprob, transmat = maximise(task, statistics, uniform(task, task.startprob, 1), uniform(task, task.transmat, n))
+    return Learnt(startprob, transmat, emission, statistics, np.empty(0), 0, True)
+
+
+def uniform(task, given, n_rows):
+    """Rows for states without evidence: the given ones, else uniform."""
+    if given is not None:
+        return given
+    shape = task.n_states if n_rows == 1 else (n_rows, task.n_states)
+    return np.full(shape, 1 / task.n_states)
+
+
+def maximise(task, statistics, startprob, transmat):
+    """The M-step for the chain."""
+    return (
+        probabilities(statistics.start, startprob, task.pseudocount, free(task.startprob)),
+        probabilities(statistics.trans, transmat, task.pseudocount, free(task.transmat)),
+    )
+
+
+def free(given):
+    """Where a given array may move: its zeros are structural."""
+    return None if given is None else given > 0
+
+
+def baum_welch(task, emission, *, n_init, max_iter, tol, rng, random_start):
+    """EM from `n_init` starts: short runs from each, and the best one to the end."""
+    starts = [initial(task, emission, rng, random_start) for _ in range(n_init)]
+    if n_init > 1:
+        # a few steps tell good starts from bad ones
+        trials = [iterate(task, *start, max_iter=min(10, max_iter), tol=tol) for start in starts]
+        best = max(trials, key=lambda learnt: final_objective(task, learnt))
+        starts = [(best.startprob, best.transmat, best.emission)]
+        learnt = iterate(task, *starts[0], max_iter=max_iter - best.n_iter, tol=tol, before=best)
+    else:
+        learnt = iterate(task, *starts[0], max_iter=max_iter, tol=tol)
+    if not learnt.converged:
+        warnings.warn(
+            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
+            "fit with a larger max_iter, or a larger tol if the fit is good enough",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    return learnt
+
+
+def initial(task, emission, rng, random_start):
+    """Start values: those given, else drawn away from 0."""
+    n = task.n_states
+
+    def rows(*shape):
+        x = 0.1 + rng.random(shape)
+        return x / x.sum(axis=-1, keepdims=True)
+
+    startprob = rows(n) if task.startprob is None else task.startprob
+    transmat = rows(n, n) if task.transmat is None else task.transmat
+    emission = copy.deepcopy(emission)
+    if random_start:
+        distinct, index = task.observed.distinct, task.observed.index
+        share = 0.1 + rng.random((len(distinct), n))
+        share /= share.sum(axis=1, keepdims=True)
+        times = np.bincount(index, minlength=len(distinct) + 1)[:-1]
+        emission.update(emission.statistics(distinct, share * times[:, None]))
+    return startprob, transmat, emission
+
+
+def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):
+    """EM from one start. history[k] is the objective at the parameters that step k started from."""
+    history = [] if before is None else list(before.history)
+    n_iter = 0 if before is None else before.n_iter
+    converged = before is not None and before.converged
+    statistics = None if before is None else before.statistics
+    last = n_iter + max(max_iter, 0)
+    scratch = inference.Scratch()
+    while not converged and n_iter < last:
+        statistics = expectation(task, startprob, transmat, emission, scratch)
+        history.append(statistics.loglik + prior(task, startprob, transmat, emission))
+        if len(history) > 1 and history[-1] - history[-2] <= tol * task.n_steps:
+            converged = True
+            break
+        emission = copy.copy(emission)
+        emission.update(statistics.emission)
+        startprob, transmat = maximise(task, statistics, startprob, transmat)
+        n_iter += 1
+    return Learnt(startprob, transmat, emission, statistics, np.array(history), n_iter, converged)
+
+
+def expectation(task, startprob, transmat, emission, scratch=None):
+    """The E-step: Statistics of all sequences."""
+    problem = make_problem(task, startprob, transmat, emission)
+    # weights at most 1 inside, so that nothing overflows
+    top = 1.0 if task.weight is None else float(task.weight.max())
+    weight = None if task.weight is None else task.weight / top
+    counts, outcome = inference.expected_counts(problem, weight, scratch, task.n_jobs)
+    if (outcome.step >= 0).any():
+        s = np.flatnonzero(outcome.step >= 0)[0]
+        raise Impossible(s, outcome.step[s])
+    loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
+    return Statistics(
+        top * counts.start,
+        top * counts.trans,
+        emission.statistics(task.observed.distinct, top * counts.weights),
+        inference.compensated_sum(loglik),
+        task.n_sequences,
+        task.n_steps,
+    )
+
+
+def make_problem(task, startprob, transmat, emission):
+    chain = inference.Chain(startprob, transmat)
+    ends, index = None, task.observed.index
+    if task.allowed is not None:
+        ends, index = inference.last_rows(task.observed, task.bounds)
+    rows = inference.make_rows(emission.log_likelihood(task.observed.distinct), chain, task.allowed, ends)
+    return inference.Problem(chain, rows, index, task.bounds)
+
+
+def prior(task, startprob, transmat, emission):
+    """What the objective holds beside log P."""
+    return (
+        log_prior(startprob, task.pseudocount, free(task.startprob))
+        + log_prior(transmat, task.pseudocount, free(task.transmat))
+        + emission.log_prior()
+    )
+
+
+def final_objective(task, learnt):
+    """The objective at the parameters a run ended with."""
+    if learnt.converged:
+        return learnt.history[-1]
+    problem = make_problem(task, learnt.startprob, learnt.transmat, learnt.emission)
+    loglik = inference.log_likelihood(problem, task.n_jobs).loglik
+    loglik = loglik if task.weight is None else loglik * task.weight
+    return loglik.sum() + prior(task, learnt.startprob, learnt.transmat, learnt.emission)

@@ -1,0 +1,28 @@
+"""Compile the kernels; everything else about the package stands in pyproject.toml."""
+
+import sys
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+OPTIMISE = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-Wno-attributes"]
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "cdivision": True,
+    "embedsignature": True,
+}
+KERNELS = ["forward_backward", "log_space", "viterbi", "counting", "sampling"]
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(f"chmm.kernels.{name}", [f"chmm/kernels/{name}.pyx"], extra_compile_args=OPTIMISE)
+            for name in KERNELS
+        ],
+        compiler_directives=DIRECTIVES,
+        build_dir="build/cython",
+    )
+)

@@ -1,0 +1,67 @@
+"""What the tests share. Symbols are codes 0 .. M-1 here, and -1 stands for a missing value."""
+
+import _thread
+import threading
+import time
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from chmm import Categorical, Model
+
+
+class Params(NamedTuple):
+    startprob: np.ndarray
+    transmat: np.ndarray
+    probs: np.ndarray
+
+    def model(self, **options):
+        return Model(startprob=self.startprob, transmat=self.transmat, emission=Categorical(self.probs), **options)
+
+    def rows(self, x):
+        """The likelihood of each step in each state."""
+        x = np.asarray(x)
+        return np.where(x[:, None] < 0, 1.0, self.probs.T[x])
+
+    def permuted(self, order):
+        return Params(self.startprob[order], self.transmat[np.ix_(order, order)], self.probs[order])
+
+
+def stochastic(rng, *shape, zeros=0.0):
+    """Random rows which sum to 1, a share of them zeros, never a whole row."""
+    a = rng.dirichlet(np.ones(shape[-1]), size=shape[:-1])
+    a = np.where(rng.random(shape) < zeros, 0.0, a)
+    a[..., 0] += a.sum(axis=-1) == 0
+    return a / a.sum(axis=-1, keepdims=True)
+
+
+def random_params(rng, n, m, zeros=0.0):
+    return Params(*(stochastic(rng, *shape, zeros=zeros) for shape in ((n,), (n, n), (n, m))))
+
+
+def learnt(model):
+    return Params(model.startprob_, model.transmat_, model.emission_.probs)
+
+
+def as_given(x):
+    """A sequence of codes as a user would pass it: None where the value is missing."""
+    return [None if v < 0 else int(v) for v in x] if (np.asarray(x) < 0).any() else np.asarray(x)
+
+
+def same_bits(a, b):
+    a, b = np.asarray(a), np.asarray(b)
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def interrupt_after(seconds, call):
+    """Press Ctrl-C while `call` runs; True if the call was given up for it, False if it came to its end first."""
+    finished = False
+    timer = threading.Timer(seconds, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        call()
+        finished = True
+        time.sleep(60)
+    timer.join()
+    return not finished

@@ -1,0 +1,298 @@
+"""The right number or an error, whatever the magnitude: underflow that matters, underflow that does not, 10^6 steps."""
+
+import math
+
+import numpy as np
+import oracle
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from shared import Params, learnt, random_params, stochastic
+
+pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+
+
+def true(params, x, final=None):
+    return oracle.log_space(*params[:2], params.rows(x), final)
+
+
+def assert_loglik(value, truth):
+    """The promise: within 1e-12 of the sum of the sizes of its terms."""
+    assert abs(value - float(truth.loglik)) <= 1e-12 * max(1, float(np.abs(truth.log_scale).sum()))
+
+
+def assert_everything_right(params, x, truth=None, final=None):
+    """score, filter, beta, gamma, xi and one EM step against the answer in log space."""
+    truth = true(params, x, final) if truth is None else truth
+    options = {} if final is None else {"final_states": np.flatnonzero(final).tolist()}
+    m = params.model(max_iter=1, **options)
+    close = {"rtol": 1e-8, "atol": 1e-10}
+
+    assert_loglik(m.score(x), truth)
+    forward, backward = m.forward(x), m.backward(x)
+    posteriors = m.posteriors(x, pairs=True)
+    for loglik in (forward.loglik, backward.loglik, posteriors.loglik):
+        assert_loglik(loglik, truth)
+    assert_allclose(forward.alpha, np.exp(truth.log_filter).astype(float), **close)
+    assert_allclose(forward.log_scale, truth.log_scale.astype(float), **close)
+    assert_allclose(backward.log_scale, truth.log_scale.astype(float), **close)
+    assert_allclose(posteriors.gamma, truth.gamma.astype(float), **close)
+    assert_allclose(posteriors.xi, truth.xi.astype(float), **close)
+    assert not np.isnan(backward.beta).any()
+    in_range = (truth.log_filter > -500) & (truth.log_gamma > -400)  # both alpha and beta are ordinary numbers there
+    log_beta = (truth.log_gamma - truth.log_filter)[in_range].astype(float)
+    assert_allclose(np.log(backward.beta[in_range]), log_beta, rtol=1e-8, atol=1e-8)
+
+    s = m.fit(x).statistics_
+    counts = oracle.expected_counts([truth.gamma], [truth.xi], [x], params.probs.shape[1])
+    for got, want in zip((s.start, s.trans, s.emission["counts"]), counts):
+        assert_allclose(got, want.astype(float), rtol=1e-8, atol=1e-8)
+    for new, want, old in zip(learnt(m), counts, params):
+        assert_allclose(new.sum(axis=-1), 1, rtol=1e-12)
+        assert not np.isnan(new).any() and (new >= 0).all()
+        assert (new[old == 0] == 0).all(), "a zero came alive"
+        enough = want.sum(axis=-1, keepdims=True) > 1e-3
+        assert_allclose(new * enough, oracle.normalized(want, old).astype(float) * enough, rtol=1e-6, atol=1e-8)
+
+
+def stretches(symbols, lengths):
+    return np.repeat(symbols, lengths)
+
+
+# --------------------------------------------------------------------------------------------------- named examples
+
+# State 0 fits symbol 0 900 times better, state 1 fits symbol 1 10^9 times better.
+RIVALS = np.array([[0.9, 1e-10, 0.1 - 1e-10], [0.001, 0.1, 0.899]])
+SEPARATE = Params(np.array([0.5, 0.5]), np.eye(2), RIVALS)
+
+
+def test_a_state_that_underflowed_and_later_overtakes():
+    x = stretches([0, 1], [300, 200])
+    assert_allclose(SEPARATE.model().score(x), math.log(0.5) + 300 * math.log(0.001) + 200 * math.log(0.1), rtol=1e-14)
+    assert round(SEPARATE.model().score(x), 1) == -2533.5
+    assert_allclose(SEPARATE.model().posteriors(x).gamma, np.tile([0, 1], (500, 1)), atol=1e-300)
+    assert_everything_right(SEPARATE, x)
+
+
+def test_a_state_that_underflowed_and_is_revived_when_the_survivor_dies():
+    """State 0 explains 1,500 steps 1,000 times better and then becomes impossible."""
+    dies = SEPARATE._replace(probs=np.array([[0.999, 0, 0.001], [0.000999, 0.5, 0.499001]]))
+    x = stretches([0, 1], [1500, 3])
+    assert_allclose(dies.model().score(x), math.log(0.5) + 1500 * math.log(0.000999) + 3 * math.log(0.5), rtol=1e-14)
+    assert_everything_right(dies, x)
+
+
+def test_both_states_die_and_the_sequence_is_impossible():
+    dies = SEPARATE._replace(probs=np.array([[0.9, 0, 0.1, 0], [0.001, 0.1, 0, 0.899]]))
+    x = stretches([0, 1, 2, 0], [400, 5, 1, 9])
+    assert dies.model().score(x) == -np.inf
+    with pytest.raises(ValueError, match="405"):
+        dies.model().posteriors(x)
+
+
+def test_worse_better_worse_again():
+    for lengths in ([300, 400, 300], [400, 300, 150], [150, 700, 600], [700, 700, 700]):
+        assert_everything_right(SEPARATE, stretches([0, 1, 0], lengths))
+        assert_everything_right(SEPARATE, stretches([1, 0, 1], lengths))
+
+
+@pytest.mark.parametrize("leak", [1e-5, 1e-30, 1e-100, 1e-200, 1e-300])
+def test_states_that_hardly_communicate(leak):
+    barely = SEPARATE._replace(transmat=np.array([[1 - leak, leak], [leak, 1 - leak]]))
+    one_way = SEPARATE._replace(transmat=np.array([[1, 0], [leak, 1 - leak]]))
+    for params in (barely, one_way):
+        for lengths in ([300, 200], [120, 120], [500, 30]):
+            assert_everything_right(params, stretches([0, 1], lengths))
+
+
+def test_a_final_state_that_had_underflowed():
+    assert_everything_right(SEPARATE, stretches([0], [800]), final=[False, True])
+    assert_everything_right(SEPARATE, stretches([1, 0], [200, 900]), final=[False, True])
+
+
+def test_an_unlikely_start_that_fits_better_later():
+    for start in (1e-15, 1e-150, 1e-300, 1e-308):
+        params = SEPARATE._replace(startprob=np.array([1 - start, start]))
+        assert_everything_right(params, stretches([0, 1], [100, 200]))
+        assert_everything_right(params, stretches([1, 0], [200, 100]))
+
+
+def test_an_unreachable_state_that_explains_the_data_far_better():
+    probs = np.array([[1e-3, 0.999], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]])
+    params = Params(np.eye(4)[0], np.eye(4), probs)
+    x = stretches([0], [2000])
+    assert_everything_right(params, x)
+    s = params.model(max_iter=1).fit(x).statistics_
+    assert_allclose(s.trans, 1999 * np.outer(np.eye(4)[0], np.eye(4)[0]), rtol=1e-12)
+
+
+def test_a_dead_end_that_explains_the_data_far_better_has_no_mass_and_keeps_its_row():
+    """State 1 is reached, fits, but cannot emit the last symbol nor leave: its gamma is exactly 0."""
+    params = Params(np.array([0.5, 0.5]), np.eye(2), np.array([[0.001, 0.999], [1.0, 0]]))
+    x = stretches([0, 1], [50, 1])
+    assert (params.model().posteriors(x).gamma[:, 1] == 0).all()
+    fitted = learnt(params.model(max_iter=1).fit(x))
+    assert_array_equal(fitted.transmat[1], params.transmat[1])
+    assert_array_equal(fitted.probs[1], params.probs[1])
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8, 20])
+@pytest.mark.parametrize("stay", [0.5, 0.99, 1e-6])
+def test_left_right_models(n, stay):
+    """They underflow as a matter of course, and the answers are right."""
+    rng = np.random.default_rng(n)
+    transmat = np.diag(np.full(n, stay)) + np.diag(np.full(n - 1, 1 - stay), 1)
+    transmat[-1, -1] = 1
+    params = Params(np.eye(n)[0], transmat, stochastic(rng, n, 6))
+    x = np.sort(rng.integers(0, 6, size=700)) if n % 2 else rng.integers(0, 6, size=700)
+    assert_everything_right(params, x)
+    assert_everything_right(params, x, final=np.arange(n) == n - 1)
+
+
+@pytest.mark.parametrize("tiny", [1e-20, 1e-200, 1e-307, 1e-310, 5e-324])
+def test_symbols_of_any_magnitude(tiny):
+    params = Params(
+        np.array([0.3, 0.7]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[tiny, 1 - tiny], [tiny, 1 - tiny]])
+    )
+    x = stretches([0, 1, 0], [40, 5, 300])
+    assert_allclose(params.model().score(x), 340 * math.log(tiny), rtol=1e-13)
+    assert_everything_right(params, x)
+
+
+def test_alternating_extremes_within_one_model():
+    probs = np.array([[1 - 1e-300, 1e-300, 0], [1e-300, 1 - 2e-300, 1e-300], [1e-250, 1e-50, 1 - 1e-50 - 1e-250]])
+    for transmat in (np.eye(3), np.full((3, 3), 1 / 3), np.array([[0.5, 0.5, 0], [1e-300, 0.5, 0.5], [0, 1e-300, 1]])):
+        assert_everything_right(
+            Params(np.full(3, 1 / 3), transmat, probs), stretches([0, 1, 2, 1, 0, 2], [3, 4, 2, 5, 3, 2])
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- fuzz
+
+
+def nearly_separate(rng, n):
+    """States that never or barely communicate: the identity, left-right, tiny leaks of any size."""
+    leak = 10.0 ** -rng.uniform(1, 300, size=(n, n)) * (rng.random((n, n)) < rng.choice([0, 0.1, 1]))
+    leak = np.triu(leak, 1) if rng.random() < 0.3 else leak - np.diag(np.diag(leak))
+    return leak + np.diag(1 - leak.sum(axis=1))
+
+
+def contrasting(rng, n, m):
+    """Likelihoods of m symbols spread over many orders of magnitude; one more symbol takes the rest of each row."""
+    probs = 10.0 ** -rng.uniform(0.7, rng.choice([1, 4, 12, 40]), size=(n, m)) * (rng.random((n, m)) > 0.02)
+    probs = np.column_stack([probs, np.full(n, 0.2)])
+    return probs / probs.sum(axis=1, keepdims=True)
+
+
+def adversary(rng, n, steps):
+    startprob = 10.0 ** -rng.uniform(0, rng.choice([1, 100]), size=n) * (rng.random(n) > 0.1)
+    startprob[0] += startprob.sum() == 0
+    m = 4
+    cuts = np.sort(rng.integers(0, steps, size=rng.integers(1, 6)))
+    lengths = np.diff(cuts, prepend=0, append=steps)
+    x = stretches(rng.integers(0, m, size=len(lengths)), lengths)
+    return Params(startprob / startprob.sum(), nearly_separate(rng, n), contrasting(rng, n, m)), x
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("with_final", [False, True])
+def test_fuzz(n, with_final):
+    """Stretches of good and bad fit in models whose states hardly communicate, against log space."""
+    rng, steps = np.random.default_rng([n, with_final]), 160
+    final = np.arange(n) == n - 1 if with_final else None
+    models, sequences = zip(*(adversary(rng, n, steps) for _ in range(400)))
+    startprob, transmat, _ = map(np.stack, zip(*models))
+    truth = oracle.log_space(startprob, transmat, np.stack([p.rows(x) for p, x in zip(models, sequences)]), final)
+    impossible = 0
+    for k, (params, x) in enumerate(zip(models, sequences)):
+        if np.isneginf(truth.loglik[k]):
+            impossible += 1
+            options = {"final_states": [n - 1]} if with_final else {}
+            assert params.model(**options).score(x) == -np.inf
+        else:
+            assert_everything_right(params, x, type(truth)(**{name: a[k] for name, a in vars(truth).items()}), final)
+    assert impossible < 200
+
+
+def test_several_sequences_of_which_some_need_the_exact_path():
+    rng = np.random.default_rng(2)
+    X = [stretches([0, 1], rng.integers(1, 400, size=2)) for _ in range(20)]
+    truths = [true(SEPARATE, x) for x in X]
+    m = SEPARATE.model(max_iter=1)
+    assert_allclose(m.score(X), float(sum(truth.loglik for truth in truths)), rtol=1e-13)
+    for gamma, truth in zip(m.predict_proba(X), truths):
+        assert_allclose(gamma, truth.gamma.astype(float), rtol=1e-8, atol=1e-10)
+    s = m.fit(X).statistics_
+    counts = oracle.expected_counts([truth.gamma for truth in truths], [truth.xi for truth in truths], X, 3)
+    for got, want in zip((s.start, s.trans, s.emission["counts"]), counts):
+        assert_allclose(got, want.astype(float), rtol=1e-9, atol=1e-9)
+
+
+def test_em_never_falls_where_states_are_revived():
+    rng = np.random.default_rng(3)
+    X = [stretches([0, 1, 0, 2], rng.integers(50, 300, size=4)) for _ in range(5)]
+    m = SEPARATE._replace(transmat=np.array([[1 - 1e-9, 1e-9], [1e-12, 1 - 1e-12]])).model(max_iter=30).fit(X)
+    assert np.diff(m.history_).min() > -1e-9
+
+
+# ------------------------------------------------------------------------------------------------------ a million steps
+
+
+def log_power(startprob, matrix, n):
+    """log(startprob @ matrix^n @ 1) by repeated squaring; powers of two are kept aside."""
+
+    def scaled(vector_or_matrix, exponent):
+        e = math.frexp(vector_or_matrix.max())[1]
+        return vector_or_matrix / np.longdouble(2) ** e, exponent + e
+
+    power, vector = scaled(matrix, 0), (startprob, 0)
+    while n:
+        if n & 1:
+            vector = scaled(vector[0] @ power[0], vector[1] + power[1])
+        power = scaled(power[0] @ power[0], 2 * power[1])
+        n >>= 1
+    return float(np.log(vector[0].sum()) + vector[1] * np.log(np.longdouble(2)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6, 8, 11])
+def test_a_million_steps_of_a_periodic_sequence(n):
+    rng = np.random.default_rng(n)
+    params, period, times = random_params(rng, n, 5), rng.integers(0, 5, size=50), 20_000
+    one_period = np.eye(n, dtype=np.longdouble)
+    for symbol in period:
+        one_period = one_period @ (params.probs[:, symbol, None] * params.transmat)  # the last transition sums to 1
+    exact = log_power(params.startprob, one_period, times)
+    x = np.tile(period, times)
+    scale = np.abs(params.model().forward(x).log_scale).sum()
+    assert abs(params.model().score(x) - exact) <= 1e-12 * scale
+
+
+@pytest.mark.parametrize("spread", [1, 1e5, 1e200])
+def test_a_million_independent_steps(spread):
+    """Where all rows of A equal pi, P(O) is a product, and its logarithm a sum that math.fsum rounds once."""
+    rng = np.random.default_rng(7)
+    startprob, probs = stochastic(rng, 3), stochastic(rng, 3, 6)
+    probs[:, :3] /= spread
+    probs /= probs.sum(axis=1, keepdims=True)
+    x = rng.integers(0, 6, size=1_000_000)
+    terms = np.log(startprob.astype(np.longdouble) @ probs)
+    exact = float((np.bincount(x) * terms).sum())
+    m = Params(startprob, np.tile(startprob, (3, 1)), probs).model()
+    assert abs(m.score(x) - exact) <= 1e-12 * float((np.bincount(x) * np.abs(terms)).sum())
+    forward = m.forward(x)
+    assert_allclose(math.fsum(forward.log_scale), exact, rtol=1e-12)
+    assert_allclose(m.backward(x).loglik, exact, rtol=1e-12)
+
+
+def test_the_best_of_a_million_steps_keeps_its_digits():
+    params = Params(
+        np.array([0.5, 0.5]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
+    )
+    x = np.random.default_rng(8).integers(0, 3, size=1_000_000)
+    path, log_prob = params.model().decode(x)
+    moves, shown = np.zeros((2, 2)), np.zeros((2, 3))
+    np.add.at(moves, (path[:-1], path[1:]), 1)
+    np.add.at(shown, (path, x), 1)
+    terms = [math.log(0.5), *(moves * np.log(params.transmat)).ravel(), *(shown * np.log(params.probs)).ravel()]
+    assert_allclose(log_prob, math.fsum(terms), rtol=1e-12)
+    assert_allclose(params.model().score(x, path), math.fsum(terms), rtol=1e-12)
+    assert_array_equal(path[:2000], oracle.viterbi(*params[:2], params.rows(x[:2100]))[:2000])

@@ -1,0 +1,367 @@
+"""Words and tags are two forms of one thing; the segmenter gives the worked example and the known corpus figures."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from chmm import Categorical, Model, NotFittedError, Segmenter
+from chmm.segmentation import Evaluation, tags, words
+
+SENTENCES = ["今天 天气 真 不错", "浦东新区 在 下雨", "我 是 真的 喜欢 晴天"]
+
+
+@pytest.fixture(scope="module")
+def segmenter():
+    return Segmenter().fit(SENTENCES)
+
+
+def random_words(rng, n, letters="天气真不错在下雨我是的a\U0001f600\ud83d\0", longest=6):
+    return ["".join(rng.choice(list(letters), rng.integers(1, longest + 1))) for _ in range(n)]
+
+
+# ---- tags and words ----
+
+
+def test_the_texts_tags():
+    assert [tags(line.split()) for line in SENTENCES] == ["BEBESBE", "BMMESBE", "SSBEBEBE"]
+    assert words("真是喜欢下雨", "SSBEBE") == ["真", "是", "喜欢", "下雨"]
+
+
+@pytest.mark.parametrize("longest", [1, 2, 6, 50])
+def test_words_of_tags_of_words(longest):
+    rng = np.random.default_rng(longest)
+    for n in range(20):
+        w = random_words(rng, n, longest=longest)
+        t = tags(w)
+        assert words("".join(w), t) == w and len(t) == sum(map(len, w))
+        assert words("".join(w), list(t)) == w
+        assert words("".join(w), np.array(list(t), dtype="U1")) == w
+
+
+def test_long_words():
+    for n in (30, 31, 32, 33, 10_000):
+        assert tags(["x" * n, "y"]) == "B" + "M" * (n - 2) + "ES"
+
+
+def test_any_tags_give_words_that_join_to_the_text():
+    rng = np.random.default_rng(0)
+    for n in range(300):
+        t = "".join(rng.choice(list("BMES"), n % 12))
+        w = words("abcdefghijkl"[: len(t)], t)
+        assert "".join(w) == "abcdefghijkl"[: len(t)] and all(w)
+        again, legal = tags(w), Model  # the words of a lawful row of tags have these tags
+        if not any(pair in t + "$" for pair in ("BB", "BS", "MB", "MS", "EM", "EE", "SM", "SE", "B$", "M$")):
+            if t[:1] not in ("M", "E"):
+                assert again == t
+
+
+def test_tags_and_words_say_what_is_wrong():
+    with pytest.raises(TypeError, match=r"words is one str; pass a list of words, such as words.split\(\)"):
+        tags("今天 天气")
+    with pytest.raises(TypeError, match=r"words\[1\] is b'x', a bytes; words are str"):
+        tags(["a", b"x"])
+    with pytest.raises(ValueError, match=r"words\[1\] is an empty word"):
+        tags(["a", ""])
+    with pytest.raises(ValueError, match="2 tags for 3 characters"):
+        words("abc", "SS")
+    with pytest.raises(ValueError, match=r"tags\[1\] is 'X'; the tags are B, M, E and S"):
+        words("abc", "SXS")
+
+
+# ---- fit ----
+
+
+def test_the_texts_tables(segmenter):
+    model = segmenter.model
+    assert "".join(model.states_) == "BMES"
+    counts = model.statistics_
+    assert counts.start.tolist() == [2, 0, 0, 1]
+    assert counts.trans.sum(axis=1).tolist() == [8, 2, 5, 4]
+    assert counts.emission["counts"].sum(axis=1).tolist() == [8, 2, 8, 4]
+    np.testing.assert_allclose(model.startprob_, [2 / 3, 0, 0, 1 / 3], rtol=1e-15)
+    np.testing.assert_allclose(
+        model.transmat_, [[0, 0.125, 0.875, 0], [0, 0.5, 0.5, 0], [0.6, 0, 0, 0.4], [0.75, 0, 0, 0.25]], rtol=1e-15
+    )
+    decoding = model.decode("真是喜欢下雨")
+    assert "".join(decoding.path) == "SSBEBE"
+    assert decoding.log_prob == pytest.approx(np.log(147 / 335544320), rel=1e-14)
+    assert model.score(["真是喜欢下雨"]) == pytest.approx(np.log(147 / 335544320), rel=1e-14)
+
+
+def test_every_form_of_lines_gives_the_same_model(segmenter):
+    forms = [
+        tuple(SENTENCES),
+        iter(SENTENCES),
+        [line + "\n" for line in SENTENCES],
+        ["", *("  " + line.replace(" ", "\t\u3000 ") for line in SENTENCES), " \n"],
+        [line.split() for line in SENTENCES],
+        [[], *(tuple(line.split()) for line in SENTENCES)],
+        [np.array(line.split()) for line in SENTENCES],
+        np.array(SENTENCES),
+        (iter(line.split()) for line in SENTENCES),
+    ]
+    for lines in forms:
+        model = Segmenter().fit(lines).model
+        for name in ("startprob_", "transmat_"):
+            assert (getattr(model, name) == getattr(segmenter.model, name)).all()
+        assert (model.emission_.probs == segmenter.model.emission_.probs).all()
+
+
+def test_a_file_of_lines(tmp_path, segmenter):
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
+    with open(path, encoding="utf-8") as file:
+        assert (Segmenter().fit(file).model.transmat_ == segmenter.model.transmat_).all()
+
+
+def test_pseudocount_is_added_to_what_can_happen():
+    model = Segmenter(pseudocount=0.5).fit(SENTENCES).model
+    np.testing.assert_allclose(model.startprob_, [2.5 / 4, 0, 0, 1.5 / 4], rtol=1e-15)
+    np.testing.assert_allclose(model.transmat_[0], [0, 1.5 / 9, 7.5 / 9, 0], rtol=1e-15)
+    assert (model.emission_.probs > 0).all()
+
+
+def test_a_lawful_tag_is_never_followed_by_an_unlawful_one():
+    """Rows without evidence too: here no line has a word of three characters, or any word after another of two."""
+    rng = np.random.default_rng(1)
+    for lines in (["a b", "a b"], ["ab c"], ["a bc"], ["abc d"], ["abcd e"]):
+        for pseudocount in (0, 0.1):
+            segmenter = Segmenter(pseudocount=pseudocount).fit(lines)
+            table = segmenter.model.transmat_
+            assert (table[[0, 0, 1, 1, 2, 2, 3, 3], [0, 3, 0, 3, 1, 2, 1, 2]] == 0).all()
+            for _ in range(50):
+                text = "".join(rng.choice(list("abcdef"), rng.integers(1, 9)))
+                path = "".join(segmenter._decoder.decode(text).path)
+                assert tags(words(text, path)) == path
+
+
+class Lines:
+    """Bad lines, and what is said about them."""
+
+    table = [
+        ([], ValueError, "lines holds no words"),
+        (["", " \n", []], ValueError, "lines holds no words"),
+        ("今天 天气", TypeError, r"lines is one str; pass a list of lines, such as lines.splitlines\(\)"),
+        (b"ab c", TypeError, "lines is one bytes"),
+        ([b"ab c"], TypeError, r"line 0 is bytes, not a str; open the file as text, or decode it"),
+        (["ab c", 3], TypeError, "line 1 is 3, neither a str nor a list of words"),
+        (["ab c", None], TypeError, "line 1 is None, neither a str nor a list of words"),
+        (["ab c", ["ab", 3]], TypeError, "line 1, word 1 is 3, a int; words are str"),
+        (["ab c", ["ab", b"c"]], TypeError, "line 1, word 1 is b'c', a bytes; words are str"),
+        (["ab c", ["ab", ""]], ValueError, "line 1, word 1 is empty: ''"),
+        (["ab c", ["ab", " "]], ValueError, "line 1, word 1 is empty: ' '"),
+        (["ab c", ["ab", "c d"]], ValueError, "line 1, word 1 has white space inside: 'c d'"),
+        (["ab c", ["ab", "c\n"]], ValueError, r"line 1, word 1 has white space inside: 'c\\n'"),
+    ]
+
+
+@pytest.mark.parametrize("lines, error, match", Lines.table)
+def test_bad_lines(lines, error, match):
+    segmenter = Segmenter().fit(SENTENCES)
+    before = segmenter.model
+    for verb in (segmenter.fit, segmenter.evaluate):
+        with pytest.raises(error, match=match):
+            verb(lines)
+        assert segmenter.model is before
+
+
+def test_lines_that_are_not_cut():
+    for lines in (["今天天气真不错"], ["今天", "天气"], [["今天"], ["天气"]]):
+        with pytest.raises(ValueError, match="no line has more than one word"):
+            Segmenter().fit(lines)
+
+
+def test_unfitted():
+    for ask in (lambda s: s.cut("今天"), lambda s: s.cut(""), lambda s: s.evaluate(SENTENCES), lambda s: s.model):
+        with pytest.raises(NotFittedError, match="has not learnt anything yet: call fit"):
+            ask(Segmenter())
+    assert repr(Segmenter()) == "<Segmenter: not fitted, pseudocount=0.0>"
+
+
+# ---- cut ----
+
+
+def test_the_texts_sentence(segmenter):
+    assert segmenter.cut("真是喜欢下雨") == ["真", "是", "喜欢", "下雨"]
+    assert repr(segmenter) == "<Segmenter: 20 characters, pseudocount=0.0>"
+
+
+def test_white_space_separates(segmenter):
+    assert segmenter.cut("") == segmenter.cut(" \n\u3000") == []
+    apart = [w for piece in ("真是", "喜欢", "下雨") for w in segmenter.cut(piece)]
+    for text in ("真是 喜欢 下雨", "\n真是\n喜欢\t下雨 ", "真是\u3000喜欢\r\n下雨"):
+        assert segmenter.cut(text) == apart
+    assert segmenter.cut("今 天 天 气") == ["今", "天", "天", "气"]
+
+
+@pytest.mark.parametrize("pseudocount", [0, 0.1])
+def test_cut_joins_to_the_text_whatever_the_text(pseudocount):
+    rng = np.random.default_rng(5)
+    letters = "今天气真不错浦东新区在下雨我是的喜欢晴 \n\u3000\u200bXé\U0001f600\ud83d\udc00\0"
+    for lines in (SENTENCES, ["a b"], ["ab cd"], ["abc d e"], ["天 真", "是 我 在"]):
+        segmenter = Segmenter(pseudocount=pseudocount).fit(lines)
+        for n in list(range(40)) + [5000]:
+            text = "".join(rng.choice(list(letters), n))
+            found = segmenter.cut(text)
+            assert "".join(found) == "".join(text.split()) and all(found)
+            assert segmenter.cut(" ".join(found)) is not None
+
+
+def test_possible_texts_are_cut_as_the_model_decodes_them(segmenter):
+    rng = np.random.default_rng(3)
+    model, possible = segmenter.model, 0
+    for _ in range(500):
+        text = "".join(rng.choice(list("今天气真不错在下雨我是的喜欢晴"), rng.integers(1, 6)))
+        if model.score([text]) > -np.inf:
+            possible += 1
+            assert segmenter.cut(text) == words(text, model.decode(text).path)
+    assert possible > 20
+
+
+def test_impossible_texts_are_cut_too(segmenter):
+    """天 begins and ends words, 今 only begins them: 天天 is possible, 今今 is not."""
+    assert segmenter.model.score(["今今"]) == -np.inf
+    with pytest.raises(ValueError):
+        segmenter.model.decode("今今")
+    assert "".join(segmenter.cut("今今")) == "今今"
+    # one event that training never showed where two would be the alternative
+    assert segmenter.cut("下雨雨今天") == ["下雨", "雨", "今天"]
+
+
+def test_unknown_characters(segmenter):
+    assert segmenter.model.score(["吾爱"]) > -np.inf
+    assert "".join(segmenter.cut("吾爱下雨")) == "吾爱下雨"
+    assert segmenter.cut("吾爱下雨")[-1] == "下雨"
+
+
+def test_what_is_not_a_text(segmenter):
+    with pytest.raises(TypeError, match=r"text is a bytes, not a str; decode it first, text.decode\('utf-8'\)"):
+        segmenter.cut("今天".encode())
+    with pytest.raises(TypeError, match="text is a list, not a str"):
+        segmenter.cut(["今天"])
+
+
+# ---- evaluate ----
+
+
+class Fixed(Segmenter):
+    """A segmenter whose answer is known."""
+
+    def __init__(self, found):
+        self._model, self.found = Model, found
+
+    def _cut(self, pieces):
+        assert "".join(pieces) == "".join(self.found)
+        return self.found
+
+
+def test_by_hand():
+    # gold 3 + 2 words, found 4 + 1; the same limits have: 今天, 下雨 in the first line
+    gold = ["今天 真的 下雨", "我 喜欢"]
+    result = Fixed(["今天", "真", "的", "下雨", "我喜欢"]).evaluate(gold)
+    assert result == Evaluation(precision=2 / 5, recall=2 / 5, f1=2 / 5)
+    # the same words in other places are not right
+    assert Fixed(["ab", "a", "b"]).evaluate(["a b ab"]) == (0, 0, 0)
+    assert Fixed(["a", "bc", "d", "e"]).evaluate(["a b c de"]) == (1 / 4, 1 / 4, 1 / 4)
+    assert Fixed(["a", "b", "cd"]).evaluate(["a bcd"]) == (1 / 3, 1 / 2, 2 / 5)
+
+
+def test_evaluate_is_the_definition():
+    rng = np.random.default_rng(8)
+
+    def spans(line):
+        ends = np.cumsum([len(w) for w in line])
+        return {(end - len(w), end) for w, end in zip(line, ends, strict=True)}
+
+    for _ in range(50):
+        gold = [random_words(rng, rng.integers(1, 6)) for _ in range(4)]
+        found = [words("".join(line), tags(list(line[0]) + line[1:])) for line in gold]
+        right = sum(len(spans(g) & spans(f)) for g, f in zip(gold, found, strict=True))
+        n_gold, n_found = sum(map(len, gold)), sum(map(len, found))
+        result = Fixed(sum(found, [])).evaluate(gold)
+        np.testing.assert_allclose(result, [right / n_found, right / n_gold, 2 * right / (n_found + n_gold)], rtol=1e-15)
+
+
+def test_perfect(segmenter):
+    own = [segmenter.cut(text) for text in ("真是喜欢下雨", "天天", "今今不错")]
+    assert segmenter.evaluate(own) == Evaluation(1.0, 1.0, 1.0)
+    assert segmenter.evaluate([" ".join(line) for line in own]) == Evaluation(1.0, 1.0, 1.0)
+
+
+# ---- from_model, copies ----
+
+
+def test_save_and_load(tmp_path, segmenter):
+    path = tmp_path / "words.npz"
+    segmenter.model.save(path)
+    back = Segmenter.from_model(Model.load(path))
+    for text in ("真是喜欢下雨", "今今 吾爱天气"):
+        assert back.cut(text) == segmenter.cut(text)
+
+
+def test_copies(segmenter):
+    for copied in (pickle.loads(pickle.dumps(segmenter)), copy.deepcopy(segmenter), copy.copy(segmenter)):
+        assert copied.cut("真是喜欢下雨") == ["真", "是", "喜欢", "下雨"]
+
+
+def test_from_model_with_tables_given():
+    model = Model(
+        states="BMES",
+        final_states="ES",
+        startprob=[0.8, 0, 0, 0.2],
+        transmat=[[0, 0.2, 0.8, 0], [0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5], [0.5, 0, 0, 0.5]],
+        emission=Categorical([[0.9, 0.4], [0.1, 0.3], [0.0, 1.2], [0.3, 0.3]], symbols="ab", normalized=False),
+    )
+    segmenter = Segmenter.from_model(model)
+    assert segmenter.model is model
+    assert segmenter.cut("abab aa x") == ["ab", "ab", "a", "a", "x"]
+
+
+def test_from_model_says_what_is_wrong():
+    with pytest.raises(TypeError, match="model is a Segmenter, not a Model"):
+        Segmenter.from_model(Segmenter())
+    coin = Model(startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), emission=Categorical(np.full((2, 2), 0.5)))
+    with pytest.raises(ValueError, match="a segmenter needs Model"):
+        Segmenter.from_model(coin)
+    with pytest.raises(NotFittedError):
+        Segmenter.from_model(Model(states="BMES", final_states="ES"))
+
+
+# ---- real text ----
+
+
+@pytest.fixture(scope="module")
+def hkcancor():
+    pycantonese = pytest.importorskip("pycantonese")
+    utterances = pycantonese.hkcancor().words(by_utterance=True)
+    assert len(utterances) == 16_162
+    return [line for i, line in enumerate(utterances) if i % 10], utterances[::10]
+
+
+def test_hkcancor(hkcancor):
+    train, held_out = hkcancor
+    segmenter = Segmenter().fit(train)
+    counts = segmenter.model.statistics_
+    assert counts.start.tolist() == [5083, 0, 0, 9462]
+    assert counts.trans.tolist() == [[0, 4002, 29646, 0], [0, 5164, 4002, 0], [8216, 0, 0, 25432], [20349, 0, 0, 69513]]
+    assert len(segmenter.model.emission_.symbols) == 2466
+    result = segmenter.evaluate(held_out)
+    assert [round(v, 4) for v in result] == [0.9017, 0.8939, 0.8978]
+    # 13,946 of 15,466 words found, of 15,601 gold words
+    assert result == pytest.approx([13946 / 15466, 13946 / 15601, 2 * 13946 / (15466 + 15601)], rel=1e-15)
+    for text in map("".join, held_out):
+        assert "".join(segmenter.cut(text)) == text
+
+
+@pytest.mark.parametrize("pseudocount, f1", [(0.01, 0.8996), (0.1, 0.8993), (1, 0.8978)])
+def test_hkcancor_with_pseudocounts(hkcancor, pseudocount, f1):
+    train, held_out = hkcancor
+    assert round(Segmenter(pseudocount=pseudocount).fit(train).evaluate(held_out).f1, 4) == f1
+
+
+def test_hkcancor_impossible_utterances(hkcancor):
+    train, held_out = hkcancor
+    model = Segmenter().fit(train).model
+    assert sum(model.score(["".join(line)]) == -np.inf for line in held_out) == 15
