@@ -9,6 +9,7 @@ import numpy as np
 
 N_SYMBOLS = 64
 STATES = "BMES"
+FULL_STOP = "。"
 
 
 @dataclass
@@ -126,14 +127,18 @@ def random_problem(name, model, lengths, rng):
 
 
 def corpus(n_characters, rng):
-    """Segmented sentences of that many characters: the Hong Kong Cantonese Corpus, repeated, if it is installed."""
+    """Segmented sentences of that many characters: the Hong Kong Cantonese Corpus, repeated, if it is installed.
+
+    Each ends with a full stop, which is a word by itself, so that libraries whose paths must end with a word and libraries
+    whose paths may end anywhere have the same answer.
+    """
     try:
         import pycantonese
 
-        sentences = [[word for word in words if word] for words in pycantonese.hkcancor().words(by_utterance=True)]
+        sentences = pycantonese.hkcancor().words(by_utterance=True)
     except ImportError:
         sentences = made_up_sentences(rng)
-    sentences = [words for words in sentences if words]
+    sentences = [[word for word in words if word and word != FULL_STOP] + [FULL_STOP] for words in sentences]
     size = 0
     taken = []
     while size < n_characters:
@@ -143,11 +148,11 @@ def corpus(n_characters, rng):
 
 
 def made_up_sentences(rng, n_sentences=10_000, n_words=5000):
-    """Sentences of Zipf-distributed words, each closed by a full stop."""
+    """Sentences of Zipf-distributed words."""
     lengths = rng.choice([1, 2, 3, 4], p=[0.25, 0.6, 0.1, 0.05], size=n_words)
     words = ["".join(map(chr, 0x4E00 + rng.zipf(1.3, size=n).clip(max=3000))) for n in lengths]
     picks = (rng.zipf(1.2, size=(n_sentences, 12)) - 1) % n_words
-    return [[words[k] for k in row[: rng.integers(2, 12)]] + ["。"] for row in picks]
+    return [[words[k] for k in row[: rng.integers(2, 12)]] for row in picks]
 
 
 def tagged(name, words):

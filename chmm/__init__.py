@@ -9,6 +9,7 @@ from .chain import MarkovChain
 from .emissions import Categorical, Emission
 from .exceptions import ConvergenceWarning, NotFittedError
 from .model import Backward, Decoding, Forward, Model, Posteriors, Sample
+from .segmentation import Evaluation, Segmenter
 from .statistics import Statistics
 
 __version__ = "0.1.0"
@@ -18,11 +19,13 @@ __all__ = [
     "ConvergenceWarning",
     "Decoding",
     "Emission",
+    "Evaluation",
     "Forward",
     "MarkovChain",
     "Model",
     "NotFittedError",
     "Posteriors",
     "Sample",
+    "Segmenter",
     "Statistics",
 ]

@@ -6,7 +6,7 @@ from . import sequences
 from .exceptions import NotFittedError
 from .kernels import counting, sampling
 from .statistics import Statistics, check_probabilities, check_pseudocount, probabilities
-from .symbols import Symbols
+from .symbols import Symbols, shown
 
 
 class MarkovChain:
@@ -109,6 +109,8 @@ class MarkovChain:
         names, startprob, transmat = self._parameters()
         paths = sample_paths(startprob, transmat, n_steps, n_sequences, None, generator(random_state))
         drawn = [names.decode(path) for path in paths]
+        if names.kind == "text":
+            drawn = ["".join(x) for x in drawn]
         return drawn[0] if n_sequences is None else drawn
 
     def stationary_distribution(self):
@@ -132,13 +134,12 @@ def state_path(data, names, argument):
     if data.missing is not None and data.missing.any():
         t = int(np.flatnonzero(data.missing)[0])
         raise NotImplementedError(
-            f"{argument}, {data.where(t)}: the label is missing; partly labelled sequences cannot be learnt from yet, "
-            "leave out such sequences, or fit without labels"
+            f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences cannot be learnt "
+            "from yet: leave out such sequences, or fit without labels"
         )
     values, kind = data.values, data.kind
-    if kind == "numbers":
-        raise TypeError(f"{argument} holds floats; labels are str, integers or bools")
-    if not names.takes(kind) and not (names.kind == "words" and kind == "text"):
+    refuse_floats(data, argument)
+    if not names.takes(values, kind) and not (names.kind == "words" and kind == "text"):
         raise TypeError(f"{argument} holds {kind}, the states are {names.kind}: {names.preview()}")
     if names.kind == "words" and kind == "text":
         values, kind = [chr(c) for c in values], "words"
@@ -146,8 +147,14 @@ def state_path(data, names, argument):
     if len(path) and path.min() < 0:
         t = int(np.flatnonzero(path < 0)[0])
         label = chr(values[t]) if kind == "text" else values[t]
-        raise ValueError(f"{argument}, {data.where(t)}: {label!r} is not among the states ({names.preview()})")
+        raise ValueError(f"{argument}, {data.where(t)}: {shown(label)} is not among the states ({names.preview()})")
     return path
+
+
+def refuse_floats(data, argument):
+    if data.kind == "numbers":
+        t = next(iter(np.flatnonzero(data.values != np.round(data.values))), 0)
+        raise TypeError(f"{argument}, {data.where(t)}: {data.values[t]} is a float; labels are str, integers or bools")
 
 
 def path_log_probability(startprob, transmat, path, bounds):
@@ -216,11 +223,27 @@ def check_count(value, name, least):
 
 
 def stationary_distribution(transmat):
-    """The p with p = p A, sum p = 1; O(N^3). ValueError if the chain has several closed classes, hence several p."""
+    """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
+
+    Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
+    digits; O(N^3).
+    """
     n = len(transmat)
-    # as many closed classes as dimensions in the kernel of A' - I
-    if n - np.linalg.matrix_rank(transmat.T - np.eye(n), tol=1e-10) > 1:
-        raise ValueError("the stationary distribution is not unique: some states can never reach each other again")
-    system = np.vstack([transmat.T - np.eye(n), np.ones(n)])
-    p = np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)[0].clip(min=0)
-    return p / p.sum()
+    reach = (transmat > 0) | np.eye(n, dtype=bool)
+    for _ in range(max(n - 1, 1).bit_length()):
+        reach = reach @ reach
+    # a state is recurrent if every state that it reaches can come back; all must be in one class
+    recurrent = np.flatnonzero((~reach | reach.T).all(axis=1))
+    if not reach[np.ix_(recurrent, recurrent)].all():
+        raise ValueError("the stationary distribution is not unique: there are sets of states that are never left")
+    a = np.array(transmat[np.ix_(recurrent, recurrent)])
+    m = len(a)
+    for k in range(m - 1, 0, -1):
+        a[:k, k] /= a[k, :k].sum()
+        a[:k, :k] += np.outer(a[:k, k], a[k, :k])
+    p = np.ones(m)
+    for k in range(1, m):
+        p[k] = p[:k] @ a[:k, k]
+    result = np.zeros(n)
+    result[recurrent] = p / p.sum()
+    return result

@@ -171,7 +171,9 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
             start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)
-        trans, weights = pairs[:, :n] * chain.transmat[:, :n], weights[:, :n]
+        # beta of an unreachable state may be huge: its pairs count only where A lets it be reached
+        a, weights = chain.transmat[:, :n], weights[:, :n]
+        trans = np.multiply(pairs[:, :n], a, out=np.zeros((n, n)), where=a > 0)
         for s in first + np.flatnonzero(status[part] == INEXACT):
             exact = _exact(problem, s, stop)
             loglik[s], step[s] = exact.loglik, exact.step

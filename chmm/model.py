@@ -11,15 +11,17 @@ from .chain import (
     check_count,
     generator,
     path_log_probability,
+    refuse_floats,
     sample_paths,
     state_path,
     stationary_distribution,
 )
 from .emissions import Categorical, Emission
 from .exceptions import NotFittedError
-from .statistics import Statistics, check_probabilities, check_pseudocount
-from .symbols import Symbols
+from .statistics import check_probabilities, check_pseudocount
+from .symbols import Symbols, shown
 
+MAX_STATES = 2**20
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols
 
 
@@ -247,7 +249,6 @@ class Model:
                 raise ValueError(f"y, {data.where(int(where[k]))}: {names} has a given probability of 0 in {name}")
 
     def _publish(self, learnt, states, data, observed):
-        known = _make_known(learnt.startprob, learnt.transmat, learnt.emission, states, self.states, self._allowed(states))
         report = {
             "n_sequences": learnt.statistics.n_sequences,
             "n_steps": learnt.statistics.n_steps,
@@ -259,6 +260,10 @@ class Model:
         }
         if isinstance(learnt.emission, Categorical) and learnt.emission.unknown == "missing":
             report["unknown"] = learnt.emission.unknown_counts(data)
+        self._keep(learnt, states, report)
+
+    def _keep(self, learnt, states, report):
+        known = _make_known(learnt.startprob, learnt.transmat, learnt.emission, states, self.states, self._allowed(states))
         learnt.history.flags.writeable = False
         self.__dict__.update(_known=known, _learnt=learnt, _report=report)
 
@@ -346,7 +351,7 @@ class Model:
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
 
         Scaled so that alpha * beta = gamma. `scaled=False` gives the textbook's beta, or a ValueError where it would
-        underflow. With `final_states`, beta[T, i] = 1 in those only.
+        underflow. `final_states` act like part of the last observation: alpha[T] is 0 outside them, beta[T] is 1.
         """
         data, problem, known = self._one(x)
         beta, log_scale, outcome = inference.backward(problem)
@@ -395,59 +400,74 @@ class Model:
         return stationary_distribution(self._ready().transmat)
 
     def save(self, path):
-        """Write the model to one file: npz with JSON metadata, no pickle. `Model.load` reads it."""
+        """Write the model to one file, arguments and what was learnt: an npz with JSON metadata, no pickle.
+
+        A random_state that is not an int is not kept. `Model.load` reads the file.
+        """
         known = self._ready()
+        metadata = {name: _plain(getattr(self, name)) for name in _ARGUMENTS if name not in ("startprob", "transmat")}
+        arrays = {name: np.asarray(value) for name in ("startprob", "transmat") if (value := getattr(self, name)) is not None}
+        arrays = {name: array.astype(np.float64) for name, array in arrays.items()}
+        metadata["emission"] = "auto" if self.emission == "auto" else self.emission.saved("emission", arrays)
         learnt = self.__dict__.get("_learnt")
-        metadata = {
-            "states": list(known.states.names),
-            "named": known.labels is not None,
-            "final_states": None if known.allowed is None else np.flatnonzero(known.allowed).tolist(),
-            "family": type(known.emission).__name__,
-            "emission": known.emission.settings(),
-            "options": {name: getattr(self, name) for name in ("pseudocount", "n_init", "max_iter", "tol", "n_jobs")},
-            "fit": None if learnt is None else {"n_iter": learnt.n_iter, "converged": bool(learnt.converged)},
-        }
-        arrays = {"startprob": known.startprob, "transmat": known.transmat}
-        for name in known.emission.parameters:
-            arrays[f"emission.{name}"] = np.asarray(getattr(known.emission, name))
+        metadata["learnt"] = None
         if learnt is not None:
-            arrays["history"] = learnt.history
-        storage.write(path, metadata, arrays)
+            metadata["learnt"] = {
+                "states": list(known.states.names),
+                "emission": learnt.emission.saved("emission_", arrays),
+                "n_iter": learnt.n_iter,
+                "converged": bool(learnt.converged),
+                "report": {key: value for key, value in self.report_.items() if key != "unknown"},
+                "unknown": list(map(list, self.report_.get("unknown", {}).items())),
+            }
+            arrays.update(startprob_=learnt.startprob, transmat_=learnt.transmat, history_=learnt.history)
+        storage.write(path, {"model": metadata}, arrays)
 
     @classmethod
     def load(cls, path, *, emissions=()):
-        """A model that `save` wrote. `emissions`: your own Emission classes, if it uses one.
+        """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
 
-        The parameters come back as given ones, bit by bit. ValueError if the file is damaged or no model.
+        ValueError if the file is damaged, or holds no model.
         """
         metadata, arrays = storage.read(path)
         families = {family.__name__: family for family in (Categorical, *emissions)}
         try:
-            name = metadata["family"]
-            if name not in families:
-                raise ValueError(f"{path} uses the emission {name}; pass its class: Model.load(path, emissions=[{name}])")
-            parameters = {key[9:]: value for key, value in arrays.items() if key.startswith("emission.")}
-            emission = families[name].restored(metadata["emission"], parameters)
-            names, final = metadata["states"], metadata["final_states"]
-            model = cls(
-                len(names),
-                emission,
-                states=names if metadata["named"] else None,
-                startprob=arrays["startprob"],
-                transmat=arrays["transmat"],
-                final_states=None if final is None else [names[i] for i in final],
-                **metadata["options"],
-            )
-            model._options()
-            known = model._ready()
-            if metadata["fit"] is not None:
-                fit = metadata["fit"]
-                learnt = training.Learnt(
-                    known.startprob, known.transmat, known.emission, None, arrays["history"], fit["n_iter"], fit["converged"]
-                )
-                model.__dict__["_learnt"] = learnt
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ValueError(f"{path} does not hold a model: {type(error).__name__} {error}") from error
+            return cls._restored(metadata["model"], arrays, families)
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+            raise ValueError(f"{path} does not hold a whole model: {error}") from error
+
+    @classmethod
+    def _restored(cls, metadata, arrays, families):
+        options = {name: metadata[name] for name in _ARGUMENTS if name not in ("startprob", "transmat")}
+        options.update({name: arrays[name] for name in ("startprob", "transmat") if name in arrays})
+        if options["emission"] != "auto":
+            options["emission"] = Emission.loaded(options["emission"], "emission", arrays, families)
+        model = cls(**options)
+        model._options()
+        saved = metadata["learnt"]
+        if saved is None:
+            model._ready()
+            return model
+        states = Symbols(saved["states"], argument="states")
+        n = len(states)
+        history = arrays["history_"]
+        if history.ndim != 1:
+            raise ValueError(f"history_ has shape {history.shape}")
+        learnt = training.Learnt(
+            check_probabilities(arrays["startprob_"], "startprob_", (n,)),
+            check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+            Emission.loaded(saved["emission"], "emission_", arrays, families),
+            None,
+            history,
+            int(saved["n_iter"]),
+            bool(saved["converged"]),
+        )
+        if learnt.emission.n_states != n:
+            raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
+        report = dict(saved["report"])
+        if saved["unknown"]:
+            report["unknown"] = dict(saved["unknown"])
+        model._keep(learnt, states, report)
         return model
 
     # Parameters ------------------------------------------------------------------------------------------------------
@@ -471,7 +491,7 @@ class Model:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._fitted().statistics
         if statistics is None:
-            raise NotFittedError("this model was loaded; the statistics of its fit are not saved")
+            raise NotFittedError("this model was loaded, and files do not keep statistics; fit it to have them")
         return statistics
 
     @property
@@ -479,6 +499,11 @@ class Model:
         """What the fit met: a dict with missing steps, unknown symbols, states without evidence, structural zeros."""
         self._fitted()
         return dict(self.__dict__.get("_report", {}))
+
+    def __sklearn_tags__(self):
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), input_tags=InputTags(string=True))
 
     def get_params(self, deep=True):
         """The constructor's arguments."""
@@ -504,6 +529,8 @@ class Model:
             self.__dict__.pop("_known", None)  # it came from the arguments
 
     def __getattr__(self, name):
+        if isinstance(getattr(type(self), name, None), property):
+            return getattr(type(self), name).fget(self)  # its NotFittedError is an AttributeError, which led here
         if name.endswith("_") and not name.startswith("_"):
             raise AttributeError(
                 f"Model has no {name}; parameters of the observations are in emission_, for example emission_.probs"
@@ -559,6 +586,9 @@ class Model:
         said = {}
         if self.n_states is not None:
             said["n_states"] = check_count(self.n_states, "n_states", 1)
+            if self.n_states > MAX_STATES:
+                gigabytes = self.n_states**2 // 2**27
+                raise MemoryError(f"n_states = {self.n_states}: transmat alone would take {gigabytes} GiB")
         names = None
         if self.states is not None:
             names = Symbols(self.states, argument="states")
@@ -569,6 +599,7 @@ class Model:
         if emission.n_states is not None:
             said["emission"] = emission.n_states
         if names is None and labels is not None:
+            refuse_floats(labels, "y")
             names = Symbols.learn(labels)
             n = next(iter(said.values()), len(names))
             if labels.kind == "integers" and len(names) <= n and set(names.names) <= set(range(n)):
@@ -586,7 +617,7 @@ class Model:
         allowed = np.zeros(len(states), dtype=bool)
         for name in Symbols(self.final_states, argument="final_states").names:
             if name not in states.codes:
-                raise ValueError(f"final_states holds {name!r}, which is not among the states ({states.preview()})")
+                raise ValueError(f"final_states holds {shown(name)}, which is not among the states ({states.preview()})")
             allowed[states.codes[name]] = True
         return allowed
 
@@ -690,6 +721,15 @@ def _visits(statistics):
     return statistics.start + statistics.trans.sum(axis=0) if counts is None else counts.sum(axis=1)
 
 
+def _plain(value):
+    """An argument as JSON takes it; what JSON cannot hold becomes None."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, tuple):
+        value = list(value)
+    return value if value is None or isinstance(value, str | int | float | list) else None
+
+
 def _top(row, names, k=3):
     best = np.argsort(-row, kind="stable")[:k]
     return ", ".join(f"{names[j]!r} {row[j]:.3g}" for j in best if row[j] > 0)
@@ -701,7 +741,7 @@ def _check_weight(weight, data):
     try:
         array = np.array(weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"sample_weight must be an array of numbers, got {weight!r}") from error
+        raise TypeError(f"sample_weight must be an array of numbers, got {shown(weight)}") from error
     if array.shape != (data.n_sequences,):
         raise ValueError(f"sample_weight has shape {array.shape}; X has {data.n_sequences} sequences, one weight for each")
     bad = ~(np.isfinite(array) & (array >= 0))
@@ -728,7 +768,7 @@ def _chosen(emission, data):
     if isinstance(emission, Emission):
         return emission
     if not (isinstance(emission, str) and emission == "auto"):
-        raise TypeError(f"emission must be an Emission such as Categorical(), or 'auto'; got {emission!r}")
+        raise TypeError(f"emission must be an Emission such as Categorical(), or 'auto'; got {shown(emission)}")
     if data.kind in ("text", "words", "bools"):
         return Categorical()
     if data.kind == "integers":

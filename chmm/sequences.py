@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .symbols import shown
+
 
 class Sequences(NamedTuple):
     """All steps of all sequences, one after the other."""
@@ -79,7 +81,7 @@ def many(X, lengths=None, name="X"):
     if not all(nested):
         i = nested.index(not nested[0])
         raise TypeError(
-            f"{name}[{i}] is {X[i]!r}, a {type(X[i]).__name__}, among sequences; "
+            f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
             f"{name} must be a list of sequences, or one flat list of values"
         )
     n_steps = list(map(len, X))
@@ -119,19 +121,20 @@ def labels(y, data, lengths, name="y"):
 
 
 def _looks_like_lengths(y):
-    return f"y = {y!r} looks like lengths: pass lengths=..., y holds one label for each step"
+    return f"y = {shown(y)} looks like lengths: pass lengths=..., y holds one label for each step"
 
 
 def _with_lengths(X, lengths, name):
     steps = _one(X, name, "with lengths= it must be one array, text or flat list with all steps")
     counts = np.asarray(lengths)
     if counts.ndim != 1 or (counts.dtype.kind not in "iu" and counts.size):
-        raise TypeError(f"lengths must be a list of integers, got {lengths!r}")
+        raise TypeError(f"lengths must be a list of integers, got {shown(lengths)}")
     if (counts < 0).any():
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    if counts.sum() != len(steps.values):
-        raise ValueError(f"lengths sum to {counts.sum()} but {name} has {len(steps.values)} steps")
+    total = sum(counts.tolist())  # in Python: sums of int64 wrap around
+    if total != len(steps.values):
+        raise ValueError(f"lengths sum to {total} but {name} has {len(steps.values)} steps")
     bounds = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=bounds[1:])
     return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths")
@@ -306,7 +309,7 @@ def _elements(x, name):
         first = _kind_of(type(present[0][1]))
         i, v = next((i, v) for i, v in present if _kind_of(type(v)) != first or first is None)
         raise TypeError(
-            f"{name}[{i}] is {v!r}, a {type(v).__name__}"
+            f"{name}[{i}] is {shown(v)}, a {type(v).__name__}"
             + (f", among {first}" if first else "")
             + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing)"
         )
@@ -321,11 +324,13 @@ def _elements(x, name):
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]
     if kind == "integers":
-        try:
-            return _Steps(np.array(x, dtype=np.int64), kind, missing)
-        except OverflowError:
-            i = next(i for i, v in enumerate(x) if not -(2**63) <= v < 2**63)
-            raise ValueError(f"{name}[{i}] = {x[i]} does not fit into 64 bits") from None
+        for dtype in (np.int64, np.uint64):
+            try:
+                return _Steps(np.array(x, dtype=dtype), kind, missing)
+            except OverflowError:
+                pass  # too large for this type
+        i = next((i for i, v in enumerate(x) if not -(2**63) <= v < 2**64), x.index(max(x)))
+        raise ValueError(f"{name}[{i}] = {x[i]} does not fit into 64 bits beside the others")
     if kind == "bools":
         return _Steps(np.array(x, dtype=bool), kind, missing)
     values = np.array(x, dtype=np.float64)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from .symbols import shown
+
 SUM_TOLERANCE = 1e-6
 
 
@@ -75,12 +77,12 @@ def log_prior(probs, pseudocount, free=None):
         return float((pseudocount * np.log(probs[free])).sum())
 
 
-def check_probabilities(values, name, shape, allow_unnormalized=False):
+def check_probabilities(values, name, shape, normalized=True):
     """A float64 array of probabilities, its last axis summing to 1 within 1e-6."""
     try:
         array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {values!r}") from error
+        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
     wrong = array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True))
     if wrong or not array.size:
         want = " x ".join("any" if n is None else str(n) for n in shape)
@@ -91,14 +93,15 @@ def check_probabilities(values, name, shape, allow_unnormalized=False):
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
         raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
-    if allow_unnormalized:
+    if not normalized:
         return array
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
         row = np.argwhere(off)[0].tolist()
         place = f"{name}{row}" if row else name
-        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE})")
+        way_out = "; Categorical(..., normalized=False) takes such rows for scoring and decoding" if name == "probs" else ""
+        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){way_out}")
     return array
 
 
@@ -106,7 +109,7 @@ def check_pseudocount(value, name="pseudocount"):
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a number, got {value!r}") from error
+        raise TypeError(f"{name} must be a number, got {shown(value)}") from error
     if not 0 <= number < np.inf or isinstance(value, bool):
         raise ValueError(f"{name} = {value!r} must be a finite number >= 0")
     return number

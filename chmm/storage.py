@@ -1,4 +1,4 @@
-"""Models on disk: one JSON text and some arrays in an uncompressed npz (zip) file. Data only: nothing in it is executed.
+"""Models on disk: one JSON text and some arrays in an uncompressed npz (zip) file. Data only, nothing is executed.
 
 Members are stored as they are, so no member can be larger than the file, and every size is compared with the file's
 own before memory is taken. The zip's CRC-32 covers every member, the JSON text lists the arrays that belong to it.
@@ -239,12 +239,12 @@ def _read_array(archive, name):
         dtype = np.dtype(match[2].decode())
         shape = tuple(int(n) for n in match[3].replace(b" ", b"").split(b",") if n)
         if len(shape) > 32 or 10 + length + math.prod(shape) * dtype.itemsize != size:
-            raise _Damaged(f"array {name!r} claims shape {_short(shape)} of {dtype}, which does not fit its {size} bytes")
+            raise _Damaged(f"array {name!r} claims shape {_short(shape)} of {dtype}, which {size} bytes do not hold")
         array = np.empty(shape, dtype)
-        flat = memoryview(array.reshape(-1).view(np.uint8))
+        flat = array.reshape(-1).view(np.uint8).data
         for begin in range(0, array.nbytes, _BLOCK):
             flat[begin : begin + _BLOCK] = member.read(min(_BLOCK, array.nbytes - begin))
-        if dtype == bool and (array.view(np.uint8) > 1).any():
+        if dtype.kind == "b" and (array.view(np.uint8) > 1).any():
             raise _Damaged(f"array {name!r} is of bools and holds bytes other than 0 and 1")
         return array.astype(dtype.newbyteorder("="), copy=False)
 

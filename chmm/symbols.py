@@ -14,20 +14,24 @@ class Symbols:
     """
 
     def __init__(self, names, kind=None, argument="symbols"):
+        if isinstance(names, set | frozenset | dict) or not hasattr(names, "__iter__"):
+            raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names, in order")
+        if isinstance(names, str):
+            kind = kind or "text" if argument == "symbols" else None
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in names)
         if not names:
             raise ValueError(f"{argument} is empty")
         for i, name in enumerate(names):
             if not isinstance(name, str | int):
-                raise TypeError(f"{argument}[{i}] is {name!r}; symbols are str, int or bool")
+                raise TypeError(f"{argument}[{i}] is {shown(name)}, a {type(name).__name__}; symbols are str, int or bool")
             if type(name) is not type(names[0]):
-                raise TypeError(f"{argument} mixes {names[0]!r} and {name!r}; all must be str, all int or all bool")
-            if isinstance(name, int) and not -(2**63) <= name < 2**63:
+                raise TypeError(f"{argument} mixes {shown(names[0])} and {shown(name)}; all must be str, all int or all bool")
+            if isinstance(name, int) and not -(2**63) <= name < 2**64:
                 raise ValueError(f"{argument}[{i}] = {name} does not fit into 64 bits")
         codes = {name: i for i, name in enumerate(names)}
         if len(codes) < len(names):
             twice = next(name for i, name in enumerate(names) if codes[name] != i)
-            raise ValueError(f"{argument} holds {twice!r} twice")
+            raise ValueError(f"{argument} holds {shown(twice)} twice")
         self.names = names
         self.codes = codes
         if kind is None:
@@ -44,7 +48,9 @@ class Symbols:
             self._table = np.full(int(points.max()) + 2, -1, dtype=np.int32)
             self._table[points] = np.arange(len(names))
         elif kind == "integers" and names != tuple(range(len(names))):
-            self._sorted = np.array(sorted(names), dtype=np.int64)
+            if max(names) >= 2**63 and min(names) < 0:
+                raise ValueError(f"{argument} holds {min(names)} and {max(names)}, which no integer type of 64 bits holds both")
+            self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
             self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
 
     def __len__(self):
@@ -65,8 +71,13 @@ class Symbols:
             return cls([chr(c) for c in np.flatnonzero(seen)], "text")
         return cls(np.unique(values).tolist())
 
-    def takes(self, kind):
-        return kind in (self.kind, "nothing") or (self.kind == LETTERS and kind in ("text", "words"))
+    def takes(self, values, kind):
+        """Whether these values are of the symbols' kind. Words of one character may stand for a text, and bools for 0, 1."""
+        if kind in (self.kind, "nothing"):
+            return True
+        if self.kind == "text" and kind == "words":
+            return all(v is None or v != v or len(v) == 1 for v in values)
+        return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
     def encode(self, values, kind, missing=None):
         """Codes (T,) int32: len(self) where missing, -1 where unknown."""
@@ -88,17 +99,19 @@ class Symbols:
         return codes
 
     def _encode_integers(self, values):
-        if values.dtype == np.uint64:
-            large = values > np.uint64(2**63 - 1)
-            if large.any():
-                return np.where(large, np.int32(-1), self._encode_integers(np.where(large, 0, values).astype(np.int64)))
-            values = values.astype(np.int64)
-        if hasattr(self, "_sorted"):
-            place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
-            return np.where(self._sorted[place] == values, self._order[place], np.int32(-1))
-        codes = np.empty(len(values), dtype=np.int32)
         if not values.dtype.isnative:
             values = values.astype(values.dtype.newbyteorder("="))
+        if hasattr(self, "_sorted"):
+            # cast to the symbols' own type; what does not fit there is unknown
+            unsigned = self._sorted.dtype == np.uint64
+            if unsigned == (values.dtype == np.uint64):
+                outside = np.False_
+            else:
+                outside = values < 0 if unsigned else values > np.uint64(2**63 - 1)
+            values = values.astype(self._sorted.dtype)
+            place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
+            return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
+        codes = np.empty(len(values), dtype=np.int32)
         if encode(values, len(self.names), codes) >= 0:
             outside = (values < 0) | (values >= len(self.names))
             codes = np.where(outside, -1, values).astype(np.int32)
@@ -115,5 +128,11 @@ class Symbols:
         return np.array(self.names, dtype=object if lossy else None)
 
     def preview(self):
-        shown = ", ".join(map(repr, self.names[:6]))
-        return shown if len(self) <= 6 else f"{shown}, ... ({len(self)} in all)"
+        first = ", ".join(map(shown, self.names[:6]))
+        return first if len(self) <= 6 else f"{first}, ... ({len(self)} in all)"
+
+
+def shown(value):
+    """repr of a value, cut where it is too long for an error message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}...{text[-10:]}"

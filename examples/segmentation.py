@@ -30,8 +30,8 @@ def main(texts):
         f"HKCanCor: {len(training):,} utterances to learn from, {counts.n_steps:,} characters, "
         f"{len(segmenter.model.emission_.symbols):,} of them different; {len(held_out):,} held out"
     )
-    show("First tags", counts.start.astype(int), ["count"], "BMES")
-    show("Transitions, from row to column", counts.trans.astype(int), "BMES", "BMES")
+    show("First tags", counts.start, ["count"], "BMES")
+    show("Transitions, from row to column", counts.trans, "BMES", "BMES")
     show("A", segmenter.model.transmat_, "BMES", "BMES", 4)
 
     print("\nWords of the held-out utterances, found where the corpus has them")

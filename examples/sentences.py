@@ -1,4 +1,4 @@
-"""Chinese words from three sentences: π, A and B are counted by hand-sized steps, then a new sentence is decoded.
+"""Chinese words learnt from three sentences: π, A and B are counted, then a new sentence is decoded.
 
 Each character is tagged as the Begin, Middle or End of a word, or as a Single one.
 """
@@ -22,19 +22,18 @@ def main():
     for line, row in zip(SENTENCES, rows, strict=True):
         print(f"  {line}: {row}")
 
-    # a path must end in E or S: no sentence ends inside a word
-    model = Model(states="BMES", final_states="ES").fit(texts, rows)
+    model = Model(states="BMES").fit(texts, rows)
     counts = model.statistics_
     emitted = counts.emission["counts"]
     symbols = model.emission_.symbols
 
     print("\nCounting")
-    show("First tags", counts.start.astype(int), ["count"], "BMES")
-    show("Transitions, from row to column", counts.trans.astype(int), "BMES", "BMES")
-    occurrences = np.array([emitted.sum(axis=1), counts.trans.sum(axis=1)]).astype(int)
+    show("First tags", counts.start, ["count"], "BMES")
+    show("Transitions, from row to column", counts.trans, "BMES", "BMES")
+    occurrences = np.array([emitted.sum(axis=1), counts.trans.sum(axis=1)])
     show("How often each tag occurs, and is followed by another", occurrences, ["occurs", "followed"], "BMES")
     print("  They differ where a tag ends a sentence: the last tag is no transition.")
-    show("Characters, by tag", emitted.T.astype(int), symbols, "BMES")
+    show("Characters, by tag", emitted.T, symbols, "BMES")
 
     print("\nThe counts divided by the sum of their row")
     show("π", model.startprob_, ["π"], "BMES", 6)
@@ -47,7 +46,7 @@ def main():
     backward = model.backward(NEW, scaled=False)
     posteriors = model.posteriors(NEW, pairs=True)
     show("Forward: α_t(i) = P(o_1 ... o_t, q_t = i)", forward.alpha, steps, "BMES", 12)
-    show("Backward: β_t(i) = P(o_t+1 ... o_T | q_t = i), ending in E or S", backward.beta, steps, "BMES", 12)
+    show("Backward: β_t(i) = P(o_t+1 ... o_T | q_t = i)", backward.beta, steps, "BMES", 12)
     show("γ_t(i) = P(q_t = i | O)", posteriors.gamma, steps, "BMES", 3)
     for t, xi in enumerate(posteriors.xi, start=1):
         show(f"ξ_{t}(i, j) = P(q_{t} = i, q_{t + 1} = j | O), from row i to column j", xi, "BMES", "BMES", 3)
@@ -60,7 +59,7 @@ def main():
     print(f"  p* = {np.exp(decoding.log_prob):.10g} = {probability}, P(O) = {np.exp(forward.loglik):.10g}")
     print("  They are equal: no other row of tags is possible.")
 
-    print("\nThe same in two lines: Segmenter().fit(SENTENCES).cut(NEW)")
+    print("\nThe same in one line: Segmenter().fit(SENTENCES).cut(NEW)")
     print(f"  {' | '.join(Segmenter().fit(SENTENCES).cut(NEW))}")
 
 

@@ -5,17 +5,19 @@ from unicodedata import east_asian_width
 import numpy as np
 
 
-def show(title, values, rows, columns, decimals=6):
-    """Print a table (a single row of values too) under its title."""
+def show(title, values, rows, columns, decimals=0):
+    """Print a table (a single row of values too) under its title, with at most so many decimals."""
     values = np.atleast_2d(values)
-    cells = [[str(v) if values.dtype.kind in "iu" else f"{v:.{decimals}f}" for v in row] for row in values.tolist()]
+    while decimals > 1 and (np.round(values, decimals) == np.round(values, decimals - 1)).all():
+        decimals -= 1
+    cells = [[f"{value:.{decimals}f}" for value in row] for row in values]
     columns, rows = list(map(str, columns)), list(map(str, rows))
-    column = max(map(width, columns + sum(cells, [])))
+    column = max(width(cell) for row in [columns, *cells] for cell in row)
     margin = max(map(width, rows))
     print(f"\n{title}")
-    print(" " * (margin + 2) + "".join("  " + left(name, column) for name in columns))
+    print(" " * (margin + 2) + "".join("  " + fill(name, column) + name for name in columns))
     for name, row in zip(rows, cells, strict=True):
-        print("  " + right(name, margin) + "".join("  " + left(cell, column) for cell in row))
+        print("  " + name + fill(name, margin) + "".join("  " + fill(cell, column) + cell for cell in row))
 
 
 def width(text):
@@ -23,9 +25,5 @@ def width(text):
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
-def left(text, places):
-    return " " * (places - width(text)) + text
-
-
-def right(text, places):
-    return text + " " * (places - width(text))
+def fill(text, places):
+    return " " * (places - width(text))

@@ -62,6 +62,6 @@ def interrupt_after(seconds, call):
     with pytest.raises(KeyboardInterrupt):
         call()
         finished = True
-        time.sleep(60)
-    timer.join()
+        timer.join()
+        time.sleep(1)
     return not finished

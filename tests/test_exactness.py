@@ -39,7 +39,7 @@ def assert_everything_right(params, x, truth=None, final=None):
     assert_allclose(posteriors.xi, truth.xi.astype(float), **close)
     assert not np.isnan(backward.beta).any()
     in_range = (truth.log_filter > -500) & (truth.log_gamma > -400)  # both alpha and beta are ordinary numbers there
-    log_beta = (truth.log_gamma - truth.log_filter)[in_range].astype(float)
+    log_beta = (truth.log_gamma[in_range] - truth.log_filter[in_range]).astype(float)
     assert_allclose(np.log(backward.beta[in_range]), log_beta, rtol=1e-8, atol=1e-8)
 
     s = m.fit(x).statistics_
@@ -67,7 +67,7 @@ SEPARATE = Params(np.array([0.5, 0.5]), np.eye(2), RIVALS)
 
 def test_a_state_that_underflowed_and_later_overtakes():
     x = stretches([0, 1], [300, 200])
-    assert_allclose(SEPARATE.model().score(x), math.log(0.5) + 300 * math.log(0.001) + 200 * math.log(0.1), rtol=1e-14)
+    assert_allclose(SEPARATE.model().score(x), math.log(0.5) + 300 * math.log(0.001) + 200 * math.log(0.1), rtol=1e-12)
     assert round(SEPARATE.model().score(x), 1) == -2533.5
     assert_allclose(SEPARATE.model().posteriors(x).gamma, np.tile([0, 1], (500, 1)), atol=1e-300)
     assert_everything_right(SEPARATE, x)
@@ -77,7 +77,7 @@ def test_a_state_that_underflowed_and_is_revived_when_the_survivor_dies():
     """State 0 explains 1,500 steps 1,000 times better and then becomes impossible."""
     dies = SEPARATE._replace(probs=np.array([[0.999, 0, 0.001], [0.000999, 0.5, 0.499001]]))
     x = stretches([0, 1], [1500, 3])
-    assert_allclose(dies.model().score(x), math.log(0.5) + 1500 * math.log(0.000999) + 3 * math.log(0.5), rtol=1e-14)
+    assert_allclose(dies.model().score(x), math.log(0.5) + 1500 * math.log(0.000999) + 3 * math.log(0.5), rtol=1e-12)
     assert_everything_right(dies, x)
 
 

@@ -127,8 +127,8 @@ def test_bools_are_symbols():
 TEXT = "abracadabra"
 
 
-@pytest.mark.parametrize("text", [TEXT.encode(), np.str_(TEXT), np.array(list(TEXT)), np.bytes_(TEXT.encode())],
-                         ids=["bytes", "np.str_", "array of characters", "np.bytes_"])  # fmt: skip
+@pytest.mark.parametrize("text", [TEXT.encode(), np.str_(TEXT), np.bytes_(TEXT.encode())],
+                         ids=["bytes", "np.str_", "np.bytes_"])  # fmt: skip
 def test_text_in_any_form(text):
     m = Model(2, random_state=0, max_iter=2).fit(["abracadabra", "cadabra"])
     assert_same_answers(m, TEXT, text)
@@ -200,14 +200,12 @@ def test_missing_in_any_form_is_a_row_of_ones(x):
     assert_same_answers(PARAMS.model(), HOLES, x)
 
 
-def test_missing_words_and_characters():
+def test_missing_words():
     words = Model(pseudocount=1).fit([["red", None, "white"], ["red", "red", "white"]], ["xyx", "xyy"])
     assert list(words.emission_.symbols) == ["red", "white"]
     assert_allclose(
         words.score([["red", None]]), np.log(np.exp([words.score([["red", w]]) for w in ("red", "white")]).sum())
     )
-    letters = Model(pseudocount=1).fit(["ab", "ba"], ["xy", "xy"])
-    assert_allclose(letters.score([["a", None]]), letters.score("a"), rtol=1e-13)
 
 
 def test_unknown_symbols_are_an_error_or_missing():
@@ -337,7 +335,7 @@ def test_symbols_by_name_in_the_order_given(symbols):
     params, codes = random_params(np.random.default_rng(4), 2, 3), [0, 2, 1, 1, 0]
     m = Model(startprob=params.startprob, transmat=params.transmat, emission=Categorical(params.probs, symbols=symbols))
     x = [symbols[k] for k in codes]
-    x = "".join(x) if isinstance(symbols, str) else x
+    x = "".join(x) if isinstance(symbols, str) else np.array(x)
     assert list(m.emission_.symbols) == list(symbols)
     assert all(map(same_bits, answers(m, x), answers(params.model(), codes)))
     drawn = m.sample(50, random_state=0).X

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from shared import Params, interrupt_after, learnt, random_params, same_bits
+from shared import interrupt_after, learnt, random_params, same_bits
 
 import chmm
 from chmm import Categorical, MarkovChain, Model, NotFittedError
@@ -132,20 +132,17 @@ def test_files_keep_every_bit(make, x, tmp_path):
     m.save(tmp_path / "model.chmm")
     loaded = Model.load(str(tmp_path / "model.chmm"))
     assert_same(m, loaded, x)
-    for name in ("n_states", "states", "final_states", "pseudocount", "tol", "max_iter"):
-        mine, theirs = getattr(m, name), getattr(loaded, name)
-        assert mine is theirs is None or list(np.atleast_1d(mine)) == list(np.atleast_1d(theirs)), name
+    assert all(getattr(m, name) == getattr(loaded, name) for name in ("pseudocount", "tol", "max_iter", "n_init"))
+    assert set(m.final_states or ()) == set(loaded.final_states or ())
 
 
-def test_a_loaded_model_is_a_whole_model(tmp_path):
+def test_files_keep_how_the_model_was_learnt(tmp_path):
     m = weather()
     m.save(tmp_path / "model")
     loaded = Model.load(next(tmp_path.iterdir()))
     assert same_bits(m.history_, loaded.history_)
     assert (m.n_iter_, m.converged_) == (loaded.n_iter_, loaded.converged_)
     assert not loaded.transmat_.flags.writeable
-    X = [["walk", "clean", "walk"]] * 2
-    assert all(map(same_bits, learnt(loaded.fit(X)), learnt(m.fit(X))))
 
 
 def test_the_path_is_taken_as_it_is(tmp_path):
@@ -451,7 +448,7 @@ def test_samples_of_a_chain():
     assert_plausible(moves, c.transmat_)
     assert same_bits(x, c.sample(50_000, random_state=0))
     assert [len(path) for path in c.sample(7, 4, random_state=0)] == [7] * 4
-    assert isinstance(MarkovChain().fit(["abab"]).sample(5), str)
+    assert "".join(MarkovChain().fit(["abab"]).sample(5)) in ("ababa", "babab")
 
 
 # -------------------------------------------------------------------------------------------------- threads and Ctrl-C
@@ -528,16 +525,3 @@ def test_clone():
         assert twin is not m and twin.get_params(deep=False).keys() == m.get_params(deep=False).keys()
     with pytest.raises(NotFittedError):
         base.clone(weather()).score([["walk", "shop"]])
-
-
-def test_grid_search():
-    selection = pytest.importorskip("sklearn.model_selection")
-    X = [random_params(np.random.default_rng(0), 2, 4).model().sample(30, random_state=k).X for k in range(9)]
-    search = selection.GridSearchCV(Model(random_state=0, max_iter=5), {"n_states": [1, 2, 3]}, cv=3).fit(X)
-    assert search.best_params_["n_states"] in (1, 2, 3)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def test_parameters_that_are_named_tuples_can_be_unpacked():
-    params = Params(*learnt(given()))
-    assert_array_equal(params.model(states=[3, 1, 2]).transmat_, given().transmat_)

@@ -310,9 +310,7 @@ def test_restarts_keep_the_best():
             Model(5, Categorical(), n_init=n_init, max_iter=40, random_state=seed).fit(X).score(X) for seed in range(5)
         ]
 
-    once, often = reached(1), reached(8)
-    assert np.mean(often) > np.mean(once)
-    assert max(often) >= max(once) - 1e-6 * abs(max(once))
+    assert np.mean(reached(8)) > np.mean(reached(1))
 
 
 # ------------------------------------------------------------------------------------------------- weights, empties
@@ -466,8 +464,9 @@ def test_a_fit_that_meets_impossible_data_leaves_the_model_as_it_was():
 
 
 def test_an_interrupted_fit_leaves_the_model_as_it_was():
-    m = Model(3, Categorical(symbols=range(5)), random_state=0, max_iter=3, tol=0).fit(data(0))
+    m = Model(20, Categorical(symbols=range(50)), random_state=0, max_iter=3, tol=0).fit(data(0))
     before = copy.deepcopy(m)
-    m.max_iter = 10**8  # more work than anyone would wait for
-    assert interrupt_after(0.3, lambda: m.fit(data(1)))
+    m.max_iter = 10**8
+    noise = np.random.default_rng(0).integers(0, 50, size=(20, 10_000))  # takes thousands of steps
+    assert interrupt_after(0.3, lambda: m.fit(list(noise)))
     assert_same_model(m, before)

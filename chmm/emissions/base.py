@@ -94,6 +94,23 @@ class Emission:
             setattr(emission, name, arrays[name])
         return emission
 
+    def saved(self, prefix, arrays):
+        """Metadata of this emission; its parameters go into `arrays` under `prefix`."""
+        for name in self.parameters:
+            if getattr(self, name) is not None:
+                arrays[f"{prefix}.{name}"] = np.asarray(getattr(self, name))
+        return {"family": type(self).__name__, "settings": self.settings()}
+
+    @staticmethod
+    def loaded(metadata, prefix, arrays, families):
+        """The emission that `saved` described; `families` by name."""
+        name = metadata["family"]
+        if name not in families:
+            raise ValueError(f"it uses the emission {name}; pass its class: Model.load(path, emissions=[{name}])")
+        start = len(prefix) + 1
+        parameters = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
+        return families[name].restored(metadata["settings"], parameters)
+
     def permuted(self, order):
         """A copy with the states in another order."""
         other = copy.copy(self)

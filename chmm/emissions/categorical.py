@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
-from ..symbols import Symbols
+from ..symbols import Symbols, shown
 from .base import Emission, Observed
 
 
@@ -40,7 +40,9 @@ class Categorical(Emission):
         self.free = None
         if probs is not None:
             columns = None if symbols is None else len(self._symbols)
-            self.probs = check_probabilities(probs, "probs", (None, columns), allow_unnormalized=not normalized)
+            if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
+                raise ValueError(f"probs has {np.shape(probs)[1]} columns and symbols holds {columns}; they must agree")
+            self.probs = check_probabilities(probs, "probs", (None, columns), normalized=normalized)
             self.probs.flags.writeable = False
             self.free = self.probs > 0
             if symbols is None:
@@ -75,7 +77,7 @@ class Categorical(Emission):
 
     def check(self, data):
         values, kind, missing = self._as_symbols(data)
-        if not self._symbols.takes(kind):
+        if not self._symbols.takes(values, kind):
             raise TypeError(
                 f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
                 + self._advice(kind)
@@ -125,6 +127,8 @@ class Categorical(Emission):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
 
     def sample(self, states, rng):
+        if not self.normalized:
+            raise ValueError("a Categorical with normalized=False scores and decodes; its rows cannot be drawn from")
         total = np.cumsum(self.probs, axis=1)
         u = rng.random(len(states)) * total[states, -1]
         codes = np.empty(len(states), dtype=np.intp)
@@ -134,16 +138,16 @@ class Categorical(Emission):
         return self._symbols.decode(codes)
 
     def describe(self, symbol):
-        return f"symbol {self._symbols.names[symbol]!r}"
+        return f"symbol {shown(self._symbols.names[symbol])}"
 
     def top(self, state):
         best = np.argsort(-self.probs[state], kind="stable")[:3]
-        return "emits " + ", ".join(f"{self.symbols[k]!r} {self.probs[state, k]:.3g}" for k in best if self.probs[state, k])
+        return "emits " + ", ".join(f"{shown(self.symbols[k])} {self.probs[state, k]:.3g}" for k in best if self.probs[state, k])
 
     def settings(self):
         return {
-            "symbols": list(self.symbols),
-            "kind": self._symbols.kind,
+            "symbols": None if self.symbols is None else list(self.symbols),
+            "kind": self.kind,
             "pseudocount": self.pseudocount,
             "unknown": self.unknown,
             "normalized": self.normalized,
@@ -151,12 +155,12 @@ class Categorical(Emission):
 
     @classmethod
     def restored(cls, settings, arrays):
-        kind = settings["kind"]
-        options = {key: settings[key] for key in ("symbols", "pseudocount", "unknown", "normalized")}
-        emission = cls(arrays["probs"], **options)
-        if kind not in ("text", "words", "integers", "bools", "letters"):
-            raise ValueError(f"symbols of kind {kind!r}")
-        emission._symbols = Symbols(emission.symbols, kind)
+        emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
+        if emission.symbols is not None:
+            emission._symbols = Symbols(emission.symbols)
+            if settings["kind"] not in (emission.kind, "text", "words") or emission.kind not in (settings["kind"], "letters"):
+                raise ValueError(f"symbols cannot be of the kind {settings['kind']!r}")
+            emission._symbols = Symbols(emission.symbols, settings["kind"])
         return emission
 
     # ---------------------------------------------------------------------------------------------------------------
@@ -191,14 +195,14 @@ class Categorical(Emission):
 
     def _advice(self, kind):
         if kind == "words" and self._symbols.kind == "text":
-            return "; pass a text as it is, or ''.join(words)"
+            return "; pass a text as it is (decode takes one, predict and score take a list of them)"
         if kind == "text" and self._symbols.kind == "words":
             return "; a list of str is a list of texts here: pass sequences of words as a list of lists, [[word, word], ...]"
         return ""
 
     @staticmethod
     def _shown(values, kind, t):
-        return repr(chr(values[t])) if kind == "text" else repr(values[t].item() if kind != "words" else values[t])
+        return repr(chr(values[t])) if kind == "text" else shown(values[t] if kind == "words" else values[t].item())
 
     def __repr__(self):
         n = "any number of" if self.probs is None else str(len(self.probs))
