@@ -8,7 +8,8 @@
 from .chain import MarkovChain
 from .emissions import Categorical, Emission
 from .exceptions import ConvergenceWarning, NotFittedError
-from .model import Backward, Decoding, Forward, Model, Posteriors, Sample
+from .model import Model
+from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .segmentation import Evaluation, Segmenter
 from .statistics import Statistics
 

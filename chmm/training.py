@@ -92,9 +92,10 @@ def free(given):
     return None if given is None else given > 0
 
 
-def baum_welch(task, emission, *, n_init, max_iter, tol, rng, random_start):
+def baum_welch(task, emission, options):
     """EM from `n_init` starts: short runs from each, and the best one to the end."""
-    starts = [initial(task, emission, rng, random_start) for _ in range(n_init)]
+    n_init, max_iter, tol = options.n_init, options.max_iter, options.tol
+    starts = [initial(task, emission, options.rng) for _ in range(n_init)]
     if n_init > 1:
         # a few steps tell good starts from bad ones
         trials = [iterate(task, *start, max_iter=min(10, max_iter), tol=tol) for start in starts]
@@ -108,12 +109,12 @@ def baum_welch(task, emission, *, n_init, max_iter, tol, rng, random_start):
             f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
             "fit with a larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return learnt
 
 
-def initial(task, emission, rng, random_start):
+def initial(task, emission, rng):
     """Start values: those given, else drawn away from 0."""
     n = task.n_states
 
@@ -124,7 +125,7 @@ def initial(task, emission, rng, random_start):
     startprob = rows(n) if task.startprob is None else task.startprob
     transmat = rows(n, n) if task.transmat is None else task.transmat
     emission = copy.deepcopy(emission)
-    if random_start:
+    if emission.n_states is None:
         distinct, index = task.observed.distinct, task.observed.index
         share = 0.1 + rng.random((len(distinct), n))
         share /= share.sum(axis=1, keepdims=True)
@@ -201,3 +202,18 @@ def final_objective(task, learnt):
     loglik = inference.log_likelihood(problem, task.n_jobs).loglik
     loglik = loglik if task.weight is None else loglik * task.weight
     return loglik.sum() + prior(task, learnt.startprob, learnt.transmat, learnt.emission)
+
+
+def report(task, learnt, data, states):
+    """What the fit met, as a dict."""
+    statistics = learnt.statistics
+    visits = statistics.start + statistics.trans.sum(axis=0)
+    given = [a for a in (task.startprob, task.transmat) if a is not None]
+    return {
+        "n_sequences": task.n_sequences,
+        "n_steps": task.n_steps,
+        "missing": int((task.observed.index == len(task.observed.distinct)).sum()),
+        "states_without_evidence": [name for name, mass in zip(states.names, visits, strict=True) if not mass > 0],
+        "structural_zeros": sum(int((a == 0).sum()) for a in given),
+        **learnt.emission.report(data),
+    }

@@ -74,9 +74,13 @@ class Emission:
         """What the prior or a floor adds to the objective."""
         return 0.0
 
-    def describe(self, symbol):
-        """A value as an error message should show it."""
-        return repr(symbol)
+    def alphabet(self):
+        """All values there can be, if they are few enough to make one table of likelihoods; else None."""
+        return None
+
+    def describe(self, data, t):
+        """The value at place t among all steps, for an error message."""
+        return f"the value {data.values[t]}"
 
     def top(self, state):
         """The parameters of a state in a few words, for the model's repr."""
@@ -118,6 +122,6 @@ class Emission:
             setattr(other, name, getattr(self, name)[order])
         return other
 
-    def report(self):
-        """What a fit has to tell: a dict, empty if nothing."""
+    def report(self, data):
+        """What a fit has to tell of the data: a dict, empty if nothing."""
         return {}

@@ -47,7 +47,6 @@ class Categorical(Emission):
             self.free = self.probs > 0
             if symbols is None:
                 self._symbols = Symbols(range(self.probs.shape[1]))
-        self._unknown = {}
 
     @property
     def symbols(self):
@@ -83,7 +82,6 @@ class Categorical(Emission):
                 + self._advice(kind)
             )
         codes = self._symbols.encode(values, kind, missing)
-        self._unknown = {}
         if len(codes) and codes.min() < 0:
             where = np.flatnonzero(codes < 0)
             if self.unknown == "error":
@@ -93,9 +91,9 @@ class Categorical(Emission):
                     f"({self._symbols.preview()}); Categorical(unknown='missing') takes unknown symbols as missing"
                 )
             codes[where] = len(self._symbols)
-        return Observed(np.arange(len(self._symbols)), codes, True)
+        return Observed(self.alphabet(), codes, True)
 
-    def unknown_counts(self, data):
+    def _unknown_counts(self, data):
         """How often each unknown symbol occurs in the data."""
         values, kind, missing = self._as_symbols(data)
         codes = self._symbols.encode(values, kind, missing)
@@ -137,8 +135,17 @@ class Categorical(Emission):
             codes[here] = np.searchsorted(total[i], u[here], side="right")
         return self._symbols.decode(codes)
 
-    def describe(self, symbol):
-        return f"symbol {shown(self._symbols.names[symbol])}"
+    def alphabet(self):
+        return np.arange(len(self._symbols))
+
+    def describe(self, data, t):
+        values, kind, missing = self._as_symbols(data)
+        if missing is not None and missing[t]:
+            return "a missing value"
+        return f"symbol {self._shown(values, kind, t)}"
+
+    def report(self, data):
+        return {"unknown": self._unknown_counts(data)} if self.unknown == "missing" else {}
 
     def top(self, state):
         best = np.argsort(-self.probs[state], kind="stable")[:3]

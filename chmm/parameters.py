@@ -1,0 +1,76 @@
+"""The parameters of a model, ready for questions."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import inference
+from .emissions import Emission
+from .symbols import Symbols, shown
+
+
+class Parameters(NamedTuple):
+    """Immutable: a fit swaps it whole, so that threads that ask see one model."""
+
+    startprob: np.ndarray  # (N,), read-only as all arrays here
+    transmat: np.ndarray  # (N, N)
+    emission: Emission
+    states: Symbols
+    labels: np.ndarray | None  # names of the states; None where they are 0 ... N-1
+    allowed: np.ndarray | None  # (N,) bool: final states
+    chain: inference.Chain
+    rows: inference.Rows | None  # of the whole alphabet, where there is one
+
+    @classmethod
+    def make(cls, startprob, transmat, emission, states, allowed, named):
+        startprob.flags.writeable = transmat.flags.writeable = False
+        labels = None
+        if named or states.names != tuple(range(len(states))):
+            labels = states.array
+            labels.flags.writeable = False
+        chain = inference.Chain(startprob, transmat)
+        values = emission.alphabet()
+        rows = None
+        if values is not None:
+            likelihood = emission.log_likelihood(values)
+            rows = inference.make_rows(likelihood, chain, allowed, np.arange(len(values) + 1))
+        return cls(startprob, transmat, emission, states, labels, allowed, chain, rows)
+
+    def problem(self, data):
+        """What the kernels are asked about these sequences."""
+        observed = self.emission.check(data)
+        ends, index = None, observed.index
+        if self.allowed is not None:
+            ends, index = inference.last_rows(observed, data.bounds)
+        rows = self.rows
+        if rows is None:
+            rows = inference.make_rows(self.emission.log_likelihood(observed.distinct), self.chain, self.allowed, ends)
+        return inference.Problem(self.chain, rows, index, data.bounds)
+
+    def named(self, path):
+        """A path of codes as a path of states."""
+        return path.astype(np.intp) if self.labels is None else self.labels[path]
+
+    def require_possible(self, outcome, data):
+        """ValueError for the first sequence of probability 0."""
+        impossible = np.flatnonzero(outcome.step >= 0)
+        if len(impossible):
+            s = impossible[0]
+            raise impossible_error(data, self.emission, int(data.bounds[s] + outcome.step[s]))
+
+    def rows_of_text(self, most=8):
+        """One line a state, for the repr."""
+        for i, name in enumerate(self.states.names[:most]):
+            best = np.argsort(-self.transmat[i], kind="stable")[:3]
+            to = ", ".join(f"{shown(self.states.names[j])} {self.transmat[i, j]:.3g}" for j in best if self.transmat[i, j])
+            yield f"  {shown(name)}: start {self.startprob[i]:.3g}, to {to}; {self.emission.top(i)}"
+        if len(self.states) > most:
+            yield f"  ... and {len(self.states) - most} more"
+
+
+def impossible_error(data, emission, t):
+    """Why the step at place t among all steps cannot be."""
+    return ValueError(
+        f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there (and, "
+        "at a last step, is final), so the sequence is impossible; a pseudocount keeps probabilities away from 0"
+    )

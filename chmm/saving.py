@@ -1,0 +1,72 @@
+"""A model as metadata and arrays, and back; storage.py writes them."""
+
+import numpy as np
+
+from . import arguments, training
+from .emissions import Categorical, Emission
+from .statistics import check_probabilities
+from .symbols import Symbols
+
+ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
+
+
+def pack(model, parameters, learnt, report):
+    """(metadata, arrays): the arguments, and what was learnt."""
+    given = model.get_params()
+    metadata = {name: _plain(value) for name, value in given.items() if name not in (*ARRAYS, "emission")}
+    arrays = {name: np.array(given[name], dtype=np.float64) for name in ARRAYS if given[name] is not None}
+    metadata["emission"] = "auto" if model.emission == "auto" else model.emission.saved("emission", arrays)
+    metadata["learnt"] = None
+    if learnt is not None:
+        metadata["learnt"] = {
+            "states": list(parameters.states.names),
+            "emission": learnt.emission.saved("emission_", arrays),
+            "n_iter": learnt.n_iter,
+            "converged": bool(learnt.converged),
+            # unknown symbols may be any str, int or bool: pairs, for keys of JSON are str
+            "report": {key: list(map(list, value.items())) if key == "unknown" else value for key, value in report.items()},
+        }
+        arrays.update(startprob_=learnt.startprob, transmat_=learnt.transmat, history_=learnt.history)
+    return {"model": metadata}, arrays
+
+
+def unpack(model_class, metadata, arrays, emissions):
+    """(model, states, learnt, report); the last three None if nothing had been learnt."""
+    families = {family.__name__: family for family in (Categorical, *emissions)}
+    metadata = metadata["model"]
+    saved = metadata["learnt"]
+    options = {name: value for name, value in metadata.items() if name not in ("emission", "learnt")}
+    options.update({name: arrays[name] for name in ARRAYS if name in arrays})
+    emission = metadata["emission"]
+    if emission != "auto":
+        emission = Emission.loaded(emission, "emission", arrays, families)
+    model = model_class(emission=emission, **options)
+    arguments.options(model)
+    if saved is None:
+        return model, None, None, None
+    states = Symbols(saved["states"], argument="states")
+    n = len(states)
+    if arrays["history_"].ndim != 1:
+        raise ValueError(f"history_ has shape {arrays['history_'].shape}")
+    learnt = training.Learnt(
+        check_probabilities(arrays["startprob_"], "startprob_", (n,)),
+        check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+        Emission.loaded(saved["emission"], "emission_", arrays, families),
+        None,
+        arrays["history_"],
+        int(saved["n_iter"]),
+        bool(saved["converged"]),
+    )
+    if learnt.emission.n_states != n:
+        raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
+    report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}
+    return model, states, learnt, report
+
+
+def _plain(value):
+    """An argument as JSON takes it; what JSON cannot hold, such as a random generator, becomes None."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, tuple | range):
+        value = list(value)
+    return value if isinstance(value, str | int | float | list) else None
