@@ -173,7 +173,8 @@ def _joined(X, texts, name):
     else:
         shapes = {p.values.shape[1:] for p in parts if len(p.values)}
         if len(shapes) > 1:
-            i = next(i for i, p in enumerate(parts) if len(p.values) and p.values.shape[1:] != parts[0].values.shape[1:])
+            first = parts[0].values.shape[1:]
+            i = next(i for i, p in enumerate(parts) if len(p.values) and p.values.shape[1:] != first)
             raise ValueError(
                 f"{name}[{i}] has shape {parts[i].values.shape} and {name}[0] {parts[0].values.shape}; "
                 "all sequences must have the same columns"
@@ -262,7 +263,7 @@ def _array(x, name, expected):
                 f"{name} has columns that are not all numbers; one observation must be of one kind"
             ) from error
         return _numbers(rows, name)
-    raise TypeError(f"{name} has dtype {x.dtype} and shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
+    raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 
 def _masked(x, name, expected):
@@ -291,7 +292,8 @@ def _is_missing(v):
     return v is None or type(v).__name__ == "NAType" or (isinstance(v, float | np.floating) and v != v)
 
 
-_KIND_OF = {str: "words", int: "integers", bool: "bools", float: "numbers"}
+_KIND_OF = {str: "words", bool: "bools", int: "integers", float: "numbers"}
+_KIND_BY_CLASS = {**_KIND_OF, np.bool_: "bools", np.integer: "integers", np.floating: "numbers"}
 
 
 def _elements(x, name):
@@ -320,7 +322,9 @@ def _elements(x, name):
     if missing is not None and not missing.any():
         missing = None
     if kind == "words":
-        return _Steps([str(v) if type(v) is not str and not _is_missing(v) else v for v in x] if types != {str} else list(x), kind, missing)
+        if types != {str}:  # numpy.str_ and the like
+            x = [v if _is_missing(v) else str(v) for v in x]
+        return _Steps(list(x), kind, missing)
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]
     if kind == "integers":
@@ -340,9 +344,4 @@ def _elements(x, name):
 
 
 def _kind_of(t):
-    if t in _KIND_OF:
-        return _KIND_OF[t]
-    for base, kind in ((str, "words"), (np.bool_, "bools"), (np.integer, "integers"), (np.floating, "numbers"), (int, "integers"), (float, "numbers")):
-        if issubclass(t, base):
-            return kind
-    return None
+    return _KIND_OF.get(t) or next((kind for base, kind in _KIND_BY_CLASS.items() if issubclass(t, base)), None)
