@@ -10,7 +10,8 @@ class Observed(NamedTuple):
     """Observations as the recursions see them: distinct values, and which of them each step shows."""
 
     distinct: np.ndarray  # (K, ...), what `log_likelihood` and `statistics` are asked for
-    index: np.ndarray  # (T,) int32 into `distinct`; K where the step is missing
+    # (T,) int32 into `distinct`; K where the step is missing
+    index: np.ndarray  # type: ignore[assignment]
     shared: bool  # whether steps share distinct values: one table serves all sequences
 
 
@@ -29,7 +30,7 @@ class Emission:
     `fit` learns into a copy; it never changes the one that it was given.
     """
 
-    parameters = ()
+    parameters: tuple[str, ...] = ()
 
     def log_likelihood(self, values):
         raise TypeError(f"{type(self).__name__} has no log_likelihood(values)")
