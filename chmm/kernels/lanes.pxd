@@ -15,11 +15,19 @@ cdef extern from *:
       #define CHMM_PLAIN __attribute__((noinline))
       #define CHMM_RARE __attribute__((noinline, cold))
       #define CHMM_VECTOR(bytes) __attribute__((vector_size(bytes), aligned(8), may_alias))
+      /* lane by lane: a where the condition holds, else b */
+      #define CHMM_SELECT(condition, a, b) ({ \
+        __typeof__(condition) mask_ = (condition); __typeof__(a) a_ = (a), b_ = (b); \
+        (__typeof__(a_)) (((__typeof__(mask_)) a_ & mask_) | ((__typeof__(mask_)) b_ & ~mask_)); })
+      #define CHMM_TO_BYTES(lanes, p) \
+        (*(chmm_bytes*) (p) = __builtin_convertvector(__builtin_convertvector((lanes), chmm_ints), chmm_bytes))
     #else
       #define CHMM_INLINE __forceinline
       #define CHMM_PLAIN
       #define CHMM_RARE
       #define CHMM_VECTOR(bytes)
+      #define CHMM_SELECT(condition, a, b) ((condition) ? (a) : (b))
+      #define CHMM_TO_BYTES(lanes, p) (*(unsigned char*) (p) = (unsigned char) (int) (lanes))
     #endif
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
       #define CHMM_MEDIUM __attribute__((noinline, target("avx2,fma")))
@@ -43,9 +51,14 @@ cdef extern from *:
       static int chmm_best(void) { return sizeof(chmm_medium) > sizeof(double); }
     #endif
     typedef double chmm_wide CHMM_VECTOR(64);
+    #if defined(__GNUC__) || defined(__clang__)
+      typedef int chmm_ints __attribute__((vector_size(sizeof(chmm_medium) / 2)));
+      typedef unsigned char chmm_bytes __attribute__((vector_size(sizeof(chmm_medium) / 8), aligned(1), may_alias));
+    #endif
     #define CHMM_RESTRICT CYTHON_RESTRICT
+    #define CHMM_ZERO ((chmm_medium) {0})
     #define CHMM_LARGER(a, b) ((a) > (b) ? (a) : (b))
-    #define CHMM_PICK(condition, a, b) ((condition) ? (a) : (b))
+    #define CHMM_SMALLER(a, b) ((a) < (b) ? (a) : (b))
     /* without a branch, which noise would mispredict every other time */
     #define CHMM_CHOOSE(condition, a, b) ((b) ^ (((a) ^ (b)) & -(Py_ssize_t) (condition)))
 
@@ -70,7 +83,10 @@ cdef extern from *:
     ctypedef double* alone "double* CHMM_RESTRICT"
     int registers "chmm_registers"() noexcept nogil
     Py_ssize_t choose "CHMM_CHOOSE"(bint, Py_ssize_t, Py_ssize_t) noexcept nogil
-    double pick "CHMM_PICK"(bint, double, double) noexcept nogil
+    const medium ZERO "CHMM_ZERO"
+    medium select "CHMM_SELECT"(bint, medium, medium) noexcept nogil
+    void to_bytes "CHMM_TO_BYTES"(medium, unsigned char*) noexcept nogil
+    double smaller "CHMM_SMALLER"(double, double) noexcept nogil
     double larger "CHMM_LARGER"(double, double) noexcept nogil
 
 ctypedef fused lanes:

@@ -15,7 +15,7 @@ If nothing underflowed before they met, both are exact (see passes.pxd); if anyt
 the sequence from the front alone, where the certificate and the place of the impossible step are to be had.
 """
 
-from .lanes cimport for_medium, for_plain, inlined
+from .lanes cimport for_medium, for_plain, inlined, smaller
 from .passes cimport COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely, rescale_rarely
 
 cdef enum:
@@ -136,6 +136,8 @@ cdef inline inlined settle(
     cdef double factor
     times(n, s, m, y)
     for j in range(n):
+        # of a state that the other end cannot reach; columns of A may sum to more than 1, so a sum can overflow too
+        y[j] = smaller(y[j], HUGE)
         gamma[j] = kept[j] * y[j]
     if counts:
         for j in range(n):
@@ -152,7 +154,7 @@ cdef inline inlined settle(
         for j in range(n):
             y[j] *= factor
     for j in range(n):
-        s[j] = b[j] * (y[j] if y[j] < HUGE else HUGE)
+        s[j] = b[j] * smaller(y[j], HUGE)
     return 0
 
 

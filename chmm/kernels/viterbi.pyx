@@ -15,7 +15,7 @@ is computed again on the way back.
 
 from libc.math cimport INFINITY, fabs
 
-from .lanes cimport alone, for_medium, for_plain, for_wide, choose, inlined, larger, padded, pick, registers
+from .lanes cimport ZERO, alone, for_medium, for_plain, for_wide, choose, inlined, larger, medium, padded, registers, select, to_bytes
 
 cdef enum Status:
     OK
@@ -138,51 +138,40 @@ cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
     return OK
 
 
-# Up to sixteen states: one byte for each state and step -------------------------------------------------------------
+# Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
 
 cdef inline inlined best_and_origin(
     Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b,
-    alone y,                    # OUT (width,)
-    alone k,                    # OUT (width,): the i that gave y[j], as a double
-    unsigned char* origin,      # OUT (width,): the same
+    double* y,                  # OUT (width,)
+    unsigned char* origin,      # OUT (width,): the i that gave it
 ) noexcept nogil:
-    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it, four rows of A at a time."""
-    cdef Py_ssize_t i = 1, j
-    cdef double v0, v1, v2, v3, m0, m1, k0, k1, x0, x1, x2, x3, i0
-    cdef const double* r
-    for j in range(width):
-        y[j] = x[0] + a[j]
-        k[j] = 0
-    while i + 4 <= n:
-        r = a + i * width
-        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-        i0 = i
-        for j in range(width):
-            v0 = x0 + r[j]
-            v1 = x1 + r[width + j]
-            v2 = x2 + r[2 * width + j]
-            v3 = x3 + r[3 * width + j]
-            k0 = pick(v1 > v0, i0 + 1, i0)
-            m0 = larger(v1, v0)
-            k1 = pick(v3 > v2, i0 + 3, i0 + 2)
-            m1 = larger(v3, v2)
-            k0 = pick(m1 > m0, k1, k0)
-            m0 = larger(m1, m0)
-            k[j] = pick(m0 > y[j], k0, k[j])
-            y[j] = larger(m0, y[j])
-        i += 4
-    while i < n:
-        r = a + i * width
-        x0 = x[i]
-        i0 = i
-        for j in range(width):
-            v0 = x0 + r[j]
-            k[j] = pick(v0 > y[j], i0, k[j])
-            y[j] = larger(v0, y[j])
-        i += 1
-    for j in range(width):
-        y[j] += b[j]
-        origin[j] = <unsigned char> <int> k[j]
+    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it; the upper half of the i beside the lower."""
+    cdef Py_ssize_t i, c, half = n // 2, size = sizeof(medium) // sizeof(double), vectors = width // size
+    cdef const medium* r
+    cdef medium low, high, v, i_low, i_high, from_low, from_high
+    for c in range(vectors):
+        r = <const medium*> a + c
+        low = x[0] + r[0]
+        high = x[half] + r[half * vectors]
+        i_low = ZERO
+        from_low = i_low
+        i_high = i_low + <double> half
+        from_high = i_high
+        for i in range(1, half):
+            i_low = i_low + 1.0
+            v = x[i] + r[i * vectors]
+            from_low = select(v > low, i_low, from_low)
+            low = select(v > low, v, low)
+            i_high = i_high + 1.0
+            v = x[half + i] + r[(half + i) * vectors]
+            from_high = select(v > high, i_high, from_high)
+            high = select(v > high, v, high)
+        if n % 2:
+            v = x[n - 1] + r[(n - 1) * vectors]
+            from_high = select(v > high, i_high + 1.0, from_high)
+            high = select(v > high, v, high)
+        to_bytes(select(high > low, from_high, from_low), origin + c * size)
+        (<medium*> y)[c] = select(high > low, high, low) + (<const medium*> b)[c]
     return 0
 
 
@@ -193,7 +182,6 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
     cdef const double* rows = job.rows
     cdef double* x
     cdef double* y = job.delta
-    cdef double* k = job.delta + 2 * width
     cdef unsigned char* origin = job.origin
     cdef double top, along_rows = 0, along_trans = 0
     cdef Sum sum
@@ -202,7 +190,7 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
     for t in range(1, n_steps):
         x = y
         y = job.delta + (t & 1) * width
-        best_and_origin(n, width, x, job.transmat, rows + index[t] * width, y, k, origin + t * width)
+        best_and_origin(n, width, x, job.transmat, rows + index[t] * width, y, origin + t * width)
         if t % BLOCK == 0:
             if job.stop[0]:
                 return STOPPED
@@ -412,23 +400,19 @@ cdef for_medium tiny_3(Job* job, Py_ssize_t s) noexcept nogil:
 cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
     return tiny(4, job, s)
 
+cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
+    if job.n == 8:
+        return small(8, 8, job, s)
+    return small(job.n, job.width, job, s)
+
+cdef for_medium small_16(Job* job, Py_ssize_t s) noexcept nogil:
+    return small(job.n, job.width, job, s)
+
 cdef for_plain general_plain(Job* job, Py_ssize_t s) noexcept nogil:
     return general(job.n, job.width, job, s)
 
 cdef for_medium general_medium(Job* job, Py_ssize_t s) noexcept nogil:
     return general(job.n, job.width, job, s)
-
-cdef for_plain small_plain(Job* job, Py_ssize_t s) noexcept nogil:
-    return small(job.n, job.width, job, s)
-
-cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
-    return small(job.n, 8, job, s)
-
-cdef for_medium small_medium(Job* job, Py_ssize_t s) noexcept nogil:
-    return small(job.n, job.width, job, s)
-
-cdef for_wide small_wide(Job* job, Py_ssize_t s) noexcept nogil:
-    return small(job.n, job.width, job, s)
 
 cdef for_wide general_wide(Job* job, Py_ssize_t s) noexcept nogil:
     return general(job.n, job.width, job, s)
@@ -444,14 +428,10 @@ cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
         if REGISTERS and job.n == 4:
             return tiny_4(job, s)
         return tiny_plain(job, s)
-    if job.n <= 16:
-        if REGISTERS and job.width == 8:
-            return small_8(job, s)
-        if REGISTERS == 2:
-            return small_wide(job, s)
-        if REGISTERS == 1:
-            return small_medium(job, s)
-        return small_plain(job, s)
+    if REGISTERS and job.n <= 8:
+        return small_8(job, s)
+    if REGISTERS and job.n <= 16:
+        return small_16(job, s)
     if REGISTERS == 2:
         return general_wide(job, s)
     if REGISTERS == 1:
@@ -481,7 +461,7 @@ def scratch_size(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
     if n_states <= 4:
         return stretch, 3 * width + (longest + 7) // 8
-    if n_states <= 16:
+    if n_states <= 16 and REGISTERS:
         return stretch, 3 * width + (longest * width + 7) // 8
     if stretch * width * 8 > budget:
         stretch = <Py_ssize_t> ((<double> longest) ** 0.5) + 1
