@@ -143,6 +143,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     for s in range(job.n_sequences):
         job.status[s] = OK
         job.loglik[s] = 0
+        job.step[s] = -1
         seq.step = -1
         seq.n_steps = job.bounds[s + 1] - job.bounds[s]
         seq.index = job.index + job.bounds[s]
@@ -160,6 +161,8 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
         if seq.status == OK:
             shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
             job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
+        elif seq.status == IMPOSSIBLE:
+            job.loglik[s] = -INFINITY
         job.status[s] = seq.status
         job.step[s] = seq.step
         if seq.status >= STOPPED:
@@ -234,6 +237,7 @@ cdef int call(
     if bounds.shape[0] == 1 or bounds[bounds.shape[0] - 1] == bounds[0]:
         loglik[:] = 0
         status[:] = OK
+        step[:] = -1
         return False
     job.chain.n = transmat.shape[0]
     job.chain.width = width
