@@ -163,7 +163,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     chain, rows = problem.chain, problem.rows
     n, width = chain.n, chain.width
     scratch = Scratch() if scratch is None else scratch
-    size = problem.longest * width
+    stretch, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
     def work(first, last, stop):
         part = slice(first, last)
@@ -171,7 +171,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         pairs[:] = weights[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
-            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, alpha,
+            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, stretch, alpha,
             start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)

@@ -16,7 +16,7 @@ whether what was lost matters (`certify`). Where it does, the sequence is INEXAC
 log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
 """
 
-from libc.math cimport INFINITY, exp, log
+from libc.math cimport INFINITY, exp, log, sqrt
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
@@ -92,12 +92,7 @@ cdef inline inlined from_the_front(
     seq.status = OK
     seq.back.total = 0
     clear_underflow()
-    if job.task == LOGLIK:
-        forward_pass(kind, n, width, width, False, &job.chain, seq, job.stop)
-    elif job.task == COUNTS:
-        forward_pass(kind, n, width, width, True, &job.chain, seq, job.stop)
-    else:
-        forward_pass(kind, n, width, n, True, &job.chain, seq, job.stop)
+    forward_pass(kind, n, width, job, seq)
     if (lost or not NOTICED or underflowed()) and seq.status <= IMPOSSIBLE:
         if seq.status == IMPOSSIBLE or job.task == ALPHA:
             seq.status = INEXACT
@@ -133,7 +128,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     cdef Sequence seq
     cdef bint lost, done
     cdef double shifts
-    cdef bint tiny = n <= 4 and job.xi == NULL and job.task != ALPHA and job.task != BETA
+    cdef bint tiny = n <= 4 and job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
     seq.work = job.work
     seq.alpha = job.alpha
     seq.front.items = seq.back.items = NULL
@@ -154,7 +149,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
             seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
         anything_lost(job, &seq, &lost)
         done = False
-        if tiny and seq.n_steps > 3 and not lost:
+        if tiny and seq.n_steps > 3 and not lost and (job.task != COUNTS or seq.n_steps <= job.stretch):
             from_both_ends(job, &seq, &done)
         if not done:
             from_the_front(kind, n, width, lost, job, &seq)
@@ -213,6 +208,15 @@ cdef int run_best(Job* job) noexcept nogil:
 def row_width(Py_ssize_t n_states):
     """Doubles from one row of a table to the next, as the functions below want `startprob`, `transmat` and `rows`."""
     return padded(n_states)
+
+
+def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
+    """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
+    `stretch` and one stretch at a time, computed again."""
+    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
+    if stretch > budget // 8 // width:
+        stretch = <Py_ssize_t> sqrt(<double> longest) + 1
+    return stretch, (stretch + longest // stretch + 3) * width
 
 
 cdef int call(
@@ -301,7 +305,8 @@ def expected_counts(
     const long long[::1] bounds,
     const double[::1] weight,               # IN (S,) in [0, 1], or None
     int[::1] stop,
-    double[::1] scratch,                    # (longest sequence * W,)
+    Py_ssize_t stretch,                     # steps of which alpha is kept at a time, and
+    double[::1] scratch,                    # see alpha_scratch
     double[::1] start,                      # ADD (N,): gamma at the first steps
     double[:, ::1] pairs,                   # ADD (N, W): times A it is the sum of xi
     double[:, ::1] weights,                 # ADD (R, W): gamma by row
@@ -314,6 +319,7 @@ def expected_counts(
     job.task = COUNTS
     job.xi = NULL
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
+    job.stretch = stretch
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
     job.start = &start[0]
     job.pairs = &pairs[0, 0]
