@@ -16,15 +16,26 @@ DIRECTIVES = {
 }
 # comparisons as vectors; not in forward_backward, which asks the processor whether anything underflowed
 NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
-KERNELS = {"forward_backward": [], "log_space": [], "viterbi": NO_TRAPS, "counting": [], "sampling": []}
+KERNELS = {
+    "rows": NO_TRAPS,
+    "forward_backward": [],
+    "log_space": [],
+    "viterbi": NO_TRAPS,
+    "counting": [],
+    "sampling": [],
+}
+
+SHARED = "chmm.kernels._cython"  # Cython's own code for memoryviews, once instead of in every module
 
 setup(
     ext_modules=cythonize(
-        [
+        [Extension(SHARED, [], extra_compile_args=OPTIMISE)]
+        + [
             Extension(f"chmm.kernels.{name}", [f"chmm/kernels/{name}.pyx"], extra_compile_args=OPTIMISE + flags)
             for name, flags in KERNELS.items()
         ],
         compiler_directives=DIRECTIVES,
+        shared_utility_qualified_name=SHARED,
         build_dir="build/cython",
     )
 )

@@ -33,7 +33,8 @@ def check_wheel(wheel):
     compiled = [name for name in files if name.endswith(COMPILED)]
     if not compiled:
         complaints.append(f"{wheel} contains no compiled module")
-    stubs = [f"{folder(name)}/{PurePosixPath(name).name.split('.')[0]}.pyi" for name in compiled]
+    public = [name for name in compiled if not PurePosixPath(name).name.startswith("_")]
+    stubs = [f"{folder(name)}/{PurePosixPath(name).name.split('.')[0]}.pyi" for name in public]
     for name in ["chmm/py.typed", *stubs]:
         if name not in files:
             complaints.append(f"{wheel} lacks {name}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from .kernels import forward_backward, log_space
 from .kernels import viterbi as viterbi_kernel
+from .kernels.rows import scale_rows
 from .parallel import chunks, run
 
 INEXACT = 2  # a sequence's status: needs log space
@@ -100,7 +101,7 @@ def make_rows(log_likelihood, chain, allowed=None, ends=None):
     if n_ends:
         log_rows[n_values + 1 :, : chain.n] = np.where(allowed, log_rows[ends, : chain.n], -np.inf)
     rows, shift, lost = aligned(*log_rows.shape), np.empty(len(log_rows)), np.empty(len(log_rows), dtype=np.uint8)
-    any_lost = forward_backward.scale_rows(log_rows, chain.n, rows, shift, lost)
+    any_lost = scale_rows(log_rows, chain.n, rows, shift, lost)
     return Rows(log_rows, rows, shift, lost if any_lost else None, n_values, ends if n_ends else None)
 
 
@@ -171,8 +172,8 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         pairs[:] = weights[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
-            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, stretch, alpha,
-            start, pairs, weights, loglik[part], status[part], step[part],
+            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part],
+            stop, stretch, alpha, start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)
         # beta of an unreachable state may be huge: its pairs count only where A lets it be reached

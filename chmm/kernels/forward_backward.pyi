@@ -85,10 +85,3 @@ def posteriors(
     status: NDArray[np.int32],
     step: NDArray[np.int64],
 ) -> bool: ...
-def scale_rows(
-    log_rows: NDArray[np.float64],
-    n: int,
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
-) -> bool: ...

@@ -16,12 +16,12 @@ whether what was lost matters (`certify`). Where it does, the sequence is INEXAC
 log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
 """
 
-from libc.math cimport INFINITY, exp, log, sqrt
+from libc.math cimport INFINITY, log, sqrt
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
 from .passes cimport (
-    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, TINY, Job, Sequence,
+    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Job, Sequence,
     certify, counts_pass, forward_pass, scale_table, table_pass,
 )
 from .two_ends cimport meet_best, part_best
@@ -29,21 +29,18 @@ from .two_ends cimport meet_best, part_best
 cdef extern from *:
     """
     /* Did anything underflow in this thread? The processor's own memory of it. On x86 it also remembers operands below
-       the normal range: powers of two get there without rounding, which no standard flag reports. Elsewhere rows are
-       made a hair smaller than 1, so that nothing stays a power of two. */
-    #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+       the normal range: powers of two get there without rounding, which no standard flag reports. Elsewhere see
+       CHMM_ROW_TOP in lanes.pxd. */
+    #ifdef CHMM_X86
       #include <xmmintrin.h>
-      #define CHMM_ROW_TOP 1.0
       static int chmm_underflowed(void) { return (_mm_getcsr() & 0x12) != 0; }
       static void chmm_clear_underflow(void) { if (_mm_getcsr() & 0x12) _mm_setcsr(_mm_getcsr() & ~0x12u); }
     #else
       #include <fenv.h>
-      #define CHMM_ROW_TOP 0.99999999999999989
       static int chmm_underflowed(void) { return fetestexcept(FE_UNDERFLOW) != 0; }
       static void chmm_clear_underflow(void) { if (fetestexcept(FE_UNDERFLOW)) feclearexcept(FE_UNDERFLOW); }
     #endif
     """
-    const double ROW_TOP "CHMM_ROW_TOP"
     int underflowed "chmm_underflowed"() noexcept nogil
     void clear_underflow "chmm_clear_underflow"() noexcept nogil
 
@@ -403,34 +400,3 @@ def posteriors(
     job.log_scale = NULL
     job.xi = &xi[0, 0, 0] if xi is not None and xi.shape[0] else NULL
     return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
-
-
-def scale_rows(
-    const double[:, ::1] log_rows,          # IN (R, W)
-    Py_ssize_t n,                           # IN: how many of the W are states
-    double[:, ::1] rows,                    # OUT (R, W): exp(log row - its maximum), padded with zeros
-    double[::1] shift,                      # OUT (R,): the maximum; 0 for a row of -inf
-    unsigned char[::1] lost,                # OUT (R,): whether an entry was flushed to 0, or nearly
-):
-    """Likelihoods from log likelihoods. True if anything was lost in any row."""
-    cdef Py_ssize_t r, j
-    cdef double top, x
-    cdef bint any_lost = False
-    with nogil:
-        for r in range(log_rows.shape[0]):
-            top = log_rows[r, 0]
-            for j in range(1, n):
-                top = max(top, log_rows[r, j])
-            if top == -INFINITY:
-                top = 0
-            shift[r] = top - log(ROW_TOP)
-            lost[r] = False
-            for j in range(n):
-                x = ROW_TOP * exp(log_rows[r, j] - top)
-                if x < TINY and log_rows[r, j] != -INFINITY:
-                    lost[r] = True
-                    any_lost = True
-                rows[r, j] = x
-            for j in range(n, rows.shape[1]):
-                rows[r, j] = 0
-    return any_lost

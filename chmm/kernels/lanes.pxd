@@ -30,6 +30,8 @@ cdef extern from *:
       #define CHMM_TO_BYTES(lanes, p) (*(unsigned char*) (p) = (unsigned char) (int) (lanes))
     #endif
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+      #define CHMM_X86
+      #define CHMM_ROW_TOP 1.0
       #define CHMM_MEDIUM __attribute__((noinline, target("avx2,fma")))
       #ifdef __clang__
         #define CHMM_WIDE __attribute__((noinline, target("avx512f,avx512vl,avx512dq,avx2,fma")))
@@ -45,6 +47,9 @@ cdef extern from *:
           && __builtin_cpu_supports("avx512dq") ? 2 : 1;
       }
     #else
+      /* The largest entry of a row. A hair below 1, nothing stays a power of two: those fall below the normal range
+         without rounding, which no flag reports here. */
+      #define CHMM_ROW_TOP 0.99999999999999989
       #define CHMM_MEDIUM CHMM_PLAIN
       #define CHMM_WIDE CHMM_PLAIN
       typedef double chmm_medium CHMM_VECTOR(16);
@@ -83,6 +88,7 @@ cdef extern from *:
     ctypedef double* alone "double* CHMM_RESTRICT"
     int registers "chmm_registers"() noexcept nogil
     Py_ssize_t choose "CHMM_CHOOSE"(bint, Py_ssize_t, Py_ssize_t) noexcept nogil
+    const double ROW_TOP "CHMM_ROW_TOP"
     const medium ZERO "CHMM_ZERO"
     medium select "CHMM_SELECT"(bint, medium, medium) noexcept nogil
     void to_bytes "CHMM_TO_BYTES"(medium, unsigned char*) noexcept nogil
@@ -186,6 +192,54 @@ cdef inline inlined product(
         j += 2
     if j < vectors:
         tile_into(y + j, 1, k, x, x_step, m + j, vectors, store, b + j, total)
+    return 0
+
+
+cdef inline inlined outer_tile(
+    lanes* y,                   # ADD (8 / columns, columns) of a matrix with `vectors` registers a row
+    Py_ssize_t columns,         # a literal 2 or 1
+    Py_ssize_t vectors,
+    Py_ssize_t k,
+    const double* x,            # IN x[s * x_step + row]
+    Py_ssize_t x_step,
+    const lanes* m,             # IN m[s * vectors + column]
+) noexcept nogil:
+    """y += x' m: each number that is loaded serves several products."""
+    cdef Py_ssize_t s, a
+    cdef lanes sums[8]
+    for a in range(8):
+        sums[a] = y[a // columns * vectors + a % columns]
+    for s in range(k):
+        for a in range(8):
+            sums[a] += x[s * x_step + a // columns] * m[s * vectors + a % columns]
+    for a in range(8):
+        y[a // columns * vectors + a % columns] = sums[a]
+    return 0
+
+
+cdef inline inlined outer_product(
+    lanes* y,                   # ADD (n, vectors)
+    Py_ssize_t n,
+    Py_ssize_t vectors,
+    Py_ssize_t k,
+    const double* x,            # IN (k, n), x_step apart
+    Py_ssize_t x_step,
+    const lanes* m,             # IN (k, vectors)
+) noexcept nogil:
+    """Matrix times matrix, y += x' m."""
+    cdef Py_ssize_t i = 0, c
+    while i + 8 <= n:
+        c = 0
+        while c + 2 <= vectors:
+            outer_tile(y + i * vectors + c, 2, vectors, k, x + i, x_step, m + c)
+            outer_tile(y + (i + 4) * vectors + c, 2, vectors, k, x + i + 4, x_step, m + c)
+            c += 2
+        if c < vectors:
+            outer_tile(y + i * vectors + c, 1, vectors, k, x + i, x_step, m + c)
+        i += 8
+    while i < n:
+        product(y + i * vectors, vectors, k, x + i, x_step, m, ADD, NULL, NULL)
+        i += 1
     return 0
 
 

@@ -6,7 +6,7 @@ IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, 
 from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
-from .lanes cimport ADD, SET, WEIGH, alone, inlined, lanes, product, rare_double, rarely, sum_lanes
+from .lanes cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
 
 cdef extern from *:
     """
@@ -269,7 +269,7 @@ cdef inline inlined counts_steps(
     Sequence* seq,              # its first row of work: IN beta[end - 1], OUT beta[start - 1]
 ) noexcept nogil:
     """gamma and xi added into the tables on the way back; xi a block of steps at a time, as a product of matrices."""
-    cdef Py_ssize_t t, i, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t t, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
     cdef const double* alpha
     cdef double* beta = seq.work
     cdef double* w = seq.work
@@ -291,12 +291,8 @@ cdef inline inlined counts_steps(
                 for j in range(width):
                     w[j] *= seq.weight
         if filled and (filled == BLOCK or t == start or t == 1):
-            # pairs[i] += sum_s alpha[t-1+s, i] w[t+s]
-            for i in range(n):
-                product(
-                    <lanes*> (job.pairs + i * width), vectors, filled, alpha - width + i, width,
-                    <const lanes*> w, ADD, NULL, NULL,
-                )
+            # pairs[i, j] += sum_s alpha[t-1+s, i] w[t+s, j]
+            outer_product(<lanes*> job.pairs, n, vectors, filled, alpha - width, width, <const lanes*> w)
             filled = 0
             if job.stop[0]:
                 seq.status = STOPPED

@@ -5,8 +5,8 @@ A step of a tiny model is bound by latency, so two chains that do not wait for e
     front   alpha[t] = b[t] * (alpha[t-1] A)            t = 0 ... h-1
     back    delta[t] = b[t] * (A delta[t+1])            t = T-1 ... h,    delta = b * beta
 
-They `meet`: P(O) = alpha[h-1] A delta[h]. Then each runs on through the other's half (`part`), where it finds the other's
-variables stored, and the two halves of gamma and xi come out the same way, mirrored:
+They `meet`: P(O) = alpha[h-1] A delta[h]. Then each runs on through the other's half (`part`), where it finds the
+other's variables stored, and the two halves of gamma and xi come out the same way, mirrored:
 
     t < h    y = A delta[t+1]      gamma[t] = alpha[t] y       xi[t] = alpha[t] x delta[t+1] . A
     t >= h   y = alpha[t-1] A      gamma[t] = delta[t] y       xi[t-1] = alpha[t-1] x delta[t] . A
@@ -16,7 +16,9 @@ the sequence from the front alone, where the certificate and the place of the im
 """
 
 from .lanes cimport for_medium, for_plain, inlined, smaller
-from .passes cimport COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely, rescale_rarely
+from .passes cimport (
+    COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely, rescale_rarely,
+)
 
 cdef enum:
     LOOK = 1024         # steps between two looks at `stop`

@@ -1,0 +1,51 @@
+"""Rows: exp to the last bit or so, zeros where they belong, nothing lost in silence."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from chmm.inference import Chain, make_rows
+
+
+def rows_of(log_rows):
+    n = np.shape(log_rows)[1]
+    rows = make_rows(np.asarray(log_rows, dtype=float), Chain(np.full(n, 1 / n), np.full((n, n), 1 / n)))
+    return rows.rows[:-1, :n], rows.shift[:-1], rows.lost
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 13])
+def test_exp_to_one_ulp_or_so(n):
+    x = np.concatenate([-np.geomspace(1e-17, 700, 4000), np.linspace(-40, 0, 4000)])
+    x = np.resize(x, (len(x) // n, n))
+    x[:, 0] = 0
+    exact = np.exp(x.astype(np.longdouble))
+    rows, shift, lost = rows_of(x + 3)
+    moved = (x + 3) - 3  # what is left of x beside the shift
+    exact = np.exp(moved.astype(np.longdouble))
+    assert (shift == 3).all() or np.allclose(shift, 3, rtol=1e-15)
+    assert (np.abs(rows - exact) <= 1.5 * np.spacing(exact.astype(float))).all()
+    assert lost is None
+
+
+def test_far_below_the_largest_it_is_zero_and_noted():
+    rows, _, lost = rows_of([[0, -707, -1], [-800, -5, -1e6], [0, -709, -np.inf], [-1e300, 0, -np.inf]])
+    assert rows[0, 1] > 0
+    assert rows[1, 0] == rows[1, 2] == rows[2, 1] == rows[3, 0] == 0
+    assert lost[:4].tolist() == [0, 1, 1, 1]
+
+
+def test_zeros_lose_nothing():
+    rows, shift, lost = rows_of([[-np.inf, -3.0], [-np.inf, -np.inf]])
+    assert lost is None
+    assert rows[0, 0] == 0 and rows[0, 1] == pytest.approx(1)
+    assert (rows[1] == 0).all() and shift[1] == pytest.approx(0)
+
+
+def test_the_shift_is_the_maximum():
+    rng = np.random.default_rng(0)
+    x = rng.normal(scale=300, size=(50, 4))
+    rows, shift, _ = rows_of(x)
+    assert np.allclose(shift, x.max(axis=1), rtol=0, atol=1e-12)
+    assert np.allclose(rows.max(axis=1), 1, rtol=0, atol=1e-15)
+    assert Fraction(float(rows.max())) <= 1
