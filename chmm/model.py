@@ -376,7 +376,7 @@ class Model:
         if parameters is not None:
             return parameters
         emission = self.emission
-        complete = isinstance(emission, Emission) and emission.n_states is not None
+        complete = isinstance(emission, Emission) and emission.complete
         if self.startprob is None or self.transmat is None or not complete:
             raise NotFittedError(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an emission "
