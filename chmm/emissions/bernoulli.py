@@ -49,7 +49,7 @@ class Bernoulli(Columns):
         return [log(self.probs), log(1 - self.probs)], np.zeros(self.probs.shape)
 
     def maximiser(self, moments, mass):
-        extra = (self.pseudocount or 0.0) / mass
+        extra = (self.pseudocount or 0.0) / np.where(mass > 0, mass, 1.0)
         new = (moments[0] + extra) / (1 + 2 * extra)
         return {"probs": new if self.probs is None else np.where(self.free, new, self.probs)}
 

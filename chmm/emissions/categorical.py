@@ -28,6 +28,7 @@ class Categorical(Emission):
     """
 
     parameters = ("probs",)
+    n_features = 1  # of a value, which is one symbol
 
     def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True):
         if unknown not in ("error", "missing"):

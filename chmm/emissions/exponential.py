@@ -35,6 +35,9 @@ class Exponential(Columns):
     def outside(self, values):
         return values < 0
 
+    def coordinates(self, values):
+        return values**0.25  # nearly normal
+
     def look(self, values):
         return [values]
 

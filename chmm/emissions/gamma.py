@@ -40,6 +40,9 @@ class Gamma(Columns):
     def outside(self, values):
         return values <= 0
 
+    def coordinates(self, values):
+        return np.log(values)
+
     def look(self, values):
         return [values, np.log(values)]
 

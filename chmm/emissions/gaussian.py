@@ -1,5 +1,7 @@
 """Normal distributions, with four forms of covariance."""
 
+import copy
+
 import numpy as np
 
 from ..symbols import shown
@@ -358,9 +360,10 @@ class Gaussian(Emission):
     # ---------------------------------------------------------------------------------------------------------------
 
     def permuted(self, order):
-        other = super().permuted(order)
-        if self.covariance == "tied":
-            other.covariances = self.covariances
+        other = copy.copy(self)
+        other.means = None if self.means is None else self.means[order]
+        if self.covariance != "tied" and self.covariances is not None:
+            other.covariances = self.covariances[order]
         return other
 
     def settings(self):

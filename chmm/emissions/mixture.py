@@ -84,7 +84,7 @@ class Mixture(Emission):
     def _parts(self, values):
         """(R, n_states, n): log of weight times density of each component."""
         parts = self.components.log_likelihood(values)
-        return parts.reshape(len(parts), -1, self.n) + log(self.weights)
+        return parts.reshape(len(parts), len(self.weights), self.n) + log(self.weights)
 
     def log_likelihood(self, values):
         parts = self._parts(values)
@@ -112,7 +112,9 @@ class Mixture(Emission):
         share = np.empty((len(weights), weights.shape[1], self.n))
         points = self.coordinates(values)
         for i in range(weights.shape[1]):
-            share[:, i] = shares(points, weights[:, i], self.n, np.random.default_rng(i))
+            # what is mostly another state's says nothing of this one's components
+            own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
+            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, np.random.default_rng(i))
         return share
 
     def update(self, statistics):

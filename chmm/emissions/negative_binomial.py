@@ -46,6 +46,9 @@ class NegativeBinomial(Emission):
     def outside(self, values):
         return whole(values)
 
+    def coordinates(self, values):
+        return np.log1p(values)
+
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.sizes)))
         for d in range(values.shape[1]):

@@ -1,5 +1,7 @@
 """Counts without an upper limit."""
 
+import numpy as np
+
 from .columns import Columns, as_drawn, log, log_factorial, whole
 
 
@@ -30,6 +32,9 @@ class Poisson(Columns):
 
     def outside(self, values):
         return whole(values)
+
+    def coordinates(self, values):
+        return np.sqrt(values)  # of equal variance wherever the mean
 
     def look(self, values):
         return [values]
