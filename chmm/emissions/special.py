@@ -75,7 +75,7 @@ def climb(x, value, step, low, high):
         for _ in range(20):
             if not trying.any():
                 break
-            new = x + move
+            new = x + np.where(trying[..., None], move, 0.0)
             there = value(new)
             better = trying & (there > best)
             x, best = np.where(better[..., None], new, x), np.where(better, there, best)
