@@ -136,19 +136,22 @@ class Gaussian(Emission):
 
     def _is_safe(self, values, limit):
         """Whether the expanded square keeps its digits."""
-        far = np.nanmax(np.abs(values - self._centre()), axis=0, initial=0.0)
-        far = np.maximum(far, np.abs(self.means - self._centre()).max(axis=0))
+        centre = self._centre()
+        far = np.abs(self.means - centre).max(axis=0)
+        if len(values):
+            ends = [np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)]
+            far = np.fmax(far, np.abs(ends - centre).max(axis=0))
         if not self._crossed:
             return (far**2 / self._variances()).max() < SAFE
         return (far @ far) * limit.max() < SAFE
 
     def _blocks(self, values, gaps):
-        """(rows, features) by blocks: features (F, B) are products, z and, with gaps, what is seen."""
+        """(rows, features) by blocks: features (F, B) are products, z, and ones (with gaps, a row for each column)."""
         n, d = values.shape
         pairs = d * (d + 1) // 2 if self._crossed else d
-        size = pairs + d + (d if gaps else 0)
+        size = pairs + d + (d if gaps else 1)
         step = max(256, BLOCK // size)
-        features = np.empty((size, min(step, n)))
+        features = np.ones((size, min(step, n)))
         centre = self._centre()[:, None]
         for a in range(0, n, step):
             block = values[a : a + step].T
@@ -194,12 +197,11 @@ class Gaussian(Emission):
             squares, linear = -0.5 * roots**2, roots**2 * m
         constants = constants - 0.5 * linear * m
         if gaps:
-            factors, rest = np.hstack([squares, linear, constants]), 0.0
+            factors = np.hstack([squares, linear, constants])
         else:
-            factors, rest = np.hstack([squares, linear]), constants.sum(axis=1)
+            factors = np.hstack([squares, linear, constants.sum(axis=1, keepdims=True)])
         for rows, f in self._blocks(values, gaps):
             np.matmul(f.T, factors.T, out=out[rows])
-            out[rows] += rest
         return out
 
     def statistics(self, values, weights):
@@ -213,10 +215,10 @@ class Gaussian(Emission):
         if not self.complete or not self._is_safe(values, limit):
             return self._distances(values, weights, means, gaps)
         pairs = d * (d + 1) // 2 if self._crossed else d
-        total = np.zeros((n, pairs + d + (d if gaps else 0)))
+        total = np.zeros((n, pairs + d + (d if gaps else 1)))
         for rows, f in self._blocks(values, gaps):
             total += (f @ weights[rows]).T
-        mass = total[:, pairs + d :] if gaps else np.tile(weights.sum(axis=0)[:, None], (1, d))
+        mass = total[:, pairs + d :] * np.ones(d)
         m, z = means - self._centre(), total[:, pairs : pairs + d]
         sums = z - mass * m
         if self._crossed:
@@ -388,6 +390,9 @@ def spread(values):
 
 def _mean(values):
     """Mean of each column, gaps left out."""
+    if not np.isnan(values).any():
+        first = values[0]
+        return first + np.array([(column - x).sum() for column, x in zip(values.T, first, strict=True)]) / len(values)
     seen = ~np.isnan(values)
     first = values[seen.argmax(axis=0), np.arange(values.shape[1])]  # distances to a value of the data lose nothing
     return first + np.where(seen, values - first, 0.0).sum(axis=0) / seen.sum(axis=0)
