@@ -74,7 +74,7 @@ class Problem(NamedTuple):
 
     chain: Chain
     rows: Rows
-    index: np.ndarray  # (T,) int32
+    index: np.ndarray  # type: ignore[assignment]  # (T,) int32
     bounds: np.ndarray  # (S + 1,) int64
 
     @property

@@ -25,7 +25,7 @@ class Model:
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
     final_states : the states in which a sequence must end; None: any.
-    pseudocount : added to the counts of startprob, transmat and (unless it has its own) emission, in counting and in EM.
+    pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
     n_init : number of starts for EM; the best one after a few steps is followed to the end.
     max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step.
@@ -115,7 +115,7 @@ class Model:
         observed = emission.check(data)
         weight = arguments.sequence_weights(sample_weight, data)
         task = training.Task(
-            observed, data.bounds, weight, len(states), startprob, transmat, allowed, options.pseudocount, options.n_jobs
+            observed, data.bounds, weight, len(states), startprob, transmat, allowed, options.pseudocount, self.n_jobs
         )
         if path is not None:
             arguments.agreeing_labels(path, data, states, startprob, transmat, allowed)
@@ -379,8 +379,8 @@ class Model:
         complete = isinstance(emission, Emission) and emission.complete
         if self.startprob is None or self.transmat is None or not complete:
             raise NotFittedError(
-                "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an emission "
-                "with its parameters, such as Categorical(probs)"
+                "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
+                "emission with its parameters, such as Categorical(probs)"
             )
         arguments.options(self)
         states = arguments.states(self, emission)

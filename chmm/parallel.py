@@ -12,8 +12,8 @@ LOOK = 0.05  # seconds between two looks at the keyboard
 def run(tasks, seconds, n_jobs=1):
     """[task(stop) for task in tasks], in their order.
 
-    `seconds` is a rough guess of the work. The kernels hold no GIL and look at stop[0]; it is set as soon as anything is
-    raised here, KeyboardInterrupt above all.
+    `seconds` is a rough guess of the work. The kernels hold no GIL and look at stop[0], which is set as soon as
+    anything is raised here, KeyboardInterrupt above all.
     """
     stop = np.zeros(1, dtype=np.int32)
     if seconds < INLINE:

@@ -64,8 +64,9 @@ class Parameters(NamedTuple):
     def rows_of_text(self, most=8):
         """One line a state, for the repr."""
         for i, name in enumerate(self.states.names[:most]):
-            best = np.argsort(-self.transmat[i], kind="stable")[:3]
-            to = ", ".join(f"{shown(self.states.names[j])} {self.transmat[i, j]:.3g}" for j in best if self.transmat[i, j])
+            row = self.transmat[i]
+            best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
+            to = ", ".join(f"{shown(self.states.names[j])} {row[j]:.3g}" for j in best)
             yield f"  {shown(name)}: start {self.startprob[i]:.3g}, to {to}; {self.emission.top(i)}"
         if len(self.states) > most:
             yield f"  ... and {len(self.states) - most} more"
@@ -74,6 +75,6 @@ class Parameters(NamedTuple):
 def impossible_error(data, emission, t):
     """Why the step at place t among all steps cannot be."""
     return ValueError(
-        f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there (and, "
-        "at a last step, is final), so the sequence is impossible; a pseudocount keeps probabilities away from 0"
+        f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
+        "(and, at a last step, is final), so the sequence is impossible; a pseudocount keeps probabilities away from 0"
     )

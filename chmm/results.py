@@ -22,8 +22,8 @@ class Forward(NamedTuple):
 class Backward(NamedTuple):
     """Backward variables of one sequence.
 
-    beta : (n_steps, n_states). Scaled: beta[t, i] = P(o_t+1 ... o_T | q_t = i) / P(o_t+1 ... o_T | o_1 ... o_t), so that
-        alpha * beta = gamma. Unscaled: beta[t, i] = P(o_t+1 ... o_T | q_t = i).
+    beta : (n_steps, n_states). Scaled: beta[t, i] = P(o_t+1 ... o_T | q_t = i) / P(o_t+1 ... o_T | o_1 ... o_t),
+        so that alpha * beta = gamma. Unscaled: beta[t, i] = P(o_t+1 ... o_T | q_t = i).
     log_scale : (n_steps,), log P(o_t | o_1 ... o_t-1).
     loglik : float, log P(O).
     """

@@ -25,8 +25,7 @@ def pack(model, parameters, learnt, report):
             "emission": learnt.emission.saved("emission_", arrays),
             "n_iter": learnt.n_iter,
             "converged": bool(learnt.converged),
-            # unknown symbols may be any str, int or bool: pairs, for keys of JSON are str
-            "report": {key: list(map(list, value.items())) if key == "unknown" else value for key, value in report.items()},
+            "report": {key: _pairs(value) if key == "unknown" else value for key, value in report.items()},
         }
         arrays.update(startprob_=learnt.startprob, transmat_=learnt.transmat, history_=learnt.history)
     return {"model": metadata}, arrays
@@ -63,6 +62,10 @@ def unpack(model_class, metadata, arrays, emissions):
         raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
     report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}
     return model, states, learnt, report
+
+
+def _pairs(counts):
+    return [[symbol, n] for symbol, n in counts.items()]
 
 
 def _plain(value):

@@ -373,7 +373,7 @@ def _array(x, name, expected):
         return _elements(values, name)
     if kind == "O":
         return _side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
-    raise TypeError(f"{name} has dtype {x.dtype} and shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
+    raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 
 def _masked(x, name, expected):
@@ -397,7 +397,8 @@ def _is_missing(v):
     return v is None or type(v).__name__ == "NAType" or (isinstance(v, float | np.floating) and v != v)
 
 
-_KIND_OF = {str: "words", int: "integers", bool: "bools", float: "numbers"}
+_KIND_OF = {str: "words", bool: "bools", int: "integers", float: "numbers"}
+_KIND_BY_CLASS = {**_KIND_OF, np.bool_: "bools", np.integer: "integers", np.floating: "numbers"}
 
 
 def _elements(x, name):
@@ -426,7 +427,9 @@ def _elements(x, name):
     if missing is not None and not missing.any():
         missing = None
     if kind == "words":
-        return _Steps([str(v) if type(v) is not str and not _is_missing(v) else v for v in x] if types != {str} else list(x), kind, missing)
+        if types != {str}:  # numpy.str_ and the like
+            x = [v if _is_missing(v) else str(v) for v in x]
+        return _Steps(list(x), kind, missing)
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]
     if kind == "integers":
@@ -446,9 +449,4 @@ def _elements(x, name):
 
 
 def _kind_of(t):
-    if t in _KIND_OF:
-        return _KIND_OF[t]
-    for base, kind in ((str, "words"), (np.bool_, "bools"), (np.integer, "integers"), (np.floating, "numbers"), (int, "integers"), (float, "numbers")):
-        if issubclass(t, base):
-            return kind
-    return None
+    return _KIND_OF.get(t) or next((kind for base, kind in _KIND_BY_CLASS.items() if issubclass(t, base)), None)

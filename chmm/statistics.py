@@ -83,8 +83,8 @@ def check_probabilities(values, name, shape, normalized=True):
         array = np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
-    wrong = array.ndim != len(shape) or any(want not in (None, have) for want, have in zip(shape, array.shape, strict=True))
-    if wrong or not array.size:
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or not array.size:
         want = " x ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} has shape {array.shape}; it must be {want}")
     if np.isnan(array).any():
@@ -100,8 +100,10 @@ def check_probabilities(values, name, shape, normalized=True):
     if off.any():
         row = np.argwhere(off)[0].tolist()
         place = f"{name}{row}" if row else name
-        way_out = "; Categorical(..., normalized=False) takes such rows for scoring and decoding" if name == "probs" else ""
-        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){way_out}")
+        message = f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE})"
+        if name == "probs":
+            message += "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
+        raise ValueError(message)
     return array
 
 

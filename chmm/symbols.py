@@ -15,7 +15,7 @@ class Symbols:
 
     def __init__(self, names, kind=None, argument="symbols"):
         if isinstance(names, set | frozenset | dict) or not hasattr(names, "__iter__"):
-            raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names, in order")
+            raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names")
         if isinstance(names, str):
             kind = kind or "text" if argument == "symbols" else None
         names = tuple(v.item() if isinstance(v, np.generic) else v for v in names)
@@ -23,9 +23,10 @@ class Symbols:
             raise ValueError(f"{argument} is empty")
         for i, name in enumerate(names):
             if not isinstance(name, str | int):
-                raise TypeError(f"{argument}[{i}] is {shown(name)}, a {type(name).__name__}; symbols are str, int or bool")
+                raise TypeError(f"{argument}[{i}] is {shown(name)}, a {type(name).__name__}, not a str, int or bool")
             if type(name) is not type(names[0]):
-                raise TypeError(f"{argument} mixes {shown(names[0])} and {shown(name)}; all must be str, all int or all bool")
+                mixed = f"{shown(names[0])} and {shown(name)}"
+                raise TypeError(f"{argument} mixes {mixed}; all must be str, all int or all bool")
             if isinstance(name, int) and not -(2**63) <= name < 2**64:
                 raise ValueError(f"{argument}[{i}] = {name} does not fit into 64 bits")
         codes = {name: i for i, name in enumerate(names)}
@@ -49,7 +50,7 @@ class Symbols:
             self._table[points] = np.arange(len(names))
         elif kind == "integers" and names != tuple(range(len(names))):
             if max(names) >= 2**63 and min(names) < 0:
-                raise ValueError(f"{argument} holds {min(names)} and {max(names)}, which no integer type of 64 bits holds both")
+                raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
             self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
             self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
 
@@ -72,7 +73,7 @@ class Symbols:
         return cls(np.unique(values).tolist())
 
     def takes(self, values, kind):
-        """Whether these values are of the symbols' kind. Words of one character may stand for a text, and bools for 0, 1."""
+        """Whether values are of the symbols' kind. Words of one character may stand for a text, bools for 0 and 1."""
         if kind in (self.kind, "nothing"):
             return True
         if self.kind == "text" and kind == "words":

@@ -1,4 +1,4 @@
-"""One family of observations a file. A family turns distinct values into likelihoods, weighted values into parameters."""
+"""One family of observations a file. A family turns distinct values into rows, weighted values into parameters."""
 
 import numpy as np
 

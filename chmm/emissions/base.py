@@ -13,7 +13,8 @@ class Observed(NamedTuple):
     """Observations as the recursions see them: distinct values, and which of them each step shows."""
 
     distinct: np.ndarray  # (K, ...), what `log_likelihood` and `statistics` are asked for
-    index: np.ndarray  # (T,) int32 into `distinct`; K where the step is missing
+    # (T,) int32 into `distinct`; K where the step is missing
+    index: np.ndarray  # type: ignore[assignment]
     shared: bool  # whether steps share distinct values
 
 
@@ -34,8 +35,8 @@ class Emission:
     into a copy; it never changes the one that it was given.
     """
 
-    parameters = ()
-    frozen = ()  # parameters that update leaves alone
+    parameters: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()  # parameters that update leaves alone
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
     domain = "numbers"  # what a value must be, in words; `outside` tells which are not

@@ -152,8 +152,9 @@ class Categorical(Emission):
         return {"unknown": self._unknown_counts(data)} if self.unknown == "missing" else {}
 
     def top(self, state):
-        best = np.argsort(-self.probs[state], kind="stable")[:3]
-        return "emits " + ", ".join(f"{shown(self.symbols[k])} {self.probs[state, k]:.3g}" for k in best if self.probs[state, k])
+        probs = self.probs[state]
+        best = [k for k in np.argsort(-probs, kind="stable")[:3] if probs[k] > 0]
+        return "emits " + ", ".join(f"{shown(self.symbols[k])} {probs[k]:.3g}" for k in best)
 
     def settings(self):
         return {
@@ -169,7 +170,8 @@ class Categorical(Emission):
         emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
         if emission.symbols is not None:
             emission._symbols = Symbols(emission.symbols)
-            if settings["kind"] not in (emission.kind, "text", "words") or emission.kind not in (settings["kind"], "letters"):
+            kinds = ("letters", "text", "words") if emission.kind == "letters" else (emission.kind,)
+            if settings["kind"] not in kinds:
                 raise ValueError(f"symbols cannot be of the kind {settings['kind']!r}")
             emission._symbols = Symbols(emission.symbols, settings["kind"])
         return emission
@@ -213,7 +215,7 @@ class Categorical(Emission):
         if kind == "words" and self._symbols.kind == "text":
             return "; pass a text as it is (decode takes one, predict and score take a list of them)"
         if kind == "text" and self._symbols.kind == "words":
-            return "; a list of str is a list of texts here: pass sequences of words as a list of lists, [[word, word], ...]"
+            return "; a list of str is a list of texts here: pass sequences of words as lists, [[word, word], ...]"
         return ""
 
     @staticmethod
