@@ -190,7 +190,10 @@ def _with_lengths(X, lengths, name):
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
     total = sum(counts.tolist())  # in Python: sums of int64 wrap around
     if total != len(steps.values):
-        raise ValueError(f"lengths sum to {total} but {name} has {len(steps.values)} steps")
+        raise ValueError(
+            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs no lengths, and is "
+            "what a cross-validation can split"
+        )
     bounds = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=bounds[1:])
     return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths", steps.names)
@@ -309,6 +312,8 @@ def _one(x, name, expected):
         if not any(isinstance(v, list | tuple | np.ndarray) for v in x):
             return _elements(x, name)
         return _nested(x, name, expected)
+    if hasattr(x, "toarray"):
+        raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
         raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
     if hasattr(x, "columns") and np.ndim(x) == 2:
@@ -356,7 +361,7 @@ def _array(x, name, expected):
     if x.ndim not in (1, 2):
         raise ValueError(f"{name} has {x.ndim} dimensions, shape {x.shape}: {expected}")
     if x.ndim == 2 and x.shape[1] == 0:
-        raise ValueError(f"{name} has shape {x.shape}: no columns")
+        raise ValueError(f"{name} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required: no columns")
     kind = x.dtype.kind
     if not x.size and kind in "OUSfiub":
         return _Steps(np.empty(0), NO_STEPS, None)
@@ -373,6 +378,8 @@ def _array(x, name, expected):
         return _elements(values, name)
     if kind == "O":
         return _side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; take the real part, the modulus or the angle")
     raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 

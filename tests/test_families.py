@@ -395,7 +395,7 @@ def test_values_out_of_range_are_named(family):
 
 @every_family
 def test_the_wrong_number_of_columns_is_named(family):
-    with pytest.raises((ValueError, TypeError), match="column|shape"):
+    with pytest.raises((ValueError, TypeError), match="column|features|shape"):
         model(family.given).score(np.ones((5, 4)))
 
 

@@ -111,8 +111,11 @@ class Emission:
         if columns not in (None, d) and data.kind == NO_STEPS:
             values, d = np.full((n, columns), np.nan), columns
         if columns not in (None, d):
-            way_out = "; a list of sequences, list(X), has one sequence a row" if columns == 1 else ""
-            raise ValueError(f"X has {d} column{'s' * (d > 1)} and the model's {name} {columns}{way_out}")
+            if columns == 1:
+                way_out = "if its rows are sequences, pass list(X); if its columns are, list(X.T)"
+            else:
+                way_out = f"Reshape your data to (n_steps, {columns})"
+            raise ValueError(f"X has {d} features, but {name} is expecting {columns} features as input: {way_out}")
         wrong = self.outside(values)
         if wrong.any():
             t, k = np.argwhere(wrong)[0].tolist()
