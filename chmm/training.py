@@ -182,10 +182,11 @@ def expectation(task, startprob, transmat, emission, scratch=None):
         s = np.flatnonzero(outcome.step >= 0)[0]
         raise Impossible(s, outcome.step[s])
     loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
+    weights = counts.weights if top == 1 else top * counts.weights  # the largest array there is: no copy unless it must be
     return Statistics(
         top * counts.start,
         top * counts.trans,
-        emission.statistics(task.observed.distinct, top * counts.weights),
+        emission.statistics(task.observed.distinct, weights),
         inference.compensated_sum(loglik),
         task.n_sequences,
         task.n_steps,
