@@ -108,8 +108,8 @@ def sequence_weights(weight, data):
             array = by_sequence
         else:
             raise ValueError(
-                f"sample_weight has a weight for each of {data.n_steps} steps, and they differ within a sequence; give one "
-                f"weight for each of the {data.n_sequences} sequences"
+                f"sample_weight has a weight for each of {data.n_steps} steps, and they differ within a sequence; give "
+                f"one weight for each of the {data.n_sequences} sequences"
             )
     if array.shape != (data.n_sequences,):
         raise ValueError(f"sample_weight has shape {array.shape}; X has {data.n_sequences} sequences, one weight each")

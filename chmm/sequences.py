@@ -55,7 +55,7 @@ class Sequences(NamedTuple):
 
     @property
     def n_columns(self):
-        return len(self.values.parts) if self.kind == "columns" else np.shape(self.values)[1] if np.ndim(self.values) == 2 else 1
+        return len(_columns(self))
 
     def columns(self, places):
         """Some of the columns, as Sequences of their own."""
@@ -119,7 +119,7 @@ def require_finite(data, values=None):
         t, *k = np.argwhere(infinite)[0].tolist()
         value = values[(t, *k)]
         column = f", column {k[0]}" if k and values.shape[1] > 1 else ""
-        raise ValueError(f"X, {data.where(t)}{column}: {value} is not a number; numbers must be finite, NaN where missing")
+        raise ValueError(f"X, {data.where(t)}{column}: {value} is no number; numbers are finite, NaN where missing")
 
 
 def many(X, lengths=None, name="X"):
@@ -191,8 +191,8 @@ def _with_lengths(X, lengths, name):
     total = sum(counts.tolist())  # in Python: sums of int64 wrap around
     if total != len(steps.values):
         raise ValueError(
-            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs no lengths, and is "
-            "what a cross-validation can split"
+            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs no lengths, and "
+            "is what a cross-validation can split"
         )
     bounds = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=bounds[1:])
@@ -261,9 +261,10 @@ def _join_columns(parts, name):
     n = len(columns[0])
     for i, other in enumerate(columns):
         if len(other) != n:
-            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns (sequence {i}); all must have the same")
+            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns (sequence {i}); all must agree")
     names = _same_names(parts, name)
-    joined = [_join([c[k] for c in columns], f"{name}, column {k if names is None else repr(names[k])}") for k in range(n)]
+    called = range(n) if names is None else map(repr, names)
+    joined = [_join([c[k] for c in columns], f"{name}, column {label}") for k, label in enumerate(called)]
     return _Steps(Columns(joined), "columns", None, names)
 
 
@@ -271,7 +272,7 @@ def _same_names(parts, name):
     names = next((p.names for p in parts if p.names is not None), None)
     for i, p in enumerate(parts):
         if p.names not in (None, names):
-            raise ValueError(f"{name}[{i}] has the columns {shown(list(p.names))}, a sequence before it {shown(list(names))}")
+            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, a sequence before it {shown(list(names))}")
     return names
 
 
@@ -379,7 +380,7 @@ def _array(x, name, expected):
     if kind == "O":
         return _side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
     if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; take the real part, the modulus or the angle")
+        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; take its real part, modulus or angle")
     raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 

@@ -182,7 +182,8 @@ def expectation(task, startprob, transmat, emission, scratch=None):
         s = np.flatnonzero(outcome.step >= 0)[0]
         raise Impossible(s, outcome.step[s])
     loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
-    weights = counts.weights if top == 1 else top * counts.weights  # the largest array there is: no copy unless it must be
+    # the largest array there is: no copy unless it must be
+    weights = counts.weights if top == 1 else top * counts.weights
     return Statistics(
         top * counts.start,
         top * counts.trans,

@@ -1,7 +1,7 @@
 """A family of your own: counts with more zeros than Poisson's, in four methods.
 
-In state i a count is 0 with probability zeros[i], else it is drawn from Poisson(rates[i]). Whether a 0 is one of the extra
-zeros is hidden, so an update is a step of EM: the weight of the zeros is shared between the two causes.
+In state i a count is 0 with probability zeros[i], else it is drawn from Poisson(rates[i]). Whether a 0 is one of the
+extra zeros is hidden, so an update is a step of EM: the weight of the zeros is shared between the two causes.
 """
 
 import numpy as np

@@ -46,7 +46,12 @@ def log_density(emission, x):
 
 def scipy_cases():
     stats = pytest.importorskip("scipy.stats")
-    positive, shares, angles, n = np.array([1e-9, 0.3, 1, 7.5, 900]), np.array([1e-9, 0.2, 0.999]), np.array([-3, 0.1, 2, 6.0]), np.array([0, 1, 7, 400])
+    positive, shares, angles, n = (
+        np.array([1e-9, 0.3, 1, 7.5, 900]),
+        np.array([1e-9, 0.2, 0.999]),
+        np.array([-3, 0.1, 2, 6.0]),
+        np.array([0, 1, 7, 400]),
+    )
     real = np.array([-1e5, -2, 0, 0.5, 3e8])
     return {
         "Gaussian": (Gaussian([1.5], [4]), stats.norm(1.5, 2).logpdf, real),
@@ -75,7 +80,10 @@ def test_densities_of_vectors_are_scipys():
     a = rng.normal(size=(4, 4))
     mean, covariance, x = rng.normal(size=4), a @ a.T + np.eye(4), 3 * rng.normal(size=(20, 4))
     expected = stats.multivariate_normal(mean, covariance).logpdf(x)
-    for emission in (Gaussian(mean[None], covariance[None], covariance="full"), Gaussian(mean[None], covariance, covariance="tied")):
+    for emission in (
+        Gaussian(mean[None], covariance[None], covariance="full"),
+        Gaussian(mean[None], covariance, covariance="tied"),
+    ):
         assert_allclose(Model(**ONE, emission=emission).score(x), expected.sum(), rtol=1e-12)
     counts = rng.integers(0, 9, (20, 3))
     expected = stats.multinomial(counts.sum(axis=1), [0.2, 0.3, 0.5]).logpmf(counts).sum()
@@ -120,13 +128,28 @@ def history_of(theirs, x, steps=12):
 def test_em_of_a_gaussian_is_hmmlearns(form, d):
     hmm = pytest.importorskip("hmmlearn.hmm")
     startprob, transmat, means, x = start(3, d)
-    covariances = {"spherical": np.ones(3), "diag": np.ones((3, d)), "full": np.tile(np.eye(d), (3, 1, 1)), "tied": np.eye(d)}[form]
+    covariances = {
+        "spherical": np.ones(3),
+        "diag": np.ones((3, d)),
+        "full": np.tile(np.eye(d), (3, 1, 1)),
+        "tied": np.eye(d),
+    }[form]
     # its prior for full and tied is not that of a density unless its weight is 1 + d
-    prior = {"covars_prior": 0, "covars_weight": 1} if form in ("spherical", "diag") else {"covars_prior": 0, "covars_weight": d if form == "full" else 0}
+    prior = (
+        {"covars_prior": 0, "covars_weight": 1}
+        if form in ("spherical", "diag")
+        else {"covars_prior": 0, "covars_weight": d if form == "full" else 0}
+    )
     theirs = hmm.GaussianHMM(3, form, min_covar=0, implementation="scaling", **prior)
     theirs.startprob_, theirs.transmat_, theirs.means_, theirs.covars_ = startprob, transmat, means, covariances
     history = history_of(theirs, x)
-    ours = Model(startprob=startprob, transmat=transmat, emission=Gaussian(means, covariances, covariance=form, floor=0), max_iter=12, tol=0)
+    ours = Model(
+        startprob=startprob,
+        transmat=transmat,
+        emission=Gaussian(means, covariances, covariance=form, floor=0),
+        max_iter=12,
+        tol=0,
+    )
     ours.fit(x, lengths=[150, 250])
     n = len(ours.history_)  # it stops where rounding ends the rise
     assert n > 5
@@ -139,10 +162,15 @@ def test_em_of_a_mixture_ends_where_hmmlearns_ends():
     hmm = pytest.importorskip("hmmlearn.hmm")
     startprob, transmat, means, x = start(4, 2)
     theirs = hmm.GMMHMM(2, 2, covariance_type="diag", min_covar=0, implementation="scaling")
-    theirs.startprob_, theirs.transmat_ = startprob[:2] / startprob[:2].sum(), transmat[:2, :2] / transmat[:2, :2].sum(axis=1, keepdims=True)
+    theirs.startprob_, theirs.transmat_ = (
+        startprob[:2] / startprob[:2].sum(),
+        transmat[:2, :2] / transmat[:2, :2].sum(axis=1, keepdims=True),
+    )
     theirs.weights_, theirs.means_, theirs.covars_ = np.full((2, 2), 0.5), means.reshape(2, 2, 2), np.ones((2, 2, 2))
     emission = Mixture(Gaussian(means, np.ones((4, 2)), floor=0), 2, np.full((2, 2), 0.5))
-    ours = Model(startprob=theirs.startprob_.copy(), transmat=theirs.transmat_.copy(), emission=emission, max_iter=800, tol=0)
+    ours = Model(
+        startprob=theirs.startprob_.copy(), transmat=theirs.transmat_.copy(), emission=emission, max_iter=800, tol=0
+    )
     history, mine = history_of(theirs, x, 800), ours.fit(x, lengths=[150, 250]).history_
     assert_allclose(mine[0], history[0], rtol=1e-12)
     assert mine[1] > history[1]
@@ -162,27 +190,31 @@ def test_em_of_poisson_is_hmmlearns():
 # ---------------------------------------------------------------------------------------------------- known answers
 
 # annual flow of the Nile at Aswan, 1871-1970
-NILE = """1120 1160 963 1210 1160 1160 813 1230 1370 1140 995 935 1110 994 1020 960 1180 799 958 1140 1100 1210 1150 1250 1260
-1220 1030 1100 774 840 874 694 940 833 701 916 692 1020 1050 969 831 726 456 824 702 1120 1100 832 764 821 768 845 864 862
-698 845 744 796 1040 759 781 865 845 944 984 897 822 1010 771 676 649 846 812 742 801 1040 860 874 848 890 744 749 838 1050
-918 986 797 923 975 815 1020 906 901 1170 912 746 919 718 714 740"""
+NILE = """1120 1160 963 1210 1160 1160 813 1230 1370 1140 995 935 1110 994 1020 960 1180 799 958 1140 1100 1210 1150
+1250 1260 1220 1030 1100 774 840 874 694 940 833 701 916 692 1020 1050 969 831 726 456 824 702 1120 1100 832 764 821 768
+845 864 862 698 845 744 796 1040 759 781 865 845 944 984 897 822 1010 771 676 649 846 812 742 801 1040 860 874 848 890
+744 749 838 1050 918 986 797 923 975 815 1020 906 901 1170 912 746 919 718 714 740"""
 # earthquakes of magnitude 7 or more a year, 1900-2006
-QUAKES = """13 14 8 10 16 26 32 27 18 32 36 24 22 23 22 18 25 21 21 14 8 11 14 23 18 17 19 20 22 19 13 26 13 14 22 24 21 22 26 21 23
-24 27 41 31 27 35 26 28 36 39 21 17 22 17 19 15 34 10 15 22 18 15 20 15 22 19 16 30 27 29 23 20 16 21 21 25 16 18 15 18 14 10 15
-8 15 6 11 8 7 18 16 13 12 13 20 15 16 12 18 15 16 13 15 16 11 11"""
+QUAKES = """13 14 8 10 16 26 32 27 18 32 36 24 22 23 22 18 25 21 21 14 8 11 14 23 18 17 19 20 22 19 13 26 13 14 22 24 21
+22 26 21 23 24 27 41 31 27 35 26 28 36 39 21 17 22 17 19 15 34 10 15 22 18 15 20 15 22 19 16 30 27 29 23 20 16 21 21 25
+16 18 15 18 14 10 15 8 15 6 11 8 7 18 16 13 12 13 20 15 16 12 18 15 16 13 15 16 11 11"""
 
 
 def test_nile():
     flow = np.array(NILE.split(), dtype=float)
     emission = Gaussian([1100, 850], [150**2, 150**2], floor=0)
-    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=emission, max_iter=5000, tol=1e-13).fit(flow)
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=emission, max_iter=5000, tol=1e-13).fit(
+        flow
+    )
     assert_allclose(m.score(flow), -629.804456, atol=1e-6)
     assert_allclose(m.emission_.means[:, 0], [1097.1525, 850.7565], atol=1e-3)
     assert_allclose(np.sqrt(m.emission_.covariances[:, 0]), [133.748, 124.4464], atol=1e-3)
     assert_allclose(m.transmat_[1], [0, 1], atol=1e-9)
     assert 1871 + np.flatnonzero(np.diff(m.predict(flow))) == 1898
     # the floor is there for states of a few values, not for these
-    floored = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([1100, 850], [150**2] * 2), tol=1e-12).fit(flow)
+    floored = Model(
+        startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([1100, 850], [150**2] * 2), tol=1e-12
+    ).fit(flow)
     assert_allclose(floored.emission_.means, m.emission_.means, rtol=1e-4)
     assert_allclose(floored.emission_.covariances, m.emission_.covariances, rtol=1e-3)
 
@@ -224,9 +256,16 @@ def test_states_a_million_deviations_apart(form):
         assert_allclose(mean, mine.mean(axis=0), rtol=1e-12)
         if form == "diag":
             assert_allclose(m.emission_.covariances[i], mine.var(axis=0), rtol=1e-6)
-    labelled = Model(emission=Gaussian(covariance=form, floor=0)).fit([x], [np.sign(np.round(x[:, 0] / 1e7)).astype(int)])
+    labelled = Model(emission=Gaussian(covariance=form, floor=0)).fit(
+        [x], [np.sign(np.round(x[:, 0] / 1e7)).astype(int)]
+    )
     assert_allclose(np.sort(labelled.emission_.means[:, 0]), np.sort(m.emission_.means[:, 0]), rtol=1e-9)
-    assert_allclose(np.sort(np.ravel(labelled.emission_.covariances)), np.sort(np.ravel(m.emission_.covariances)), rtol=1e-5, atol=1e-5)
+    assert_allclose(
+        np.sort(np.ravel(labelled.emission_.covariances)),
+        np.sort(np.ravel(m.emission_.covariances)),
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 def test_both_ways_to_a_log_density_agree():
@@ -342,7 +381,10 @@ def test_given_means_alone_are_a_start():
 
 def test_frames_give_columns_by_name():
     pandas = pytest.importorskip("pandas")
-    truth = Model(**TWO, emission=Product(calls=Poisson([2, 9]), mood=Categorical([[0.9, 0.1], [0.2, 0.8]], symbols=["good", "bad"])))
+    truth = Model(
+        **TWO,
+        emission=Product(calls=Poisson([2, 9]), mood=Categorical([[0.9, 0.1], [0.2, 0.8]], symbols=["good", "bad"])),
+    )
     x = truth.sample(300, random_state=0)
     frame = pandas.DataFrame({"other": np.arange(300.0), "mood": x.X[:, 1], "calls": x.X[:, 0].astype(int)})
     m = Model(2, Product(calls=Poisson(), mood=Categorical()), random_state=0).fit(frame)
@@ -379,7 +421,9 @@ def test_frames_of_numbers_are_arrays():
 def test_a_product_in_order_takes_columns_and_its_parts_may_be_wide():
     rng = np.random.default_rng(0)
     x = np.c_[rng.normal(size=(60, 2)), rng.poisson(3, 60), rng.integers(0, 2, 60)]
-    emission = Product(Gaussian([[0, 0], [1, 1]], np.ones((2, 2))), Product(Poisson([2, 3]), Categorical([[0.5, 0.5], [0.1, 0.9]])))
+    emission = Product(
+        Gaussian([[0, 0], [1, 1]], np.ones((2, 2))), Product(Poisson([2, 3]), Categorical([[0.5, 0.5], [0.1, 0.9]]))
+    )
     m = Model(**TWO, emission=emission)
     channels = [m.emission[0], m.emission[1][0], m.emission[1][1]]
     expected = sum(
@@ -460,3 +504,9 @@ def test_the_example_of_a_family_of_ones_own(capsys):
     words = capsys.readouterr().out.split()
     assert_allclose([float(v) for v in words[3:5]], [3, 20], rtol=0.1)
     assert_allclose([float(v) for v in words[6:8]], [0.6, 0.1], atol=0.05)
+
+
+def test_the_page_of_the_families_is_made_of_their_docstrings():
+    docs = Path(__file__).parent.parent / "docs"
+    page = runpy.run_path(str(docs / "emissions.py"))["page"]()
+    assert (docs / "emissions.md").read_text(encoding="utf-8") == page

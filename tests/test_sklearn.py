@@ -36,7 +36,9 @@ def test_scikit_learns_own_checks():
 
 
 def sequences(n=12, n_steps=60, seed=0):
-    truth = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Gaussian([[0, 0], [4, 2]], np.ones((2, 2))))
+    truth = Model(
+        startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Gaussian([[0, 0], [4, 2]], np.ones((2, 2)))
+    )
     rng = np.random.default_rng(seed)
     return truth.sample(n_steps, n, random_state=rng)
 
@@ -66,7 +68,9 @@ def test_cross_validation_over_a_list_of_sequences():
 
 def test_search():
     X = sequences().X
-    search = GridSearchCV(Model(random_state=0), {"n_states": [1, 2], "emission": [Gaussian(), "student_t"]}, cv=3).fit(X)
+    search = GridSearchCV(Model(random_state=0), {"n_states": [1, 2], "emission": [Gaussian(), "student_t"]}, cv=3).fit(
+        X
+    )
     assert search.best_params_["n_states"] == 2
     assert search.best_estimator_.predict(X)[0].shape == (60,)
 
@@ -76,7 +80,12 @@ def test_pipeline():
     pipe = make_pipeline(StandardScaler(), Model(2, random_state=0))
     assert pipe.fit(X).predict(X).shape == (300,)
     assert np.isfinite(pipe.score(X))
-    by_sequence = Pipeline([("log", FunctionTransformer(lambda X: [np.exp(x) for x in X])), ("hmm", Model(2, "log-normal", random_state=0))])
+    by_sequence = Pipeline(
+        [
+            ("log", FunctionTransformer(lambda X: [np.exp(x) for x in X])),
+            ("hmm", Model(2, "log-normal", random_state=0)),
+        ]
+    )
     paths = by_sequence.fit(sequences().X).predict(sequences().X)
     assert len(paths) == 12
     plain = Model(2, "gaussian", random_state=0).fit(sequences().X).predict(sequences().X)

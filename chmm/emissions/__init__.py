@@ -38,7 +38,8 @@ FAMILIES = (
     Product,
     Precomputed,
 )
-__all__ = [*(family.__name__ for family in FAMILIES), "FAMILIES", "Emission", "Observed", "choose"]
+__all__ = ["FAMILIES", "Emission", "Observed", "choose"]
+__all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols
 BY_NAME = {family.__name__.lower(): family for family in FAMILIES if family not in (Mixture, Product)}
@@ -49,23 +50,30 @@ def choose(emission, data):
     if isinstance(emission, Emission):
         return emission
     if not isinstance(emission, str):
-        example = f"{emission.__name__}()" if isinstance(emission, type) and issubclass(emission, Emission) else "Categorical()"
+        example = (
+            f"{emission.__name__}()"
+            if isinstance(emission, type) and issubclass(emission, Emission)
+            else "Categorical()"
+        )
         raise TypeError(f"emission must be an Emission such as {example}, its name, or 'auto'; got {shown(emission)}")
     if emission != "auto":
         name = emission.lower().replace("_", "").replace("-", "").replace(" ", "")
         if name not in BY_NAME:
-            raise ValueError(f"emission = {shown(emission)} is not the name of a family; there are {', '.join(BY_NAME)}, "
-                             "and Mixture and Product of them")
+            raise ValueError(
+                f"emission = {shown(emission)} is not the name of a family; there are {', '.join(BY_NAME)}, "
+                "and Mixture and Product of them"
+            )
         return BY_NAME[name]()
     if data.kind in ("text", "words", "bools"):
         return Categorical()
     if data.kind == "columns":
         held = ", ".join(
-            f"{k if data.names is None else repr(data.names[k])} {part.kind}" for k, part in enumerate(data.values.parts)
+            f"{k if data.names is None else repr(data.names[k])} {part.kind}"
+            for k, part in enumerate(data.values.parts)
         )
         raise TypeError(
-            f"X has columns of several kinds ({held}); say what each is: emission=Product(Categorical(), Gaussian(), ...) in the "
-            "order of the columns, or by their names Product(name=Categorical(), ...)"
+            f"X has columns of several kinds ({held}); say what each is: emission=Product(Categorical(), Gaussian(), ...) in "
+            "the order of the columns, or by their names Product(name=Categorical(), ...)"
         )
     if data.kind == "integers":
         if np.ndim(data.values) == 2:
@@ -84,7 +92,7 @@ def choose(emission, data):
         if not whole.all():
             return Gaussian()
         raise TypeError(
-            "X holds floats that are all whole; say what they are: emission=Gaussian() for measurements, Poisson() for counts, "
-            "or X.astype(int) with Categorical() for symbols"
+            "X holds floats that are all whole; say what they are: emission=Gaussian() for measurements, Poisson() for "
+            "counts, or X.astype(int) with Categorical() for symbols"
         )
     raise ValueError("X holds nothing but missing values; say what they are: emission=Gaussian(), Categorical(...)")

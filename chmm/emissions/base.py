@@ -120,13 +120,17 @@ class Emission:
         if wrong.any():
             t, k = np.argwhere(wrong)[0].tolist()
             column = f", column {k if data.names is None else repr(data.names[k])}" if d > 1 else ""
-            raise ValueError(f"X, {data.where(t)}{column}: {values[t, k]:.12g} is outside what {name} takes, {self.domain}")
+            raise ValueError(
+                f"X, {data.where(t)}{column}: {values[t, k]:.12g} is outside what {name} takes, {self.domain}"
+            )
         if d > 1 and not self.gaps:
             partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
             if partly.any():
                 t = int(np.flatnonzero(partly)[0])
-                raise ValueError(f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {name} takes steps that "
-                                 "are whole or wholly missing")
+                raise ValueError(
+                    f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {name} takes steps that "
+                    "are whole or wholly missing"
+                )
         return values
 
     def log_prior(self):
@@ -286,8 +290,11 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
         array = array[:, None]
     if array.ndim != ndim or not array.size:
         want = "(n_states, n_features)" if ndim == 2 else f"{ndim} axes"
-        raise ValueError(f"{name} has shape {np.shape(values)}; it must have {want}, or (n_states,) for one feature"
-                         if ndim == 2 else f"{name} has shape {np.shape(values)}; it must have {want}")
+        raise ValueError(
+            f"{name} has shape {np.shape(values)}; it must have {want}, or (n_states,) for one feature"
+            if ndim == 2
+            else f"{name} has shape {np.shape(values)}; it must have {want}"
+        )
     rules = [
         (~np.isfinite(array), "finite"),
         (array <= above if above is not None else None, f"> {above}"),
@@ -306,7 +313,9 @@ def same_shape(**arrays):
     """ValueError unless all that are given have one shape."""
     known = {name: a.shape for name, a in arrays.items() if a is not None}
     if len(set(known.values())) > 1:
-        raise ValueError(" and ".join(f"{name} has shape {shape}" for name, shape in known.items()) + "; they must agree")
+        raise ValueError(
+            " and ".join(f"{name} has shape {shape}" for name, shape in known.items()) + "; they must agree"
+        )
 
 
 def frozen_names(frozen, parameters):

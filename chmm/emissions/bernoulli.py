@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..statistics import check_pseudocount
+from .base import given
 from .columns import Columns, as_drawn, log
 
 
@@ -28,10 +29,9 @@ class Bernoulli(Columns):
     parameters = ("probs",)
     features = ("ones", "zeros")
     domain = "marks 0 or 1"
-    ranges = {"probs": {"least": 0, "most": 1}}
 
     def __init__(self, probs=None, *, pseudocount=None, frozen=()):
-        super().__init__(probs=probs, frozen=frozen)
+        super().__init__(frozen, probs=given(probs, "probs", least=0, most=1))
         self.free = True if self.probs is None else (self.probs > 0) & (self.probs < 1)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Bernoulli's pseudocount")
 

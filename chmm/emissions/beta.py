@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .base import given
 from .columns import Columns, as_drawn
 from .special import climb, digamma, gammaln, newton, trigamma
 
@@ -30,10 +31,13 @@ class Beta(Columns):
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
     filler = 0.5
-    ranges = {name: {"least": RANGE[0], "most": RANGE[1]} for name in parameters}
 
     def __init__(self, a=None, b=None, *, frozen=()):
-        super().__init__(a=a, b=b, frozen=frozen)
+        super().__init__(
+            frozen,
+            a=given(a, "a", least=RANGE[0], most=RANGE[1]),
+            b=given(b, "b", least=RANGE[0], most=RANGE[1]),
+        )
 
     def outside(self, values):
         return (values <= 0) | (values >= 1)
@@ -57,7 +61,9 @@ class Beta(Columns):
             # the Hessian is -diag(trigamma(ab)) + trigamma(a + b)
             slope, bend = gradient(ab), trigamma(ab)
             both = trigamma(ab.sum(axis=-1, keepdims=True))
-            shared = both * (slope / bend).sum(axis=-1, keepdims=True) / (1 - both * (1 / bend).sum(axis=-1, keepdims=True))
+            shared = (
+                both * (slope / bend).sum(axis=-1, keepdims=True) / (1 - both * (1 / bend).sum(axis=-1, keepdims=True))
+            )
             return (slope + shared) / bend
 
         def one(k):
@@ -67,9 +73,7 @@ class Beta(Columns):
 
             return step_of_one
 
-        start = np.stack(
-            [np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1
-        )
+        start = np.stack([np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1)
         if self.keeps("a") or self.keeps("b"):
             step = one(1 if self.keeps("a") else 0)
         ab = climb(start, value, step, *RANGE)

@@ -180,7 +180,7 @@ class Categorical(Emission):
 
     @staticmethod
     def _refuse_numbers(data):
-        if data.kind == "columns" or np.ndim(data.values) == 2 and data.kind != "words":
+        if data.kind == "columns" or (np.ndim(data.values) == 2 and data.kind != "words"):
             Categorical()._as_symbols(data)
         if data.kind == "numbers":
             raise TypeError(
@@ -193,8 +193,10 @@ class Categorical(Emission):
     def _as_symbols(self, data):
         """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
         if data.kind == "columns":
-            raise TypeError(f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
-                            "give a family to each: Product(Categorical(), Gaussian()), or by name for a frame")
+            raise TypeError(
+                f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
+                "give a family to each: Product(Categorical(), Gaussian()), or by name for a frame"
+            )
         if np.ndim(data.values) == 2 and data.kind != "words":
             n, d = data.values.shape
             raise ValueError(

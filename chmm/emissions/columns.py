@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, fixed, frozen_names, given, same_shape
+from .base import Emission, fixed, frozen_names, same_shape
 from .special import gammaln
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
@@ -17,11 +17,10 @@ class Columns(Emission):
     gaps = True
     features = ()  # names of the sums that the statistics keep
     filler = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
-    ranges = {}  # parameter: keyword arguments of `given`
 
-    def __init__(self, *, frozen=(), **parameters):
+    def __init__(self, frozen=(), **parameters):
         for name, values in parameters.items():
-            setattr(self, name, given(values, name, **self.ranges[name]))
+            setattr(self, name, values)
         same_shape(**{name: getattr(self, name) for name in self.parameters})
         self.frozen = frozen_names(frozen, self.parameters)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .base import given
 from .columns import Columns, as_drawn
 
 LARGEST = 1e12
@@ -12,8 +13,8 @@ class Exponential(Columns):
 
     Parameters
     ----------
-    rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. Columns are independent given the state, and a
-        missing one (NaN) says nothing.
+    rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. Columns are independent given the state, and
+        a missing one (NaN) says nothing.
     frozen : ("rates",) keeps them as given.
 
     The maximiser is 1 / weighted mean, at most 1e12 (a state that saw nothing but 0 would have an infinite density).
@@ -27,10 +28,9 @@ class Exponential(Columns):
     parameters = ("rates",)
     features = ("sums",)
     domain = "numbers >= 0"
-    ranges = {"rates": {"above": 0, "most": LARGEST}}
 
     def __init__(self, rates=None, *, frozen=()):
-        super().__init__(rates=rates, frozen=frozen)
+        super().__init__(frozen, rates=given(rates, "rates", above=0, most=LARGEST))
 
     def outside(self, values):
         return values < 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .base import given
 from .columns import Columns, as_drawn
 from .special import climb, digamma, gammaln, newton, trigamma
 
@@ -13,12 +14,12 @@ class Gamma(Columns):
 
     Parameters
     ----------
-    shapes, rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is shape / rate, the variance
-        shape / rate^2. Columns are independent given the state, and a missing one (NaN) says nothing.
+    shapes, rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is shape / rate, the
+        variance shape / rate^2. Columns are independent given the state, and a missing one (NaN) says nothing.
     frozen : names of parameters that stay as given.
 
-    The maximiser solves log a - digamma(a) = log mean - mean log (Newton; Minka 2002), b = a / mean. Shapes stay between
-    1e-6 and 1e6: a state on one single value would have an infinite density.
+    The maximiser solves log a - digamma(a) = log mean - mean log (Newton; Minka 2002), b = a / mean. Shapes stay
+    between 1e-6 and 1e6: a state on one single value would have an infinite density.
 
     >>> from chmm import Gamma, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gamma([2, 9], [2, 1]))
@@ -29,13 +30,13 @@ class Gamma(Columns):
     parameters = ("shapes", "rates")
     features = ("sums", "logs")
     domain = "numbers > 0"
-    ranges = {
-        "shapes": {"least": RANGE[0], "most": RANGE[1]},
-        "rates": {"above": 0},
-    }
 
     def __init__(self, shapes=None, rates=None, *, frozen=()):
-        super().__init__(shapes=shapes, rates=rates, frozen=frozen)
+        super().__init__(
+            frozen,
+            shapes=given(shapes, "shapes", least=RANGE[0], most=RANGE[1]),
+            rates=given(rates, "rates", above=0),
+        )
 
     def outside(self, values):
         return values <= 0

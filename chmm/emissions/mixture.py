@@ -16,8 +16,8 @@ class Mixture(Emission):
 
     Parameters
     ----------
-    family : the `Emission` to mix, such as Gaussian(). With parameters, these are of all components: n_states * n rows, those
-        of state 0 first. Mixtures and products mix as well.
+    family : the `Emission` to mix, such as Gaussian(). With parameters, these are of all components: n_states * n rows,
+        those of state 0 first. Mixtures and products mix as well.
     n : number of components of each state.
     weights : (n_states, n), rows summing to 1; where a fit starts.
     frozen : ("weights",) keeps them; the components' own parameters are frozen in `family`.
@@ -51,7 +51,9 @@ class Mixture(Emission):
         if rows is not None and rows % self.n:
             raise ValueError(f"the family has parameters for {rows} components, which is no multiple of n = {self.n}")
         if None not in (rows, self.n_states) and rows != self.n_states * self.n:
-            raise ValueError(f"the family has parameters for {rows} components; weights say {len(self.weights)} x {self.n}")
+            raise ValueError(
+                f"the family has parameters for {rows} components; weights say {len(self.weights)} x {self.n}"
+            )
 
     @property
     def n_states(self):
@@ -127,7 +129,7 @@ class Mixture(Emission):
     def _hand_on(self, statistics, verb):
         counts = statistics["counts"]
         inner = {key[len("components.") :]: value for key, value in statistics.items() if key.startswith("components.")}
-        if self.weights is None or verb == "update" and "weights" not in self.frozen:
+        if self.weights is None or (verb == "update" and "weights" not in self.frozen):
             old = np.full(counts.shape, 1 / self.n) if self.weights is None else self.weights
             self.weights = fixed(probabilities(counts, old, self.pseudocount, self.free))
         # fit copies an emission, not what is inside it

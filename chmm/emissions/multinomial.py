@@ -14,14 +14,16 @@ class Multinomial(Emission):
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), rows summing to 1; where a fit starts, a given 0 stays 0. n is taken as it comes, not modelled.
+    probs : (n_states, n_symbols), rows summing to 1; where a fit starts, a given 0 stays 0. n is taken as it comes, not
+        modelled.
     pseudocount : added to every count; None: the model's. The maximiser is
         probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
     n_draws : n of the vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Model, Multinomial
-    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=Multinomial([[0.9, 0.1], [0.2, 0.8]]))
+    >>> topics = Multinomial([[0.9, 0.1], [0.2, 0.8]])
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=topics)
     >>> m.decode([[5, 1], [4, 0], [1, 6]]).path.tolist()
     [0, 0, 1]
     """
@@ -43,8 +45,10 @@ class Multinomial(Emission):
             self.pseudocount = pseudocount
         values = self.numbers(data)
         if values.shape[1] == 1:
-            raise ValueError("X has one column; Multinomial takes a count for each symbol, (T, n_symbols); "
-                             "for one symbol a step use Categorical()")
+            raise ValueError(
+                "X has one column; Multinomial takes a count for each symbol, (T, n_symbols); "
+                "for one symbol a step use Categorical()"
+            )
 
     def outside(self, values):
         return whole(values)

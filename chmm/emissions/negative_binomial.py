@@ -15,15 +15,16 @@ class NegativeBinomial(Emission):
     Parameters
     ----------
     sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); where a fit starts. The mean is
-        r (1 - p) / p, the variance mean / p: near r = 1e6 it is Poisson's. Columns are independent given the state, and a
-        missing one (NaN) says nothing.
+        r (1 - p) / p, the variance mean / p: near r = 1e6 it is Poisson's. Columns are independent given the state, and
+        a missing one (NaN) says nothing.
     frozen : names of parameters that stay as given.
 
     The maximiser has p = r / (r + mean), and r by Newton, between 1e-6 and 1e6. The statistics are how much weight fell
     on each count that occurs in the data.
 
     >>> from chmm import Model, NegativeBinomial
-    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=NegativeBinomial([2, 5], [0.5, 0.1]))
+    >>> calls = NegativeBinomial([2, 5], [0.5, 0.1])
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=calls)
     >>> m.decode([2, 0, 51, 34]).path.tolist()
     [0, 0, 1, 1]
     """

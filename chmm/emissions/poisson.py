@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .base import given
 from .columns import Columns, as_drawn, log, log_factorial, whole
 
 
@@ -10,8 +11,8 @@ class Poisson(Columns):
 
     Parameters
     ----------
-    rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; where a fit starts. Columns are independent
-        given the state, and a missing one (NaN) says nothing.
+    rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; where a fit starts. Columns are
+        independent given the state, and a missing one (NaN) says nothing.
     frozen : ("rates",) keeps them as given.
 
     The maximiser is the weighted mean. A rate of 0 allows no count but 0.
@@ -25,10 +26,9 @@ class Poisson(Columns):
     parameters = ("rates",)
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
-    ranges = {"rates": {"least": 0}}
 
     def __init__(self, rates=None, *, frozen=()):
-        super().__init__(rates=rates, frozen=frozen)
+        super().__init__(frozen, rates=given(rates, "rates", least=0))
 
     def outside(self, values):
         return whole(values)

@@ -8,9 +8,9 @@ from .base import Emission, Observed
 class Precomputed(Emission):
     """Values that are the log likelihoods themselves: log b_i(o_t) = X[t, i], from a neural network, say.
 
-    A sequence is an array (n_steps, n_states). Only differences between states tell them apart, so log posteriors divided
-    by class frequencies do as well. -inf: impossible in this state. A row of NaN is a missing step. There is nothing to
-    learn here (fit learns the chain), and nothing to draw.
+    A sequence is an array (n_steps, n_states). Only differences between states tell them apart, so log posteriors
+    divided by class frequencies do as well. -inf: impossible in this state. A row of NaN is a missing step. There is
+    nothing to learn here (fit learns the chain), and nothing to draw.
 
     >>> import numpy as np
     >>> from chmm import Model, Precomputed
@@ -24,13 +24,17 @@ class Precomputed(Emission):
     domain = "log likelihoods below infinity"
 
     def check(self, data):
-        values = np.asarray(data.values, dtype=np.float64) if data.kind in ("numbers", "integers") else self.numbers(data)
+        values = (
+            np.asarray(data.values, dtype=np.float64) if data.kind in ("numbers", "integers") else self.numbers(data)
+        )
         values = values.reshape(len(values), -1)
         wrong = (values == np.inf) | (np.isnan(values) & ~np.isnan(values).all(axis=1, keepdims=True))
         if wrong.any():
             t, i = np.argwhere(wrong)[0].tolist()
-            raise ValueError(f"X, {data.where(t)}, state {i}: {values[t, i]} is no log likelihood; -inf is impossible, "
-                             "a whole row of NaN is missing")
+            raise ValueError(
+                f"X, {data.where(t)}, state {i}: {values[t, i]} is no log likelihood; -inf is impossible, "
+                "a whole row of NaN is missing"
+            )
         missing = np.isnan(values).all(axis=1)
         index = np.cumsum(~missing, dtype=np.int32) - 1
         index[missing] = len(values) - missing.sum()

@@ -26,12 +26,12 @@ class Product(Emission):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame; an array then has these columns, in this order. Read one as
-        `product["name"]`, or `product[0]`.
+    **named : families by the names of the columns of a frame; an array then has these columns, in this order. Read one
+        as `product["name"]`, or `product[0]`.
 
     A family takes one column; with parameters for more, or as a product itself, as many as these say. A missing channel
-    says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its own
-    update.
+    says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
+    own update.
 
     >>> from chmm import Categorical, Model, Poisson, Product
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]],
@@ -45,8 +45,10 @@ class Product(Emission):
 
     def __init__(self, *channels, **named):
         if bool(channels) == bool(named):
-            raise TypeError("Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
-                            "Product(step=Gamma(), angle=VonMises())")
+            raise TypeError(
+                "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
+                "Product(step=Gamma(), angle=VonMises())"
+            )
         self.names = tuple(named) or tuple(range(len(channels)))
         self.channels = tuple(copy.deepcopy(channel) for channel in (*channels, *named.values()))
         for name, channel in zip(self.names, self.channels, strict=True):
@@ -54,8 +56,10 @@ class Product(Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
         said = {name: c.n_states for name, c in zip(self.names, self.channels, strict=True) if c.n_states is not None}
         if len(set(said.values())) > 1:
-            raise ValueError("the channels have different numbers of states: "
-                             + ", ".join(f"{name!r} has {n}" for name, n in said.items()))
+            raise ValueError(
+                "the channels have different numbers of states: "
+                + ", ".join(f"{name!r} has {n}" for name, n in said.items())
+            )
 
     def __getitem__(self, name):
         if name in self.names:
@@ -174,7 +178,7 @@ class Product(Emission):
             drawn = [part.astype(object) for part in drawn]
         return np.column_stack(drawn)
 
-    # What goes channel by channel --------------------------------------------------------------------------------------
+    # What goes channel by channel ------------------------------------------------------------------------------------
 
     def log_prior(self):
         return sum(channel.log_prior() for channel in self.channels)
@@ -190,7 +194,13 @@ class Product(Emission):
         inside = {}
         for channel, part in zip(self.channels, split, strict=True):
             for key, value in channel.report(part).items():
-                inside[key] = value if key not in inside else inside[key] + value if isinstance(value, int) else inside[key] | value
+                inside[key] = (
+                    value
+                    if key not in inside
+                    else inside[key] + value
+                    if isinstance(value, int)
+                    else inside[key] | value
+                )
         partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
         return {**inside, "partly_missing": partly + inside.get("partly_missing", 0)}
 
@@ -208,7 +218,9 @@ class Product(Emission):
 
     @classmethod
     def rebuilt(cls, metadata, prefix, arrays, families):
-        parts = [Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in enumerate(metadata["channels"])]
+        parts = [
+            Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in enumerate(metadata["channels"])
+        ]
         named = dict(zip(metadata["names"], parts, strict=True))
         return cls(**named) if isinstance(metadata["names"][0], str) else cls(*parts)
 

@@ -70,7 +70,7 @@ def climb(x, value, step, low, high):
     best = value(x)
     for _ in range(100):
         move = np.clip(x + step(x), np.maximum(low, x / 10), np.minimum(high, x * 10)) - x
-        trying = (np.abs(move) > 1e-14 * x).any(axis=-1)
+        trying = (np.abs(move) > 1e-9 * x).any(axis=-1)
         rose = np.zeros_like(trying)
         for _ in range(20):
             if not trying.any():

@@ -17,14 +17,15 @@ class StudentT(Emission):
 
     Parameters
     ----------
-    locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. Where a fit starts. Columns are
-        independent given the state, and a missing one (NaN) says nothing.
-    floor : a prior on the scales, -(floor / 2) sum (log s^2 + S / s^2) with S the variance of all data, as in `Gaussian`.
+    locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. Where a fit starts. Columns
+        are independent given the state, and a missing one (NaN) says nothing.
+    floor : a prior on the scales, -(floor / 2) sum (log s^2 + S / s^2) with S the variance of all data, as in
+        `Gaussian`.
     frozen : names of parameters that stay as given.
 
-    The t is a normal with a random precision u, so an update is a step of EM itself: weighted by E u = (v + 1)/(v + z^2),
-    means and scatter; then v by Newton, between 0.1 and 1e6 (Liu & Rubin 1995). It never lowers the objective, and single
-    values far out pull no state.
+    The t is a normal with a random precision u, so an update is a step of EM itself: weighted by E u = (v + 1)/(v +
+    z^2), means and scatter; then v by Newton, between 0.1 and 1e6 (Liu & Rubin 1995). It never lowers the objective,
+    and single values far out pull no state.
 
     >>> from chmm import Model, StudentT
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=StudentT([0, 5], [1, 1], [3, 3]))
@@ -96,7 +97,9 @@ class StudentT(Emission):
         squares = (scatter + self.floor * variance) / (count + self.floor)
         if (alive & ~(squares > 0)).any() and "scales" not in kept:
             i = int(np.argwhere(alive & ~(squares > 0))[0][0])
-            raise ValueError(f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger")
+            raise ValueError(
+                f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger"
+            )
         pull = (log_u - u) / count
         old = np.full((n, d), 10.0) if self.dofs is None else self.dofs
         dofs = climb(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .base import given
 from .columns import Columns, as_drawn
 from .special import TURN, climb, log_bessel
 
@@ -30,10 +31,13 @@ class VonMises(Columns):
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     filler = 0.0
-    ranges = {"means": {"least": -TURN, "most": TURN}, "concentrations": {"least": 0, "most": LARGEST}}
 
     def __init__(self, means=None, concentrations=None, *, frozen=()):
-        super().__init__(means=means, concentrations=concentrations, frozen=frozen)
+        super().__init__(
+            frozen,
+            means=given(means, "means", least=-TURN, most=TURN),
+            concentrations=given(concentrations, "concentrations", least=0, most=LARGEST),
+        )
 
     def outside(self, values):
         return np.abs(values) > TURN * (1 + 1e-12)
@@ -61,7 +65,9 @@ class VonMises(Columns):
 
         # within 2 % of the root (Banerjee et al. 2005)
         start = np.maximum(length * (2 - length**2) / np.maximum(1 - length**2, 1e-9), 1e-9)
-        k = climb(start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST)[..., 0]
+        k = climb(start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST)[
+            ..., 0
+        ]
         return {"means": means, "concentrations": np.where(length > 0, k, 0.0)}
 
     def sample(self, states, rng):
