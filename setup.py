@@ -14,13 +14,15 @@ DIRECTIVES = {
     "cdivision": True,
     "embedsignature": True,
 }
-KERNELS = ["forward_backward", "log_space", "viterbi", "counting", "sampling"]
+# comparisons as vectors; not in forward_backward, which asks the processor whether anything underflowed
+NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
+KERNELS = {"forward_backward": [], "log_space": [], "viterbi": NO_TRAPS, "counting": [], "sampling": []}
 
 setup(
     ext_modules=cythonize(
         [
-            Extension(f"chmm.kernels.{name}", [f"chmm/kernels/{name}.pyx"], extra_compile_args=OPTIMISE)
-            for name in KERNELS
+            Extension(f"chmm.kernels.{name}", [f"chmm/kernels/{name}.pyx"], extra_compile_args=OPTIMISE + flags)
+            for name, flags in KERNELS.items()
         ],
         compiler_directives=DIRECTIVES,
         build_dir="build/cython",

@@ -129,8 +129,8 @@ def random_problem(name, model, lengths, rng):
 def corpus(n_characters, rng):
     """Segmented sentences of that many characters: the Hong Kong Cantonese Corpus, repeated, if it is installed.
 
-    Each ends with a full stop, which is a word by itself, so that libraries whose paths must end with a word and libraries
-    whose paths may end anywhere have the same answer.
+    Each ends with a full stop, a word by itself, so that libraries whose paths must end with a word and libraries whose
+    paths may end anywhere have the same answer.
     """
     try:
         import pycantonese

@@ -14,6 +14,7 @@ from .parallel import chunks, run
 
 OK, IMPOSSIBLE, INEXACT = 0, 1, 2
 LARGEST = 2.0**1023
+BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
 
 
 def aligned(*shape):
@@ -271,17 +272,19 @@ def _one_way(problem, kernel, logarithm):
 def viterbi(problem, n_jobs=1):
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)
-    path = np.empty(len(problem.index), dtype=np.int32)
+    path = np.empty(len(problem.index), dtype=np.intp)
     chain = problem.chain
     scratch = Scratch()
 
     def work(first, last, stop):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
-        delta = scratch.take(int(np.diff(bounds).max(initial=0)) * chain.width)
+        longest = int(np.diff(bounds).max(initial=0))
+        stretch, size = viterbi_kernel.scratch_size(chain.n, longest, BUDGET)
+        delta = scratch.take(size)
         viterbi_kernel.viterbi(
             chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.log_rows, problem.index,
-            bounds, stop, delta, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
+            bounds, stop, stretch, delta, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(delta)
 

@@ -266,7 +266,7 @@ class Model:
         X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
         if parameters.emission.kind == "text":
             X = ["".join(x) for x in X]
-        states = [parameters.named(path) for path in paths]
+        states = [parameters.named(path.astype(np.intp)) for path in paths]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
     def stationary_distribution(self):

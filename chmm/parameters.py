@@ -52,7 +52,7 @@ class Parameters(NamedTuple):
 
     def named(self, path):
         """A path of codes as a path of states."""
-        return path.astype(np.intp) if self.labels is None else self.labels[path]
+        return path if self.labels is None else self.labels[path]
 
     def require_possible(self, outcome, data):
         """ValueError for the first sequence of probability 0."""

@@ -113,7 +113,7 @@ class Symbols:
             place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
             return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
         codes = np.empty(len(values), dtype=np.int32)
-        if encode(values, len(self.names), codes) >= 0:
+        if encode(np.ascontiguousarray(values), len(self.names), codes) >= 0:
             outside = (values < 0) | (values >= len(self.names))
             codes = np.where(outside, -1, values).astype(np.int32)
         return codes

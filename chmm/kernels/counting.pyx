@@ -12,22 +12,23 @@ ctypedef fused integer:
 
 
 def encode(
-    integer[:] values,                      # IN (T,), any stride
+    integer[::1] values,                    # IN (T,)
     long long n_symbols,
     int[::1] index,                         # OUT (T,)
 ):
     """Cast integers to codes. The first position outside 0 ... n_symbols - 1, or -1."""
-    cdef Py_ssize_t t
-    cdef Py_ssize_t bad = -1
+    cdef Py_ssize_t t, n_bad = 0, first = -1
     cdef unsigned long long limit = n_symbols
     with nogil:
         for t in range(values.shape[0]):
-            # a negative number becomes a huge one
-            if <unsigned long long> values[t] >= limit:
-                bad = t
-                break
+            n_bad += <unsigned long long> values[t] >= limit    # a negative number becomes a huge one
             index[t] = <int> values[t]
-    return bad
+        if n_bad:
+            for t in range(values.shape[0]):
+                if <unsigned long long> values[t] >= limit:
+                    first = t
+                    break
+    return first
 
 
 def count(

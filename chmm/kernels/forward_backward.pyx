@@ -16,329 +16,36 @@ whether what was lost matters (`certify`). Where it does, the sequence is INEXAC
 log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
 """
 
-from libc.math cimport INFINITY, exp, frexp, ldexp, log
-from libc.stdlib cimport free, malloc, realloc
+from libc.math cimport INFINITY, exp, log
+from libc.stdlib cimport free, malloc
 
-from .lanes cimport (
-    ADD, SET, WEIGH, alone, for_medium, for_plain, for_wide, inlined, lanes, medium, padded, product, registers,
-    sum_lanes, wide,
+from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
+from .passes cimport (
+    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, TINY, Job, Sequence,
+    certify, counts_pass, forward_pass, scale_table, table_pass,
 )
+from .two_ends cimport meet_best, part_best
 
-cdef extern from "<fenv.h>" nogil:
-    int feclearexcept(int)
-    int fetestexcept(int)
-    int FE_UNDERFLOW
-
-cdef enum Status:       # the public ones are repeated in __init__.py
-    OK
-    IMPOSSIBLE          # P(O) = 0 by `step`
-    INEXACT             # needs log space
-    STOPPED
-    NO_MEMORY
-
-cdef enum Task:
-    LOGLIK
-    COUNTS
-    ALPHA
-    BETA
-    GAMMA
-
-cdef enum:
-    BLOCK = 32          # steps between two looks at `stop`; rank of one update of the pair counts
-
-cdef double LN2 = 0.693147180559945309417232121458
-cdef double SMALL = ldexp(1.0, -256)    # a sum below is scaled up
-cdef double TINY = 2.3e-308             # just above the smallest normal number
-cdef double HUGE = ldexp(1.0, 1023)
-cdef double ALARM = 1e250
-
-cdef struct Scaling:
-    Py_ssize_t step
-    int exponent
-
-cdef struct Chain:
-    Py_ssize_t n                # states
-    Py_ssize_t width            # doubles from one row of a table to the next
-    const double* startprob     # (width,)
-    const double* transmat      # (n, width): A
-    const double* transposed    # (n, width): A turned, for the way back
-    const double* rows          # (R, width)
-
-cdef struct Sequence:
-    Py_ssize_t n_steps
-    const int* index            # (n_steps,)
-    double weight
-    double* alpha               # two rows in turn, or one for each step
-    double* work                # (3 + BLOCK, width)
-    Scaling* scalings           # where and by how much alpha was scaled, in the order of time
-    Py_ssize_t n_scalings
-    Py_ssize_t capacity
-    double total                # sum of the last alpha
-    double exponent             # powers of two that are missing in it
-    int status
-    Py_ssize_t step
-
-cdef struct Job:
-    Chain chain
-    Task task
-    Py_ssize_t n_sequences
-    const long long* bounds     # (S + 1,)
-    const int* index            # (T,)
-    const double* shift         # (R,)
-    const unsigned char* lost   # (R,) or NULL: rows in which exp() flushed something
-    const double* weight        # (S,) or NULL
-    volatile int* stop
-    double* alpha               # scratch, or the table that comes back
-    double* work
-    double* start               # ADD (n,)
-    double* pairs               # ADD (n, width): sum of alpha[t-1] w[t]; times A it is the sum of xi
-    double* weights             # ADD (R, width): gamma by row
-    double* xi                  # OUT (T - 1, n, n) or NULL
-    double* log_scale           # OUT (T,) or NULL
-    double* loglik              # OUT (S,)
-    int* status                 # OUT (S,)
-    long long* step             # OUT (S,)
-
-
-# The recursions --------------------------------------------------------------------------------------------------
-
-cdef inline inlined rescale(double* y, Py_ssize_t width, double* total, Py_ssize_t t, Sequence* seq) noexcept nogil:
-    """Scale a row by the power of two that brings its sum near 1; 2^1000 at most, lest the factor overflow."""
-    cdef int e
-    cdef Py_ssize_t j
-    cdef double factor
-    cdef Scaling* grown
-    frexp(total[0], &e)
-    e = min(-e, 1000)
-    factor = ldexp(1.0, e)
-    for j in range(width):
-        y[j] *= factor
-    total[0] *= factor
-    seq.exponent -= e
-    if seq.n_scalings == seq.capacity:
-        grown = <Scaling*> realloc(seq.scalings, 2 * (seq.capacity + 32) * sizeof(Scaling))
-        if grown == NULL:
-            seq.status = NO_MEMORY
-            return 0
-        seq.scalings = grown
-        seq.capacity = 2 * (seq.capacity + 32)
-    seq.scalings[seq.n_scalings].step = t
-    seq.scalings[seq.n_scalings].exponent = e
-    seq.n_scalings += 1
-    return 0
-
-
-cdef inline inlined forward_pass(
-    lanes* kind,                # which registers
-    Py_ssize_t n,
-    Py_ssize_t width,
-    Py_ssize_t stride,          # doubles from alpha[t] to alpha[t+1]
-    bint kept,                  # keep every alpha[t], or two in turn
-    const Chain* chain,
-    Sequence* seq,
-    volatile int* stop,
-) noexcept nogil:
-    """alpha[t] = b[t] * (alpha[t-1] A)"""
-    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef double total = 0
-    cdef double* x
-    cdef double* y = seq.alpha
-    cdef const double* b
-    cdef lanes sums
-    seq.exponent = 0
-    seq.n_scalings = 0
-    for t in range(seq.n_steps):
-        b = chain.rows + seq.index[t] * width
-        if t == 0:
-            for j in range(n):
-                y[j] = chain.startprob[j] * b[j]
-                total += y[j]
-        else:
-            x = y
-            y = seq.alpha + (t if kept else t & 1) * stride
-            sums = b[0] * (<const lanes*> b)[0] * 0
-            product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.transmat, WEIGH, <const lanes*> b, &sums)
-            sum_lanes(&sums, &total)
-        if total < SMALL:
-            if total > 0:
-                rescale(y, n, &total, t, seq)
-            else:
-                seq.status = IMPOSSIBLE
-                seq.step = t
-        if t % BLOCK == 0 and stop[0]:
-            seq.status = STOPPED
-        if seq.status:
-            return 0
-    seq.total = total
-    return 0
-
-
-cdef inline inlined unscaled(Sequence* seq, Py_ssize_t t, Py_ssize_t* cursor, double* factor) noexcept nogil:
-    """The factor by which alpha[t] was scaled; the cursor runs backwards over the scalings."""
-    factor[0] = 1
-    if cursor[0] and seq.scalings[cursor[0] - 1].step == t:
-        cursor[0] -= 1
-        factor[0] = ldexp(1.0, seq.scalings[cursor[0]].exponent)
-    return 0
-
-
-cdef inline inlined certify(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, const Chain* chain, Sequence* seq, volatile int* stop,
-) noexcept nogil:
-    """INEXACT if something that underflowed on the way forward could matter.
-
-    beta is scaled so that sum(alpha * beta) = 1. A state may be needed where its beta is so large that even an alpha
-    below 1e-308 counts. The floor keeps a beta that underflows itself from hiding the alarm. The look comes before b
-    is multiplied in: what underflowed may be alpha before its own b.
+cdef extern from *:
     """
-    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.n_scalings
-    cdef double factor
-    cdef const double* b
-    cdef double* beta = seq.work
-    cdef alone v = beta
-    cdef alone w = seq.work + width
-    cdef alone top = seq.work + 2 * width
-    for j in range(width):
-        beta[j] = 1 / seq.total
-        top[j] = 0
-    for t in range(seq.n_steps - 1, -1, -1):
-        b = chain.rows + seq.index[t] * width
-        unscaled(seq, t, &cursor, &factor)
-        for j in range(width):
-            v[j] *= factor
-            v[j] = v[j] if v[j] < HUGE else HUGE
-            v[j] = v[j] if v[j] > TINY else TINY
-            top[j] = v[j] if v[j] > top[j] else top[j]
-            w[j] = b[j] * v[j]
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> chain.transposed, SET, NULL, NULL)
-        if t % BLOCK == 0 and stop[0]:
-            seq.status = STOPPED
-            return 0
-    for j in range(n):
-        if top[j] > ALARM:
-            seq.status = INEXACT
-    return 0
-
-
-cdef inline inlined future(
-    Py_ssize_t width, const double* b, const double* beta, alone w, Py_ssize_t t, Sequence* seq, Py_ssize_t* cursor,
-) noexcept nogil:
-    """w = b[t] * beta[t], at the scale of step t-1; beta of an unreachable state could overflow and is capped."""
-    cdef Py_ssize_t j
-    cdef double factor, v
-    unscaled(seq, t, cursor, &factor)
-    for j in range(width):
-        v = beta[j] * factor
-        w[j] = b[j] * (v if v < HUGE else HUGE)
-    return 0
-
-
-cdef inline inlined counts_pass(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
-) noexcept nogil:
-    """beta on the way, gamma and xi added into the tables; xi a block of steps at a time, as a product of matrices."""
-    cdef Py_ssize_t t, i, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.n_scalings
-    cdef const double* alpha
-    cdef double* beta = seq.work
-    cdef double* w = seq.work
-    cdef alone gamma
-    for j in range(width):
-        beta[j] = 1 / seq.total
-    for t in range(seq.n_steps - 1, -1, -1):
-        alpha = seq.alpha + t * width
-        gamma = job.weights + seq.index[t] * width
-        for j in range(width):
-            gamma[j] += seq.weight * (alpha[j] * beta[j])
-        if t == 0:
-            for j in range(n):
-                job.start[j] += seq.weight * (alpha[j] * beta[j])
-        else:
-            filled += 1
-            w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
-            future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
-            product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
-            if seq.weight != 1:
-                for j in range(width):
-                    w[j] *= seq.weight
-        if filled == BLOCK or (t <= 1 and filled):
-            # pairs[i] += sum_s alpha[t-1+s, i] w[t+s]
-            for i in range(n):
-                product(
-                    <lanes*> (job.pairs + i * width), vectors, filled, alpha - width + i, width, <const lanes*> w,
-                    ADD, NULL, NULL,
-                )
-            filled = 0
-            if job.stop[0]:
-                seq.status = STOPPED
-                return 0
-    return 0
-
-
-cdef inline inlined table_pass(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
-) noexcept nogil:
-    """beta or gamma written over alpha, row by row from the last, and xi on request."""
-    cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.n_scalings
-    cdef double total
-    cdef double* alpha
-    cdef double* xi
-    cdef double* beta = seq.work
-    cdef double* w = seq.work + width
-    for j in range(width):
-        beta[j] = 1 / seq.total
-    for t in range(seq.n_steps - 1, -1, -1):
-        alpha = seq.alpha + t * n
-        if job.task == GAMMA:
-            for j in range(n):
-                alpha[j] *= beta[j]
-        else:
-            total = 0
-            for j in range(n):
-                total += alpha[j]
-            for j in range(n):
-                alpha[j] = min(beta[j] * total, HUGE)
-        if t == 0:
-            break
-        future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
-        if job.xi != NULL:
-            alpha -= n
-            for i in range(n):
-                xi = job.xi + ((t - 1) * n + i) * n
-                for j in range(n):
-                    xi[j] = alpha[i] * job.chain.transmat[i * width + j] * w[j]
-        if t % BLOCK == 0 and job.stop[0]:
-            seq.status = STOPPED
-            return 0
-    return 0
-
-
-cdef inline inlined scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexcept nogil:
-    """log_scale[t] = log P(o_t | o_1 ... o_t-1), and for ALPHA rows that sum to 1.
-
-    Sums and exponents are exact enough here, since alpha[t] holds P(o_1 ... o_t, q_t) times a known power of two.
+    /* Did anything underflow in this thread? The processor's own memory of it. On x86 it also remembers operands below
+       the normal range: powers of two get there without rounding, which no standard flag reports. Elsewhere rows are
+       made a hair smaller than 1, so that nothing stays a power of two. */
+    #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+      #include <xmmintrin.h>
+      #define CHMM_ROW_TOP 1.0
+      static int chmm_underflowed(void) { return (_mm_getcsr() & 0x12) != 0; }
+      static void chmm_clear_underflow(void) { if (_mm_getcsr() & 0x12) _mm_setcsr(_mm_getcsr() & ~0x12u); }
+    #else
+      #include <fenv.h>
+      #define CHMM_ROW_TOP 0.99999999999999989
+      static int chmm_underflowed(void) { return fetestexcept(FE_UNDERFLOW) != 0; }
+      static void chmm_clear_underflow(void) { if (fetestexcept(FE_UNDERFLOW)) feclearexcept(FE_UNDERFLOW); }
+    #endif
     """
-    cdef Py_ssize_t t, j, cursor = 0
-    cdef double total, before = 1, exponent
-    cdef double* alpha
-    for t in range(seq.n_steps):
-        alpha = seq.alpha + t * n
-        exponent = 0
-        if cursor < seq.n_scalings and seq.scalings[cursor].step == t:
-            exponent = seq.scalings[cursor].exponent
-            cursor += 1
-        total = 0
-        for j in range(n):
-            total += alpha[j]
-        job.log_scale[t] = log(total / before) - exponent * LN2 + job.shift[seq.index[t]]
-        before = total
-        if job.task == ALPHA:
-            for j in range(n):
-                alpha[j] /= total
-    return 0
+    const double ROW_TOP "CHMM_ROW_TOP"
+    int underflowed "chmm_underflowed"() noexcept nogil
+    void clear_underflow "chmm_clear_underflow"() noexcept nogil
 
 
 cdef inline inlined shift_sum(const double* shift, const int* index, Py_ssize_t n_steps, double* result) noexcept nogil:
@@ -378,86 +85,100 @@ cdef inline inlined anything_lost(const Job* job, const Sequence* seq, bint* los
     return 0
 
 
+cdef inline inlined from_the_front(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, bint lost, Job* job, Sequence* seq,
+) noexcept nogil:
+    """Forward, the certificate if it is needed, and back."""
+    seq.status = OK
+    seq.back.total = 0
+    clear_underflow()
+    if job.task == LOGLIK:
+        forward_pass(kind, n, width, width, False, &job.chain, seq, job.stop)
+    elif job.task == COUNTS:
+        forward_pass(kind, n, width, width, True, &job.chain, seq, job.stop)
+    else:
+        forward_pass(kind, n, width, n, True, &job.chain, seq, job.stop)
+    if (lost or not NOTICED or underflowed()) and seq.status <= IMPOSSIBLE:
+        if seq.status == IMPOSSIBLE or job.task == ALPHA:
+            seq.status = INEXACT
+        else:
+            certify(kind, n, width, &job.chain, seq, job.stop)
+    if seq.status != OK:
+        return 0
+    if job.task == COUNTS:
+        counts_pass(kind, n, width, job, seq)
+    elif job.task != LOGLIK:
+        if job.log_scale != NULL:
+            scale_table(n, job, seq)
+        clear_underflow()
+        if job.task != ALPHA:
+            table_pass(kind, n, width, job, seq)
+        if job.task == BETA and underflowed():
+            seq.status = INEXACT
+    return 0
+
+
+cdef int from_both_ends(Job* job, Sequence* seq, bint* done) noexcept nogil:
+    """The same for tiny models, unless something underflows before the ends meet."""
+    clear_underflow()
+    meet_best(job, seq)
+    done[0] = seq.status >= STOPPED or (seq.status == OK and NOTICED and not underflowed())
+    if done[0] and seq.status == OK and job.task != LOGLIK:
+        part_best(job, seq)
+    return 0
+
+
 cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s
     cdef Sequence seq
-    cdef bint lost
+    cdef bint lost, done
     cdef double shifts
+    cdef bint tiny = n <= 4 and job.xi == NULL and job.task != ALPHA and job.task != BETA
     seq.work = job.work
     seq.alpha = job.alpha
-    seq.scalings = NULL
-    seq.capacity = 0
+    seq.front.items = seq.back.items = NULL
+    seq.front.capacity = seq.back.capacity = 0
     seq.total = 1
     seq.status = OK
     for s in range(job.n_sequences):
         job.status[s] = OK
         job.loglik[s] = 0
-        seq.status = OK
         seq.step = -1
         seq.n_steps = job.bounds[s + 1] - job.bounds[s]
         seq.index = job.index + job.bounds[s]
         seq.weight = 1 if job.weight == NULL else job.weight[s]
         if seq.n_steps == 0:
             continue
-        if fetestexcept(FE_UNDERFLOW):
-            feclearexcept(FE_UNDERFLOW)
-        if job.task == LOGLIK:
-            forward_pass(kind, n, width, width, False, &job.chain, &seq, job.stop)
-        elif job.task == COUNTS:
-            forward_pass(kind, n, width, width, True, &job.chain, &seq, job.stop)
-        else:
+        if job.task >= ALPHA:
             seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
-            forward_pass(kind, n, width, n, True, &job.chain, &seq, job.stop)
         anything_lost(job, &seq, &lost)
-        if (lost or not NOTICED or fetestexcept(FE_UNDERFLOW)) and seq.status <= IMPOSSIBLE:
-            if seq.status == IMPOSSIBLE or job.task == ALPHA:
-                seq.status = INEXACT
-            else:
-                certify(kind, n, width, &job.chain, &seq, job.stop)
+        done = False
+        if tiny and seq.n_steps > 3 and not lost:
+            from_both_ends(job, &seq, &done)
+        if not done:
+            from_the_front(kind, n, width, lost, job, &seq)
         if seq.status == OK:
-            if job.task == COUNTS:
-                counts_pass(kind, n, width, job, &seq)
-            elif job.task != LOGLIK:
-                if job.log_scale != NULL:
-                    scale_table(n, job, &seq)
-                if job.task == BETA:
-                    feclearexcept(FE_UNDERFLOW)
-                if job.task != ALPHA:
-                    table_pass(kind, n, width, job, &seq)
-                if job.task == BETA and fetestexcept(FE_UNDERFLOW):
-                    seq.status = INEXACT
             shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
-            job.loglik[s] = log(seq.total) + seq.exponent * LN2 + shifts
+            job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
         job.status[s] = seq.status
         job.step[s] = seq.step
         if seq.status >= STOPPED:
             break
-    free(seq.scalings)
+    free(seq.front.items)
+    free(seq.back.items)
     return seq.status if seq.status >= STOPPED else OK
 
 
-cdef inline inlined run_sized(lanes* kind, Job* job) noexcept nogil:
-    """Tiny models with their size known to the compiler, which then keeps them in registers."""
-    cdef double* single = NULL
-    if job.chain.n == 1:
-        return run(single, 1, 1, job)
-    if job.chain.n == 2:
-        return run(single, 2, 2, job)
-    if job.chain.n == 3:
-        return run(single, 3, 3, job)
-    if job.chain.n == 4:
-        return run(single, 4, 4, job)
-    return run(kind, job.chain.n, job.chain.width, job)
-
 cdef for_plain run_plain(Job* job) noexcept nogil:
-    return run_sized(<double*> NULL, job)
+    return run(<double*> NULL, job.chain.n, job.chain.width, job)
 
 cdef for_medium run_medium(Job* job) noexcept nogil:
-    return run_sized(<medium*> NULL, job)
+    if job.chain.n <= 4:
+        return run(<double*> NULL, job.chain.n, job.chain.n, job)
+    return run(<medium*> NULL, job.chain.n, job.chain.width, job)
 
 cdef for_wide run_wide(Job* job) noexcept nogil:
-    return run_sized(<wide*> NULL, job)
-
+    return run(<wide*> NULL, job.chain.n, job.chain.width, job)
 
 
 # The door --------------------------------------------------------------------------------------------------------
@@ -468,19 +189,20 @@ cdef int REGISTERS = registers()
 cdef bint underflow_is_noticed() noexcept nogil:
     """Emulators and flush-to-zero modes may not raise the flag: then every sequence is certified."""
     cdef volatile double small = 1e-200
-    cdef volatile double product
-    feclearexcept(FE_UNDERFLOW)
-    product = small * small
-    cdef bint noticed = fetestexcept(FE_UNDERFLOW) != 0
-    feclearexcept(FE_UNDERFLOW)
-    return noticed and small * 1e-110 > 0
+    cdef volatile double smaller
+    clear_underflow()
+    smaller = small * small
+    cdef bint noticed = underflowed() != 0
+    clear_underflow()
+    return noticed and smaller == 0 and small * 1e-110 > 0
 
 cdef bint NOTICED = underflow_is_noticed()
 
 cdef int run_best(Job* job) noexcept nogil:
-    if REGISTERS == 2:
+    job.registers = REGISTERS
+    if REGISTERS == 2 and job.chain.n > 4:
         return run_wide(job)
-    if REGISTERS == 1:
+    if REGISTERS:
         return run_medium(job)
     return run_plain(job)
 
@@ -560,6 +282,7 @@ def log_likelihood(
     cdef Job job
     job.task = LOGLIK
     job.weight = NULL
+    job.xi = NULL
     return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
 
 
@@ -585,6 +308,7 @@ def expected_counts(
     """The E-step: expected counts of all sequences, added up. Nothing is added for a sequence that is not OK."""
     cdef Job job
     job.task = COUNTS
+    job.xi = NULL
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
     job.start = &start[0]
@@ -689,10 +413,10 @@ def scale_rows(
                 top = max(top, log_rows[r, j])
             if top == -INFINITY:
                 top = 0
-            shift[r] = top
+            shift[r] = top - log(ROW_TOP)
             lost[r] = False
             for j in range(n):
-                x = exp(log_rows[r, j] - top)
+                x = ROW_TOP * exp(log_rows[r, j] - top)
                 if x < TINY and log_rows[r, j] != -INFINITY:
                     lost[r] = True
                     any_lost = True

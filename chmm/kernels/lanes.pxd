@@ -13,15 +13,30 @@ cdef extern from *:
     #if defined(__GNUC__) || defined(__clang__)
       #define CHMM_INLINE __attribute__((always_inline))
       #define CHMM_PLAIN __attribute__((noinline))
+      #define CHMM_RARE __attribute__((noinline, cold))
       #define CHMM_VECTOR(bytes) __attribute__((vector_size(bytes), aligned(8), may_alias))
+      /* lane by lane: a where the condition holds, else b */
+      #define CHMM_SELECT(condition, a, b) ({ \
+        __typeof__(condition) mask_ = (condition); __typeof__(a) a_ = (a), b_ = (b); \
+        (__typeof__(a_)) (((__typeof__(mask_)) a_ & mask_) | ((__typeof__(mask_)) b_ & ~mask_)); })
+      #define CHMM_TO_BYTES(lanes, p) \
+        (*(chmm_bytes*) (p) = __builtin_convertvector(__builtin_convertvector((lanes), chmm_ints), chmm_bytes))
     #else
       #define CHMM_INLINE __forceinline
       #define CHMM_PLAIN
+      #define CHMM_RARE
       #define CHMM_VECTOR(bytes)
+      #define CHMM_SELECT(condition, a, b) ((condition) ? (a) : (b))
+      #define CHMM_TO_BYTES(lanes, p) (*(unsigned char*) (p) = (unsigned char) (int) (lanes))
     #endif
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
       #define CHMM_MEDIUM __attribute__((noinline, target("avx2,fma")))
-      #define CHMM_WIDE __attribute__((noinline, target("avx512f,avx512vl,avx512dq,avx2,fma")))
+      #ifdef __clang__
+        #define CHMM_WIDE __attribute__((noinline, target("avx512f,avx512vl,avx512dq,avx2,fma")))
+      #else
+        #define CHMM_WIDE __attribute__((noinline, \
+          target("avx512f,avx512vl,avx512dq,avx2,fma,prefer-vector-width=512")))
+      #endif
       typedef double chmm_medium CHMM_VECTOR(32);
       static int chmm_best(void) {
         __builtin_cpu_init();
@@ -36,7 +51,16 @@ cdef extern from *:
       static int chmm_best(void) { return sizeof(chmm_medium) > sizeof(double); }
     #endif
     typedef double chmm_wide CHMM_VECTOR(64);
+    #if defined(__GNUC__) || defined(__clang__)
+      typedef int chmm_ints __attribute__((vector_size(sizeof(chmm_medium) / 2)));
+      typedef unsigned char chmm_bytes __attribute__((vector_size(sizeof(chmm_medium) / 8), aligned(1), may_alias));
+    #endif
     #define CHMM_RESTRICT CYTHON_RESTRICT
+    #define CHMM_ZERO ((chmm_medium) {0})
+    #define CHMM_LARGER(a, b) ((a) > (b) ? (a) : (b))
+    #define CHMM_SMALLER(a, b) ((a) < (b) ? (a) : (b))
+    /* without a branch, which noise would mispredict every other time */
+    #define CHMM_CHOOSE(condition, a, b) ((b) ^ (((a) ^ (b)) & -(Py_ssize_t) (condition)))
 
     /* 0 plain, 1 medium, 2 wide: the best this processor has, or less where the environment says so (for tests). */
     static int chmm_registers(void) {
@@ -51,11 +75,19 @@ cdef extern from *:
     ctypedef float medium "chmm_medium"
     ctypedef long double wide "chmm_wide"
     ctypedef int inlined "CHMM_INLINE int"
+    ctypedef int rarely "CHMM_RARE int"
+    ctypedef double rare_double "CHMM_RARE double"
     ctypedef int for_plain "CHMM_PLAIN int"
     ctypedef int for_medium "CHMM_MEDIUM int"
     ctypedef int for_wide "CHMM_WIDE int"
     ctypedef double* alone "double* CHMM_RESTRICT"
     int registers "chmm_registers"() noexcept nogil
+    Py_ssize_t choose "CHMM_CHOOSE"(bint, Py_ssize_t, Py_ssize_t) noexcept nogil
+    const medium ZERO "CHMM_ZERO"
+    medium select "CHMM_SELECT"(bint, medium, medium) noexcept nogil
+    void to_bytes "CHMM_TO_BYTES"(medium, unsigned char*) noexcept nogil
+    double smaller "CHMM_SMALLER"(double, double) noexcept nogil
+    double larger "CHMM_LARGER"(double, double) noexcept nogil
 
 ctypedef fused lanes:
     double

@@ -3,171 +3,469 @@
     delta[0, j] = log pi_j + log b[0, j]
     delta[t, j] = max_i (delta[t-1, i] + log A[i, j]) + log b[t, j]
 
-No back-pointers: the way back looks again for the i that gave the maximum of the one state it came from, by the same
-additions; the first one wins, so ties go to the lowest state. delta is brought back to a maximum of 0 at every block,
-so that it does not drift; log P(O, Q*) is added up along the path.
+Ties go to the lowest state. delta is brought back to a maximum of 0 at every block of steps, so that it does not drift;
+log P(O, Q*) is added up along the path, with compensation.
+
+Up to four states, one byte a step says from where each state was reached; up to sixteen, one byte for each state and
+step. Larger models keep no back-pointers: the way
+back finds the i that gave the maximum of the one state it came from, by the same additions. delta is kept for every
+step, or, where that would take more than `budget` bytes, for one step in sqrt(T), and the stretch between two of them
+is computed again on the way back.
 """
 
-from libc.math cimport INFINITY
-from libc.stdlib cimport free, malloc
+from libc.math cimport INFINITY, fabs
 
-from .lanes cimport alone, for_medium, for_plain, for_wide, inlined, registers
+from .lanes cimport ZERO, alone, for_medium, for_plain, for_wide, choose, inlined, larger, medium, padded, registers, select, to_bytes
+
+cdef enum Status:
+    OK
+    IMPOSSIBLE
+    STOPPED
 
 cdef enum:
-    BLOCK = 64
+    BLOCK = 64          # steps between two looks at `stop`, two re-basings, and terms of one uncompensated sum
 
 cdef struct Job:
     Py_ssize_t n
     Py_ssize_t width
     const double* startprob     # (width,), logarithms, -inf where padded
     const double* transmat      # (n, width)
-    const double* rows          # (R, width)
     const double* incoming      # (n, width): transmat turned
+    const double* rows          # (R, width)
     Py_ssize_t n_sequences
-    const long long* bounds
-    const int* index
+    const long long* bounds     # (S + 1,)
+    const int* index            # (T,)
     volatile int* stop
-    double* delta               # scratch (longest sequence, width)
-    int* path
-    double* score
-    int* status
-    long long* step
+    Py_ssize_t stretch          # steps of which delta is kept at a time
+    double* delta               # scratch (stretch, width), and after it checkpoints (longest / stretch + 1, width)
+    unsigned char* origin       # scratch (longest,) for tiny models, (longest, width) for small ones
+    Py_ssize_t* path            # OUT (T,)
+    double* score               # OUT (S,)
+    int* status                 # OUT (S,)
+    long long* step             # OUT (S,)
+
+cdef struct Sum:
+    double total
+    double lost
 
 
-cdef inline inlined best_step(Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, alone y) noexcept nogil:
-    """y[j] = max_i (x[i] + A[i, j]) + b[j], four rows of A at a time."""
-    cdef Py_ssize_t i = 0, j
-    cdef double x0, x1, x2, x3, m0, m1
-    cdef const double* r0
-    cdef const double* r1
-    cdef const double* r2
-    cdef const double* r3
+cdef inline inlined add(Sum* sum, double x) noexcept nogil:
+    """Neumaier's compensated sum."""
+    cdef double after = sum.total + x
+    if fabs(sum.total) >= fabs(x):
+        sum.lost += (sum.total - after) + x
+    else:
+        sum.lost += (x - after) + sum.total
+    sum.total = after
+    return 0
+
+
+cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
+    """Bring the maximum to 0, unless nothing is left."""
+    cdef Py_ssize_t j
+    top[0] = y[0]
+    for j in range(1, n):
+        top[0] = max(top[0], y[j])
+    if top[0] > -INFINITY:
+        for j in range(n):
+            y[j] -= top[0]
+    return 0
+
+
+# Up to four states: everything in registers ------------------------------------------------------------------------
+
+cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
+    cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef const int* index = job.index + job.bounds[s]
+    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
+    cdef unsigned char* origin = job.origin
+    cdef const double* rows = job.rows
+    cdef const double* b
+    cdef double a[16]
+    cdef double x[4]
+    cdef double y[4]
+    cdef double v, best, top, along_rows = 0, along_trans = 0
+    cdef Py_ssize_t from_where, all_origins, here, before
+    cdef Sum sum
+    for i in range(n):
+        x[i] = job.startprob[i] + rows[index[0] * n + i]
+        for j in range(n):
+            a[i * n + j] = job.transmat[i * n + j]
+    for t in range(1, n_steps):
+        b = rows + index[t] * n
+        all_origins = 0
+        for j in range(n):
+            best = x[0] + a[j]
+            from_where = 0
+            for i in range(1, n):
+                v = x[i] + a[i * n + j]
+                from_where = choose(v > best, i, from_where)
+                best = larger(v, best)
+            all_origins |= from_where << (2 * j)
+            y[j] = best + b[j]
+        origin[t] = <unsigned char> all_origins
+        for j in range(n):
+            x[j] = y[j]
+        if t % BLOCK == 0:
+            if job.stop[0]:
+                return STOPPED
+            rebase(n, x, &top)
+            if top == -INFINITY:
+                break
+    rebase(n, x, &top)
+    if top == -INFINITY:
+        job.status[s] = IMPOSSIBLE
+        return OK
+    here = 0
+    for j in range(1, n):
+        if x[j] > x[here]:
+            here = j
+    sum.total = sum.lost = 0
+    for t in range(n_steps - 1, 0, -1):
+        path[t] = here
+        along_rows += rows[index[t] * n + here]
+        before = (origin[t] >> (2 * here)) & 3
+        along_trans += job.transmat[before * n + here]
+        here = before
+        if t % BLOCK == 0:
+            add(&sum, along_rows)
+            add(&sum, along_trans)
+            along_rows = along_trans = 0
+    path[0] = here
+    add(&sum, along_rows + rows[index[0] * n + here])
+    add(&sum, along_trans + job.startprob[here])
+    job.score[s] = sum.total + sum.lost
+    return OK
+
+
+# Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
+
+cdef inline inlined best_and_origin(
+    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b,
+    double* y,                  # OUT (width,)
+    unsigned char* origin,      # OUT (width,): the i that gave it
+) noexcept nogil:
+    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it; the upper half of the i beside the lower."""
+    cdef Py_ssize_t i, c, half = n // 2, size = sizeof(medium) // sizeof(double), vectors = width // size
+    cdef const medium* r
+    cdef medium low, high, v, i_low, i_high, from_low, from_high
+    for c in range(vectors):
+        r = <const medium*> a + c
+        low = x[0] + r[0]
+        high = x[half] + r[half * vectors]
+        i_low = ZERO
+        from_low = i_low
+        i_high = i_low + <double> half
+        from_high = i_high
+        for i in range(1, half):
+            i_low = i_low + 1.0
+            v = x[i] + r[i * vectors]
+            from_low = select(v > low, i_low, from_low)
+            low = select(v > low, v, low)
+            i_high = i_high + 1.0
+            v = x[half + i] + r[(half + i) * vectors]
+            from_high = select(v > high, i_high, from_high)
+            high = select(v > high, v, high)
+        if n % 2:
+            v = x[n - 1] + r[(n - 1) * vectors]
+            from_high = select(v > high, i_high + 1.0, from_high)
+            high = select(v > high, v, high)
+        to_bytes(select(high > low, from_high, from_low), origin + c * size)
+        (<medium*> y)[c] = select(high > low, high, low) + (<const medium*> b)[c]
+    return 0
+
+
+cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+    cdef Py_ssize_t t, j, here = 0, before, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef const int* index = job.index + job.bounds[s]
+    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
+    cdef const double* rows = job.rows
+    cdef double* x
+    cdef double* y = job.delta
+    cdef unsigned char* origin = job.origin
+    cdef double top, along_rows = 0, along_trans = 0
+    cdef Sum sum
     for j in range(width):
-        y[j] = -INFINITY
-    while i + 4 <= n:
-        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
-        r0 = a + i * width
-        r1 = r0 + width
-        r2 = r1 + width
-        r3 = r2 + width
+        y[j] = job.startprob[j] + rows[index[0] * width + j]
+    for t in range(1, n_steps):
+        x = y
+        y = job.delta + (t & 1) * width
+        best_and_origin(n, width, x, job.transmat, rows + index[t] * width, y, origin + t * width)
+        if t % BLOCK == 0:
+            if job.stop[0]:
+                return STOPPED
+            rebase(n, y, &top)
+            if top == -INFINITY:
+                break
+    rebase(n, y, &top)
+    if top == -INFINITY:
+        job.status[s] = IMPOSSIBLE
+        return OK
+    for j in range(1, n):
+        if y[j] > y[here]:
+            here = j
+    sum.total = sum.lost = 0
+    for t in range(n_steps - 1, 0, -1):
+        path[t] = here
+        along_rows += rows[index[t] * width + here]
+        before = origin[t * width + here]
+        along_trans += job.transmat[before * width + here]
+        here = before
+        if t % BLOCK == 0:
+            add(&sum, along_rows)
+            add(&sum, along_trans)
+            along_rows = along_trans = 0
+    path[0] = here
+    add(&sum, along_rows + rows[index[0] * width + here])
+    add(&sum, along_trans + job.startprob[here])
+    job.score[s] = sum.total + sum.lost
+    return OK
+
+
+# Any number of states ----------------------------------------------------------------------------------------------
+
+cdef inline inlined best_of(
+    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, alone y,
+) noexcept nogil:
+    """y[j] = max_i (x[i] + A[i, j]) + b[j], eight rows of A at a time."""
+    cdef Py_ssize_t i = 0, j
+    cdef double m0, m1, m2, m3, x0, x1, x2, x3, x4, x5, x6, x7
+    cdef const double* r
+    for j in range(width):
+        y[j] = x[0] + a[j]
+    while i + 8 <= n:
+        r = a + i * width
+        x0, x1, x2, x3, x4, x5, x6, x7 = x[i], x[i + 1], x[i + 2], x[i + 3], x[i + 4], x[i + 5], x[i + 6], x[i + 7]
         for j in range(width):
-            m0 = x0 + r0[j] if x0 + r0[j] > x1 + r1[j] else x1 + r1[j]
-            m1 = x2 + r2[j] if x2 + r2[j] > x3 + r3[j] else x3 + r3[j]
-            m0 = m0 if m0 > m1 else m1
-            y[j] = y[j] if y[j] > m0 else m0
-        i += 4
+            m0 = larger(x0 + r[j], x1 + r[width + j])
+            m1 = larger(x2 + r[2 * width + j], x3 + r[3 * width + j])
+            m2 = larger(x4 + r[4 * width + j], x5 + r[5 * width + j])
+            m3 = larger(x6 + r[6 * width + j], x7 + r[7 * width + j])
+            m0 = larger(m0, m1)
+            m2 = larger(m2, m3)
+            m0 = larger(m0, m2)
+            y[j] = larger(y[j], m0)
+        i += 8
     while i < n:
+        r = a + i * width
         x0 = x[i]
-        r0 = a + i * width
         for j in range(width):
-            m0 = x0 + r0[j]
-            y[j] = y[j] if y[j] > m0 else m0
+            m0 = x0 + r[j]
+            y[j] = larger(y[j], m0)
         i += 1
     for j in range(width):
         y[j] += b[j]
     return 0
 
 
-cdef inline inlined run(Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
-    cdef Py_ssize_t s, t, i, j, n_steps
-    cdef const int* index
-    cdef const double* b
+cdef inline inlined stretch_of(
+    Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t start, Py_ssize_t end, const double* before,
+    double* top,
+) noexcept nogil:
+    """delta for the steps start ... end-1, from the row before."""
+    cdef Py_ssize_t t, j
     cdef double* y
-    cdef double top, value, block, total, lost, after
-    cdef int* path
-    cdef int best
-    for s in range(job.n_sequences):
-        n_steps = job.bounds[s + 1] - job.bounds[s]
-        index = job.index + job.bounds[s]
-        path = job.path + job.bounds[s] - job.bounds[0]
-        job.status[s] = 0
-        job.score[s] = 0
-        job.step[s] = -1
-        if n_steps == 0:
-            continue
-        for t in range(n_steps):
-            y = job.delta + t * width
-            b = job.rows + index[t] * width
-            if t == 0:
-                for j in range(width):
-                    y[j] = job.startprob[j] + b[j]
-            else:
-                best_step(n, width, y - width, job.transmat, b, y)
-            if t % BLOCK == 0 or t == n_steps - 1:
-                if job.stop[0]:
-                    return 3
-                top = -INFINITY
-                for j in range(n):
-                    top = max(top, y[j])
-                if top == -INFINITY:
-                    break
-                for j in range(n):
-                    y[j] -= top
+    for t in range(start, end):
+        y = job.delta + (t - start) * width
+        if t == 0:
+            for j in range(width):
+                y[j] = job.startprob[j] + job.rows[index[0] * width + j]
         else:
-            best = 0
-            for j in range(1, n):
-                if y[j] > y[best]:
-                    best = <int> j
-            total = lost = block = 0
-            for t in range(n_steps - 1, -1, -1):
-                path[t] = best
-                block += job.rows[index[t] * width + best]
-                if t == 0:
-                    block += job.startprob[best]
-                else:
-                    y = job.delta + (t - 1) * width
-                    b = job.incoming + best * width
-                    i = best
-                    best = 0
-                    value = y[0] + b[0]
-                    for j in range(1, n):
-                        if y[j] + b[j] > value:
-                            value = y[j] + b[j]
-                            best = <int> j
-                    block += job.transmat[best * width + i]
-                if t % BLOCK == 0:      # Neumaier's compensated sum of the blocks
-                    after = total + block
-                    lost += (total - after) + block if (total if total > 0 else -total) >= \
-                        (block if block > 0 else -block) else (block - after) + total
-                    total = after
-                    block = 0
-            job.score[s] = total + lost
-            continue
-        # impossible: find the step at which the last state died
-        job.status[s] = 1
-        job.score[s] = -INFINITY
-        for t in range(n_steps):
-            y = job.delta + t * width
-            top = -INFINITY
-            for j in range(n):
-                top = max(top, y[j])
-            if top == -INFINITY:
-                job.step[s] = t
-                break
+            best_of(n, width, before, job.transmat, job.rows + index[t] * width, y)
+        if t % BLOCK == 0 or t == end - 1:
+            rebase(n, y, top)
+            if top[0] == -INFINITY:
+                return IMPOSSIBLE
+            if job.stop[0]:
+                return STOPPED
+        before = y
+    return OK
+
+
+cdef inline inlined origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
+    """The first i with the largest x[i] + a[i]; even and odd places apart, so that they need not wait."""
+    cdef Py_ssize_t i, even = 0, odd = 1
+    cdef double v, largest = x[0] + a[0], largest_odd = -INFINITY
+    if n > 1:
+        largest_odd = x[1] + a[1]
+    for i in range(2, n - 1, 2):
+        v = x[i] + a[i]
+        even = choose(v > largest, i, even)
+        largest = larger(v, largest)
+        v = x[i + 1] + a[i + 1]
+        odd = choose(v > largest_odd, i + 1, odd)
+        largest_odd = larger(v, largest_odd)
+    if n % 2 and n > 1:
+        v = x[n - 1] + a[n - 1]
+        even = n - 1 if v > largest else even
+        largest = v if v > largest else largest
+    best[0] = odd if largest_odd > largest or (largest_odd == largest and odd < even) else even
     return 0
 
 
-cdef inline inlined run_sized(Job* job) noexcept nogil:
-    if job.n == 1:
-        return run(1, 1, job)
-    if job.n == 2:
-        return run(2, 2, job)
-    if job.n == 3:
-        return run(3, 3, job)
-    if job.n == 4:
-        return run(4, 4, job)
-    return run(job.n, job.width, job)
+cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+    cdef Py_ssize_t t, j, k, start, end, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef Py_ssize_t n_stretches = (n_steps + job.stretch - 1) // job.stretch
+    cdef const int* index = job.index + job.bounds[s]
+    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
+    cdef double* checkpoints = job.delta + job.stretch * width
+    cdef const double* before = NULL
+    cdef double top, along_rows = 0, along_trans = 0
+    cdef Py_ssize_t here = 0, origin
+    cdef int status
+    cdef Sum sum
+    for k in range(n_stretches):
+        start = k * job.stretch
+        end = min(start + job.stretch, n_steps)
+        status = stretch_of(n, width, job, index, start, end, before, &top)
+        if status == IMPOSSIBLE:
+            job.status[s] = IMPOSSIBLE
+            return OK
+        if status:
+            return status
+        if k < n_stretches - 1:
+            for j in range(width):
+                checkpoints[k * width + j] = job.delta[(end - start - 1) * width + j]
+            before = checkpoints + k * width
+    sum.total = sum.lost = 0
+    for k in range(n_stretches - 1, -1, -1):
+        start = k * job.stretch
+        end = min(start + job.stretch, n_steps)
+        if k < n_stretches - 1:
+            stretch_of(n, width, job, index, start, end, checkpoints + (k - 1) * width, &top)
+        if k == n_stretches - 1:
+            for j in range(1, n):
+                if job.delta[(end - start - 1) * width + j] > job.delta[(end - start - 1) * width + here]:
+                    here = j
+        for t in range(end - 1, start - 1, -1):
+            path[t] = here
+            along_rows += job.rows[index[t] * width + here]
+            if t == 0:
+                along_trans += job.startprob[here]
+            else:
+                before = job.delta + (t - start - 1) * width if t > start else checkpoints + (k - 1) * width
+                origin_of(n, before, job.incoming + here * width, &origin)
+                along_trans += job.transmat[origin * width + here]
+                here = origin
+            if t % BLOCK == 0:
+                add(&sum, along_rows)
+                add(&sum, along_trans)
+                along_rows = along_trans = 0
+                if job.stop[0]:
+                    return STOPPED
+    job.score[s] = sum.total + sum.lost
+    return OK
 
-cdef for_plain run_plain(Job* job) noexcept nogil:
-    return run_sized(job)
 
-cdef for_medium run_medium(Job* job) noexcept nogil:
-    return run_sized(job)
+cdef inline inlined when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
+    """The step at which the last state died: a plain run, without keeping anything."""
+    cdef Py_ssize_t t, i, j, n = job.n, width = job.width, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef const int* index = job.index + job.bounds[s]
+    cdef double* x = job.delta
+    cdef double* y = job.delta + width
+    cdef double* z
+    cdef bint alive
+    for t in range(n_steps):
+        alive = False
+        for j in range(n):
+            y[j] = job.startprob[j] if t == 0 else -INFINITY
+            for i in range(n if t else 0):
+                y[j] = max(y[j], x[i] + job.transmat[i * width + j])
+            y[j] = 0 if y[j] + job.rows[index[t] * width + j] > -INFINITY else -INFINITY
+            alive = alive or y[j] == 0
+        if not alive or job.stop[0]:
+            break
+        z = x
+        x = y
+        y = z
+    job.step[s] = min(t, n_steps - 1)
+    job.score[s] = -INFINITY
+    return 0
 
-cdef for_wide run_wide(Job* job) noexcept nogil:
-    return run_sized(job)
 
 cdef int REGISTERS = registers()
+
+
+# Sizes are functions of their own: in one large function the compiler would keep nothing in registers.
+
+cdef for_plain tiny_plain(Job* job, Py_ssize_t s) noexcept nogil:
+    return tiny(job.n, job, s)
+
+cdef for_medium tiny_2(Job* job, Py_ssize_t s) noexcept nogil:
+    return tiny(2, job, s)
+
+cdef for_medium tiny_3(Job* job, Py_ssize_t s) noexcept nogil:
+    return tiny(3, job, s)
+
+cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
+    return tiny(4, job, s)
+
+cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
+    if job.n == 8:
+        return small(8, 8, job, s)
+    return small(job.n, job.width, job, s)
+
+cdef for_medium small_16(Job* job, Py_ssize_t s) noexcept nogil:
+    return small(job.n, job.width, job, s)
+
+cdef for_plain general_plain(Job* job, Py_ssize_t s) noexcept nogil:
+    return general(job.n, job.width, job, s)
+
+cdef for_medium general_medium(Job* job, Py_ssize_t s) noexcept nogil:
+    return general(job.n, job.width, job, s)
+
+cdef for_wide general_wide(Job* job, Py_ssize_t s) noexcept nogil:
+    return general(job.n, job.width, job, s)
+
+
+cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
+    """The copy that fits the processor and the size."""
+    if job.n <= 4:
+        if REGISTERS and job.n == 2:
+            return tiny_2(job, s)
+        if REGISTERS and job.n == 3:
+            return tiny_3(job, s)
+        if REGISTERS and job.n == 4:
+            return tiny_4(job, s)
+        return tiny_plain(job, s)
+    if REGISTERS and job.n <= 8:
+        return small_8(job, s)
+    if REGISTERS and job.n <= 16:
+        return small_16(job, s)
+    if REGISTERS == 2:
+        return general_wide(job, s)
+    if REGISTERS == 1:
+        return general_medium(job, s)
+    return general_plain(job, s)
+
+
+cdef int run(Job* job) noexcept nogil:
+    cdef Py_ssize_t s
+    cdef int status
+    for s in range(job.n_sequences):
+        job.status[s] = OK
+        job.score[s] = 0
+        job.step[s] = -1
+        if job.bounds[s + 1] == job.bounds[s]:
+            continue
+        status = one(job, s)
+        if job.status[s] == IMPOSSIBLE:
+            when_impossible(job, s)
+        if status:
+            return status
+    return OK
+
+
+def scratch_size(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
+    """(steps in a stretch, doubles of scratch) for sequences of at most `longest` steps within `budget` bytes."""
+    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
+    if n_states <= 4:
+        return stretch, 3 * width + (longest + 7) // 8
+    if n_states <= 16 and REGISTERS:
+        return stretch, 3 * width + (longest * width + 7) // 8
+    if stretch * width * 8 > budget:
+        stretch = <Py_ssize_t> ((<double> longest) ** 0.5) + 1
+    return stretch, (stretch + longest // stretch + 3) * width
 
 
 def viterbi(
@@ -178,8 +476,9 @@ def viterbi(
     const int[::1] index,                   # IN (T,)
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,)
-    double[::1] scratch,                    # (longest sequence * W,)
-    int[::1] path,                          # OUT (T,)
+    Py_ssize_t stretch,
+    double[::1] scratch,                    # see scratch_size
+    Py_ssize_t[::1] path,                   # OUT (T,)
     double[::1] score,                      # OUT (S,): log P(O, Q*)
     int[::1] status,                        # OUT (S,)
     long long[::1] step,                    # OUT (S,)
@@ -201,16 +500,13 @@ def viterbi(
     job.bounds = &bounds[0]
     job.index = &index[0]
     job.stop = &stop[0]
+    job.stretch = stretch
     job.delta = &scratch[0]
+    job.origin = <unsigned char*> (&scratch[0] + 3 * job.width)
     job.path = &path[0]
     job.score = &score[0]
     job.status = &status[0]
     job.step = &step[0]
     with nogil:
-        if REGISTERS == 2:
-            result = run_wide(&job)
-        elif REGISTERS == 1:
-            result = run_medium(&job)
-        else:
-            result = run_plain(&job)
+        result = run(&job)
     return result != 0

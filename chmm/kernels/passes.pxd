@@ -1,0 +1,360 @@
+"""One sequence, step by step: the recursions for any number of states. Tiny models have siblings in two_ends.pxd.
+
+IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, largest 1.
+"""
+
+from libc.math cimport frexp, ldexp, log
+from libc.stdlib cimport realloc
+
+from .lanes cimport ADD, SET, WEIGH, alone, inlined, lanes, product, rare_double, rarely, sum_lanes
+
+cdef extern from *:
+    """
+    #define CHMM_LN2 0.693147180559945309417232121458
+    #define CHMM_SMALL 8.636168555094445e-78      /* 2^-256: a sum below is scaled up */
+    #define CHMM_TINY 2.3e-308                    /* just above the smallest normal number */
+    #define CHMM_HUGE 8.98846567431158e307        /* 2^1023 */
+    #define CHMM_ALARM 1e250
+    """
+    double LN2 "CHMM_LN2"
+    double SMALL "CHMM_SMALL"
+    double TINY "CHMM_TINY"
+    double HUGE "CHMM_HUGE"
+    double ALARM "CHMM_ALARM"
+
+cdef enum Status:
+    OK
+    IMPOSSIBLE          # P(O) = 0 by `step`
+    INEXACT             # needs log space
+    STOPPED
+    NO_MEMORY
+
+cdef enum Task:
+    LOGLIK
+    COUNTS
+    ALPHA
+    BETA
+    GAMMA
+
+cdef enum:
+    BLOCK = 32          # steps between two looks at `stop`; rank of one update of the pair counts
+
+cdef struct Scaling:
+    Py_ssize_t step
+    int exponent
+
+cdef struct Scalings:   # in the order in which they were made
+    Scaling* items
+    Py_ssize_t n
+    Py_ssize_t capacity
+    double total        # sum of the exponents
+
+cdef struct Chain:
+    Py_ssize_t n                # states
+    Py_ssize_t width            # doubles from one row of a table to the next
+    const double* startprob     # (width,)
+    const double* transmat      # (n, width): A
+    const double* transposed    # (n, width): A turned, for the way back
+    const double* rows          # (R, width)
+
+cdef struct Sequence:
+    Py_ssize_t n_steps
+    const int* index            # (n_steps,)
+    double weight
+    double* alpha               # two rows in turn, or one for each step
+    double* work                # (3 + BLOCK, width)
+    Scalings front              # of alpha, from the first step on
+    Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
+    double total                # sum of the last alpha; with both ends, P(O) but for shifts and scalings
+    int status
+    Py_ssize_t step
+
+cdef struct Job:
+    Chain chain
+    Task task
+    int registers               # see lanes.pxd
+    Py_ssize_t n_sequences
+    const long long* bounds     # (S + 1,)
+    const int* index            # (T,)
+    const double* shift         # (R,)
+    const unsigned char* lost   # (R,) or NULL: rows in which exp() flushed something
+    const double* weight        # (S,) or NULL
+    volatile int* stop
+    double* alpha               # scratch, or the table that comes back
+    double* work
+    double* start               # ADD (n,)
+    double* pairs               # ADD (n, width): sum of alpha[t-1] w[t]; times A it is the sum of xi
+    double* weights             # ADD (R, width): gamma by row
+    double* xi                  # OUT (T - 1, n, n) or NULL
+    double* log_scale           # OUT (T,) or NULL
+    double* loglik              # OUT (S,)
+    int* status                 # OUT (S,)
+    long long* step             # OUT (S,)
+
+
+cdef inline inlined note(Scalings* scalings, Py_ssize_t step, int exponent) noexcept nogil:
+    """Remember that the row of this step was scaled by 2^exponent. NO_MEMORY if there is none."""
+    cdef Scaling* grown
+    if scalings.n == scalings.capacity:
+        grown = <Scaling*> realloc(scalings.items, 2 * (scalings.capacity + 32) * sizeof(Scaling))
+        if grown == NULL:
+            return NO_MEMORY
+        scalings.items = grown
+        scalings.capacity = 2 * (scalings.capacity + 32)
+    scalings.items[scalings.n].step = step
+    scalings.items[scalings.n].exponent = exponent
+    scalings.n += 1
+    scalings.total += exponent
+    return OK
+
+
+cdef inline inlined rescale(double* y, Py_ssize_t n, double* total, Py_ssize_t t, Scalings* scalings) noexcept nogil:
+    """Scale a row by the power of two that brings its sum near 1; 2^1000 at most, lest the factor overflow."""
+    cdef int e
+    cdef Py_ssize_t j
+    cdef double factor
+    frexp(total[0], &e)
+    e = min(-e, 1000)
+    factor = ldexp(1.0, e)
+    for j in range(n):
+        y[j] *= factor
+    total[0] *= factor
+    return note(scalings, t, e)
+
+
+cdef inline inlined forget(Scalings* scalings) noexcept nogil:
+    scalings.n = 0
+    scalings.total = 0
+    return 0
+
+
+cdef inline inlined replay(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, double* factor) noexcept nogil:
+    """The factor by which the row of step t was scaled; the cursor runs back over the scalings."""
+    factor[0] = 1
+    if cursor[0] and scalings.items[cursor[0] - 1].step == t:
+        cursor[0] -= 1
+        factor[0] = ldexp(1.0, scalings.items[cursor[0]].exponent)
+    return 0
+
+
+cdef inline inlined forward_pass(
+    lanes* kind,                # which registers
+    Py_ssize_t n,
+    Py_ssize_t width,
+    Py_ssize_t stride,          # doubles from alpha[t] to alpha[t+1]
+    bint kept,                  # keep every alpha[t], or two in turn
+    const Chain* chain,
+    Sequence* seq,
+    volatile int* stop,
+) noexcept nogil:
+    """alpha[t] = b[t] * (alpha[t-1] A)"""
+    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef double total = 0
+    cdef double* x
+    cdef double* y = seq.alpha
+    cdef const double* b
+    cdef lanes sums
+    forget(&seq.front)
+    for t in range(seq.n_steps):
+        b = chain.rows + seq.index[t] * width
+        if t == 0:
+            for j in range(n):
+                y[j] = chain.startprob[j] * b[j]
+                total += y[j]
+        else:
+            x = y
+            y = seq.alpha + (t if kept else t & 1) * stride
+            sums = b[0] * (<const lanes*> b)[0] * 0
+            product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.transmat, WEIGH, <const lanes*> b, &sums)
+            sum_lanes(&sums, &total)
+        if total < SMALL:
+            if total > 0:
+                seq.status = rescale(y, n, &total, t, &seq.front)
+            else:
+                seq.status = IMPOSSIBLE
+                seq.step = t
+        if t % BLOCK == 0 and stop[0]:
+            seq.status = STOPPED
+        if seq.status:
+            return 0
+    seq.total = total
+    return 0
+
+
+cdef inline rarely rescale_rarely(
+    double* y, Py_ssize_t n, double total, Py_ssize_t t, Scalings* scalings,
+) noexcept nogil:
+    """`rescale` kept out of the way of loops that live in registers."""
+    if not total > 0:
+        return IMPOSSIBLE
+    return rescale(y, n, &total, t, scalings)
+
+
+cdef inline rare_double replay_rarely(
+    const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, Py_ssize_t* following,
+) noexcept nogil:
+    cdef double factor
+    replay(scalings, t, cursor, &factor)
+    following[0] = scalings.items[cursor[0] - 1].step if cursor[0] else -1
+    return factor
+
+
+cdef inline inlined certify(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, const Chain* chain, Sequence* seq, volatile int* stop,
+) noexcept nogil:
+    """INEXACT if something that underflowed on the way forward could matter.
+
+    beta is scaled so that sum(alpha * beta) = 1. A state may be needed where its beta is so large that even an alpha
+    below 1e-308 counts. The floor keeps a beta that underflows itself from hiding the alarm. The look comes before b
+    is multiplied in: what underflowed may be alpha before its own b.
+    """
+    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t cursor = seq.front.n
+    cdef double factor
+    cdef const double* b
+    cdef double* beta = seq.work
+    cdef alone v = beta
+    cdef alone w = seq.work + width
+    cdef alone top = seq.work + 2 * width
+    for j in range(width):
+        beta[j] = 1 / seq.total
+        top[j] = 0
+    for t in range(seq.n_steps - 1, -1, -1):
+        b = chain.rows + seq.index[t] * width
+        replay(&seq.front, t, &cursor, &factor)
+        for j in range(width):
+            v[j] *= factor
+            v[j] = v[j] if v[j] < HUGE else HUGE
+            v[j] = v[j] if v[j] > TINY else TINY
+            top[j] = v[j] if v[j] > top[j] else top[j]
+            w[j] = b[j] * v[j]
+        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> chain.transposed, SET, NULL, NULL)
+        if t % BLOCK == 0 and stop[0]:
+            seq.status = STOPPED
+            return 0
+    for j in range(n):
+        if top[j] > ALARM:
+            seq.status = INEXACT
+    return 0
+
+
+cdef inline inlined future(
+    Py_ssize_t width, const double* b, const double* beta, alone w, Py_ssize_t t, Sequence* seq, Py_ssize_t* cursor,
+) noexcept nogil:
+    """w = b[t] * beta[t], at the scale of step t-1; beta of an unreachable state could overflow and is capped."""
+    cdef Py_ssize_t j
+    cdef double factor, v
+    replay(&seq.front, t, cursor, &factor)
+    for j in range(width):
+        v = beta[j] * factor
+        w[j] = b[j] * (v if v < HUGE else HUGE)
+    return 0
+
+
+cdef inline inlined counts_pass(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+) noexcept nogil:
+    """beta on the way, gamma and xi added into the tables; xi a block of steps at a time, as a product of matrices."""
+    cdef Py_ssize_t t, i, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t cursor = seq.front.n
+    cdef const double* alpha
+    cdef double* beta = seq.work
+    cdef double* w = seq.work
+    cdef alone gamma
+    for j in range(width):
+        beta[j] = 1 / seq.total
+    for t in range(seq.n_steps - 1, -1, -1):
+        alpha = seq.alpha + t * width
+        gamma = job.weights + seq.index[t] * width
+        for j in range(width):
+            gamma[j] += seq.weight * (alpha[j] * beta[j])
+        if t == 0:
+            for j in range(n):
+                job.start[j] += seq.weight * (alpha[j] * beta[j])
+        else:
+            filled += 1
+            w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
+            future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
+            product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
+            if seq.weight != 1:
+                for j in range(width):
+                    w[j] *= seq.weight
+        if filled == BLOCK or (t <= 1 and filled):
+            # pairs[i] += sum_s alpha[t-1+s, i] w[t+s]
+            for i in range(n):
+                product(
+                    <lanes*> (job.pairs + i * width), vectors, filled, alpha - width + i, width, <const lanes*> w,
+                    ADD, NULL, NULL,
+                )
+            filled = 0
+            if job.stop[0]:
+                seq.status = STOPPED
+                return 0
+    return 0
+
+
+cdef inline inlined table_pass(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+) noexcept nogil:
+    """beta or gamma written over alpha, row by row from the last, and xi on request."""
+    cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t cursor = seq.front.n
+    cdef double total
+    cdef double* alpha
+    cdef double* xi
+    cdef double* beta = seq.work
+    cdef double* w = seq.work + width
+    for j in range(width):
+        beta[j] = 1 / seq.total
+    for t in range(seq.n_steps - 1, -1, -1):
+        alpha = seq.alpha + t * n
+        if job.task == GAMMA:
+            for j in range(n):
+                alpha[j] *= beta[j]
+        else:
+            total = 0
+            for j in range(n):
+                total += alpha[j]
+            for j in range(n):
+                alpha[j] = min(beta[j] * total, HUGE)
+        if t == 0:
+            break
+        future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
+        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
+        if job.xi != NULL:
+            alpha -= n
+            for i in range(n):
+                xi = job.xi + ((t - 1) * n + i) * n
+                for j in range(n):
+                    xi[j] = alpha[i] * job.chain.transmat[i * width + j] * w[j]
+        if t % BLOCK == 0 and job.stop[0]:
+            seq.status = STOPPED
+            return 0
+    return 0
+
+
+cdef inline inlined scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexcept nogil:
+    """log_scale[t] = log P(o_t | o_1 ... o_t-1), and for ALPHA rows that sum to 1.
+
+    Sums and exponents are exact enough here, since alpha[t] holds P(o_1 ... o_t, q_t) times a known power of two.
+    """
+    cdef Py_ssize_t t, j, cursor = 0
+    cdef double total, before = 1, exponent
+    cdef double* alpha
+    for t in range(seq.n_steps):
+        alpha = seq.alpha + t * n
+        exponent = 0
+        if cursor < seq.front.n and seq.front.items[cursor].step == t:
+            exponent = seq.front.items[cursor].exponent
+            cursor += 1
+        total = 0
+        for j in range(n):
+            total += alpha[j]
+        job.log_scale[t] = log(total / before) - exponent * LN2 + job.shift[seq.index[t]]
+        before = total
+        if job.task == ALPHA:
+            for j in range(n):
+                alpha[j] /= total
+    return 0
+
+
