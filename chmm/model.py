@@ -19,8 +19,9 @@ class Model:
     Parameters
     ----------
     n_states : number of hidden states; None: as many as names, labels or given parameters say.
-    emission : what is observed in a state: an `Emission`, or "auto", which takes symbols (str, bool, integers with at
-        most 64 distinct values) as `Categorical`.
+    emission : what is observed in a state: an `Emission` such as Gaussian() or Product(step=Gamma(), angle=VonMises()),
+        the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
+        floats `Gaussian`; other data must be named.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.

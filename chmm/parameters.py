@@ -46,7 +46,7 @@ class Parameters(NamedTuple):
         if rows is None:
             likelihood = self.emission.log_likelihood(observed.distinct)
             if likelihood.shape != (len(observed.distinct), self.chain.n):
-                raise ValueError(f"X gives log likelihoods of shape {likelihood.shape}; there are {self.chain.n} states")
+                raise ValueError(f"X gives log likelihoods of shape {likelihood.shape}; states: {self.chain.n}")
             rows = inference.make_rows(likelihood, self.chain, self.allowed, ends)
         return inference.Problem(self.chain, rows, index, data.bounds)
 

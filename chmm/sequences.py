@@ -191,7 +191,7 @@ def _with_lengths(X, lengths, name):
     total = sum(counts.tolist())  # in Python: sums of int64 wrap around
     if total != len(steps.values):
         raise ValueError(
-            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs no lengths, and "
+            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs none, and "
             "is what a cross-validation can split"
         )
     bounds = np.zeros(len(counts) + 1, dtype=np.int64)
@@ -272,7 +272,7 @@ def _same_names(parts, name):
     names = next((p.names for p in parts if p.names is not None), None)
     for i, p in enumerate(parts):
         if p.names not in (None, names):
-            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, a sequence before it {shown(list(names))}")
+            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, others {shown(list(names))}")
     return names
 
 
@@ -380,7 +380,7 @@ def _array(x, name, expected):
     if kind == "O":
         return _side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
     if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; take its real part, modulus or angle")
+        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; pass its real part or modulus")
     raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 

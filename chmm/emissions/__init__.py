@@ -72,8 +72,8 @@ def choose(emission, data):
             for k, part in enumerate(data.values.parts)
         )
         raise TypeError(
-            f"X has columns of several kinds ({held}); say what each is: emission=Product(Categorical(), Gaussian(), ...) in "
-            "the order of the columns, or by their names Product(name=Categorical(), ...)"
+            f"X has columns of several kinds ({held}); say what they are: emission=Product(Categorical(), Gaussian()) "
+            "in the order of the columns, or by their names Product(name=Categorical(), ...)"
         )
     if data.kind == "integers":
         if np.ndim(data.values) == 2:

@@ -15,7 +15,7 @@ class Columns(Emission):
     """
 
     gaps = True
-    features = ()  # names of the sums that the statistics keep
+    features: tuple[str, ...] = ()  # names of the sums that the statistics keep
     filler = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
 
     def __init__(self, frozen=(), **parameters):

@@ -176,7 +176,7 @@ class Gaussian(Emission):
             yield slice(a, a + step), f
 
     def log_likelihood(self, values):
-        gaps = bool(np.isnan(values).any())
+        gaps = has_gaps(values)
         if gaps and self._crossed:
             return self._by_pattern(values, lambda part, seen: self.marginal(seen).log_likelihood(part[:, seen]))
         roots, log_det, limit = self._roots()
@@ -212,7 +212,7 @@ class Gaussian(Emission):
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
         n, d = weights.shape[1], values.shape[1]
-        gaps = bool(np.isnan(values).any())
+        gaps = has_gaps(values)
         if gaps and self._crossed and self.complete:
             return self._expected(values, weights)
         means = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
@@ -398,9 +398,15 @@ def spread(values):
     return centre, variance
 
 
+def has_gaps(values):
+    """Whether anything is NaN; a sum tells at less cost than a look at each."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isnan(values.sum()))
+
+
 def _mean(values):
     """Mean of each column, gaps left out."""
-    if not np.isnan(values).any():
+    if not has_gaps(values):
         first = values[0]
         return first + np.array([(column - x).sum() for column, x in zip(values.T, first, strict=True)]) / len(values)
     seen = ~np.isnan(values)
