@@ -64,7 +64,7 @@ def choose(emission, data):
                 "and Mixture and Product of them"
             )
         return BY_NAME[name]()
-    if data.kind in ("text", "words", "bools"):
+    if data.kind in ("text", "words") or data.kind == "bools" and np.ndim(data.values) == 1:
         return Categorical()
     if data.kind == "columns":
         held = ", ".join(
@@ -75,9 +75,13 @@ def choose(emission, data):
             f"X has columns of several kinds ({held}); say what they are: emission=Product(Categorical(), Gaussian()) "
             "in the order of the columns, or by their names Product(name=Categorical(), ...)"
         )
-    if data.kind == "integers":
+    if data.kind in ("integers", "bools"):
         if np.ndim(data.values) == 2:
-            return Categorical()  # which tells what to pass
+            raise ValueError(
+                f"X is an array of {data.kind} of shape {data.values.shape}; say what a row is: emission=Bernoulli() for marks "
+                "0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() for measurements. "
+                "If its rows are sequences, pass list(X); if its columns are, list(X.T)"
+            )
         values = data.values if data.missing is None else data.values[~data.missing]
         n = len(np.unique(values))
         if n <= MAX_SYMBOLS:

@@ -96,7 +96,7 @@ class Emission:
 
     def coordinates(self, values):
         """(R, F): values as points whose distance tells how alike they are, for start values; None: there is none."""
-        return np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+        return np.asarray(values, dtype=np.float64)
 
     def check(self, data):
         """Sequences -> Observed, or an error that names the place and the value."""

@@ -395,6 +395,13 @@ def spread(values):
         squares = _mean((values - centre)[:, seen] ** 2)
         # a spread that is no more than rounding is none
         variance[seen] = np.where(squares > (1e-14 * centre[seen]) ** 2, squares, 1.0)
+        extreme = ~((variance > 1e-200) & (variance < 1e200))
+        if extreme.any():
+            k = int(np.flatnonzero(extreme)[0])
+            raise ValueError(
+                f"column {k} of X has a variance of {variance[k]:.3g}; rescale it, such as by dividing by its "
+                "standard deviation, so that squares and their inverses are numbers too"
+            )
     return centre, variance
 
 
