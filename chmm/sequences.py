@@ -105,7 +105,7 @@ def numbers(data, family):
         values = np.column_stack([_as_kind(part, "numbers").values for part in parts])
     else:
         values = np.asarray(data.values, dtype=np.float64)
-        values = values.reshape(len(values), -1)
+        values = values if values.ndim == 2 else values[:, None]
         if data.missing is not None and data.missing.any():
             values = np.where(data.missing[:, None], np.nan, values)
     require_finite(data, values)

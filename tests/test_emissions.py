@@ -269,7 +269,7 @@ def test_states_a_million_deviations_apart(form):
 
 
 def test_both_ways_to_a_log_density_agree():
-    from chmm.emissions import gaussian
+    from chmm.emissions import quadratic
 
     rng = np.random.default_rng(0)
     x, weights = rng.normal(size=(900, 3)), rng.random((900, 4))
@@ -281,7 +281,7 @@ def test_both_ways_to_a_log_density_agree():
             answers = []
             for limit in (1e300, 0):
                 with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(gaussian, "SAFE", limit)
+                    patch.setattr(quadratic, "SAFE", limit)
                     answers.append((emission.log_likelihood(values), emission.statistics(values, weights)))
             (one, stats), (other, others) = answers
             assert_allclose(one, other, rtol=1e-11)
@@ -346,6 +346,7 @@ FROZEN = {
     "means": Gaussian([0, 5], [1, 1], frozen=("means",)),
     "covariances": Gaussian([0, 5], [1, 1], frozen=("covariances",)),
     "rates": Poisson([1, 6], frozen="rates"),
+    "categorical probs": Categorical(np.full((2, 20), 0.05), frozen="probs"),
     "shapes": Gamma([1, 6], [1, 1], frozen="shapes"),
     "gamma rates": Gamma([1, 6], [1, 1], frozen="rates"),
     "sizes": NegativeBinomial([3, 6], [0.5, 0.5], frozen="sizes"),
@@ -365,7 +366,7 @@ def test_frozen_parameters_stay_and_the_rest_rises(name):
         assert_array_equal(getattr(m.emission_, parameter), getattr(emission, parameter))
     rest = [p for p in emission.parameters if p not in emission.frozen]
     assert all((getattr(m.emission_, p) != getattr(emission, p)).any() for p in rest)
-    assert np.diff(m.history_).min() > -1e-9
+    assert len(m.history_) < 2 or np.diff(m.history_).min() > -1e-9
 
 
 def test_given_means_alone_are_a_start():

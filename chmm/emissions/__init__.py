@@ -64,7 +64,7 @@ def choose(emission, data):
                 "and Mixture and Product of them"
             )
         return BY_NAME[name]()
-    if data.kind in ("text", "words") or data.kind == "bools" and np.ndim(data.values) == 1:
+    if data.kind in ("text", "words") or (data.kind == "bools" and np.ndim(data.values) == 1):
         return Categorical()
     if data.kind == "columns":
         held = ", ".join(
@@ -78,9 +78,9 @@ def choose(emission, data):
     if data.kind in ("integers", "bools"):
         if np.ndim(data.values) == 2:
             raise ValueError(
-                f"X is an array of {data.kind} of shape {data.values.shape}; say what a row is: emission=Bernoulli() for marks "
-                "0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() for measurements. "
-                "If its rows are sequences, pass list(X); if its columns are, list(X.T)"
+                f"X holds {data.kind} in an array of {data.values.shape}; say what a row is: emission=Bernoulli() "
+                "for marks 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() for "
+                "measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
             )
         values = data.values if data.missing is None else data.values[~data.missing]
         n = len(np.unique(values))

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from ..symbols import Symbols, shown
-from .base import Emission, Observed
+from .base import Emission, Observed, frozen_names
 
 
 class Categorical(Emission):
@@ -21,6 +21,7 @@ class Categorical(Emission):
     unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
         is 1 in every state).
     normalized : False takes rows that do not sum to 1, as some published tables have; for scoring and decoding only.
+    frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
     >>> Categorical([[0.5, 0.5], [0.1, 0.9]], symbols=["heads", "tails"])
@@ -30,10 +31,11 @@ class Categorical(Emission):
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 
-    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True):
+    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
         if unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {unknown!r} must be 'error' or 'missing'")
         self.unknown = unknown
+        self.frozen = frozen_names(frozen, self.parameters)
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
         self._symbols = None if symbols is None else Symbols(symbols)
@@ -118,6 +120,8 @@ class Categorical(Emission):
         return {"counts": counts}
 
     def update(self, statistics):
+        if self.frozen and self.probs is not None:
+            return
         counts = statistics["counts"]
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
@@ -163,6 +167,7 @@ class Categorical(Emission):
             "pseudocount": self.pseudocount,
             "unknown": self.unknown,
             "normalized": self.normalized,
+            **super().settings(),
         }
 
     @classmethod

@@ -5,11 +5,10 @@ import copy
 import numpy as np
 
 from ..symbols import shown
+from . import quadratic
 from .base import Emission, fixed, frozen_names, given, same_shape
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
-SAFE = 1e4  # expanded squares lose digits as (distance / deviation)^2: up to here no more than the last four of 16
-BLOCK = 65536  # numbers in a block of features, to stay in the cache
 
 
 class Gaussian(Emission):
@@ -100,7 +99,7 @@ class Gaussian(Emission):
 
     def look_at(self, values, n_states):
         """Centre and scale of all data."""
-        self.centre, self.scale = spread(values)
+        self.centre, self.scale = quadratic.spread(values)
         if self.means is not None and self.covariances is None:
             self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
 
@@ -147,36 +146,11 @@ class Gaussian(Emission):
             ends = [np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)]
             far = np.fmax(far, np.abs(ends - centre).max(axis=0))
         if not self._crossed:
-            return (far**2 / self._variances()).max() < SAFE
-        return (far @ far) * limit.max() < SAFE
-
-    def _blocks(self, values, gaps):
-        """(rows, features) by blocks: features (F, B) are products, z, and ones (with gaps, a row for each column)."""
-        n, d = values.shape
-        pairs = d * (d + 1) // 2 if self._crossed else d
-        size = pairs + d + (d if gaps else 1)
-        step = max(256, BLOCK // size)
-        features = np.ones((size, min(step, n)))
-        centre = self._centre()[:, None]
-        for a in range(0, n, step):
-            block = values[a : a + step].T
-            f = features[:, : block.shape[1]]
-            z = f[pairs : pairs + d]
-            np.subtract(block, centre, out=z)
-            if gaps:
-                np.logical_not(np.isnan(z), out=f[pairs + d :])
-                z[np.isnan(z)] = 0.0
-            if self._crossed:
-                k = 0
-                for i in range(d):
-                    np.multiply(z[i], z[i:], out=f[k : k + d - i])
-                    k += d - i
-            else:
-                np.multiply(z, z, out=f[:d])
-            yield slice(a, a + step), f
+            return (far**2 / self._variances()).max() < quadratic.SAFE
+        return (far @ far) * limit.max() < quadratic.SAFE
 
     def log_likelihood(self, values):
-        gaps = has_gaps(values)
+        gaps = quadratic.has_gaps(values)
         if gaps and self._crossed:
             return self._by_pattern(values, lambda part, seen: self.marginal(seen).log_likelihood(part[:, seen]))
         roots, log_det, limit = self._roots()
@@ -205,23 +179,23 @@ class Gaussian(Emission):
             factors = np.hstack([squares, linear, constants])
         else:
             factors = np.hstack([squares, linear, constants.sum(axis=1, keepdims=True)])
-        for rows, f in self._blocks(values, gaps):
+        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
             np.matmul(f.T, factors.T, out=out[rows])
         return out
 
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
         n, d = weights.shape[1], values.shape[1]
-        gaps = has_gaps(values)
+        gaps = quadratic.has_gaps(values)
         if gaps and self._crossed and self.complete:
             return self._expected(values, weights)
         means = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
         limit = self._roots()[2] if self.complete else None
         if not self.complete or not self._is_safe(values, limit):
-            return self._distances(values, weights, means, gaps)
+            return quadratic.distances(values, weights, means, self._crossed, gaps)
         pairs = d * (d + 1) // 2 if self._crossed else d
         total = np.zeros((n, pairs + d + (d if gaps else 1)))
-        for rows, f in self._blocks(values, gaps):
+        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
             total += (f @ weights[rows]).T
         mass = total[:, pairs + d :] * np.ones(d)
         m, z = means - self._centre(), total[:, pairs : pairs + d]
@@ -234,21 +208,6 @@ class Gaussian(Emission):
             squares -= m[:, :, None] * z[:, None, :] + sums[:, :, None] * m[:, None, :]
         else:
             squares = total[:, :pairs] - m * (z + sums)
-        return {"weights": mass, "sums": sums, "squares": squares}
-
-    def _distances(self, values, weights, means, gaps):
-        n, d = means.shape
-        mass, sums = np.empty((n, d)), np.empty((n, d))
-        squares = np.empty((n, d, d) if self._crossed else (n, d))
-        seen = ~np.isnan(values) if gaps else None
-        for i in range(n):
-            y = values - means[i]
-            if gaps:
-                y[~seen] = 0.0
-            w = weights[:, i]
-            mass[i] = w @ seen if gaps and not self._crossed else w.sum()
-            sums[i] = w @ y
-            squares[i] = (w[:, None] * y).T @ y if self._crossed else w @ (y * y)
         return {"weights": mass, "sums": sums, "squares": squares}
 
     def update(self, statistics):
@@ -333,16 +292,9 @@ class Gaussian(Emission):
             other.covariances = self.covariances if self.covariance == "spherical" else self.covariances[:, columns]
         return other
 
-    @staticmethod
-    def _patterns(values):
-        """(rows, seen) for each pattern of gaps."""
-        kinds, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
-        for k, seen in enumerate(kinds):
-            yield np.flatnonzero(which.ravel() == k), seen
-
     def _by_pattern(self, values, answer):
         out = np.empty((len(values), len(self.means)))
-        for rows, seen in self._patterns(values):
+        for rows, seen in quadratic.patterns(values):
             out[rows] = answer(values[rows], seen)
         return out
 
@@ -350,7 +302,7 @@ class Gaussian(Emission):
         """Statistics with the gaps filled by their expectations, and the variance these leave out."""
         n, d = self.means.shape
         mass, sums, squares = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d, d))
-        for rows, seen in self._patterns(values):
+        for rows, seen in quadratic.patterns(values):
             s, g = np.flatnonzero(seen), np.flatnonzero(~seen)
             for i, matrix in enumerate(self._matrices()):
                 y = np.zeros((len(rows), d))
@@ -384,41 +336,6 @@ class Gaussian(Emission):
             else "{} states, {} feature{}, ".format(*self.means.shape, "s"[: self.means.shape[1] > 1])
         )
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
-
-
-def spread(values):
-    """(mean, variance) of each column, gaps left out; where a column is constant, 1 stands for its variance."""
-    centre, variance = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    seen = ~np.isnan(values).all(axis=0)
-    if seen.any():
-        centre[seen] = _mean(values[:, seen])
-        squares = _mean((values - centre)[:, seen] ** 2)
-        # a spread that is no more than rounding is none
-        variance[seen] = np.where(squares > (1e-14 * centre[seen]) ** 2, squares, 1.0)
-        extreme = ~((variance > 1e-200) & (variance < 1e200))
-        if extreme.any():
-            k = int(np.flatnonzero(extreme)[0])
-            raise ValueError(
-                f"column {k} of X has a variance of {variance[k]:.3g}; rescale it, such as by dividing by its "
-                "standard deviation, so that squares and their inverses are numbers too"
-            )
-    return centre, variance
-
-
-def has_gaps(values):
-    """Whether anything is NaN; a sum tells at less cost than a look at each."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isnan(values.sum()))
-
-
-def _mean(values):
-    """Mean of each column, gaps left out."""
-    if not has_gaps(values):
-        first = values[0]
-        return first + np.array([(column - x).sum() for column, x in zip(values.T, first, strict=True)]) / len(values)
-    seen = ~np.isnan(values)
-    first = values[seen.argmax(axis=0), np.arange(values.shape[1])]  # distances to a value of the data lose nothing
-    return first + np.where(seen, values - first, 0.0).sum(axis=0) / seen.sum(axis=0)
 
 
 def _over(a, b):

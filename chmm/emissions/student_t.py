@@ -5,7 +5,7 @@ import numpy as np
 from ..symbols import shown
 from .base import Emission, fixed, frozen_names, given, same_shape
 from .columns import as_drawn
-from .gaussian import spread
+from .quadratic import spread
 from .special import climb, digamma, gammaln, newton, trigamma
 
 DOFS = 0.1, 1e6
