@@ -143,8 +143,8 @@ def state_path(data, names, argument):
         raise TypeError(f"{argument} holds {kind}, the states are {names.kind}: {names.preview()}")
     if names.kind == "words" and kind == "text":
         values, kind = [chr(c) for c in values], "words"
-    path = names.encode(values, kind)
-    if len(path) and path.min() < 0:
+    path, some_unknown = names.encode(values, kind)
+    if some_unknown:
         t = int(np.flatnonzero(path < 0)[0])
         label = chr(values[t]) if kind == "text" else values[t]
         raise ValueError(f"{argument}, {data.where(t)}: {shown(label)} is not among the states ({names.preview()})")

@@ -4,6 +4,7 @@ A chunk of sequences is one kernel call; the rare sequence that scaled arithmeti
 space, here and nowhere else.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +13,15 @@ from .kernels import forward_backward, log_space
 from .kernels import viterbi as viterbi_kernel
 from .parallel import chunks, run
 
-OK, IMPOSSIBLE, INEXACT = 0, 1, 2
+INEXACT = 2  # a sequence's status: needs log space
 LARGEST = 2.0**1023
+NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
 
 
 def aligned(*shape):
     """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest."""
-    size = int(np.prod(shape, dtype=object))
+    size = math.prod(shape)
     if size > 2**59:
         raise MemoryError(f"an array of shape {shape} does not fit into any memory")
     block = np.empty(size + 8)
@@ -135,12 +137,13 @@ def log_likelihood(problem, n_jobs=1):
         forward_backward.log_likelihood(
             *_tables(problem), problem.bounds[first : last + 1], stop, loglik[part], status[part], step[part]
         )
-        for s in first + np.flatnonzero(status[part] == INEXACT):
+        for s in _inexact(status[part]):
+            s += first
             exact = _exact(problem, s, stop, backward=False)
             loglik[s], step[s] = exact.loglik, exact.step
 
     _in_chunks(problem, work, 2, n_jobs)
-    return _outcome(loglik, status, step)
+    return Outcome(loglik, step)
 
 
 class Counts(NamedTuple):
@@ -160,7 +163,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     chain, rows = problem.chain, problem.rows
     n, width = chain.n, chain.width
     scratch = Scratch() if scratch is None else scratch
-    size = problem.longest * width
+    stretch, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
     def work(first, last, stop):
         part = slice(first, last)
@@ -168,14 +171,15 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         pairs[:] = weights[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
-            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, alpha,
+            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part], stop, stretch, alpha,
             start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)
         # beta of an unreachable state may be huge: its pairs count only where A lets it be reached
         a, weights = chain.transmat[:, :n], weights[:, :n]
         trans = np.multiply(pairs[:, :n], a, out=np.zeros((n, n)), where=a > 0)
-        for s in first + np.flatnonzero(status[part] == INEXACT):
+        for s in _inexact(status[part]):
+            s += first
             exact = _exact(problem, s, stop)
             loglik[s], step[s] = exact.loglik, exact.step
             if exact.step >= 0:
@@ -190,7 +194,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         return Counts(start, trans, weights[: rows.n_values])
 
     parts = _in_chunks(problem, work, 6, n_jobs)
-    return sum(parts[1:], parts[0]), _outcome(loglik, status, step)
+    return sum(parts[1:], parts[0]), Outcome(loglik, step)
 
 
 def posteriors(problem, n_jobs=1):
@@ -205,7 +209,8 @@ def posteriors(problem, n_jobs=1):
         forward_backward.posteriors(
             *_tables(problem), bounds, stop, slack, None, loglik[part], status[part], step[part]
         )
-        for s in first + np.flatnonzero(status[part] == INEXACT):
+        for s in _inexact(status[part]):
+            s += first
             exact = _exact(problem, s, stop)
             loglik[s], step[s] = exact.loglik, exact.step
             if exact.step < 0:
@@ -215,7 +220,7 @@ def posteriors(problem, n_jobs=1):
         return gamma
 
     tables = _in_chunks(problem, work, 4, n_jobs)
-    return tables[0] if len(tables) == 1 else np.concatenate(tables), _outcome(loglik, status, step)
+    return tables[0] if len(tables) == 1 else np.concatenate(tables), Outcome(loglik, step)
 
 
 def pair_posteriors(problem):
@@ -237,7 +242,7 @@ def pair_posteriors(problem):
         return gamma, xi
 
     ((gamma, xi),) = _in_chunks(problem, work, 8, 1)
-    return gamma, xi, _outcome(loglik, status, step)
+    return gamma, xi, Outcome(loglik, step)
 
 
 def forward(problem):
@@ -266,7 +271,7 @@ def _one_way(problem, kernel, logarithm):
         return table, log_scale
 
     ((table, log_scale),) = _in_chunks(problem, work, 4, 1)
-    return table, log_scale, _outcome(loglik, status, step)
+    return table, log_scale, Outcome(loglik, step)
 
 
 def viterbi(problem, n_jobs=1):
@@ -274,22 +279,17 @@ def viterbi(problem, n_jobs=1):
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
     chain = problem.chain
-    scratch = Scratch()
 
     def work(first, last, stop):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
-        longest = int(np.diff(bounds).max(initial=0))
-        stretch, size = viterbi_kernel.scratch_size(chain.n, longest, BUDGET)
-        delta = scratch.take(size)
         viterbi_kernel.viterbi(
             chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.log_rows, problem.index,
-            bounds, stop, stretch, delta, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
+            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
         )  # fmt: skip
-        scratch.give(delta)
 
     _in_chunks(problem, work, 2, n_jobs)
-    return path, _outcome(score, status, step)
+    return path, Outcome(score, step)
 
 
 # What they share ---------------------------------------------------------------------------------------------------
@@ -318,15 +318,16 @@ def _tables(problem):
 
 
 def _outputs(problem):
+    """Arrays for the kernels to fill: loglik, status, step."""
     n = problem.n_sequences
-    return np.empty(n), np.empty(n, dtype=np.int32), np.full(n, -1, dtype=np.int64)
+    return np.empty(n), np.empty(n, np.int32), np.empty(n, np.int64)
 
 
-def _outcome(loglik, status, step):
-    impossible = (status == IMPOSSIBLE) | (step >= 0)
-    if impossible.any():
-        loglik[impossible] = -np.inf
-    return Outcome(loglik, step)
+def _inexact(status):
+    """Sequences that must be done in log space."""
+    if len(status) == 1:
+        return (0,) if status[0] == INEXACT else ()
+    return np.flatnonzero(status == INEXACT)
 
 
 def _table(n_steps, chain):
@@ -339,10 +340,9 @@ def _in_chunks(problem, work, passes, n_jobs):
     """work(first, last, stop) for chunks of sequences; `passes` is the number of multiply-adds per pair of states."""
     n = problem.chain.n
     ns_per_step = passes * (0.1 * n * n + 2)
-    if n_jobs == 1 and len(problem.index) * ns_per_step < 2e6:
-        parts = [(0, problem.n_sequences)]
-    else:
-        parts = chunks(problem.bounds, len(problem.rows.rows), ns_per_step)
+    if len(problem.index) * ns_per_step < 2e6:  # not worth a second thought
+        return [work(0, problem.n_sequences, NEVER)]
+    parts = chunks(problem.bounds, len(problem.rows.rows), ns_per_step)
     tasks = [lambda stop, a=a, b=b: work(a, b, stop) for a, b in parts]
     return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)
 
@@ -377,6 +377,6 @@ class _exact:
 
 def compensated_sum(x):
     """Sum of an array to a few ulp: NumPy's pairwise sums of blocks, and math.fsum of those."""
-    from math import fsum
-
-    return fsum(np.add.reduceat(x, np.arange(0, len(x), 64)).tolist()) if len(x) else 0.0
+    if len(x) <= 64:
+        return math.fsum(x.tolist())
+    return math.fsum(np.add.reduceat(x, np.arange(0, len(x), 64)).tolist())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .kernels.counting import encode
+from .kernels.counting import encode, look_up
 
 LETTERS = "letters"  # single characters that nobody has called text or words yet
 
@@ -35,6 +35,7 @@ class Symbols:
             raise ValueError(f"{argument} holds {shown(twice)} twice")
         self.names = names
         self.codes = codes
+        self.all_codes = np.arange(len(names))
         if kind is None:
             if isinstance(names[0], bool):
                 kind = "bools"
@@ -46,9 +47,10 @@ class Symbols:
         self._table = None
         if kind in ("text", LETTERS):
             points = np.array([ord(name) for name in names])
-            self._table = np.full(int(points.max()) + 2, -1, dtype=np.int32)
+            self._table = np.full(int(points.max()) + 1, -1, dtype=np.int32)
             self._table[points] = np.arange(len(names))
-        elif kind == "integers" and names != tuple(range(len(names))):
+        self._is_range = kind == "integers" and names == tuple(range(len(names)))
+        if kind == "integers" and not self._is_range:
             if max(names) >= 2**63 and min(names) < 0:
                 raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
             self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
@@ -81,12 +83,17 @@ class Symbols:
         return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
     def encode(self, values, kind, missing=None):
-        """Codes (T,) int32: len(self) where missing, -1 where unknown."""
+        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether anything is unknown)."""
         n = len(self.names)
         if kind == "nothing":
-            return np.full(len(values), n, dtype=np.int32)
+            return np.full(len(values), n, dtype=np.int32), False
         if kind == "text":
-            return self._table.take(values, mode="clip")
+            codes = np.empty(len(values), np.int32)
+            return codes, look_up(values, self._table, codes) >= 0
+        if kind == "integers" and missing is None and self._is_range and values.dtype.isnative:
+            codes = np.empty(len(values), np.int32)
+            if encode(np.ascontiguousarray(values), n, codes) < 0:
+                return codes, False
         if kind == "words":
             get = self.codes.get
             codes = np.fromiter((get(v, -1) for v in values), dtype=np.int32, count=len(values))
@@ -97,12 +104,12 @@ class Symbols:
             codes = self._encode_integers(values)
         if missing is not None:
             codes[missing] = n
-        return codes
+        return codes, bool(len(codes)) and codes.min() < 0
 
     def _encode_integers(self, values):
         if not values.dtype.isnative:
             values = values.astype(values.dtype.newbyteorder("="))
-        if hasattr(self, "_sorted"):
+        if not self._is_range:
             # cast to the symbols' own type; what does not fit there is unknown
             unsigned = self._sorted.dtype == np.uint64
             if unsigned == (values.dtype == np.uint64):
@@ -112,11 +119,8 @@ class Symbols:
             values = values.astype(self._sorted.dtype)
             place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
             return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
-        codes = np.empty(len(values), dtype=np.int32)
-        if encode(np.ascontiguousarray(values), len(self.names), codes) >= 0:
-            outside = (values < 0) | (values >= len(self.names))
-            codes = np.where(outside, -1, values).astype(np.int32)
-        return codes
+        outside = (values < 0) | (values >= len(self.names))
+        return np.where(outside, -1, values).astype(np.int32)
 
     def decode(self, codes):
         """An array of the symbols themselves."""

@@ -84,8 +84,8 @@ class Categorical(Emission):
                 f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
                 + self._advice(kind)
             )
-        codes = self._symbols.encode(values, kind, missing)
-        if len(codes) and codes.min() < 0:
+        codes, some_unknown = self._symbols.encode(values, kind, missing)
+        if some_unknown:
             where = np.flatnonzero(codes < 0)
             if self.unknown == "error":
                 t = int(where[0])
@@ -94,13 +94,13 @@ class Categorical(Emission):
                     f"({self._symbols.preview()}); Categorical(unknown='missing') takes unknown symbols as missing"
                 )
             codes[where] = len(self._symbols)
-        return Observed(self.alphabet(), codes, True)
+        return Observed(self._symbols.all_codes, codes, True)
 
     def _unknown_counts(self, data):
         """How often each unknown symbol occurs in the data."""
         values, kind, missing = self._as_symbols(data)
-        codes = self._symbols.encode(values, kind, missing)
-        counts = {}
+        codes, _ = self._symbols.encode(values, kind, missing)
+        counts: dict = {}
         for t in np.flatnonzero(codes < 0):
             symbol = chr(values[t]) if kind == "text" else values[t]
             symbol = symbol.item() if isinstance(symbol, np.generic) else symbol
@@ -144,7 +144,7 @@ class Categorical(Emission):
         return self._symbols.decode(codes)
 
     def alphabet(self):
-        return np.arange(len(self._symbols))
+        return self._symbols.all_codes
 
     def describe(self, data, t):
         values, kind, missing = self._as_symbols(data)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def encode(values: NDArray[Any], n_symbols: int, index: NDArray[np.int32]) -> int: ...
+def look_up(points: NDArray[np.uint32], table: NDArray[np.int32], index: NDArray[np.int32]) -> bool: ...
 def count(
     states: NDArray[np.int32],
     index: NDArray[np.int32],

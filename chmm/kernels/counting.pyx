@@ -31,6 +31,26 @@ def encode(
     return first
 
 
+def look_up(
+    const unsigned int[::1] points,         # IN (T,): code points
+    const int[::1] table,                   # IN: code of each point, -1 where there is none
+    int[::1] index,                         # OUT (T,)
+):
+    """Code characters by table. The first position without a code, or -1."""
+    cdef Py_ssize_t t, n_bad = 0, first = -1
+    cdef unsigned int size = <unsigned int> table.shape[0]
+    with nogil:
+        for t in range(points.shape[0]):
+            index[t] = table[points[t]] if points[t] < size else -1
+            n_bad += index[t] < 0
+        if n_bad:
+            for t in range(points.shape[0]):
+                if index[t] < 0:
+                    first = t
+                    break
+    return first
+
+
 def count(
     const int[::1] states,                  # IN (T,)
     const int[::1] index,                   # IN (T,)

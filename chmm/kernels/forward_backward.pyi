@@ -2,6 +2,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def row_width(n_states: int) -> int: ...
+def alpha_scratch(n_states: int, longest: int, budget: int) -> bool: ...
 def log_likelihood(
     startprob: NDArray[np.float64],
     transmat: NDArray[np.float64],
@@ -27,6 +28,7 @@ def expected_counts(
     bounds: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
     stop: NDArray[np.int32],
+    stretch: int,
     scratch: NDArray[np.float64],
     start: NDArray[np.float64],
     pairs: NDArray[np.float64],

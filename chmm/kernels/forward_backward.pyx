@@ -16,7 +16,7 @@ whether what was lost matters (`certify`). Where it does, the sequence is INEXAC
 log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
 """
 
-from libc.math cimport INFINITY, exp, log
+from libc.math cimport INFINITY, exp, log, sqrt
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
@@ -92,12 +92,7 @@ cdef inline inlined from_the_front(
     seq.status = OK
     seq.back.total = 0
     clear_underflow()
-    if job.task == LOGLIK:
-        forward_pass(kind, n, width, width, False, &job.chain, seq, job.stop)
-    elif job.task == COUNTS:
-        forward_pass(kind, n, width, width, True, &job.chain, seq, job.stop)
-    else:
-        forward_pass(kind, n, width, n, True, &job.chain, seq, job.stop)
+    forward_pass(kind, n, width, job, seq)
     if (lost or not NOTICED or underflowed()) and seq.status <= IMPOSSIBLE:
         if seq.status == IMPOSSIBLE or job.task == ALPHA:
             seq.status = INEXACT
@@ -133,7 +128,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     cdef Sequence seq
     cdef bint lost, done
     cdef double shifts
-    cdef bint tiny = n <= 4 and job.xi == NULL and job.task != ALPHA and job.task != BETA
+    cdef bint tiny = n <= 4 and job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
     seq.work = job.work
     seq.alpha = job.alpha
     seq.front.items = seq.back.items = NULL
@@ -143,6 +138,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     for s in range(job.n_sequences):
         job.status[s] = OK
         job.loglik[s] = 0
+        job.step[s] = -1
         seq.step = -1
         seq.n_steps = job.bounds[s + 1] - job.bounds[s]
         seq.index = job.index + job.bounds[s]
@@ -153,13 +149,15 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
             seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
         anything_lost(job, &seq, &lost)
         done = False
-        if tiny and seq.n_steps > 3 and not lost:
+        if tiny and seq.n_steps > 3 and not lost and (job.task != COUNTS or seq.n_steps <= job.stretch):
             from_both_ends(job, &seq, &done)
         if not done:
             from_the_front(kind, n, width, lost, job, &seq)
         if seq.status == OK:
             shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
             job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
+        elif seq.status == IMPOSSIBLE:
+            job.loglik[s] = -INFINITY
         job.status[s] = seq.status
         job.step[s] = seq.step
         if seq.status >= STOPPED:
@@ -212,6 +210,15 @@ def row_width(Py_ssize_t n_states):
     return padded(n_states)
 
 
+def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
+    """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
+    `stretch` and one stretch at a time, computed again."""
+    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
+    if stretch > budget // 8 // width:
+        stretch = <Py_ssize_t> sqrt(<double> longest) + 1
+    return stretch, (stretch + longest // stretch + 3) * width
+
+
 cdef int call(
     Job* job,
     const double[::1] startprob,
@@ -234,6 +241,7 @@ cdef int call(
     if bounds.shape[0] == 1 or bounds[bounds.shape[0] - 1] == bounds[0]:
         loglik[:] = 0
         status[:] = OK
+        step[:] = -1
         return False
     job.chain.n = transmat.shape[0]
     job.chain.width = width
@@ -297,7 +305,8 @@ def expected_counts(
     const long long[::1] bounds,
     const double[::1] weight,               # IN (S,) in [0, 1], or None
     int[::1] stop,
-    double[::1] scratch,                    # (longest sequence * W,)
+    Py_ssize_t stretch,                     # steps of which alpha is kept at a time, and
+    double[::1] scratch,                    # see alpha_scratch
     double[::1] start,                      # ADD (N,): gamma at the first steps
     double[:, ::1] pairs,                   # ADD (N, W): times A it is the sum of xi
     double[:, ::1] weights,                 # ADD (R, W): gamma by row
@@ -310,6 +319,7 @@ def expected_counts(
     job.task = COUNTS
     job.xi = NULL
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
+    job.stretch = stretch
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
     job.start = &start[0]
     job.pairs = &pairs[0, 0]

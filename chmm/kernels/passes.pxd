@@ -61,7 +61,8 @@ cdef struct Sequence:
     Py_ssize_t n_steps
     const int* index            # (n_steps,)
     double weight
-    double* alpha               # two rows in turn, or one for each step
+    double* alpha               # scratch, or the table that comes back
+    double* last                # the last row of alpha
     double* work                # (3 + BLOCK, width)
     Scalings front              # of alpha, from the first step on
     Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
@@ -80,6 +81,7 @@ cdef struct Job:
     const unsigned char* lost   # (R,) or NULL: rows in which exp() flushed something
     const double* weight        # (S,) or NULL
     volatile int* stop
+    Py_ssize_t stretch          # steps of which the E-step keeps alpha at a time
     double* alpha               # scratch, or the table that comes back
     double* work
     double* start               # ADD (n,)
@@ -137,39 +139,46 @@ cdef inline inlined replay(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* c
     return 0
 
 
-cdef inline inlined forward_pass(
+cdef inline inlined forward_steps(
     lanes* kind,                # which registers
     Py_ssize_t n,
     Py_ssize_t width,
     Py_ssize_t stride,          # doubles from alpha[t] to alpha[t+1]
     bint kept,                  # keep every alpha[t], or two in turn
+    bint again,                 # a stretch that is computed again: its scalings have been noted
+    Py_ssize_t start,
+    Py_ssize_t end,
+    double* y,                  # IN alpha[start - 1], if start > 0
+    double* rows,               # OUT alpha[start], ... if kept, else two rows other than y
     const Chain* chain,
     Sequence* seq,
     volatile int* stop,
 ) noexcept nogil:
-    """alpha[t] = b[t] * (alpha[t-1] A)"""
-    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    """alpha[t] = b[t] * (alpha[t-1] A) for start <= t < end; seq.last points to the last of them."""
+    cdef Py_ssize_t t, j, n_noted, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
     cdef double total = 0
     cdef double* x
-    cdef double* y = seq.alpha
     cdef const double* b
     cdef lanes sums
-    forget(&seq.front)
-    for t in range(seq.n_steps):
+    for t in range(start, end):
         b = chain.rows + seq.index[t] * width
+        x = y
+        y = rows + (t - start if kept else t & 1) * stride
         if t == 0:
             for j in range(n):
                 y[j] = chain.startprob[j] * b[j]
                 total += y[j]
         else:
-            x = y
-            y = seq.alpha + (t if kept else t & 1) * stride
             sums = b[0] * (<const lanes*> b)[0] * 0
             product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.transmat, WEIGH, <const lanes*> b, &sums)
             sum_lanes(&sums, &total)
         if total < SMALL:
             if total > 0:
+                n_noted = seq.front.n
                 seq.status = rescale(y, n, &total, t, &seq.front)
+                if again:
+                    seq.front.total -= seq.front.items[n_noted].exponent
+                    seq.front.n = n_noted
             else:
                 seq.status = IMPOSSIBLE
                 seq.step = t
@@ -177,6 +186,7 @@ cdef inline inlined forward_pass(
             seq.status = STOPPED
         if seq.status:
             return 0
+    seq.last = y
     seq.total = total
     return 0
 
@@ -251,20 +261,21 @@ cdef inline inlined future(
     return 0
 
 
-cdef inline inlined counts_pass(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+cdef inline inlined counts_steps(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Py_ssize_t start, Py_ssize_t end,
+    const double* rows,         # IN alpha[start], ..., and before it alpha[start - 1], if start > 0
+    Py_ssize_t* cursor,         # IN/OUT place among the scalings
+    Job* job,
+    Sequence* seq,              # its first row of work: IN beta[end - 1], OUT beta[start - 1]
 ) noexcept nogil:
-    """beta on the way, gamma and xi added into the tables; xi a block of steps at a time, as a product of matrices."""
+    """gamma and xi added into the tables on the way back; xi a block of steps at a time, as a product of matrices."""
     cdef Py_ssize_t t, i, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.front.n
     cdef const double* alpha
     cdef double* beta = seq.work
     cdef double* w = seq.work
     cdef alone gamma
-    for j in range(width):
-        beta[j] = 1 / seq.total
-    for t in range(seq.n_steps - 1, -1, -1):
-        alpha = seq.alpha + t * width
+    for t in range(end - 1, start - 1, -1):
+        alpha = rows + (t - start) * width
         gamma = job.weights + seq.index[t] * width
         for j in range(width):
             gamma[j] += seq.weight * (alpha[j] * beta[j])
@@ -274,22 +285,78 @@ cdef inline inlined counts_pass(
         else:
             filled += 1
             w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
-            future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
+            future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
             product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
             if seq.weight != 1:
                 for j in range(width):
                     w[j] *= seq.weight
-        if filled == BLOCK or (t <= 1 and filled):
+        if filled and (filled == BLOCK or t == start or t == 1):
             # pairs[i] += sum_s alpha[t-1+s, i] w[t+s]
             for i in range(n):
                 product(
-                    <lanes*> (job.pairs + i * width), vectors, filled, alpha - width + i, width, <const lanes*> w,
-                    ADD, NULL, NULL,
+                    <lanes*> (job.pairs + i * width), vectors, filled, alpha - width + i, width,
+                    <const lanes*> w, ADD, NULL, NULL,
                 )
             filled = 0
             if job.stop[0]:
                 seq.status = STOPPED
                 return 0
+    return 0
+
+
+cdef inline inlined counts_pass(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq) noexcept nogil:
+    """The way back of the E-step. Where alpha was not kept, stretch after stretch of it is computed again."""
+    cdef Py_ssize_t j, k, start, end, n_stretches = (seq.n_steps + job.stretch - 1) // job.stretch
+    cdef Py_ssize_t cursor = seq.front.n
+    cdef double* rows = seq.alpha + width       # after the row before the stretch
+    cdef double* checkpoints = rows + job.stretch * width
+    cdef double total = seq.total
+    for j in range(width):
+        seq.work[j] = 1 / seq.total
+    for k in range(n_stretches - 1, -1, -1):
+        start = k * job.stretch
+        end = min(start + job.stretch, seq.n_steps)
+        if k:
+            for j in range(width):
+                seq.alpha[j] = checkpoints[(k - 1) * width + j]
+        if n_stretches > 1:
+            forward_steps(kind, n, width, width, True, True, start, end, seq.alpha, rows, &job.chain, seq, job.stop)
+        counts_steps(kind, n, width, start, end, rows, &cursor, job, seq)
+        if seq.status:
+            return 0
+    seq.total = total
+    return 0
+
+
+cdef inline inlined forward_pass(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+) noexcept nogil:
+    """All steps: alpha of every one kept for the tables and, if there is room, for the counts."""
+    cdef Py_ssize_t j, k, start, end, n_stretches
+    cdef double* rows = seq.alpha + width
+    cdef double* checkpoints = rows + job.stretch * width
+    forget(&seq.front)
+    if job.task == LOGLIK:
+        forward_steps(
+            kind, n, width, width, False, False, 0, seq.n_steps, NULL, seq.alpha, &job.chain, seq, job.stop,
+        )
+    elif job.task != COUNTS:
+        forward_steps(kind, n, width, n, True, False, 0, seq.n_steps, NULL, seq.alpha, &job.chain, seq, job.stop)
+    elif seq.n_steps <= job.stretch:
+        forward_steps(kind, n, width, width, True, False, 0, seq.n_steps, NULL, rows, &job.chain, seq, job.stop)
+    else:
+        n_stretches = (seq.n_steps + job.stretch - 1) // job.stretch
+        for k in range(n_stretches):
+            start = k * job.stretch
+            end = min(start + job.stretch, seq.n_steps)
+            forward_steps(
+                kind, n, width, width, False, False, start, end, checkpoints + (k - 1) * width, rows, &job.chain, seq,
+                job.stop,
+            )
+            if seq.status:
+                return 0
+            for j in range(width):
+                checkpoints[k * width + j] = seq.last[j]
     return 0
 
 
@@ -356,5 +423,3 @@ cdef inline inlined scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexcept 
             for j in range(n):
                 alpha[j] /= total
     return 0
-
-

@@ -1,7 +1,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def scratch_size(n_states: int, longest: int, budget: int) -> bool: ...
 def viterbi(
     log_startprob: NDArray[np.float64],
     log_transmat: NDArray[np.float64],
@@ -10,8 +9,7 @@ def viterbi(
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     stop: NDArray[np.int32],
-    stretch: int,
-    scratch: NDArray[np.float64],
+    budget: int,
     path: NDArray[np.intp],
     score: NDArray[np.float64],
     status: NDArray[np.int32],

@@ -13,9 +13,12 @@ step, or, where that would take more than `budget` bytes, for one step in sqrt(T
 is computed again on the way back.
 """
 
-from libc.math cimport INFINITY, fabs
+from libc.math cimport INFINITY, fabs, sqrt
+from libc.stdlib cimport free, malloc
 
-from .lanes cimport ZERO, alone, for_medium, for_plain, for_wide, choose, inlined, larger, medium, padded, registers, select, to_bytes
+from .lanes cimport (
+    ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
+)
 
 cdef enum Status:
     OK
@@ -456,16 +459,19 @@ cdef int run(Job* job) noexcept nogil:
     return OK
 
 
-def scratch_size(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
-    """(steps in a stretch, doubles of scratch) for sequences of at most `longest` steps within `budget` bytes."""
-    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
-    if n_states <= 4:
-        return stretch, 3 * width + (longest + 7) // 8
-    if n_states <= 16 and REGISTERS:
-        return stretch, 3 * width + (longest * width + 7) // 8
-    if stretch * width * 8 > budget:
-        stretch = <Py_ssize_t> ((<double> longest) ** 0.5) + 1
-    return stretch, (stretch + longest // stretch + 3) * width
+cdef Py_ssize_t doubles_needed(Job* job, Py_ssize_t budget) noexcept nogil:
+    """Scratch for the longest sequence within `budget` bytes; decides on the stretch."""
+    cdef Py_ssize_t s, longest = 1, width = job.width
+    for s in range(job.n_sequences):
+        longest = max(longest, job.bounds[s + 1] - job.bounds[s])
+    job.stretch = longest
+    if job.n <= 4:
+        return 3 * width + longest // 8 + 1
+    if job.n <= 16 and REGISTERS:
+        return 3 * width + longest * width // 8 + 1
+    if longest > budget // 8 // width:
+        job.stretch = <Py_ssize_t> sqrt(<double> longest) + 1
+    return (job.stretch + longest // job.stretch + 3) * width
 
 
 def viterbi(
@@ -476,8 +482,7 @@ def viterbi(
     const int[::1] index,                   # IN (T,)
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,)
-    Py_ssize_t stretch,
-    double[::1] scratch,                    # see scratch_size
+    Py_ssize_t budget,                      # bytes that delta of all steps may take
     Py_ssize_t[::1] path,                   # OUT (T,)
     double[::1] score,                      # OUT (S,): log P(O, Q*)
     int[::1] status,                        # OUT (S,)
@@ -486,9 +491,12 @@ def viterbi(
     """The most probable path of each sequence. True if it was stopped."""
     cdef Job job
     cdef int result
+    cdef void* scratch
+    cdef Py_ssize_t size
     if bounds[bounds.shape[0] - 1] == bounds[0]:
         score[:] = 0
-        status[:] = 0
+        status[:] = OK
+        step[:] = -1
         return False
     job.n = log_transmat.shape[0]
     job.width = log_transmat.shape[1]
@@ -500,13 +508,17 @@ def viterbi(
     job.bounds = &bounds[0]
     job.index = &index[0]
     job.stop = &stop[0]
-    job.stretch = stretch
-    job.delta = &scratch[0]
-    job.origin = <unsigned char*> (&scratch[0] + 3 * job.width)
+    size = doubles_needed(&job, budget)
+    scratch = malloc(size * sizeof(double) + 64)
+    if scratch == NULL:
+        raise MemoryError(f"no memory for {size} doubles")
+    job.delta = <double*> (<size_t> (<char*> scratch + 63) // 64 * 64)
+    job.origin = <unsigned char*> (job.delta + 3 * job.width)
     job.path = &path[0]
     job.score = &score[0]
     job.status = &status[0]
     job.step = &step[0]
     with nogil:
         result = run(&job)
+    free(scratch)
     return result != 0
