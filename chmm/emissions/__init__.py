@@ -79,8 +79,8 @@ def choose(emission, data):
         if np.ndim(data.values) == 2:
             raise ValueError(
                 f"X holds {data.kind} in an array of {data.values.shape}; say what a row is: emission=Bernoulli() "
-                "for marks 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() for "
-                "measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
+                "for marks 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() "
+                "for measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
             )
         values = data.values if data.missing is None else data.values[~data.missing]
         n = len(np.unique(values))
