@@ -6,7 +6,24 @@
 """
 
 from .chain import MarkovChain
-from .emissions import Categorical, Emission
+from .emissions import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Emission,
+    Exponential,
+    Gamma,
+    Gaussian,
+    LogNormal,
+    Mixture,
+    Multinomial,
+    NegativeBinomial,
+    Poisson,
+    Precomputed,
+    Product,
+    StudentT,
+    VonMises,
+)
 from .exceptions import ConvergenceWarning, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
@@ -16,17 +33,31 @@ from .statistics import Statistics
 __version__ = "0.1.0"
 __all__ = [
     "Backward",
+    "Bernoulli",
+    "Beta",
     "Categorical",
     "ConvergenceWarning",
     "Decoding",
     "Emission",
     "Evaluation",
+    "Exponential",
     "Forward",
+    "Gamma",
+    "Gaussian",
+    "LogNormal",
     "MarkovChain",
+    "Mixture",
     "Model",
+    "Multinomial",
+    "NegativeBinomial",
     "NotFittedError",
+    "Poisson",
     "Posteriors",
+    "Precomputed",
+    "Product",
     "Sample",
     "Segmenter",
     "Statistics",
+    "StudentT",
+    "VonMises",
 ]

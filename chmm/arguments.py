@@ -100,6 +100,17 @@ def sequence_weights(weight, data):
         array = np.array(weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"sample_weight must be an array of numbers, got {shown(weight)}") from error
+    if array.shape == (data.n_steps,) != (data.n_sequences,):
+        # a weight for each step will do, if it is the same for all steps of a sequence
+        first = data.bounds[:-1].clip(max=max(data.n_steps - 1, 0))
+        by_sequence = array[first]
+        if np.array_equal(np.repeat(by_sequence, np.diff(data.bounds)), array, equal_nan=True):
+            array = by_sequence
+        else:
+            raise ValueError(
+                f"sample_weight has a weight for each of {data.n_steps} steps, and they differ within a sequence; give "
+                f"one weight for each of the {data.n_sequences} sequences"
+            )
     if array.shape != (data.n_sequences,):
         raise ValueError(f"sample_weight has shape {array.shape}; X has {data.n_sequences} sequences, one weight each")
     bad = ~(np.isfinite(array) & (array >= 0))
@@ -107,7 +118,7 @@ def sequence_weights(weight, data):
         s = int(np.flatnonzero(bad)[0])
         raise ValueError(f"sample_weight[{s}] = {array[s]} must be a finite number >= 0")
     if not (array[np.diff(data.bounds) > 0] > 0).any():
-        raise ValueError("sample_weight is 0 for every sequence with steps")
+        raise ValueError("sample_weight is zero for every sequence with steps")
     return array
 
 

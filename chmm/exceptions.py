@@ -1,5 +1,7 @@
 """What can be raised beside ValueError and TypeError."""
 
+import sys
+
 
 class NotFittedError(ValueError, AttributeError):
     """The model has no parameters yet: fit it, or give them all."""
@@ -7,3 +9,11 @@ class NotFittedError(ValueError, AttributeError):
 
 class ConvergenceWarning(UserWarning):
     """EM stopped at `max_iter`, before the tolerance was met."""
+
+
+def not_fitted(message):
+    """A NotFittedError; where scikit-learn is in use, one that is its NotFittedError too."""
+    theirs = sys.modules.get("sklearn.exceptions")
+    if theirs is None:
+        return NotFittedError(message)
+    return type("NotFittedError", (NotFittedError, theirs.NotFittedError), {"__module__": __name__})(message)

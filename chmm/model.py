@@ -8,7 +8,7 @@ import numpy as np
 from . import arguments, inference, saving, sequences, storage, training
 from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
-from .exceptions import NotFittedError
+from .exceptions import NotFittedError, not_fitted
 from .parameters import Parameters, impossible_error
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 
@@ -19,8 +19,9 @@ class Model:
     Parameters
     ----------
     n_states : number of hidden states; None: as many as names, labels or given parameters say.
-    emission : what is observed in a state: an `Emission`, or "auto", which takes symbols (str, bool, integers with at
-        most 64 distinct values) as `Categorical`.
+    emission : what is observed in a state: an `Emission` such as Gaussian() or Product(step=Gamma(), angle=VonMises()),
+        the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
+        floats `Gaussian`; other data must be named.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
@@ -304,6 +305,7 @@ class Model:
     emission_ = property(lambda self: self._ready().emission, doc="The emission with its parameters.")
     n_states_ = property(lambda self: len(self._ready().states), doc="Number of states.")
     history_ = property(lambda self: self._fitted().history, doc="(k,), the objective EM step k started from.")
+    n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Columns of a step.")
     n_iter_ = property(lambda self: self._fitted().n_iter, doc="Number of EM steps.")
     converged_ = property(lambda self: self._fitted().converged, doc="Whether the tolerance was met.")
 
@@ -318,7 +320,7 @@ class Model:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._fitted().statistics
         if statistics is None:
-            raise NotFittedError("this model was loaded, and files do not keep statistics; fit it to have them")
+            raise not_fitted("this model was loaded, and files do not keep statistics; fit it to have them")
         return statistics
 
     @property
@@ -330,7 +332,17 @@ class Model:
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags
 
-        return Tags(estimator_type=None, target_tags=TargetTags(required=False), input_tags=InputTags(string=True))
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(string=True, allow_nan=True),
+        )
+
+    def __sklearn_is_fitted__(self):
+        try:
+            return self._ready() is not None
+        except NotFittedError:
+            return False
 
     def get_params(self, deep=True):
         """The constructor's arguments."""
@@ -367,7 +379,7 @@ class Model:
     def _fitted(self):
         learnt = self.__dict__.get("_learnt")
         if learnt is None:
-            raise NotFittedError("this Model has not been fitted: call fit(X) or fit(X, y)")
+            raise not_fitted("this Model has not been fitted: call fit(X) or fit(X, y)")
         return learnt
 
     def _ready(self):
@@ -376,9 +388,9 @@ class Model:
         if parameters is not None:
             return parameters
         emission = self.emission
-        complete = isinstance(emission, Emission) and emission.n_states is not None
+        complete = isinstance(emission, Emission) and emission.complete
         if self.startprob is None or self.transmat is None or not complete:
-            raise NotFittedError(
+            raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )

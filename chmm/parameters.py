@@ -44,7 +44,10 @@ class Parameters(NamedTuple):
             ends, index = inference.last_rows(observed, data.bounds)
         rows = self.rows
         if rows is None:
-            rows = inference.make_rows(self.emission.log_likelihood(observed.distinct), self.chain, self.allowed, ends)
+            likelihood = self.emission.log_likelihood(observed.distinct)
+            if likelihood.shape != (len(observed.distinct), self.chain.n):
+                raise ValueError(f"X gives log likelihoods of shape {likelihood.shape}; states: {self.chain.n}")
+            rows = inference.make_rows(likelihood, self.chain, self.allowed, ends)
         return inference.Problem(self.chain, rows, index, data.bounds)
 
     def named(self, path):

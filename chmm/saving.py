@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import arguments, training
-from .emissions import Categorical, Emission
+from .emissions import FAMILIES, Emission
 from .statistics import check_probabilities
 from .symbols import Symbols
 
@@ -15,7 +15,9 @@ def pack(model, parameters, learnt, report):
     given = model.get_params()
     metadata = {name: _plain(value) for name, value in given.items() if name not in (*ARRAYS, "emission")}
     arrays = {name: np.array(given[name], dtype=np.float64) for name in ARRAYS if given[name] is not None}
-    metadata["emission"] = "auto" if model.emission == "auto" else model.emission.saved("emission", arrays)
+    metadata["emission"] = model.emission
+    if not isinstance(model.emission, str):
+        metadata["emission"] = model.emission.saved("emission", arrays)
     metadata["learnt"] = None
     if learnt is not None:
         metadata["learnt"] = {
@@ -31,13 +33,13 @@ def pack(model, parameters, learnt, report):
 
 def unpack(model_class, metadata, arrays, emissions):
     """(model, states, learnt, report); the last three None if nothing had been learnt."""
-    families = {family.__name__: family for family in (Categorical, *emissions)}
+    families = {family.__name__: family for family in (*FAMILIES, *emissions)}
     metadata = metadata["model"]
     saved = metadata["learnt"]
     options = {name: value for name, value in metadata.items() if name not in ("emission", "learnt")}
     options.update({name: arrays[name] for name in ARRAYS if name in arrays})
     emission = metadata["emission"]
-    if emission != "auto":
+    if not isinstance(emission, str):
         emission = Emission.loaded(emission, "emission", arrays, families)
     model = model_class(emission=emission, **options)
     arguments.options(model)

@@ -9,6 +9,7 @@ Many are a list, tuple or object array of sequences, or one array with `lengths`
     integers    an array of integers
     bools       an array of bool
     numbers     an array of floats, (T,) or (T, D); NaN where missing
+    columns     Columns, each of its own kind; from frames and object arrays (T, D)
 
 A missing step is None, NaN, pd.NA or masked.
 """
@@ -29,6 +30,7 @@ class Sequences(NamedTuple):
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
     form: str  # "one", "list" or "lengths": how results go back
+    names: tuple | None = None  # of the columns of a frame
 
     @property
     def n_sequences(self):
@@ -51,10 +53,36 @@ class Sequences(NamedTuple):
         return [results[a:b] for a, b in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
 
 
+    @property
+    def n_columns(self):
+        return len(_columns(self))
+
+    def columns(self, places):
+        """Some of the columns, as Sequences of their own."""
+        parts = _columns(self)
+        names = None if self.names is None else tuple(self.names[k] for k in places)
+        steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)
+        return Sequences(steps.values, self.bounds, steps.kind, steps.missing, self.form, steps.names)
+
+
+class Columns:
+    """Columns of different kinds, side by side."""
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __len__(self):
+        return len(self.parts[0].values)
+
+    def __getitem__(self, t):
+        return tuple(part.values[t] for part in self.parts)
+
+
 class _Steps(NamedTuple):
-    values: np.ndarray | list
+    values: np.ndarray | list | Columns
     kind: str
     missing: np.ndarray | None
+    names: tuple | None = None
 
 
 NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
@@ -63,7 +91,35 @@ NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it 
 def one(x, name="x"):
     """A single sequence, for the verbs that take one."""
     steps = _one(x, name, "it takes one sequence; predict, score and predict_proba take a list of them")
-    return Sequences(steps.values, np.array([0, len(steps.values)]), steps.kind, steps.missing, "one")
+    return Sequences(steps.values, np.array([0, len(steps.values)]), steps.kind, steps.missing, "one", steps.names)
+
+
+def numbers(data, family):
+    """(T, D) float64, NaN where missing: the data as a family of numbers takes them. Numbers must be finite."""
+    parts = [data] if data.kind != "columns" else data.values.parts
+    for k, part in enumerate(parts):
+        if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
+            column = "" if data.kind != "columns" else f"column {k if data.names is None else repr(data.names[k])} of "
+            raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers")
+    if data.kind == "columns":
+        values = np.column_stack([_as_kind(part, "numbers").values for part in parts])
+    else:
+        values = np.asarray(data.values, dtype=np.float64)
+        values = values if values.ndim == 2 else values[:, None]
+        if data.missing is not None and data.missing.any():
+            values = np.where(data.missing[:, None], np.nan, values)
+    require_finite(data, values)
+    return values
+
+
+def require_finite(data, values=None):
+    values = data.values if values is None else values
+    infinite = np.isinf(values)
+    if infinite.any():
+        t, *k = np.argwhere(infinite)[0].tolist()
+        value = values[(t, *k)]
+        column = f", column {k[0]}" if k and values.shape[1] > 1 else ""
+        raise ValueError(f"X, {data.where(t)}{column}: {value} is no number; numbers are finite, NaN where missing")
 
 
 def many(X, lengths=None, name="X"):
@@ -94,7 +150,7 @@ def many(X, lengths=None, name="X"):
     bounds = np.zeros(len(X) + 1, dtype=np.int64)
     np.cumsum(n_steps, out=bounds[1:])
     steps = _joined(X, texts, name)
-    return Sequences(steps.values, bounds, steps.kind, steps.missing, "list")
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, "list", steps.names)
 
 
 def labels(y, data, lengths, name="y"):
@@ -134,10 +190,13 @@ def _with_lengths(X, lengths, name):
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
     total = sum(counts.tolist())  # in Python: sums of int64 wrap around
     if total != len(steps.values):
-        raise ValueError(f"lengths sum to {total} but {name} has {len(steps.values)} steps")
+        raise ValueError(
+            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs none, and "
+            "is what a cross-validation can split"
+        )
     bounds = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=bounds[1:])
-    return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths")
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths", steps.names)
 
 
 def _is_sequence(x):
@@ -159,6 +218,13 @@ def _joined(X, texts, name):
         _one(x, f"{name}[{i}]", "each sequence must be a text, a 1-D or (T, D) array, or a flat list")
         for i, x in enumerate(X)
     ]
+    return _join(parts, name)
+
+
+def _join(parts, name):
+    """Steps of several sequences, one after the other."""
+    if any(p.kind == "columns" for p in parts):
+        return _join_columns(parts, name)
     kinds = [p.kind for p in parts]
     kind = next((k for k in kinds if k != NO_STEPS), NO_STEPS)
     for i, k in enumerate(kinds):
@@ -167,16 +233,17 @@ def _joined(X, texts, name):
                 kind = "numbers"
                 continue
             raise TypeError(f"{name}[{i}] holds {k} and the sequences before it {kind}; all must be of one kind")
-    parts = [_as_kind(p, kind) for p in parts]
+    width = next((p.values.shape[1] for p in parts if np.ndim(p.values) == 2), None)
+    parts = [_as_kind(p, kind, width) for p in parts]
     if kind == "words":
         values = list(chain.from_iterable(p.values for p in parts))
     else:
         shapes = {p.values.shape[1:] for p in parts if len(p.values)}
         if len(shapes) > 1:
-            first = parts[0].values.shape[1:]
-            i = next(i for i, p in enumerate(parts) if len(p.values) and p.values.shape[1:] != first)
+            some = [i for i, p in enumerate(parts) if len(p.values)]
+            i = next(i for i in some if parts[i].values.shape[1:] != parts[some[0]].values.shape[1:])
             raise ValueError(
-                f"{name}[{i}] has shape {parts[i].values.shape} and {name}[0] {parts[0].values.shape}; "
+                f"{name}[{i}] has shape {parts[i].values.shape} and {name}[{some[0]}] {parts[some[0]].values.shape}; "
                 "all sequences must have the same columns"
             )
         values = np.concatenate([p.values for p in parts if len(p.values)] or [np.empty(0)])
@@ -185,20 +252,51 @@ def _joined(X, texts, name):
         missing = np.concatenate(
             [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
         )
-    return _Steps(values, kind, missing)
+    return _Steps(values, kind, missing, _same_names(parts, name))
 
 
-def _as_kind(steps, kind):
+def _join_columns(parts, name):
+    parts = [p for p in parts if len(p.values)]
+    columns = [_columns(p) for p in parts]
+    n = len(columns[0])
+    for i, other in enumerate(columns):
+        if len(other) != n:
+            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns (sequence {i}); all must agree")
+    names = _same_names(parts, name)
+    called = range(n) if names is None else map(repr, names)
+    joined = [_join([c[k] for c in columns], f"{name}, column {label}") for k, label in enumerate(called)]
+    return _Steps(Columns(joined), "columns", None, names)
+
+
+def _same_names(parts, name):
+    names = next((p.names for p in parts if p.names is not None), None)
+    for i, p in enumerate(parts):
+        if p.names not in (None, names):
+            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, others {shown(list(names))}")
+    return names
+
+
+def _columns(steps):
+    """The columns of any table, each as _Steps."""
+    if steps.kind == "columns":
+        return steps.values.parts
+    if np.ndim(steps.values) == 2:
+        return [_Steps(np.ascontiguousarray(v), steps.kind, steps.missing) for v in steps.values.T]
+    return [_Steps(steps.values, steps.kind, steps.missing)]
+
+
+def _as_kind(steps, kind, width=None):
     if steps.kind == NO_STEPS and len(steps.values):
         if kind == "words":
             return _Steps([None] * len(steps.values), kind, steps.missing)
         fill = np.nan if kind == "numbers" else 0
-        return _Steps(np.full(len(steps.values), fill), kind, steps.missing)
-    if kind == "numbers" and steps.kind == "integers":
+        shape = len(steps.values) if width is None else (len(steps.values), width)
+        return _Steps(np.full(shape, fill), kind, steps.missing)
+    if kind == "numbers" and steps.kind in ("integers", "bools"):
         values = steps.values.astype(np.float64)
         if steps.missing is not None:
             values[steps.missing] = np.nan
-        return _Steps(values, kind, None)
+        return _Steps(values, kind, None, steps.names)
     return steps
 
 
@@ -215,9 +313,33 @@ def _one(x, name, expected):
         if not any(isinstance(v, list | tuple | np.ndarray) for v in x):
             return _elements(x, name)
         return _nested(x, name, expected)
+    if hasattr(x, "toarray"):
+        raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
         raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
+    if hasattr(x, "columns") and np.ndim(x) == 2:
+        return _frame(x, name, expected)
     return _array(np.asarray(x), name, expected)
+
+
+def _frame(x, name, expected):
+    """A data frame: an array if its columns are of one kind, else Columns."""
+    names = tuple(x.columns)
+    if len(names) < 2 or len(set(names)) < len(names):
+        return _array(np.asarray(x), name, expected)
+    return _side_by_side([_array(np.asarray(x[c]), f"{name}[{c!r}]", expected) for c in names], names)
+
+
+def _side_by_side(parts, names=None):
+    kinds = {p.kind for p in parts if p.kind != NO_STEPS}
+    if len(kinds) > 1 or kinds == {"words"}:
+        return _Steps(Columns(parts), "columns", None, names)
+    if any(p.missing is not None for p in parts):
+        kinds = {"numbers"}
+    if not kinds:
+        return _Steps(np.full((len(parts[0].values), len(parts)), np.nan), "numbers", None, names)
+    (kind,) = kinds
+    return _Steps(np.column_stack([_as_kind(p, kind).values for p in parts]), kind, None, names)
 
 
 def _text(text):
@@ -240,7 +362,7 @@ def _array(x, name, expected):
     if x.ndim not in (1, 2):
         raise ValueError(f"{name} has {x.ndim} dimensions, shape {x.shape}: {expected}")
     if x.ndim == 2 and x.shape[1] == 0:
-        raise ValueError(f"{name} has shape {x.shape}: no columns")
+        raise ValueError(f"{name} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required: no columns")
     kind = x.dtype.kind
     if not x.size and kind in "OUSfiub":
         return _Steps(np.empty(0), NO_STEPS, None)
@@ -249,20 +371,16 @@ def _array(x, name, expected):
     if kind in "iu":
         return _Steps(x, "integers", None)
     if kind == "f":
-        return _numbers(x, name)
+        return _numbers(x)
     if kind in "OUS" and x.ndim == 1:
         values = x.tolist()
         if kind == "S":
             values = [v.decode("latin-1") for v in values]
         return _elements(values, name)
     if kind == "O":
-        try:
-            rows = np.array([[np.nan if _is_missing(v) else v for v in row] for row in x.tolist()], dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name} has columns that are not all numbers; one observation must be of one kind"
-            ) from error
-        return _numbers(rows, name)
+        return _side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; pass its real part or modulus")
     raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
 
 
@@ -279,13 +397,8 @@ def _masked(x, name, expected):
     return _Steps(steps.values, NO_STEPS if data.all() else steps.kind, missing)
 
 
-def _numbers(x, name):
-    x = np.asarray(x, dtype=np.float64)
-    infinite = np.isinf(x)
-    if infinite.any():
-        t = np.argwhere(infinite)[0]
-        raise ValueError(f"{name}{[int(i) for i in t]} is {x[tuple(t)]}; numbers must be finite, NaN where missing")
-    return _Steps(x, "numbers", None)
+def _numbers(x):
+    return _Steps(np.asarray(x, dtype=np.float64), "numbers", None)
 
 
 def _is_missing(v):
@@ -340,7 +453,7 @@ def _elements(x, name):
     values = np.array(x, dtype=np.float64)
     if missing is not None:
         values[missing] = np.nan
-    return _numbers(values, name)
+    return _numbers(values)
 
 
 def _kind_of(t):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import inference
+from .emissions.seeding import shares
 from .exceptions import ConvergenceWarning
 from .kernels import counting
 from .parallel import run
@@ -66,9 +67,25 @@ def count(task, emission, states):
     run([work], task.n_steps * 3e-9)
     tallies = emission.statistics(observed.distinct, weights[:-1])
     statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
-    emission.update(tallies)
+    settle(emission, observed.distinct, weights[:-1], tallies, task.n_steps)
     startprob, transmat = maximise(task, statistics, uniform(task, task.startprob, 1), uniform(task, task.transmat, n))
     return Learnt(startprob, transmat, emission, statistics, np.empty(0), 0, True)
+
+
+def settle(emission, distinct, weights, tallies, n_steps):
+    """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do."""
+    before = -np.inf
+    for k in range(emission.rounds):
+        emission.update(tallies)
+        if k + 1 == emission.rounds:
+            break
+        if emission.rounds > 2:
+            with np.errstate(invalid="ignore"):
+                objective = np.nansum(weights * emission.log_likelihood(distinct)) + emission.log_prior()
+            if objective - before <= 1e-9 * n_steps:
+                break
+            before = objective
+        tallies = emission.statistics(distinct, weights)
 
 
 def uniform(task, given, n_rows):
@@ -125,12 +142,11 @@ def initial(task, emission, rng):
     startprob = rows(n) if task.startprob is None else task.startprob
     transmat = rows(n, n) if task.transmat is None else task.transmat
     emission = copy.deepcopy(emission)
-    if emission.n_states is None:
+    if not emission.complete:
         distinct, index = task.observed.distinct, task.observed.index
-        share = 0.1 + rng.random((len(distinct), n))
-        share /= share.sum(axis=1, keepdims=True)
-        times = np.bincount(index, minlength=len(distinct) + 1)[:-1]
-        emission.update(emission.statistics(distinct, share * times[:, None]))
+        times = np.bincount(index, minlength=len(distinct) + 1)[:-1].astype(np.float64)
+        share = shares(emission.coordinates(distinct), times, n, rng)
+        emission.start(emission.statistics(distinct, share * times[:, None]))
     return startprob, transmat, emission
 
 
@@ -166,10 +182,12 @@ def expectation(task, startprob, transmat, emission, scratch=None):
         s = np.flatnonzero(outcome.step >= 0)[0]
         raise Impossible(s, outcome.step[s])
     loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
+    # the largest array there is: no copy unless it must be
+    weights = counts.weights if top == 1 else top * counts.weights
     return Statistics(
         top * counts.start,
         top * counts.trans,
-        emission.statistics(task.observed.distinct, top * counts.weights),
+        emission.statistics(task.observed.distinct, weights),
         inference.compensated_sum(loglik),
         task.n_sequences,
         task.n_steps,

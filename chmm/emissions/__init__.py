@@ -2,35 +2,101 @@
 
 import numpy as np
 
+from ..sequences import require_finite
 from ..symbols import shown
 from .base import Emission, Observed
+from .bernoulli import Bernoulli
+from .beta import Beta
 from .categorical import Categorical
+from .exponential import Exponential
+from .gamma import Gamma
+from .gaussian import Gaussian
+from .log_normal import LogNormal
+from .mixture import Mixture
+from .multinomial import Multinomial
+from .negative_binomial import NegativeBinomial
+from .poisson import Poisson
+from .precomputed import Precomputed
+from .product import Product
+from .student_t import StudentT
+from .von_mises import VonMises
 
-__all__ = ["Categorical", "Emission", "Observed", "choose"]
+FAMILIES = (
+    Categorical,
+    Multinomial,
+    Bernoulli,
+    Poisson,
+    NegativeBinomial,
+    Gaussian,
+    StudentT,
+    Exponential,
+    Gamma,
+    LogNormal,
+    Beta,
+    VonMises,
+    Mixture,
+    Product,
+    Precomputed,
+)
+__all__ = ["FAMILIES", "Emission", "Observed", "choose"]
+__all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols
+BY_NAME = {family.__name__.lower(): family for family in FAMILIES if family not in (Mixture, Product)}
 
 
 def choose(emission, data):
-    """The emission to learn; "auto" by the kind of the data."""
+    """The emission to learn: as given, by name, or "auto" by the kind of the data."""
     if isinstance(emission, Emission):
         return emission
-    if not (isinstance(emission, str) and emission == "auto"):
-        raise TypeError(f"emission must be an Emission such as Categorical(), or 'auto'; got {shown(emission)}")
-    if data.kind in ("text", "words", "bools"):
+    if not isinstance(emission, str):
+        example = (
+            f"{emission.__name__}()"
+            if isinstance(emission, type) and issubclass(emission, Emission)
+            else "Categorical()"
+        )
+        raise TypeError(f"emission must be an Emission such as {example}, its name, or 'auto'; got {shown(emission)}")
+    if emission != "auto":
+        name = emission.lower().replace("_", "").replace("-", "").replace(" ", "")
+        if name not in BY_NAME:
+            raise ValueError(
+                f"emission = {shown(emission)} is not the name of a family; there are {', '.join(BY_NAME)}, "
+                "and Mixture and Product of them"
+            )
+        return BY_NAME[name]()
+    if data.kind in ("text", "words") or (data.kind == "bools" and np.ndim(data.values) == 1):
         return Categorical()
-    if data.kind == "integers":
+    if data.kind == "columns":
+        held = ", ".join(
+            f"{k if data.names is None else repr(data.names[k])} {part.kind}"
+            for k, part in enumerate(data.values.parts)
+        )
+        raise TypeError(
+            f"X has columns of several kinds ({held}); say what they are: emission=Product(Categorical(), Gaussian()) "
+            "in the order of the columns, or by their names Product(name=Categorical(), ...)"
+        )
+    if data.kind in ("integers", "bools"):
         if np.ndim(data.values) == 2:
-            return Categorical()  # which tells what to pass
+            raise ValueError(
+                f"X holds {data.kind} in an array of {data.values.shape}; say what a row is: emission=Bernoulli() "
+                "for marks 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() "
+                "for measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
+            )
         values = data.values if data.missing is None else data.values[~data.missing]
         n = len(np.unique(values))
         if n <= MAX_SYMBOLS:
             return Categorical()
         raise ValueError(
-            f"X holds {n} distinct integers, too many to be taken for symbols unasked; "
-            "say what they are: emission=Categorical() for symbols"
+            f"X holds {n} distinct integers, too many to be taken for symbols unasked; say what they are: "
+            "emission=Categorical() for symbols, Poisson() for counts, Gaussian() for measurements"
         )
-    raise TypeError(
-        f"X holds {data.kind}; say what they are: emission=Categorical() with integers or strings for symbols. "
-        "Families for numbers come by subclassing Emission"
-    )
+    if data.kind == "numbers":
+        require_finite(data)
+        whole = np.isnan(data.values) | (data.values == np.round(data.values))
+        if not whole.all():
+            return Gaussian()
+        raise TypeError(
+            "X holds floats that are all whole; say what they are: emission=Gaussian() for measurements, Poisson() for "
+            "counts, or X.astype(int) with Categorical() for symbols"
+        )
+    raise ValueError("X holds nothing but missing values; say what they are: emission=Gaussian(), Categorical(...)")

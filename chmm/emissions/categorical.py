@@ -4,7 +4,7 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from ..symbols import Symbols, shown
-from .base import Emission, Observed
+from .base import Emission, Observed, frozen_names
 
 
 class Categorical(Emission):
@@ -21,6 +21,7 @@ class Categorical(Emission):
     unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
         is 1 in every state).
     normalized : False takes rows that do not sum to 1, as some published tables have; for scoring and decoding only.
+    frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
     >>> Categorical([[0.5, 0.5], [0.1, 0.9]], symbols=["heads", "tails"])
@@ -28,11 +29,13 @@ class Categorical(Emission):
     """
 
     parameters = ("probs",)
+    n_features = 1  # of a value, which is one symbol
 
-    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True):
+    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
         if unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {unknown!r} must be 'error' or 'missing'")
         self.unknown = unknown
+        self.frozen = frozen_names(frozen, self.parameters)
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
         self._symbols = None if symbols is None else Symbols(symbols)
@@ -104,6 +107,9 @@ class Categorical(Emission):
             counts[symbol] = counts.get(symbol, 0) + 1
         return counts
 
+    def coordinates(self, values):
+        return None  # symbols have no distance
+
     def log_likelihood(self, values):
         with np.errstate(divide="ignore"):
             return np.log(self.probs.T[values])
@@ -114,6 +120,8 @@ class Categorical(Emission):
         return {"counts": counts}
 
     def update(self, statistics):
+        if self.frozen and self.probs is not None:
+            return
         counts = statistics["counts"]
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
@@ -159,6 +167,7 @@ class Categorical(Emission):
             "pseudocount": self.pseudocount,
             "unknown": self.unknown,
             "normalized": self.normalized,
+            **super().settings(),
         }
 
     @classmethod
@@ -176,6 +185,8 @@ class Categorical(Emission):
 
     @staticmethod
     def _refuse_numbers(data):
+        if data.kind == "columns" or (np.ndim(data.values) == 2 and data.kind != "words"):
+            Categorical()._as_symbols(data)
         if data.kind == "numbers":
             raise TypeError(
                 "the data are floats; Categorical takes symbols (str, integers or bools). "
@@ -186,6 +197,11 @@ class Categorical(Emission):
 
     def _as_symbols(self, data):
         """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
+        if data.kind == "columns":
+            raise TypeError(
+                f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
+                "give a family to each: Product(Categorical(), Gaussian()), or by name for a frame"
+            )
         if np.ndim(data.values) == 2 and data.kind != "words":
             n, d = data.values.shape
             raise ValueError(

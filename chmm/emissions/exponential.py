@@ -1,0 +1,51 @@
+"""Waiting times."""
+
+import numpy as np
+
+from .base import given
+from .columns import Columns, as_drawn
+
+LARGEST = 1e12
+
+
+class Exponential(Columns):
+    """Waiting times: log b_i(o) = sum_d log rates[i, d] - rates[i, d] o_d, o_d >= 0.
+
+    Parameters
+    ----------
+    rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. Columns are independent given the state, and
+        a missing one (NaN) says nothing.
+    frozen : ("rates",) keeps them as given.
+
+    The maximiser is 1 / weighted mean, at most 1e12 (a state that saw nothing but 0 would have an infinite density).
+
+    >>> from chmm import Exponential, Model
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Exponential([10, 0.1]))
+    >>> m.decode([0.1, 0.05, 12, 7]).path.tolist()
+    [0, 0, 1, 1]
+    """
+
+    parameters = ("rates",)
+    features = ("sums",)
+    domain = "numbers >= 0"
+
+    def __init__(self, rates=None, *, frozen=()):
+        super().__init__(frozen, rates=given(rates, "rates", above=0, most=LARGEST))
+
+    def outside(self, values):
+        return values < 0
+
+    def coordinates(self, values):
+        return values**0.25  # nearly normal
+
+    def look(self, values):
+        return [values]
+
+    def natural(self):
+        return [-self.rates], np.log(self.rates)
+
+    def maximiser(self, moments, mass):
+        return {"rates": np.minimum(1 / np.maximum(moments[0], 1e-300), LARGEST)}
+
+    def sample(self, states, rng):
+        return as_drawn(rng.exponential(1 / self.rates[states]))

@@ -1,0 +1,348 @@
+"""Normal distributions, with four forms of covariance."""
+
+import copy
+
+import numpy as np
+
+from ..symbols import shown
+from . import quadratic
+from .base import Emission, fixed, frozen_names, given, same_shape
+
+FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
+
+
+class Gaussian(Emission):
+    """Normal: log b_i(o) = -(D log 2pi + log |S_i| + (o - m_i)' S_i^-1 (o - m_i)) / 2.
+
+    Parameters
+    ----------
+    means : (n_states, n_features); (n_states,) for one feature.
+    covariances : by `covariance`: (n_states,) "spherical", one variance a state; (n_states, n_features) "diag",
+        variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all states.
+    covariance : "diag" (default), "spherical", "full" or "tied".
+    floor : a prior as strong as `floor` observations that have the variance s_d of the whole data (1 where a column is
+        constant): the maximiser is (scatter + floor * diag(s)) / (weight + floor), which never is singular, and
+        -(floor / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. 0 turns it off.
+    frozen : names of parameters that stay as given, such as ("means",).
+
+    Given parameters are where a fit starts. The maximiser is the weighted mean and the weighted scatter around it. NaN
+    in some columns: the marginal of the others; the scatter then takes expectations given what is seen (Little &
+    Rubin). Squares are taken of distances to the means, so data around 1e8 lose nothing.
+
+    >>> from chmm import Gaussian, Model
+    >>> m = Model(2, Gaussian(), random_state=0).fit([0.1, 0.3, 0.2, 5.1, 5.3, 5.2])
+    >>> m.emission_.means.round(1).ravel().tolist()
+    [0.2, 5.2]
+    """
+
+    parameters = ("means", "covariances")
+    gaps = True
+    rounds = 2  # the second centred at the means
+    domain = "finite numbers"
+
+    def __init__(self, means=None, covariances=None, *, covariance="diag", floor=1e-3, frozen=()):
+        if covariance not in FORMS:
+            raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
+        if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
+            raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
+        self.covariance = covariance
+        self.floor = float(floor)
+        self.frozen = frozen_names(frozen, self.parameters)
+        self.means = given(means, "means")
+        self.covariances = self._given_covariances(covariances)
+        self.centre = self.scale = None
+
+    def _given_covariances(self, covariances):
+        if covariances is None:
+            return None
+        if self.covariance in ("spherical", "diag"):
+            array = given(covariances, "covariances", above=0, ndim=FORMS[self.covariance])
+            if self.covariance == "diag":
+                same_shape(means=self.means, covariances=array)
+            elif self.means is not None and len(array) != len(self.means):
+                raise ValueError(
+                    f"covariances has {len(array)} entries and means {len(self.means)} rows; they must agree"
+                )
+            return array
+        array = given(covariances, "covariances", ndim=FORMS[self.covariance])
+        n, d = (array.shape[0], array.shape[1]) if self.means is None else self.means.shape
+        want = (n, d, d) if self.covariance == "full" else (d, d)
+        if array.shape != want:
+            raise ValueError(
+                f"covariances has shape {array.shape}; with covariance={self.covariance!r} it must be {want}"
+            )
+        for i, matrix in enumerate(array.reshape(-1, d, d)):
+            name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
+            if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
+                raise ValueError(f"{name} is not symmetric")
+            low = np.linalg.eigvalsh(matrix)[0]
+            if low <= 0:
+                raise ValueError(f"{name} is singular: its least eigenvalue is {low:.3g}, it must be > 0")
+        return array
+
+    @property
+    def n_states(self):
+        if self.means is not None:
+            return len(self.means)
+        return None if self.covariances is None or self.covariance == "tied" else len(self.covariances)
+
+    @property
+    def n_features(self):
+        if self.means is not None:
+            return self.means.shape[1]
+        return None if self.covariances is None or self.covariance == "spherical" else self.covariances.shape[1]
+
+    # The two regimes: features (z, products of z) around one centre, or distances to each mean ------------------------
+
+    def prepare(self, data, n_states, pseudocount):
+        self.look_at(self.numbers(data), n_states)
+
+    def look_at(self, values, n_states):
+        """Centre and scale of all data."""
+        self.centre, self.scale = quadratic.spread(values)
+        if self.means is not None and self.covariances is None:
+            self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
+
+    def _shaped(self, variances):
+        """Variances (N, D) in the form of the covariances."""
+        if self.covariance == "diag":
+            return variances
+        if self.covariance == "spherical":
+            return variances.mean(axis=1)
+        matrices = variances[:, :, None] * np.eye(variances.shape[1])
+        return matrices if self.covariance == "full" else matrices.mean(axis=0)
+
+    @property
+    def _crossed(self):
+        return self.covariance in ("full", "tied")
+
+    def _variances(self):
+        """(N, D) for diagonal forms."""
+        wide = self.covariances[:, None] if self.covariance == "spherical" else self.covariances
+        return np.broadcast_to(wide, self.means.shape)
+
+    def _matrices(self):
+        """(N, D, D) for forms with crossed terms."""
+        return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
+
+    def _roots(self):
+        """R with R' R = S^-1 for each state, the logarithm of |S|, and an upper limit of the eigenvalues of S^-1."""
+        if not self._crossed:
+            v = self._variances()
+            return 1 / np.sqrt(v), np.log(v), 1 / v.min(axis=1)
+        chol = np.linalg.cholesky(self._matrices())
+        log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2))
+        roots = np.linalg.inv(chol)
+        return roots, log_det, np.linalg.norm(roots, axis=(1, 2)) ** 2
+
+    def _centre(self):
+        return self.means.mean(axis=0) if self.means is not None else self.centre
+
+    def _is_safe(self, values, limit):
+        """Whether the expanded square keeps its digits."""
+        centre = self._centre()
+        far = np.abs(self.means - centre).max(axis=0)
+        if len(values):
+            ends = [np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)]
+            far = np.fmax(far, np.abs(ends - centre).max(axis=0))
+        if not self._crossed:
+            return (far**2 / self._variances()).max() < quadratic.SAFE
+        return (far @ far) * limit.max() < quadratic.SAFE
+
+    def log_likelihood(self, values):
+        gaps = quadratic.has_gaps(values)
+        if gaps and self._crossed:
+            return self._by_pattern(values, lambda part, seen: self.marginal(seen).log_likelihood(part[:, seen]))
+        roots, log_det, limit = self._roots()
+        n, d = self.means.shape
+        constants = -0.5 * (np.log(2 * np.pi) + log_det)
+        out = np.empty((len(values), n))
+        if not self._is_safe(values, limit):
+            for i in range(n):
+                y = values - self.means[i]
+                y = y @ roots[i].T if self._crossed else y * roots[i]
+                if gaps:
+                    out[:, i] = np.where(np.isnan(y), 0.0, constants[i] - 0.5 * y * y).sum(axis=1)
+                else:
+                    out[:, i] = constants[i].sum() - 0.5 * np.einsum("td,td->t", y, y)
+            return out
+        m = self.means - self._centre()
+        if self._crossed:
+            precision = np.einsum("nki,nkj->nij", roots, roots)
+            upper = np.triu_indices(d)
+            squares = -0.5 * np.where(upper[0] == upper[1], 1.0, 2.0) * precision[:, *upper]
+            linear = np.einsum("nij,nj->ni", precision, m)
+        else:
+            squares, linear = -0.5 * roots**2, roots**2 * m
+        constants = constants - 0.5 * linear * m
+        if gaps:
+            factors = np.hstack([squares, linear, constants])
+        else:
+            factors = np.hstack([squares, linear, constants.sum(axis=1, keepdims=True)])
+        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
+            np.matmul(f.T, factors.T, out=out[rows])
+        return out
+
+    def statistics(self, values, weights):
+        """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
+        n, d = weights.shape[1], values.shape[1]
+        gaps = quadratic.has_gaps(values)
+        if gaps and self._crossed and self.complete:
+            return self._expected(values, weights)
+        means = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
+        limit = self._roots()[2] if self.complete else None
+        if not self.complete or not self._is_safe(values, limit):
+            return quadratic.distances(values, weights, means, self._crossed, gaps)
+        pairs = d * (d + 1) // 2 if self._crossed else d
+        total = np.zeros((n, pairs + d + (d if gaps else 1)))
+        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
+            total += (f @ weights[rows]).T
+        mass = total[:, pairs + d :] * np.ones(d)
+        m, z = means - self._centre(), total[:, pairs : pairs + d]
+        sums = z - mass * m
+        if self._crossed:
+            squares = np.empty((n, d, d))
+            upper = np.triu_indices(d)
+            squares[:, *upper] = total[:, :pairs]
+            squares[:, upper[1], upper[0]] = total[:, :pairs]
+            squares -= m[:, :, None] * z[:, None, :] + sums[:, :, None] * m[:, None, :]
+        else:
+            squares = total[:, :pairs] - m * (z + sums)
+        return {"weights": mass, "sums": sums, "squares": squares}
+
+    def update(self, statistics):
+        mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
+        n, d = mass.shape
+        alive = mass > 0
+        old = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
+        shift = np.divide(sums, mass, out=np.zeros((n, d)), where=alive)
+        if "means" in self.frozen and self.means is not None:
+            shift = np.zeros((n, d))
+        prior = np.ones(d) if self.scale is None else self.scale
+        if "covariances" not in self.frozen or self.covariances is None:
+            if self._crossed:
+                scatter = squares - sums[:, :, None] * shift[:, None, :] - shift[:, :, None] * sums[:, None, :]
+                scatter = scatter + mass[:, :, None] * shift[:, :, None] * shift[:, None, :]
+            else:
+                scatter = squares - shift * (2 * sums - mass * shift)
+            self.covariances = fixed(self._maximiser(scatter, mass, self.floor, prior))
+        self.means = fixed(np.where(alive, old + shift, old))
+
+    def _maximiser(self, scatter, mass, floor, prior):
+        alive = mass > 0
+        if self.covariance == "tied":
+            new = _over(scatter.sum(axis=0) + floor * len(mass) * np.diag(prior), mass[:, 0].sum() + floor * len(mass))
+            new, keep = new[None], np.array([alive.any()])
+        elif self.covariance == "full":
+            new, keep = _over(scatter + floor * np.diag(prior), (mass[:, :1] + floor)[:, :, None]), alive[:, 0]
+        elif self.covariance == "diag":
+            new, keep = _over(scatter + floor * prior, mass + floor), alive
+        else:
+            d = len(prior)
+            new = _over(scatter.sum(axis=1) + floor * prior.sum(), mass.sum(axis=1) + floor * d)
+            keep = alive.any(axis=1)
+        if self.covariance in ("full", "tied"):
+            new = 0.5 * (new + np.swapaxes(new, 1, 2))
+            least = np.array(
+                [np.linalg.eigvalsh(matrix)[0] if ok else 1.0 for matrix, ok in zip(new, keep, strict=True)]
+            )
+            broken = keep & ~(least > 1e-15 * np.trace(new, axis1=1, axis2=2))
+        else:
+            broken = keep & ~(new > 0)
+        if broken.any():
+            state = np.argwhere(broken)[0].tolist()
+            where = "the covariance" if self.covariance == "tied" else f"the covariance of state {state[0]}"
+            raise ValueError(
+                f"{where} became singular: too few different values fell on it, or columns depend on each "
+                f"other; floor = {self.floor} must be larger, such as Gaussian(floor=1e-3)"
+            )
+        if not keep.all():
+            old = self._shaped(np.tile(prior, (len(mass), 1))) if self.covariances is None else self.covariances
+            new = np.where(keep.reshape(keep.shape + (1,) * (new.ndim - keep.ndim)), new, old)
+        return new[0] if self.covariance == "tied" else new
+
+    def log_prior(self):
+        if not self.floor or self.scale is None:
+            return 0.0
+        if self._crossed:
+            roots, log_det, _ = self._roots()
+            return -0.5 * self.floor * float(log_det.sum() + (roots**2 @ self.scale).sum())
+        v = self._variances()
+        return -0.5 * self.floor * float((np.log(v) + self.scale / v).sum())
+
+    def sample(self, states, rng):
+        noise = rng.standard_normal((len(states), self.means.shape[1]))
+        if self._crossed:
+            chol = np.linalg.cholesky(self._matrices())
+            noise = np.einsum("tij,tj->ti", chol[states], noise)
+        else:
+            noise *= np.sqrt(self._variances())[states]
+        return _squeezed(self.means[states] + noise)
+
+    # Gaps ----------------------------------------------------------------------------------------------------------
+
+    def marginal(self, columns):
+        """The Gaussian of some of the columns."""
+        columns = np.flatnonzero(columns)
+        other = Gaussian(covariance=self.covariance, floor=self.floor)
+        other.means = self.means[:, columns]
+        if self._crossed:
+            other.covariances = self.covariances[..., columns[:, None], columns]
+        else:
+            other.covariances = self.covariances if self.covariance == "spherical" else self.covariances[:, columns]
+        return other
+
+    def _by_pattern(self, values, answer):
+        out = np.empty((len(values), len(self.means)))
+        for rows, seen in quadratic.patterns(values):
+            out[rows] = answer(values[rows], seen)
+        return out
+
+    def _expected(self, values, weights):
+        """Statistics with the gaps filled by their expectations, and the variance these leave out."""
+        n, d = self.means.shape
+        mass, sums, squares = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d, d))
+        for rows, seen in quadratic.patterns(values):
+            s, g = np.flatnonzero(seen), np.flatnonzero(~seen)
+            for i, matrix in enumerate(self._matrices()):
+                y = np.zeros((len(rows), d))
+                w = weights[rows, i]
+                y[:, s] = values[rows[:, None], s] - self.means[i, s]
+                if len(g):
+                    slope = np.linalg.solve(matrix[np.ix_(s, s)], matrix[np.ix_(s, g)])
+                    y[:, g] = y[:, s] @ slope
+                    squares[i][np.ix_(g, g)] += w.sum() * (matrix[np.ix_(g, g)] - matrix[np.ix_(g, s)] @ slope)
+                mass[i] += w.sum()
+                sums[i] += w @ y
+                squares[i] += (w[:, None] * y).T @ y
+        return {"weights": mass, "sums": sums, "squares": squares}
+
+    # ---------------------------------------------------------------------------------------------------------------
+
+    def permuted(self, order):
+        other = copy.copy(self)
+        other.means = None if self.means is None else self.means[order]
+        if self.covariance != "tied" and self.covariances is not None:
+            other.covariances = self.covariances[order]
+        return other
+
+    def settings(self):
+        return {"covariance": self.covariance, "floor": self.floor, **super().settings()}
+
+    def __repr__(self):
+        known = (
+            ""
+            if self.means is None
+            else "{} states, {} feature{}, ".format(*self.means.shape, "s"[: self.means.shape[1] > 1])
+        )
+        return f"{type(self).__name__}({known}covariance={self.covariance!r})"
+
+
+def _over(a, b):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return a / b
+
+
+def _squeezed(values):
+    """One feature: (T,)."""
+    return values[:, 0] if values.shape[1] == 1 else values

@@ -1,0 +1,42 @@
+"""Positive numbers whose logarithm is normal."""
+
+import numpy as np
+
+from .gaussian import Gaussian
+
+
+class LogNormal(Gaussian):
+    """Positive numbers whose logarithm is normal: log b_i(o) = log N(log o; m_i, S_i) - sum_d log o_d.
+
+    Parameters
+    ----------
+    means, covariances, covariance, floor, frozen : those of `Gaussian`, for log o: the median is exp(means).
+
+    The maximiser is the Gaussian's, of the logarithms.
+
+    >>> from chmm import LogNormal, Model
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=LogNormal([0, 5], [1, 1]))
+    >>> m.decode([0.8, 1.3, 99, 180]).path.tolist()
+    [0, 0, 1, 1]
+    """
+
+    domain = "numbers > 0"
+
+    def outside(self, values):
+        return values <= 0
+
+    def prepare(self, data, n_states, pseudocount):
+        self.look_at(np.log(self.numbers(data)), n_states)
+
+    def coordinates(self, values):
+        return np.log(values)
+
+    def log_likelihood(self, values):
+        logs = np.log(values)
+        return super().log_likelihood(logs) - np.nansum(logs, axis=1)[:, None]
+
+    def statistics(self, values, weights):
+        return super().statistics(np.log(values), weights)
+
+    def sample(self, states, rng):
+        return np.exp(super().sample(states, rng))

@@ -1,0 +1,177 @@
+"""Several components of one family in each state."""
+
+import copy
+
+import numpy as np
+
+from ..statistics import check_probabilities, log_prior, probabilities
+from ..symbols import shown
+from .base import Emission, fixed, frozen_names
+from .columns import log
+from .seeding import shares
+
+
+class Mixture(Emission):
+    """A mixture of n members of a family in each state: b_i(o) = sum_k weights[i, k] f(o; components[i * n + k]).
+
+    Parameters
+    ----------
+    family : the `Emission` to mix, such as Gaussian(). With parameters, these are of all components: n_states * n rows,
+        those of state 0 first. Mixtures and products mix as well.
+    n : number of components of each state.
+    weights : (n_states, n), rows summing to 1; where a fit starts.
+    frozen : ("weights",) keeps them; the components' own parameters are frozen in `family`.
+
+    An update is a step of EM: a value's weight is shared among the components by their posteriors, then each component
+    takes its family's own update. The model's pseudocount counts for the weights too. `components` is the family with
+    n_states * n states.
+
+    >>> from chmm import Gaussian, Mixture, Model
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+    ...           emission=Mixture(Gaussian([-9, 9, -1, 1], [1, 1, 1, 1]), 2, [[0.5, 0.5], [0.5, 0.5]]))
+    >>> m.decode([-9.3, 8.8, 9.4, 0.7, -1.2]).path.tolist()
+    [0, 0, 0, 1, 1]
+    """
+
+    parameters = ("weights",)
+    rounds = 200
+
+    def __init__(self, family, n=2, weights=None, *, frozen=()):
+        if not isinstance(family, Emission):
+            raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian()")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
+        self.n = int(n)
+        self.components = copy.deepcopy(family)
+        self.weights = None if weights is None else fixed(check_probabilities(weights, "weights", (None, self.n)))
+        self.free = None if self.weights is None else self.weights > 0
+        self.frozen = frozen_names(frozen, self.parameters)
+        self.pseudocount = 0.0
+        rows = self.components.n_states
+        if rows is not None and rows % self.n:
+            raise ValueError(f"the family has parameters for {rows} components, which is no multiple of n = {self.n}")
+        if None not in (rows, self.n_states) and rows != self.n_states * self.n:
+            raise ValueError(
+                f"the family has parameters for {rows} components; weights say {len(self.weights)} x {self.n}"
+            )
+
+    @property
+    def n_states(self):
+        if self.weights is not None:
+            return len(self.weights)
+        return None if self.components.n_states is None else self.components.n_states // self.n
+
+    @property
+    def complete(self):
+        return self.weights is not None and self.components.complete
+
+    kind = property(lambda self: self.components.kind)
+    n_features = property(lambda self: self.components.n_features)
+
+    def prepare(self, data, n_states, pseudocount):
+        self.pseudocount = pseudocount
+        self.components.prepare(data, n_states * self.n, pseudocount)
+        if self.weights is None and self.components.complete:
+            self.weights = fixed(np.full((n_states, self.n), 1 / self.n))
+
+    def check(self, data):
+        return self.components.check(data)
+
+    def coordinates(self, values):
+        return self.components.coordinates(values)
+
+    def alphabet(self):
+        return self.components.alphabet()
+
+    def _parts(self, values):
+        """(R, n_states, n): log of weight times density of each component."""
+        parts = self.components.log_likelihood(values)
+        return parts.reshape(len(parts), len(self.weights), self.n) + log(self.weights)
+
+    def log_likelihood(self, values):
+        parts = self._parts(values)
+        top = parts.max(axis=2)
+        top[top == -np.inf] = 0.0
+        return top + log(np.exp(parts - top[:, :, None]).sum(axis=2))
+
+    def statistics(self, values, weights):
+        """counts (n_states, n), and the components' statistics, each key with "components." before it."""
+        n_states = weights.shape[1]
+        if self.complete:
+            parts = self._parts(values)
+            top = parts.max(axis=2, keepdims=True)
+            top[top == -np.inf] = 0.0
+            share = np.exp(parts - top)
+            share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
+        else:
+            share = self._first_shares(values, weights)
+        share *= weights[:, :, None]
+        inner = self.components.statistics(values, share.reshape(len(share), n_states * self.n))
+        return {"counts": share.sum(axis=0), **{f"components.{key}": value for key, value in inner.items()}}
+
+    def _first_shares(self, values, weights):
+        """Who takes what before there are components: clusters within each state."""
+        share = np.empty((len(weights), weights.shape[1], self.n))
+        points = self.coordinates(values)
+        for i in range(weights.shape[1]):
+            # what is mostly another state's says nothing of this one's components
+            own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
+            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, np.random.default_rng(i))
+        return share
+
+    def update(self, statistics):
+        self._hand_on(statistics, "update")
+
+    def start(self, statistics):
+        if not self.complete:
+            self._hand_on(statistics, "start")
+
+    def _hand_on(self, statistics, verb):
+        counts = statistics["counts"]
+        inner = {key[len("components.") :]: value for key, value in statistics.items() if key.startswith("components.")}
+        if self.weights is None or (verb == "update" and "weights" not in self.frozen):
+            old = np.full(counts.shape, 1 / self.n) if self.weights is None else self.weights
+            self.weights = fixed(probabilities(counts, old, self.pseudocount, self.free))
+        # fit copies an emission, not what is inside it
+        self.components = copy.copy(self.components)
+        getattr(self.components, verb)(inner)
+
+    def log_prior(self):
+        return log_prior(self.weights, self.pseudocount, self.free) + self.components.log_prior()
+
+    def sample(self, states, rng):
+        drawn = rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]
+        return self.components.sample(states * self.n + drawn.sum(axis=1), rng)
+
+    def describe(self, data, t):
+        return self.components.describe(data, t)
+
+    def report(self, data):
+        return self.components.report(data)
+
+    def top(self, state):
+        best = np.argsort(-self.weights[state], kind="stable")[:2]
+        return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.top(state * self.n + k)}" for k in best)
+
+    def permuted(self, order):
+        other = super().permuted(order)
+        other.free = None if self.free is None else self.free[order]
+        order = np.arange(self.n_states)[order]
+        rows = (order[:, None] * self.n + np.arange(self.n)).ravel()
+        other.components = self.components.permuted(rows) if self.components.n_states else self.components
+        return other
+
+    def saved(self, prefix, arrays):
+        metadata = super().saved(prefix, arrays)
+        return {**metadata, "components": self.components.saved(f"{prefix}.components", arrays)}
+
+    def settings(self):
+        return {"n": self.n, **super().settings()}
+
+    @classmethod
+    def rebuilt(cls, metadata, prefix, arrays, families):
+        family = Emission.loaded(metadata["components"], f"{prefix}.components", arrays, families)
+        return cls(family, weights=arrays.get(f"{prefix}.weights"), **metadata["settings"])
+
+    def __repr__(self):
+        return f"Mixture({self.components!r}, {self.n})"

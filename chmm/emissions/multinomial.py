@@ -1,0 +1,86 @@
+"""Vectors of counts: how often each of D symbols was drawn."""
+
+import numpy as np
+
+from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from .base import Emission, fixed, frozen_names
+from .columns import MINUS_INFINITY, log, log_factorial, whole
+
+
+class Multinomial(Emission):
+    """Count vectors: log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d], with n = sum_d o_d of each step.
+
+    Symbols one a step are `Categorical`.
+
+    Parameters
+    ----------
+    probs : (n_states, n_symbols), rows summing to 1; where a fit starts, a given 0 stays 0. n is taken as it comes, not
+        modelled.
+    pseudocount : added to every count; None: the model's. The maximiser is
+        probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
+    n_draws : n of the vectors that `sample` draws.
+    frozen : ("probs",) keeps them as given.
+
+    >>> from chmm import Model, Multinomial
+    >>> topics = Multinomial([[0.9, 0.1], [0.2, 0.8]])
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=topics)
+    >>> m.decode([[5, 1], [4, 0], [1, 6]]).path.tolist()
+    [0, 0, 1]
+    """
+
+    parameters = ("probs",)
+    domain = "counts 0, 1, 2 ..."
+
+    def __init__(self, probs=None, *, pseudocount=None, n_draws=1, frozen=()):
+        self.probs = None if probs is None else fixed(check_probabilities(probs, "probs", (None, None)))
+        self.free = None if self.probs is None else self.probs > 0
+        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
+        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 0:
+            raise ValueError(f"n_draws = {n_draws!r} must be an integer >= 0")
+        self.n_draws = int(n_draws)
+        self.frozen = frozen_names(frozen, self.parameters)
+
+    def prepare(self, data, n_states, pseudocount):
+        if self.pseudocount is None:
+            self.pseudocount = pseudocount
+        values = self.numbers(data)
+        if values.shape[1] == 1:
+            raise ValueError(
+                "X has one column; Multinomial takes a count for each symbol, (T, n_symbols); "
+                "for one symbol a step use Categorical()"
+            )
+
+    def outside(self, values):
+        return whole(values)
+
+    def coordinates(self, values):
+        return values / np.maximum(values.sum(axis=1, keepdims=True), 1)
+
+    def log_likelihood(self, values):
+        out = values @ np.maximum(log(self.probs), MINUS_INFINITY).T
+        out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
+        out[out < MINUS_INFINITY / 2] = -np.inf
+        return out
+
+    def statistics(self, values, weights):
+        return {"counts": weights.T @ values}
+
+    def update(self, statistics):
+        counts = statistics["counts"]
+        if self.probs is None or "probs" not in self.frozen:
+            old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
+            self.probs = fixed(probabilities(counts, old, self.pseudocount or 0.0, self.free))
+
+    def log_prior(self):
+        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+
+    def permuted(self, order):
+        other = super().permuted(order)
+        other.free = None if self.free is None else self.free[order]
+        return other
+
+    def settings(self):
+        return {"pseudocount": self.pseudocount, "n_draws": self.n_draws, **super().settings()}
+
+    def sample(self, states, rng):
+        return rng.multinomial(self.n_draws, self.probs[states])

@@ -1,0 +1,120 @@
+"""Counts that vary more than Poisson's."""
+
+import numpy as np
+
+from .base import Emission, fixed, frozen_names, given, same_shape
+from .columns import as_drawn, log, log_factorial, whole
+from .special import climb, digamma, gammaln, newton, trigamma
+
+RANGE = 1e-6, 1e6
+
+
+class NegativeBinomial(Emission):
+    """Counts: log b_i(o) = sum_d log Gamma(o_d + r) - log Gamma(r) - log o_d! + r log p + o_d log(1 - p).
+
+    Parameters
+    ----------
+    sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); where a fit starts. The mean is
+        r (1 - p) / p, the variance mean / p: near r = 1e6 it is Poisson's. Columns are independent given the state, and
+        a missing one (NaN) says nothing.
+    frozen : names of parameters that stay as given.
+
+    The maximiser has p = r / (r + mean), and r by Newton, between 1e-6 and 1e6. The statistics are how much weight fell
+    on each count that occurs in the data.
+
+    >>> from chmm import Model, NegativeBinomial
+    >>> calls = NegativeBinomial([2, 5], [0.5, 0.1])
+    >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=calls)
+    >>> m.decode([2, 0, 51, 34]).path.tolist()
+    [0, 0, 1, 1]
+    """
+
+    parameters = ("sizes", "probs")
+    gaps = True
+    domain = "counts 0, 1, 2 ..."
+
+    def __init__(self, sizes=None, probs=None, *, frozen=()):
+        self.sizes = given(sizes, "sizes", least=RANGE[0], most=RANGE[1])
+        self.probs = given(probs, "probs", above=0, most=1)
+        same_shape(sizes=self.sizes, probs=self.probs)
+        self.frozen = frozen_names(frozen, self.parameters)
+        self.levels = None
+
+    def prepare(self, data, n_states, pseudocount):
+        values = self.numbers(data)
+        self.levels = np.unique(values[~np.isnan(values)])
+
+    def outside(self, values):
+        return whole(values)
+
+    def coordinates(self, values):
+        return np.log1p(values)
+
+    def log_likelihood(self, values):
+        out = np.zeros((len(values), len(self.sizes)))
+        for d in range(values.shape[1]):
+            seen = ~np.isnan(values[:, d])
+            x, r, p = values[seen, d, None], self.sizes[:, d], self.probs[:, d]
+            with np.errstate(invalid="ignore"):
+                tail = np.where(x > 0, x * log(1 - p), 0.0)
+            out[seen] += gammaln(x + r) - gammaln(r) - log_factorial(x) + r * np.log(p) + tail
+        return out
+
+    def statistics(self, values, weights):
+        """counts (n_states, n_features, n_levels): the weight on each count in `levels`."""
+        d = values.shape[1]
+        counts = np.zeros((weights.shape[1], d, len(self.levels)))
+        for k in range(d):
+            seen = np.flatnonzero(~np.isnan(values[:, k]))
+            place = np.searchsorted(self.levels, values[seen, k])
+            for i in range(len(counts)):
+                counts[i, k] = np.bincount(place, weights[seen, i], len(self.levels))
+        return {"counts": counts}
+
+    def update(self, statistics):
+        counts = statistics["counts"]
+        mass = counts.sum(axis=2)
+        alive = mass > 0
+        if not self.complete and not alive.all():
+            counts = np.where(alive[..., None], counts, counts.sum(axis=0) + 1e-9)
+            mass, alive = counts.sum(axis=2), np.ones_like(alive)
+        share = counts / np.where(alive, mass, 1.0)[..., None]
+        mean = share @ self.levels
+        kept = {name: getattr(self, name) for name in self.frozen if getattr(self, name) is not None}
+        r = kept.get("sizes")
+        if r is None:
+            r = self._sizes(share, mean, kept.get("probs"))
+        new = {"sizes": r, "probs": r / (r + mean), **kept}
+        for name in self.parameters:
+            old = getattr(self, name)
+            setattr(self, name, fixed(np.array(new[name] if old is None else np.where(alive, new[name], old))))
+
+    def _sizes(self, share, mean, probs):
+        used = self.levels
+
+        def value(r):
+            p = r / (r + mean) if probs is None else probs
+            known = (share * gammaln(used + r[..., None])).sum(axis=-1) - gammaln(r)
+            return known + r * np.log(p) + np.where(mean > 0, mean * log(np.where(p < 1, 1 - p, 1.0)), 0.0)
+
+        def step(r):
+            r = r[..., 0]
+            gradient = (share * digamma(used + r[..., None])).sum(axis=-1) - digamma(r)
+            curvature = (share * trigamma(used + r[..., None])).sum(axis=-1) - trigamma(r)
+            if probs is None:
+                gradient = gradient - np.log1p(mean / r)
+                curvature = curvature + mean / (r * (r + mean))
+            else:
+                gradient = gradient + np.log(probs)
+            return newton(gradient, curvature, r)[..., None]
+
+        if self.sizes is not None:
+            start = self.sizes
+        else:
+            # mean + mean^2 / r is the variance
+            excess = share @ used**2 - mean**2 - mean
+            start = np.where(excess > 0, mean**2 / np.where(excess > 0, excess, 1.0), 100.0)
+        return climb(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
+
+    def sample(self, states, rng):
+        return as_drawn(rng.negative_binomial(self.sizes[states], self.probs[states]))

@@ -1,0 +1,52 @@
+"""Counts without an upper limit."""
+
+import numpy as np
+
+from .base import given
+from .columns import Columns, as_drawn, log, log_factorial, whole
+
+
+class Poisson(Columns):
+    """Counts: log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!.
+
+    Parameters
+    ----------
+    rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; where a fit starts. Columns are
+        independent given the state, and a missing one (NaN) says nothing.
+    frozen : ("rates",) keeps them as given.
+
+    The maximiser is the weighted mean. A rate of 0 allows no count but 0.
+
+    >>> from chmm import Model, Poisson
+    >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+    >>> quakes.decode([13, 14, 8, 30, 27]).path.tolist()
+    [0, 0, 0, 1, 1]
+    """
+
+    parameters = ("rates",)
+    features = ("sums",)
+    domain = "counts 0, 1, 2 ..."
+
+    def __init__(self, rates=None, *, frozen=()):
+        super().__init__(frozen, rates=given(rates, "rates", least=0))
+
+    def outside(self, values):
+        return whole(values)
+
+    def coordinates(self, values):
+        return np.sqrt(values)  # of equal variance wherever the mean
+
+    def look(self, values):
+        return [values]
+
+    def natural(self):
+        return [log(self.rates)], -self.rates
+
+    def measure(self, values):
+        return -log_factorial(values)
+
+    def maximiser(self, moments, mass):
+        return {"rates": moments[0]}
+
+    def sample(self, states, rng):
+        return as_drawn(rng.poisson(self.rates[states]))

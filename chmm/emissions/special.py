@@ -1,0 +1,94 @@
+"""The special functions that densities need, by series: a few lines each, so that NumPy stays the only import.
+
+Gamma functions: the recurrence up to x >= 10, there Stirling's series (DLMF 5.11.1, 5.11.2, 5.15.8). Bessel functions:
+the trapezoidal rule on the circle, which converges like I_M / I_0. Relative error below 1e-14 for x > 0.
+"""
+
+import numpy as np
+
+TURN = 2 * np.pi
+_ANGLES = np.arange(256) * (TURN / 256)
+
+
+def gammaln(x):
+    """log Gamma(x), x > 0."""
+    x, product = _shifted(x, lambda total, z: total * z, 1.0)
+    y = 1 / (x * x)
+    series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
+    return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + series / x - np.log(product)
+
+
+def digamma(x):
+    """The derivative of gammaln."""
+    x, total = _shifted(x, lambda total, z: total + 1 / z, 0.0)
+    y = 1 / (x * x)
+    series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))
+    return np.log(x) - 0.5 / x - series - total
+
+
+def trigamma(x):
+    """The derivative of digamma."""
+    x, total = _shifted(x, lambda total, z: total + 1 / (z * z), 0.0)
+    y = 1 / (x * x)
+    series = y * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6))))))
+    return 1 / x + 0.5 * y + series / x + total
+
+
+def _shifted(x, step, total):
+    x = np.array(x, dtype=np.float64)
+    total = np.full(x.shape, total)
+    small = x < 10
+    while small.any():
+        total = np.where(small, step(total, np.where(small, x, 1.0)), total)
+        x = x + small
+        small = x < 10
+    return x, total
+
+
+def log_bessel(kappa):
+    """(log I_0(kappa), I_1(kappa) / I_0(kappa)) for an array of kappa >= 0."""
+    kappa = np.asarray(kappa, dtype=np.float64)
+    k = np.minimum(kappa, 1000.0)[..., None]
+    weight = np.exp(k * (np.cos(_ANGLES) - 1))
+    mean = weight.mean(axis=-1)
+    log_i0, ratio = k[..., 0] + np.log(mean), (weight * np.cos(_ANGLES)).mean(axis=-1) / mean
+    # beyond, the asymptotic series (DLMF 10.40.1)
+    y = 1 / np.maximum(kappa, 1000.0)
+    i0 = 1 + y / 8 * (1 + y * 9 / 16 * (1 + y * 25 / 24 * (1 + y * 49 / 32)))
+    i1 = 1 - y * 3 / 8 * (1 + y * 5 / 16 * (1 + y * 21 / 24 * (1 + y * 45 / 32)))
+    large = kappa > 1000
+    log_i0 = np.where(large, kappa + np.log(i0) - 0.5 * np.log(TURN * np.maximum(kappa, 1.0)), log_i0)
+    return log_i0, np.where(large, i1 / i0, ratio)
+
+
+def climb(x, value, step, low, high):
+    """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
+
+    x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`.
+    """
+    x = np.clip(x, low, high)
+    best = value(x)
+    for _ in range(100):
+        move = np.clip(x + step(x), np.maximum(low, x / 10), np.minimum(high, x * 10)) - x
+        trying = (np.abs(move) > 1e-9 * x).any(axis=-1)
+        rose = np.zeros_like(trying)
+        for _ in range(20):
+            if not trying.any():
+                break
+            new = x + np.where(trying[..., None], move, 0.0)
+            there = value(new)
+            better = trying & (there > best)
+            x, best = np.where(better[..., None], new, x), np.where(better, there, best)
+            rose |= better
+            trying &= ~better
+            move = move / 2
+        if not rose.any():
+            break
+    return x
+
+
+def newton(gradient, curvature, x):
+    """The Newton step for one parameter x > 0 in log x, uphill whatever the curvature."""
+    slope = x * gradient
+    bend = np.abs(x * x * curvature + slope)
+    return x * np.expm1(np.clip(slope / np.maximum(bend, 1e-300), -1, 1))

@@ -1,0 +1,513 @@
+"""What single families promise: agreement with SciPy and hmmlearn, known answers, numerics, frames, names, bad input."""
+
+import re
+import runpy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from chmm import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    LogNormal,
+    Mixture,
+    Model,
+    Multinomial,
+    NegativeBinomial,
+    Poisson,
+    Precomputed,
+    Product,
+    StudentT,
+    VonMises,
+)
+from chmm.emissions import special
+
+pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+
+TWO = {"startprob": [0.5, 0.5], "transmat": [[0.9, 0.1], [0.2, 0.8]]}
+ONE = {"startprob": [1.0], "transmat": [[1.0]]}
+
+
+def log_density(emission, x):
+    """log b_0 of each value of an emission of one state."""
+    m = Model(**ONE, emission=emission)
+    return np.array([m.score([np.array([v])]) for v in x])
+
+
+# --------------------------------------------------------------------------------------------------- against SciPy
+
+
+def scipy_cases():
+    stats = pytest.importorskip("scipy.stats")
+    positive, shares, angles, n = (
+        np.array([1e-9, 0.3, 1, 7.5, 900]),
+        np.array([1e-9, 0.2, 0.999]),
+        np.array([-3, 0.1, 2, 6.0]),
+        np.array([0, 1, 7, 400]),
+    )
+    real = np.array([-1e5, -2, 0, 0.5, 3e8])
+    return {
+        "Gaussian": (Gaussian([1.5], [4]), stats.norm(1.5, 2).logpdf, real),
+        "StudentT": (StudentT([1.5], [2], [3.5]), stats.t(3.5, 1.5, 2).logpdf, real),
+        "LogNormal": (LogNormal([0.7], [0.25]), stats.lognorm(0.5, scale=np.exp(0.7)).logpdf, positive),
+        "Gamma": (Gamma([2.5], [0.4]), stats.gamma(2.5, scale=2.5).logpdf, positive),
+        "Exponential": (Exponential([0.4]), stats.expon(scale=2.5).logpdf, np.append(positive, 0)),
+        "Beta": (Beta([0.4], [7]), stats.beta(0.4, 7).logpdf, shares),
+        "VonMises": (VonMises([0.3], [5]), stats.vonmises(5, 0.3).logpdf, angles),
+        "VonMises sharp": (VonMises([0.3], [5e4]), stats.vonmises(5e4, 0.3).logpdf, angles),
+        "Poisson": (Poisson([3.5]), stats.poisson(3.5).logpmf, n),
+        "NegativeBinomial": (NegativeBinomial([2.5], [0.3]), stats.nbinom(2.5, 0.3).logpmf, n),
+    }
+
+
+@pytest.mark.parametrize("name", ["Gaussian", "StudentT", "LogNormal", "Gamma", "Exponential", "Beta", "VonMises",
+                                  "VonMises sharp", "Poisson", "NegativeBinomial"])  # fmt: skip
+def test_densities_are_scipys(name):
+    emission, expected, x = scipy_cases()[name]
+    assert_allclose(log_density(emission, x), expected(x), rtol=1e-11, atol=1e-12)
+
+
+def test_densities_of_vectors_are_scipys():
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(4, 4))
+    mean, covariance, x = rng.normal(size=4), a @ a.T + np.eye(4), 3 * rng.normal(size=(20, 4))
+    expected = stats.multivariate_normal(mean, covariance).logpdf(x)
+    for emission in (
+        Gaussian(mean[None], covariance[None], covariance="full"),
+        Gaussian(mean[None], covariance, covariance="tied"),
+    ):
+        assert_allclose(Model(**ONE, emission=emission).score(x), expected.sum(), rtol=1e-12)
+    counts = rng.integers(0, 9, (20, 3))
+    expected = stats.multinomial(counts.sum(axis=1), [0.2, 0.3, 0.5]).logpmf(counts).sum()
+    assert_allclose(Model(**ONE, emission=Multinomial([[0.2, 0.3, 0.5]])).score(counts), expected, rtol=1e-12)
+
+
+def test_special_functions_are_scipys():
+    theirs = pytest.importorskip("scipy.special")
+    x = np.logspace(-8, 8, 3000)
+    for ours, want in (
+        (special.gammaln, theirs.gammaln), (special.digamma, theirs.digamma), (special.trigamma, lambda x: theirs.polygamma(1, x))
+    ):  # fmt: skip
+        assert_allclose(ours(x), want(x), rtol=1e-13, atol=1e-14)
+    log_i0, ratio = special.log_bessel(np.append(x, 0))
+    x = np.append(x, 0)
+    assert_allclose(log_i0, np.log(theirs.i0e(x)) + x, rtol=1e-13, atol=1e-15)
+    assert_allclose(ratio, theirs.i1e(x) / theirs.i0e(x), rtol=1e-13, atol=1e-15)
+
+
+# ------------------------------------------------------------------------------------------------- against hmmlearn
+
+
+def start(n, d, seed=0):
+    rng = np.random.default_rng(seed)
+    startprob, transmat = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n), n)
+    means = 3 * rng.normal(size=(n, d))
+    x = means[rng.integers(n, size=400)] + rng.normal(size=(400, d))
+    return startprob, transmat, means + 0.3, x
+
+
+def history_of(theirs, x, steps=12):
+    theirs.n_iter, theirs.tol, theirs.init_params = steps, -np.inf, ""
+    theirs.monitor_.n_iter, theirs.monitor_.tol = steps, -np.inf
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(x, [150, 250])
+    return np.array(theirs.monitor_.history)
+
+
+@pytest.mark.parametrize("form", ["spherical", "diag", "full", "tied"])
+@pytest.mark.parametrize("d", [1, 3])
+def test_em_of_a_gaussian_is_hmmlearns(form, d):
+    hmm = pytest.importorskip("hmmlearn.hmm")
+    startprob, transmat, means, x = start(3, d)
+    covariances = {
+        "spherical": np.ones(3),
+        "diag": np.ones((3, d)),
+        "full": np.tile(np.eye(d), (3, 1, 1)),
+        "tied": np.eye(d),
+    }[form]
+    # its prior for full and tied is not that of a density unless its weight is 1 + d
+    prior = (
+        {"covars_prior": 0, "covars_weight": 1}
+        if form in ("spherical", "diag")
+        else {"covars_prior": 0, "covars_weight": d if form == "full" else 0}
+    )
+    theirs = hmm.GaussianHMM(3, form, min_covar=0, implementation="scaling", **prior)
+    theirs.startprob_, theirs.transmat_, theirs.means_, theirs.covars_ = startprob, transmat, means, covariances
+    history = history_of(theirs, x)
+    ours = Model(
+        startprob=startprob,
+        transmat=transmat,
+        emission=Gaussian(means, covariances, covariance=form, floor=0),
+        max_iter=12,
+        tol=0,
+    )
+    ours.fit(x, lengths=[150, 250])
+    n = len(ours.history_)  # it stops where rounding ends the rise
+    assert n > 5
+    assert_allclose(ours.history_, history[:n], rtol=1e-8)
+    assert_allclose(ours.emission_.means, theirs.means_, rtol=1e-6, atol=1e-8)
+
+
+def test_em_of_a_mixture_ends_where_hmmlearns_ends():
+    """On the way there it takes scatter around the old means; each step of ours is higher."""
+    hmm = pytest.importorskip("hmmlearn.hmm")
+    startprob, transmat, means, x = start(4, 2)
+    theirs = hmm.GMMHMM(2, 2, covariance_type="diag", min_covar=0, implementation="scaling")
+    theirs.startprob_, theirs.transmat_ = (
+        startprob[:2] / startprob[:2].sum(),
+        transmat[:2, :2] / transmat[:2, :2].sum(axis=1, keepdims=True),
+    )
+    theirs.weights_, theirs.means_, theirs.covars_ = np.full((2, 2), 0.5), means.reshape(2, 2, 2), np.ones((2, 2, 2))
+    emission = Mixture(Gaussian(means, np.ones((4, 2)), floor=0), 2, np.full((2, 2), 0.5))
+    ours = Model(
+        startprob=theirs.startprob_.copy(), transmat=theirs.transmat_.copy(), emission=emission, max_iter=800, tol=0
+    )
+    history, mine = history_of(theirs, x, 800), ours.fit(x, lengths=[150, 250]).history_
+    assert_allclose(mine[0], history[0], rtol=1e-12)
+    assert mine[1] > history[1]
+    assert_allclose(mine[-1], history[-1], rtol=1e-8)
+
+
+def test_em_of_poisson_is_hmmlearns():
+    hmm = pytest.importorskip("hmmlearn.hmm")
+    startprob, transmat, _, _ = start(3, 1)
+    x = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([2, 9, 30], (400, 1)))
+    theirs = hmm.PoissonHMM(3, lambdas_prior=0, lambdas_weight=0, implementation="scaling")
+    theirs.startprob_, theirs.transmat_, theirs.lambdas_ = startprob, transmat, np.array([[1.0], [8], [20]])
+    ours = Model(startprob=startprob, transmat=transmat, emission=Poisson([1, 8, 20]), max_iter=12, tol=0)
+    assert_allclose(ours.fit(x, lengths=[150, 250]).history_, history_of(theirs, x), rtol=1e-8)
+
+
+# ---------------------------------------------------------------------------------------------------- known answers
+
+# annual flow of the Nile at Aswan, 1871-1970
+NILE = """1120 1160 963 1210 1160 1160 813 1230 1370 1140 995 935 1110 994 1020 960 1180 799 958 1140 1100 1210 1150
+1250 1260 1220 1030 1100 774 840 874 694 940 833 701 916 692 1020 1050 969 831 726 456 824 702 1120 1100 832 764 821 768
+845 864 862 698 845 744 796 1040 759 781 865 845 944 984 897 822 1010 771 676 649 846 812 742 801 1040 860 874 848 890
+744 749 838 1050 918 986 797 923 975 815 1020 906 901 1170 912 746 919 718 714 740"""
+# earthquakes of magnitude 7 or more a year, 1900-2006
+QUAKES = """13 14 8 10 16 26 32 27 18 32 36 24 22 23 22 18 25 21 21 14 8 11 14 23 18 17 19 20 22 19 13 26 13 14 22 24 21
+22 26 21 23 24 27 41 31 27 35 26 28 36 39 21 17 22 17 19 15 34 10 15 22 18 15 20 15 22 19 16 30 27 29 23 20 16 21 21 25
+16 18 15 18 14 10 15 8 15 6 11 8 7 18 16 13 12 13 20 15 16 12 18 15 16 13 15 16 11 11"""
+
+
+def test_nile():
+    flow = np.array(NILE.split(), dtype=float)
+    emission = Gaussian([1100, 850], [150**2, 150**2], floor=0)
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=emission, max_iter=5000, tol=1e-13).fit(
+        flow
+    )
+    assert_allclose(m.score(flow), -629.804456, atol=1e-6)
+    assert_allclose(m.emission_.means[:, 0], [1097.1525, 850.7565], atol=1e-3)
+    assert_allclose(np.sqrt(m.emission_.covariances[:, 0]), [133.748, 124.4464], atol=1e-3)
+    assert_allclose(m.transmat_[1], [0, 1], atol=1e-9)
+    assert 1871 + np.flatnonzero(np.diff(m.predict(flow))) == 1898
+    # the floor is there for states of a few values, not for these
+    floored = Model(
+        startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([1100, 850], [150**2] * 2), tol=1e-12
+    ).fit(flow)
+    assert_allclose(floored.emission_.means, m.emission_.means, rtol=1e-4)
+    assert_allclose(floored.emission_.covariances, m.emission_.covariances, rtol=1e-3)
+
+
+@pytest.mark.parametrize("n, loss", [(2, 341.878701), (3, 328.527483)])
+def test_earthquakes(n, loss):
+    counts = np.array(QUAKES.split(), dtype=int)
+    m = Model(n, Poisson(), n_init=10, max_iter=20_000, tol=1e-12, random_state=0).fit(counts)
+    assert_allclose(-m.score(counts), loss, atol=2e-6)
+    if n == 2:
+        order = m.emission_.rates[:, 0].argsort()
+        assert_allclose(m.emission_.rates[order, 0], [15.42074, 26.01818], atol=1e-4)
+        assert_allclose(m.transmat_[np.ix_(order, order)], [[0.928374, 0.071626], [0.119033, 0.880967]], atol=1e-5)
+
+
+# --------------------------------------------------------------------------------------------------------- numerics
+
+
+@pytest.mark.parametrize("form", ["spherical", "diag", "full", "tied"])
+def test_data_far_from_zero_lose_nothing(form):
+    rng = np.random.default_rng(0)
+    x = np.round(rng.normal(size=(500, 2)) + 4 * rng.integers(0, 2, (500, 1)), 6)
+    near, far = (
+        Model(**TWO, emission=Gaussian(np.array([[0, 0], [4, 4.0]]) + shift, {"spherical": [1, 1], "diag": np.ones((2, 2)),
+              "full": [np.eye(2)] * 2, "tied": np.eye(2)}[form], covariance=form), max_iter=10, tol=0).fit(x + shift)
+        for shift in (0, 2.0**27)
+    )  # fmt: skip
+    assert_allclose(far.history_, near.history_, rtol=1e-7)  # the data themselves lose 1e-8
+    assert_allclose(far.emission_.covariances, near.emission_.covariances, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["spherical", "diag", "full", "tied"])
+def test_states_a_million_deviations_apart(form):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2)) + 1e7 * rng.integers(-1, 2, (300, 1))
+    m = Model(3, Gaussian(covariance=form, floor=0), random_state=0).fit(x)
+    for mean, i in zip(m.emission_.means, range(3)):
+        mine = x[np.abs(x - mean).max(axis=1) < 100]
+        assert_allclose(mean, mine.mean(axis=0), rtol=1e-12)
+        if form == "diag":
+            assert_allclose(m.emission_.covariances[i], mine.var(axis=0), rtol=1e-6)
+    labelled = Model(emission=Gaussian(covariance=form, floor=0)).fit(
+        [x], [np.sign(np.round(x[:, 0] / 1e7)).astype(int)]
+    )
+    assert_allclose(np.sort(labelled.emission_.means[:, 0]), np.sort(m.emission_.means[:, 0]), rtol=1e-9)
+    assert_allclose(
+        np.sort(np.ravel(labelled.emission_.covariances)),
+        np.sort(np.ravel(m.emission_.covariances)),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def test_both_ways_to_a_log_density_agree():
+    from chmm.emissions import quadratic
+
+    rng = np.random.default_rng(0)
+    x, weights = rng.normal(size=(900, 3)), rng.random((900, 4))
+    x_gaps = np.where(rng.random(x.shape) < 0.2, np.nan, x)
+    a = rng.normal(size=(4, 3, 3))
+    full = np.einsum("nij,nkj->nik", a, a) + np.eye(3)
+    for emission in (Gaussian(x[:4], full, covariance="full"), Gaussian(x[:4], rng.random((4, 3)) + 0.1)):
+        for values in (x, x_gaps):
+            answers = []
+            for limit in (1e300, 0):
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(quadratic, "SAFE", limit)
+                    answers.append((emission.log_likelihood(values), emission.statistics(values, weights)))
+            (one, stats), (other, others) = answers
+            assert_allclose(one, other, rtol=1e-11)
+            for key in stats:
+                assert_allclose(stats[key], others[key], rtol=1e-9, atol=1e-9)
+
+
+def test_gaps_in_a_full_gaussian_are_filled_by_what_is_expected():
+    """The maximum of the likelihood of what is seen, found by EM over the gaps alone (one state)."""
+    rng = np.random.default_rng(0)
+    x = rng.multivariate_normal([1, 2], [[1, 0.8], [0.8, 2]], 300)
+    x[:100, 1] = np.nan
+    m = Model(1, Gaussian(covariance="full", floor=0), max_iter=500, tol=1e-14, random_state=0).fit(x)
+    seen = x[100:]
+    slope = np.cov(seen.T, bias=True)[0, 1] / seen[:, 0].var()
+    mean = seen[:, 1].mean() + slope * (x[:, 0].mean() - seen[:, 0].mean())  # Anderson 1957
+    assert_allclose(m.emission_.means[0], [x[:, 0].mean(), mean], rtol=1e-5)
+
+
+def test_singular_without_a_floor_is_named_and_with_it_works():
+    x = np.c_[np.arange(12.0), 2 * np.arange(12.0)]
+    with pytest.raises(ValueError, match="singular.*floor"):
+        Model(2, Gaussian(covariance="full", floor=0), random_state=0).fit(x)
+    m = Model(2, Gaussian(covariance="full"), random_state=0).fit(x)
+    assert np.isfinite(m.score(x))
+    assert np.isfinite(Model(3, Gaussian(), random_state=0).fit([0.5, 7.25, 99]).score([0.5, 7.25, 99]))
+
+
+def test_an_impossible_value_is_named():
+    m = Model(**TWO, emission=Poisson([0, 0]))
+    assert m.score([[0, 0, 3]]) == -np.inf
+    with pytest.raises(ValueError, match="step 2.*3"):
+        m.decode([0, 0, 3])
+    assert Model(**TWO, emission=Bernoulli([[0, 1], [0, 0.5]])).score([[[1, 1]]]) == -np.inf
+
+
+# ---------------------------------------------------------------------------------------------- starts, names, frozen
+
+
+def test_a_newcomer_finds_the_states():
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        q = np.repeat(rng.integers(3, size=40), 10)
+        x = np.array([-5, 0, 8])[q] + rng.normal(size=400)
+        m = Model(3, random_state=seed).fit(x)
+        assert_allclose(np.sort(m.emission_.means[:, 0]), [-5, 0, 8], atol=0.5)
+        assert "Gaussian" in repr(m)
+
+
+@pytest.mark.parametrize("name, family", [("gaussian", Gaussian), ("Poisson", Poisson), ("student_t", StudentT), ("log-normal", LogNormal),
+                                          ("NegativeBinomial", NegativeBinomial), ("categorical", Categorical)])  # fmt: skip
+def test_families_by_name(name, family, tmp_path):
+    x = [1, 2, 1, 9, 8, 9, 1, 2]
+    m = Model(2, name, random_state=0).fit(x)
+    assert type(m.emission_) is family
+    m.save(tmp_path / "m")
+    again = Model.load(tmp_path / "m")
+    assert again.emission == name and again.score(x) == m.score(x)
+
+
+FROZEN = {
+    "means": Gaussian([0, 5], [1, 1], frozen=("means",)),
+    "covariances": Gaussian([0, 5], [1, 1], frozen=("covariances",)),
+    "rates": Poisson([1, 6], frozen="rates"),
+    "categorical probs": Categorical(np.full((2, 20), 0.05), frozen="probs"),
+    "shapes": Gamma([1, 6], [1, 1], frozen="shapes"),
+    "gamma rates": Gamma([1, 6], [1, 1], frozen="rates"),
+    "sizes": NegativeBinomial([3, 6], [0.5, 0.5], frozen="sizes"),
+    "negative binomial probs": NegativeBinomial([3, 6], [0.5, 0.5], frozen="probs"),
+    "dofs": StudentT([0, 5], [1, 1], [4, 4], frozen="dofs"),
+    "scales": StudentT([0, 5], [1, 1], [4, 4], frozen="scales"),
+    "weights": Mixture(Gaussian([0, 1, 5, 6], [1, 1, 1, 1]), 2, [[0.5, 0.5]] * 2, frozen="weights"),
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_frozen_parameters_stay_and_the_rest_rises(name):
+    emission = FROZEN[name]
+    x = np.random.default_rng(0).poisson(np.repeat([1, 6, 1, 7], 50)) + 1
+    m = Model(**TWO, emission=emission, max_iter=30, tol=0).fit(x)
+    for parameter in emission.frozen:
+        assert_array_equal(getattr(m.emission_, parameter), getattr(emission, parameter))
+    rest = [p for p in emission.parameters if p not in emission.frozen]
+    assert all((getattr(m.emission_, p) != getattr(emission, p)).any() for p in rest)
+    assert len(m.history_) < 2 or np.diff(m.history_).min() > -1e-9
+
+
+def test_given_means_alone_are_a_start():
+    x = np.r_[np.random.default_rng(0).normal(size=50), 9 + np.random.default_rng(1).normal(size=50)]
+    m = Model(2, Gaussian(means=[1, 8]), random_state=0).fit(x)
+    assert_allclose(m.emission_.means[:, 0], [0, 9], atol=0.5)
+    m = Model(2, Gamma(shapes=[1, 8]), random_state=0, max_iter=1).fit(np.abs(x))
+    assert m.emission_.complete
+
+
+# ------------------------------------------------------------------------------------------------- frames and products
+
+
+def test_frames_give_columns_by_name():
+    pandas = pytest.importorskip("pandas")
+    truth = Model(
+        **TWO,
+        emission=Product(calls=Poisson([2, 9]), mood=Categorical([[0.9, 0.1], [0.2, 0.8]], symbols=["good", "bad"])),
+    )
+    x = truth.sample(300, random_state=0)
+    frame = pandas.DataFrame({"other": np.arange(300.0), "mood": x.X[:, 1], "calls": x.X[:, 0].astype(int)})
+    m = Model(2, Product(calls=Poisson(), mood=Categorical()), random_state=0).fit(frame)
+    assert list(m.emission_["mood"].symbols) == ["bad", "good"] and m.emission_["calls"].rates.shape == (2, 1)
+    same = Model(2, Product(calls=Poisson(), mood=Categorical()), random_state=0).fit(frame[["mood", "calls"]])
+    assert same.score(frame) == m.score(frame) == m.score([frame])
+    assert_array_equal(truth.predict(frame), truth.predict(x.X))
+    parts = [frame[:100], frame[100:]]
+    assert [len(p) for p in m.predict(parts)] == [100, 200]
+    holes = frame.astype(object)
+    holes.loc[3, "mood"], holes.loc[4, "calls"], holes.loc[5, ["mood", "calls"]] = None, None, None
+    fitted = Model(2, Product(calls=Poisson(), mood=Categorical()), random_state=0).fit(holes)
+    assert (fitted.report_["missing"], fitted.report_["partly_missing"]) == (1, 2)
+    with pytest.raises(ValueError, match="column 'calls'.*other"):
+        m.score(frame[["other", "mood"]])
+    with pytest.raises(TypeError, match=r"(?s)mood.*words.*Product"):
+        Model(2).fit(frame)
+    with pytest.raises((TypeError, ValueError), match="mood"):
+        Model(2, Gaussian()).fit(frame)
+    with pytest.raises(ValueError, match="mood.*green.*symbols"):
+        m.score(frame.assign(mood="green"))
+
+
+def test_frames_of_numbers_are_arrays():
+    pandas = pytest.importorskip("pandas")
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    frame = pandas.DataFrame(x, columns=["a", "b"]).assign(c=np.arange(50))
+    m = Model(2, Gaussian(), random_state=0).fit(frame)
+    assert m.score(frame.to_numpy()) == m.score(frame)
+    with pytest.raises(ValueError, match="'b'|column 1"):
+        Model(2, Gamma(), random_state=0).fit(frame[["a", "b"]].abs().assign(b=-1.0))
+
+
+def test_a_product_in_order_takes_columns_and_its_parts_may_be_wide():
+    rng = np.random.default_rng(0)
+    x = np.c_[rng.normal(size=(60, 2)), rng.poisson(3, 60), rng.integers(0, 2, 60)]
+    emission = Product(
+        Gaussian([[0, 0], [1, 1]], np.ones((2, 2))), Product(Poisson([2, 3]), Categorical([[0.5, 0.5], [0.1, 0.9]]))
+    )
+    m = Model(**TWO, emission=emission)
+    channels = [m.emission[0], m.emission[1][0], m.emission[1][1]]
+    expected = sum(
+        c.log_likelihood(values) for c, values in zip(channels, (x[:, :2], x[:, 2:3], x[:, 3].astype(int)), strict=True)
+    )
+    pre = Model(**TWO, emission=Precomputed())
+    assert_allclose(m.score(x), pre.score(expected), rtol=1e-12)
+    assert_array_equal(m.predict(x), pre.predict(expected))
+    assert m.fit(x).emission_[1][0].rates.shape == (2, 1)
+    with pytest.raises(ValueError, match="3 columns.*4"):
+        m.score(x[:, :3])
+
+
+def test_precomputed_takes_minus_infinity_and_gaps():
+    rows = np.log([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
+    rows[1, 0] = -np.inf
+    m = Model(**TWO, emission=Precomputed())
+    assert m.decode(rows).path[1] == 1
+    rows[2] = np.nan
+    assert np.isfinite(m.score([rows]))
+    assert m.fit([rows]).n_iter_ > 0
+    with pytest.raises(ValueError, match="states"):
+        m.score(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="step 2"):
+        m.score(np.array([[0, 0], [0, 0], [np.inf, 0]]))
+
+
+# -------------------------------------------------------------------------------------------------------- bad input
+
+WRONG = [
+    ("covariance unheard of", lambda: Gaussian(covariance="round"), "covariance", "round", "diag"),
+    ("floor negative", lambda: Gaussian(floor=-1), "floor", "-1"),
+    ("means NaN", lambda: Gaussian([0, np.nan]), r"means\[1, 0\]", "nan"),
+    ("means of words", lambda: Gaussian(["a"]), "means", "numbers"),
+    ("variance zero", lambda: Gaussian([0, 1], [1, 0]), r"covariances\[1, 0\]", "> 0"),
+    ("variances of another shape", lambda: Gaussian([[0, 1]], [[1, 1, 1]]), "means", "covariances", r"\(1, 3\)"),
+    ("covariance singular", lambda: Gaussian([[0, 1]], [[[1, 1], [1, 1]]], covariance="full"), r"covariances\[0\]", "singular"),
+    ("covariance not symmetric", lambda: Gaussian([[0, 1]], [[[1, 1], [0, 1]]], covariance="full"), "symmetric"),
+    ("covariance flat", lambda: Gaussian([[0, 1]], np.eye(2), covariance="full"), "covariances", "3 axes|shape"),
+    ("rate negative", lambda: Poisson([1, -2]), r"rates\[1, 0\]", "-2", ">= 0"),
+    ("probability above 1", lambda: Bernoulli([[0.5, 1.5]]), r"probs\[0, 1\]", r"1\.5", "<= 1"),
+    ("multinomial rows off", lambda: Multinomial([[0.5, 0.6]]), r"probs\[0\]", r"1\.1"),
+    ("shape and rate", lambda: Gamma([1, 2], [1]), "shapes", "rates", "agree"),
+    ("shape zero", lambda: Gamma([0], [1]), r"shapes\[0, 0\]", "0"),
+    ("frozen unheard of", lambda: Poisson([1], frozen=("rate",)), "frozen", "rate", "rates"),
+    ("mean angle in degrees", lambda: VonMises([90], [1]), r"means\[0, 0\]", "90"),
+    ("mixture of a class", lambda: Mixture(Gaussian, 2), "family", "Gaussian"),
+    ("mixture of none", lambda: Mixture(Gaussian(), 0), "n", "0"),
+    ("mixture that does not divide", lambda: Mixture(Gaussian([0, 1, 2], [1, 1, 1]), 2), "3", "2"),
+    ("product of nothing", lambda: Product(), "Product"),
+    ("product both ways", lambda: Product(Gaussian(), b=Gaussian()), "Product"),
+    ("product of a name", lambda: Product("gaussian"), "gaussian", "Emission"),
+    ("product that disagrees", lambda: Product(Poisson([1, 2]), Poisson([1])), "states", "2", "1"),
+    ("a missing count", lambda: Model(2, Multinomial()).fit([[[1, 2], [1, np.nan], [2, 2]]]), "step 1", "partly missing"),
+    ("infinite", lambda: Model(2, Gaussian()).fit([[1.5, np.inf]]), "step 1", "inf"),
+    ("words for numbers", lambda: Model(2, Gaussian()).fit([["a", "b"]]), "words|text", "numbers"),
+    ("a class", lambda: Model(2, Gaussian).fit([0.5, 1.5]), "Gaussian"),
+    ("multinomial of one column", lambda: Model(2, Multinomial()).fit([1, 2, 3]), "Categorical"),
+    ("many integers under auto", lambda: Model(2).fit(np.arange(100)), "100", "Poisson", "Gaussian", "Categorical"),
+    ("whole floats under auto", lambda: Model(2).fit([1.0, 2.0, 3.0]), "Poisson", "Gaussian", "Categorical"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG, ids=[case[0] for case in WRONG])
+def test_bad_input_is_named(case):
+    _, call, *patterns = case
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call()
+    missing = [p for p in patterns if not re.search(p, str(caught.value))]
+    assert not missing, f"{missing} not in: {caught.value}"
+
+
+# ---------------------------------------------------------------------------------------------------------- examples
+
+
+def test_the_example_of_a_family_of_ones_own(capsys):
+    runpy.run_path(str(Path(__file__).parent.parent / "examples" / "zero_inflated.py"), run_name="__main__")
+    words = capsys.readouterr().out.split()
+    assert_allclose([float(v) for v in words[3:5]], [3, 20], rtol=0.1)
+    assert_allclose([float(v) for v in words[6:8]], [0.6, 0.1], atol=0.05)
+
+
+def test_the_page_of_the_families_is_made_of_their_docstrings():
+    docs = Path(__file__).parent.parent / "docs"
+    page = runpy.run_path(str(docs / "emissions.py"))["page"]()
+    assert (docs / "emissions.md").read_text(encoding="utf-8") == page
