@@ -5,6 +5,8 @@ space, here and nowhere else.
 """
 
 import math
+import threading
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -61,16 +63,58 @@ class Chain:
         return self.log_startprob[: self.n].copy(), self.log_transmat[:, : self.n].copy()
 
 
-class Rows(NamedTuple):
-    """Likelihoods of distinct values: `n_values` of them, then the row of ones that a missing step sees, then copies in
-    which only the final states are allowed, for last steps."""
+class Rows:
+    """Likelihoods of distinct values, then a row of ones, which a missing step sees, then copies of the rows `ends` in
+    which only the `allowed` states are possible, for last steps.
 
-    log_rows: np.ndarray  # (R, W)
-    rows: np.ndarray  # (R, W), largest entry 1
-    shift: np.ndarray  # (R,), logarithm of what was taken out
-    lost: np.ndarray | None  # (R,) or None: rows with entries that exp() flushed
-    n_values: int
-    ends: np.ndarray | None  # rows that the copies are of
+    `likelihood()` gives the logarithms, (n_values, N). It is asked when something needs them, and again when something
+    else does: so that no more than one large array is kept.
+    """
+
+    def __init__(self, likelihood, n_values, chain, allowed=None, ends=(), shared=True, scratch=None):
+        self.likelihood, self.n_values, self.chain = likelihood, n_values, chain
+        self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)
+        self.shared = shared  # whether several steps may see one row
+        self.scratch = scratch
+
+    def __len__(self):
+        return self.n_values + 1 + len(self.ends)
+
+    def _parts(self):
+        """Logarithms of the values, and of what comes behind them."""
+        values = np.ascontiguousarray(self.likelihood(), dtype=np.float64)
+        n = self.chain.n
+        if values.shape != (self.n_values, n):
+            raise ValueError(f"X gives log likelihoods of shape {values.shape}; {n} states need {(self.n_values, n)}")
+        behind = np.zeros((1 + len(self.ends), n))
+        if len(self.ends):
+            seen = self.ends < self.n_values  # the others see the row of ones
+            behind[1:][seen] = values[self.ends[seen]]
+            behind[1:][:, ~self.allowed] = -np.inf
+        return values, behind
+
+    @cached_property
+    def logs(self):
+        """(R, W) logarithms, -inf where padded."""
+        values, behind = self._parts()
+        logs = aligned(len(self), self.chain.width)
+        logs[: self.n_values, : self.chain.n] = values
+        logs[self.n_values :, : self.chain.n] = behind
+        logs[:, self.chain.n :] = -np.inf
+        return logs
+
+    @cached_property
+    def scaled(self):
+        """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
+        values, behind = self._parts()
+        size = len(self) * self.chain.width
+        rows = aligned(size) if self.scratch is None else self.scratch.take(size)[:size]
+        rows = rows.reshape(len(self), self.chain.width)
+        shift, lost = np.empty(len(self)), np.empty(len(self), dtype=np.uint8)
+        k = self.n_values
+        any_lost = scale_rows(values, rows[:k], shift[:k], lost[:k])
+        any_lost |= scale_rows(behind, rows[k:], shift[k:], lost[k:])
+        return rows, shift, lost if any_lost else None
 
 
 class Problem(NamedTuple):
@@ -88,21 +132,6 @@ class Problem(NamedTuple):
     @property
     def longest(self):
         return int(np.diff(self.bounds).max(initial=0))
-
-
-def make_rows(log_likelihood, chain, allowed=None, ends=None):
-    """Rows from (K, N) log likelihoods; `allowed` (N,) and `ends`, which rows last steps see, for final states."""
-    n_values = len(log_likelihood)
-    n_ends = 0 if allowed is None else len(ends)
-    log_rows = aligned(n_values + 1 + n_ends, chain.width)
-    log_rows[:, chain.n :] = -np.inf
-    log_rows[:n_values, : chain.n] = log_likelihood
-    log_rows[n_values, : chain.n] = 0.0
-    if n_ends:
-        log_rows[n_values + 1 :, : chain.n] = np.where(allowed, log_rows[ends, : chain.n], -np.inf)
-    rows, shift, lost = aligned(*log_rows.shape), np.empty(len(log_rows)), np.empty(len(log_rows), dtype=np.uint8)
-    any_lost = scale_rows(log_rows, chain.n, rows, shift, lost)
-    return Rows(log_rows, rows, shift, lost if any_lost else None, n_values, ends if n_ends else None)
 
 
 def last_rows(observed, bounds):
@@ -166,10 +195,20 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     scratch = Scratch() if scratch is None else scratch
     stretch, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
+    def table():
+        block = scratch.take(len(rows) * width)
+        block[: len(rows) * width] = 0.0
+        return block, block[: len(rows) * width].reshape(-1, width)
+
+    # rows that no two sequences share need one table for all chunks
+    block, common = (None, None) if rows.shared else table()
+    rows.scaled  # before threads ask for it
+
     def work(first, last, stop):
         part = slice(first, last)
-        start, pairs, weights = np.zeros(n), aligned(n, width), aligned(len(rows.rows), width)
-        pairs[:] = weights[:] = 0.0
+        mine, weights = table() if rows.shared else (None, common)
+        start, pairs = np.zeros(n), aligned(n, width)
+        pairs[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
             *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part],
@@ -177,7 +216,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         )  # fmt: skip
         scratch.give(alpha)
         # beta of an unreachable state may be huge: its pairs count only where A lets it be reached
-        a, weights = chain.transmat[:, :n], weights[:, :n]
+        a = chain.transmat[:, :n]
         trans = np.multiply(pairs[:, :n], a, out=np.zeros((n, n)), where=a > 0)
         for s in _inexact(status[part]):
             s += first
@@ -189,13 +228,29 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
             gamma = w * np.exp(exact.log_alpha + exact.log_beta)
             start += gamma[0]
             trans += w * exact.pairs(stop)
-            np.add.at(weights, exact.index, gamma)
-        if rows.ends is not None:
-            np.add.at(weights, rows.ends, weights[rows.n_values + 1 :])
-        return Counts(start, trans, weights[: rows.n_values])
+            np.add.at(weights[:, :n], exact.index, gamma)
+        if not rows.shared:
+            return Counts(start, trans, 0.0)
+        counts = Counts(start, trans, _folded(weights, rows).copy())
+        scratch.give(mine)
+        return counts
 
     parts = _in_chunks(problem, work, 6, n_jobs)
-    return sum(parts[1:], parts[0]), Outcome(loglik, step)
+    counts = sum(parts[1:], parts[0])
+    if not rows.shared:
+        counts = counts._replace(weights=_folded(common, rows))
+        scratch.give(block)  # to be used again only after the weights have been
+    if rows.scratch is not None:
+        scratch.give(rows.scaled[0].reshape(-1))
+    return counts, Outcome(loglik, step)
+
+
+def _folded(weights, rows):
+    """(n_values, N): the weights of last steps added to those of the rows they are copies of."""
+    weights = weights[:, : rows.chain.n]
+    if len(rows.ends):
+        np.add.at(weights, rows.ends, weights[rows.n_values + 1 :])
+    return weights[: rows.n_values]
 
 
 def posteriors(problem, n_jobs=1):
@@ -285,7 +340,7 @@ def viterbi(problem, n_jobs=1):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
         viterbi_kernel.viterbi(
-            chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.log_rows, problem.index,
+            chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.logs, problem.index,
             bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
         )  # fmt: skip
 
@@ -297,25 +352,27 @@ def viterbi(problem, n_jobs=1):
 
 
 class Scratch:
-    """Memory for alpha that is used again: fresh pages would cost more than a small model's whole E-step."""
+    """Large blocks that are used again: fresh pages would cost more than a small model's whole E-step."""
 
     def __init__(self):
         self._free = []
+        self._lock = threading.Lock()
 
     def take(self, size):
-        try:
-            block = self._free.pop()
-        except IndexError:
-            block = aligned(0)
-        return block if len(block) >= size else aligned(size)
+        with self._lock:
+            for i, block in enumerate(self._free):
+                if len(block) >= size:
+                    return self._free.pop(i)
+        return aligned(size)
 
     def give(self, block):
-        self._free.append(block)
+        with self._lock:
+            self._free.append(block)
 
 
 def _tables(problem):
-    chain, rows = problem.chain, problem.rows
-    return chain.startprob, chain.transmat, chain.transposed, rows.rows, rows.shift, rows.lost, problem.index
+    chain = problem.chain
+    return chain.startprob, chain.transmat, chain.transposed, *problem.rows.scaled, problem.index
 
 
 def _outputs(problem):
@@ -343,7 +400,8 @@ def _in_chunks(problem, work, passes, n_jobs):
     ns_per_step = passes * (0.1 * n * n + 2)
     if len(problem.index) * ns_per_step < 2e6:  # not worth a second thought
         return [work(0, problem.n_sequences, NEVER)]
-    parts = chunks(problem.bounds, len(problem.rows.rows), ns_per_step)
+    n_rows = len(problem.rows) if problem.rows.shared else 0
+    parts = chunks(problem.bounds, n_rows, ns_per_step)
     tasks = [lambda stop, a=a, b=b: work(a, b, stop) for a, b in parts]
     return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)
 
@@ -356,7 +414,7 @@ class _exact:
         rows = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
         self.log_startprob, self.log_transmat = problem.chain.exact()
         self.index = rows
-        self.log_rows = problem.rows.log_rows[rows, :n]
+        self.log_rows = problem.rows.logs[rows, :n]
         self.steps = np.arange(len(rows), dtype=np.int32)
         self.log_alpha, self.log_scale = np.empty((len(rows), n)), np.empty(len(rows))
         done = log_space.forward(

@@ -154,7 +154,7 @@ class Model:
         if y is None:
             return inference.compensated_sum(inference.log_likelihood(problem, self.n_jobs).loglik)
         path = state_path(sequences.labels(y, data, lengths), parameters.states, "y")
-        seen = problem.rows.log_rows[problem.index, path].sum()
+        seen = problem.rows.logs[problem.index, path].sum()
         return float(seen + path_log_probability(parameters.startprob, parameters.transmat, path, data.bounds))
 
     def predict(self, X, *, lengths=None):

@@ -1,5 +1,6 @@
 """The parameters of a model, ready for questions."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -32,22 +33,23 @@ class Parameters(NamedTuple):
         values = emission.alphabet()
         rows = None
         if values is not None:
-            likelihood = emission.log_likelihood(values)
-            rows = inference.make_rows(likelihood, chain, allowed, np.arange(len(values) + 1))
+            ends = () if allowed is None else np.arange(len(values) + 1)
+            rows = inference.Rows(partial(emission.log_likelihood, values), len(values), chain, allowed, ends)
         return cls(startprob, transmat, emission, states, labels, allowed, chain, rows)
 
     def problem(self, data):
         """What the kernels are asked about these sequences."""
         observed = self.emission.check(data)
-        ends, index = None, observed.index
+        ends, index = (), observed.index
         if self.allowed is not None:
             ends, index = inference.last_rows(observed, data.bounds)
         rows = self.rows
         if rows is None:
-            likelihood = self.emission.log_likelihood(observed.distinct)
-            if likelihood.shape != (len(observed.distinct), self.chain.n):
-                raise ValueError(f"X gives log likelihoods of shape {likelihood.shape}; states: {self.chain.n}")
-            rows = inference.make_rows(likelihood, self.chain, self.allowed, ends)
+            values = observed.distinct
+            rows = inference.Rows(
+                partial(self.emission.log_likelihood, values), len(values), self.chain, self.allowed, ends,
+                observed.shared,
+            )  # fmt: skip
         return inference.Problem(self.chain, rows, index, data.bounds)
 
     def named(self, path):

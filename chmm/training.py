@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -173,7 +174,7 @@ def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):
 
 def expectation(task, startprob, transmat, emission, scratch=None):
     """The E-step: Statistics of all sequences."""
-    problem = make_problem(task, startprob, transmat, emission)
+    problem = make_problem(task, startprob, transmat, emission, scratch)
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if task.weight is None else float(task.weight.max())
     weight = None if task.weight is None else task.weight / top
@@ -194,12 +195,15 @@ def expectation(task, startprob, transmat, emission, scratch=None):
     )
 
 
-def make_problem(task, startprob, transmat, emission):
-    chain = inference.Chain(startprob, transmat)
-    ends, index = None, task.observed.index
+def make_problem(task, startprob, transmat, emission, scratch=None):
+    chain, observed = inference.Chain(startprob, transmat), task.observed
+    ends, index = (), observed.index
     if task.allowed is not None:
-        ends, index = inference.last_rows(task.observed, task.bounds)
-    rows = inference.make_rows(emission.log_likelihood(task.observed.distinct), chain, task.allowed, ends)
+        ends, index = inference.last_rows(observed, task.bounds)
+    values = observed.distinct
+    rows = inference.Rows(
+        partial(emission.log_likelihood, values), len(values), chain, task.allowed, ends, observed.shared, scratch
+    )
     return inference.Problem(chain, rows, index, task.bounds)
 
 

@@ -17,37 +17,47 @@ def true(params, x, final=None):
     return oracle.log_space(*params[:2], params.rows(x), final)
 
 
-def everything(m, x):
-    """All that a model with max_iter=1 says about a sequence, by name; `new` are the parameters after an EM step."""
-    score, gamma = m.score(x), m.posteriors(x).gamma
+def together(ask, models, sequences, final):
+    """Answers by name, those of all models in one array: ask(model, x) gives them of one."""
+    options = {} if final is None else {"final_states": np.flatnonzero(final).tolist()}
+    answers = [ask(params.model(max_iter=1, **options), x) for params, x in zip(models, sequences)]
+    return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
+
+
+def questions(m, x):
     forward, backward, posteriors = m.forward(x), m.backward(x), m.posteriors(x, pairs=True)
-    s = m.fit(x).statistics_
     return {
-        "loglik": [score, forward.loglik, backward.loglik, posteriors.loglik, s.loglik],
+        "loglik": [m.score(x), forward.loglik, backward.loglik, posteriors.loglik],
         "alpha": forward.alpha,
         "beta": backward.beta,
         "log_scale": [forward.log_scale, backward.log_scale],
-        "gamma": [gamma, posteriors.gamma],
+        "gamma": [posteriors.gamma, m.posteriors(x).gamma],
         "xi": posteriors.xi,
-        **dict(zip(("start", "trans", "counts"), (s.start, s.trans, s.emission["counts"]))),
-        **dict(zip(("new start", "new trans", "new probs"), learnt(m))),
     }
 
 
-def assert_all_right(models, sequences, truth, final=None):
-    """score, filter, beta, gamma, xi and one EM step of each model against the answers in log space.
+def em_step(m, x):
+    s = m.fit(x).statistics_
+    new_start, new_trans, new_probs = learnt(m)
+    return {
+        "loglik": [s.loglik],
+        "start": (s.start, new_start),
+        "trans": (s.trans, new_trans),
+        "probs": (s.emission["counts"], new_probs),
+    }
 
-    All have the same numbers of states, symbols and steps; arrays have an axis of models before all others.
-    """
-    options = {} if final is None else {"final_states": np.flatnonzero(final).tolist()}
-    answers = [everything(params.model(max_iter=1, **options), x) for params, x in zip(models, sequences)]
-    got = {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
-    truth = type(truth)(**{name: np.asarray(a).astype(float) for name, a in vars(truth).items()})
-    close = {"rtol": 1e-8, "atol": 1e-10}
 
-    # the promise: within 1e-12 of the sum of the sizes of its terms
-    bound = 1e-12 * np.maximum(1, np.abs(truth.log_scale).sum(axis=1))
+def assert_logliks(got, truth):
+    """The promise: within 1e-12 of the sum of the sizes of its terms."""
+    bound = 1e-12 * np.maximum(1, np.abs(truth.log_scale).sum(axis=-1))
     assert (np.abs(got["loglik"] - truth.loglik[:, None]) <= bound[:, None]).all()
+
+
+def assert_answers_right(models, sequences, truth, final=None):
+    """score, filter, beta, gamma and xi against the answer in log space, whose arrays have an axis of models first."""
+    got = together(questions, models, sequences, final)
+    close = {"rtol": 1e-8, "atol": 1e-10}
+    assert_logliks(got, truth)
     assert_allclose(got["alpha"], np.exp(truth.log_filter), **close)
     assert_allclose(got["log_scale"], np.stack([truth.log_scale] * 2, axis=1), **close)
     assert_allclose(got["gamma"], np.stack([truth.gamma] * 2, axis=1), **close)
@@ -58,23 +68,28 @@ def assert_all_right(models, sequences, truth, final=None):
     ordinary = np.abs(log_beta) < 600  # neither below the smallest nor above the largest double
     assert_allclose(np.log(got["beta"][reachable][ordinary]), log_beta[ordinary], rtol=1e-8, atol=1e-8)
 
-    shown = np.eye(models[0].probs.shape[1])[np.stack(sequences)]
-    counts = truth.gamma[:, 0], truth.xi.sum(axis=1), np.swapaxes(truth.gamma, 1, 2) @ shown
-    old = map(np.stack, zip(*models))
-    for name, count, want, before in zip(("start", "trans", "probs"), ("start", "trans", "counts"), counts, old):
-        assert_allclose(got[count], want, rtol=1e-8, atol=1e-8)
-        new = got["new " + name]
+
+def assert_em_steps_right(models, sequences, truth, final=None):
+    """Expected counts and new parameters."""
+    got = together(em_step, models, sequences, final)
+    assert_logliks(got, truth)
+    seen = np.eye(models[0].probs.shape[1])[np.stack(sequences)]
+    wanted = truth.gamma[:, 0], truth.xi.sum(axis=1), np.swapaxes(truth.gamma, 1, 2) @ seen
+    for name, counts, old in zip(("start", "trans", "probs"), wanted, map(np.stack, zip(*models))):
+        assert_allclose(got[name][:, 0], counts, rtol=1e-8, atol=1e-8)
+        new = got[name][:, 1]
         assert_allclose(new.sum(axis=-1), 1, rtol=1e-12)
         assert not np.isnan(new).any() and (new >= 0).all()
-        assert (new[before == 0] == 0).all(), "a zero came alive"
-        enough = want.sum(axis=-1, keepdims=True) > 1e-3
-        assert_allclose(new * enough, oracle.normalized(want, before) * enough, rtol=1e-6, atol=1e-8)
+        assert (new[old == 0] == 0).all(), "a zero came alive"
+        enough = counts.sum(axis=-1, keepdims=True) > 1e-3
+        assert_allclose(new * enough, oracle.normalized(counts, old) * enough, rtol=1e-6, atol=1e-8)
 
 
-def assert_everything_right(params, x, truth=None, final=None):
-    truth = true(params, x, final) if truth is None else truth
-    alone = type(truth)(**{name: np.asarray(a)[None] for name, a in vars(truth).items()})
-    assert_all_right([params], [x], alone, final)
+def assert_everything_right(params, x, final=None):
+    truth = true(params, x, final)
+    alone = type(truth)(**{name: np.asarray(a, float)[None] for name, a in vars(truth).items()})
+    assert_answers_right([params], [x], alone, final)
+    assert_em_steps_right([params], [x], alone, final)
 
 
 def stretches(symbols, lengths):
@@ -130,6 +145,13 @@ def test_states_that_hardly_communicate(leak):
 def test_a_final_state_that_had_underflowed():
     assert_everything_right(SEPARATE, stretches([0], [800]), final=[False, True])
     assert_everything_right(SEPARATE, stretches([1, 0], [200, 900]), final=[False, True])
+
+
+@pytest.mark.parametrize("behind, steps", [(1e-30, 12), (1e-30, 20), (1e-50, 8)])
+def test_what_underflowed_may_matter_to_the_filter_alone(behind, steps):
+    """State 0 falls straight to 0, then overtakes; but a sequence must end in state 1, so P(O) never missed it."""
+    probs = np.array([[behind, 0.5, 0.5], [0.5, behind, 0.5]])
+    assert_everything_right(SEPARATE._replace(probs=probs), stretches([0, 1], [steps, steps + 2]), final=[False, True])
 
 
 def test_an_unlikely_start_that_fits_better_later():
@@ -270,30 +292,33 @@ def as_twins(rng, models, truth, final, n):
     return models, truth, None if final is None else final[whose]
 
 
-# so many states, of so many kinds
-FUZZED = [(2, 2), (3, 3), (3, 2), (4, 4), (4, 2), (5, 5), (6, 3), (8, 2), (9, 3), (13, 2), (16, 3), (17, 2), (20, 3), (33, 2)]
-
-
-@pytest.mark.parametrize("n, kinds", FUZZED)
+@pytest.mark.parametrize(
+    "n, kinds",
+    [(2, 2), (3, 2), (3, 3), (4, 2), (4, 4), (5, 5), (6, 3), (8, 2), (9, 3), (13, 2), (16, 3), (17, 2), (20, 3), (33, 2)],
+)
 @pytest.mark.parametrize("with_final", [False, True])
 @pytest.mark.parametrize("in_stretches", [False, True])
 def test_fuzz(n, kinds, with_final, in_stretches, monkeypatch):
-    """Stretches of good and bad fit in models whose states hardly communicate, against log space: 10,080 models."""
+    """10,188 models: stretches of good and bad fit, states that hardly communicate, against log space."""
     rng, steps = np.random.default_rng([n, kinds, with_final, in_stretches]), 160
-    if in_stretches:
-        monkeypatch.setattr(inference, "BUDGET", 1)
     final = np.arange(kinds) == kinds - 1 if with_final else None
-    models, sequences = zip(*(adversary(rng, kinds, steps) for _ in range(180)))
+    models, sequences = zip(*(adversary(rng, kinds, steps) for _ in range(min(330, 8000 // n**2))))
     startprob, transmat, _ = map(np.stack, zip(*models))
     truth = oracle.log_space(startprob, transmat, np.stack([p.rows(x) for p, x in zip(models, sequences)]), final)
     models, truth, final = as_twins(rng, models, truth, final, n)
+
     possible = np.isfinite(truth.loglik)
     assert possible.mean() > 0.5
     options = {} if final is None else {"final_states": np.flatnonzero(final).tolist()}
     for k in np.flatnonzero(~possible):
         assert models[k].model(**options).score(sequences[k]) == -np.inf
-    of_possible = type(truth)(**{name: a[possible] for name, a in vars(truth).items()})
-    assert_all_right(*([a[k] for k in np.flatnonzero(possible)] for a in (models, sequences)), of_possible, final)
+    truth = type(truth)(**{name: a[possible].astype(float) for name, a in vars(truth).items()})
+    models, sequences = ([a[k] for k in np.flatnonzero(possible)] for a in (models, sequences))
+    if in_stretches:
+        monkeypatch.setattr(inference, "BUDGET", 1)  # alpha of an E-step is not kept
+    else:
+        assert_answers_right(models, sequences, truth, final)
+    assert_em_steps_right(models, sequences, truth, final)
 
 
 def test_several_sequences_of_which_some_need_the_exact_path():

@@ -5,13 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chmm.inference import Chain, make_rows
+from chmm.inference import Chain, Rows
 
 
 def rows_of(log_rows):
-    n = np.shape(log_rows)[1]
-    rows = make_rows(np.asarray(log_rows, dtype=float), Chain(np.full(n, 1 / n), np.full((n, n), 1 / n)))
-    return rows.rows[:-1, :n], rows.shift[:-1], rows.lost
+    k, n = np.shape(log_rows)
+    chain = Chain(np.full(n, 1 / n), np.full((n, n), 1 / n))
+    rows, shift, lost = Rows(lambda: np.asarray(log_rows, dtype=float), k, chain).scaled
+    return rows[:k, :n], shift[:k], lost
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 13])

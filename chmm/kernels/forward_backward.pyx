@@ -91,8 +91,8 @@ cdef inline inlined from_the_front(
     clear_underflow()
     forward_pass(kind, n, width, job, seq)
     if (lost or not NOTICED or underflowed()) and seq.status <= IMPOSSIBLE:
-        if seq.status == IMPOSSIBLE or job.task == ALPHA:
-            seq.status = INEXACT
+        if seq.status == IMPOSSIBLE or job.task == ALPHA or job.task == BETA:
+            seq.status = INEXACT    # the filter knows no future that could certify it, and beta goes by its scale
         else:
             certify(kind, n, width, &job.chain, seq, job.stop)
     if seq.status != OK:

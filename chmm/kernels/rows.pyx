@@ -60,8 +60,8 @@ cdef inline inlined exponentials(double* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline inlined scale(
-    const double* log_rows, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
+    double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
     cdef Py_ssize_t r, j, start = 0, end, step = max(BLOCK // width, 1)
     cdef const double* x
@@ -70,7 +70,7 @@ cdef inline inlined scale(
     while start < n_rows:
         end = min(start + step, n_rows)
         for r in range(start, end):
-            x = log_rows + r * width
+            x = log_rows + r * stride
             top = x[0]
             for j in range(1, n):
                 top = max(top, x[j])
@@ -90,35 +90,34 @@ cdef inline inlined scale(
     return 0
 
 cdef for_plain scale_plain(
-    const double* log_rows, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
+    double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    return scale(log_rows, n_rows, n, width, rows, shift, lost, any_lost)
+    return scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef for_medium scale_medium(
-    const double* log_rows, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
+    double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    return scale(log_rows, n_rows, n, width, rows, shift, lost, any_lost)
+    return scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef int REGISTERS = registers()
 
 
 def scale_rows(
-    const double[:, ::1] log_rows,          # IN (R, W)
-    Py_ssize_t n,                           # IN: how many of the W are states
+    const double[:, ::1] log_rows,          # IN (R, N)
     double[:, ::1] rows,                    # OUT (R, W): exp(log row - its maximum), padded with zeros
     double[::1] shift,                      # OUT (R,): the maximum; 0 for a row of -inf
     unsigned char[::1] lost,                # OUT (R,): whether an entry was flushed to 0, or nearly
 ):
     """Likelihoods from log likelihoods. True if anything was lost in any row."""
     cdef bint any_lost = False
-    cdef Py_ssize_t n_rows = log_rows.shape[0], width = log_rows.shape[1]
+    cdef Py_ssize_t n_rows = log_rows.shape[0], n = log_rows.shape[1], width = rows.shape[1]
     if not n_rows:
         return False
     with nogil:
         if REGISTERS:
-            scale_medium(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+            scale_medium(&log_rows[0, 0], n, n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
         else:
-            scale_plain(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+            scale_plain(&log_rows[0, 0], n, n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
     return any_lost
