@@ -202,7 +202,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
 
     # rows that no two sequences share need one table for all chunks
     block, common = (None, None) if rows.shared else table()
-    rows.scaled  # before threads ask for it
+    tables = _tables(problem)  # once, before threads ask for them
 
     def work(first, last, stop):
         part = slice(first, last)
@@ -211,7 +211,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         pairs[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
-            *_tables(problem), problem.bounds[first : last + 1], None if weight is None else weight[part],
+            *tables, problem.bounds[first : last + 1], None if weight is None else weight[part],
             stop, stretch, alpha, start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)

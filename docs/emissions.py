@@ -36,16 +36,13 @@ of 0 and 1 are marks. One column of whole floats may be either, so it must be sa
 
 ## What holds for all
 
-- Parameters that are given are where a fit starts; those named in `frozen=` stay. Arrays are (n_states, n_features),
-and
+- Parameters that are given are where a fit starts; those named in `frozen=` stay. Arrays are (n_states, n_features);
   (n_states,) will do for one feature. What was learnt is `model.emission_`.
 - `NaN`, `None` and masked values are missing. A step without any value says nothing; where only some columns are
-missing
-  the others count, and the rest is integrated out (in all families but `Multinomial`). Both are counted in `report_`.
+  missing the others count, and the rest is integrated out (in all families but `Multinomial`). Both are counted in `report_`.
 - Each distinct value, or distinct row of whole numbers, is looked at once.
 - No fit lowers the objective, the log likelihood plus the log prior. Priors are the pseudocount (probabilities) and the
-floor
-  (variances); `floor=0` and `pseudocount=0` turn them off.
+  floor (variances); `floor=0` and `pseudocount=0` turn them off.
 - Start values come from k-means++ clusters of the distinct values.
 """
 

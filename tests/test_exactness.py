@@ -276,7 +276,7 @@ def adversary(rng, n, steps):
 
 
 def as_twins(rng, models, truth, final, n):
-    """The same processes in n states: each state as several twins, which share its probability. (models, truth, final)"""
+    """The same processes in n states: each state as several twins, which share its probability."""
     k = len(models[0].startprob)
     whose = np.sort(np.append(np.arange(k), rng.integers(0, k, size=n - k)))
     share = np.concatenate([stochastic(rng, np.sum(whose == i)) for i in range(k)])
@@ -292,10 +292,11 @@ def as_twins(rng, models, truth, final, n):
     return models, truth, None if final is None else final[whose]
 
 
-@pytest.mark.parametrize(
-    "n, kinds",
-    [(2, 2), (3, 2), (3, 3), (4, 2), (4, 4), (5, 5), (6, 3), (8, 2), (9, 3), (13, 2), (16, 3), (17, 2), (20, 3), (33, 2)],
-)
+FUZZED = [(2, 2), (3, 2), (3, 3), (4, 2), (4, 4), (5, 5), (6, 3), (8, 2), (9, 3), (13, 2), (16, 3), (17, 2), (20, 3),
+          (33, 2)]  # fmt: skip
+
+
+@pytest.mark.parametrize("n, kinds", FUZZED)
 @pytest.mark.parametrize("with_final", [False, True])
 @pytest.mark.parametrize("in_stretches", [False, True])
 def test_fuzz(n, kinds, with_final, in_stretches, monkeypatch):

@@ -322,23 +322,26 @@ def test_any_number_of_threads_gives_the_same_bits(n, callers):
 @pytest.mark.skipif("CHMM_REGISTERS" in os.environ, reason="run with registers of one kind")
 def test_all_of_this_and_all_of_exactness_with_every_kind_of_registers(tmp_path):
     """Each in a process of its own, since the choice is made at import; what this process runs with is left out."""
-    here, package = Path(__file__).parent, Path(chmm.__file__).parents[1]
-    tests = [str(here / "test_variants.py"), str(here / "test_exactness.py")]
+    folder = Path(__file__).parent
+    tests = [str(folder / name) for name in ("test_variants.py", "test_exactness.py")]
     width = "from chmm.kernels.forward_backward import row_width; print(row_width(9))"
-    done, running = {str(forward_backward.row_width(9))}, {}
+
+    def start(registers, *command):
+        settings = {"CHMM_REGISTERS": registers, "PYTHONPATH": str(Path(chmm.__file__).parents[1])}
+        return subprocess.Popen(
+            [sys.executable, *command], env={**os.environ, **settings}, cwd=tmp_path, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    known, running = {forward_backward.row_width(9)}, {}
     for registers in ("plain", "medium", "wide"):
-        environment = {**os.environ, "CHMM_REGISTERS": registers, "PYTHONPATH": str(package)}
-        options = {"env": environment, "cwd": tmp_path, "text": True}
-        is_width = subprocess.run([sys.executable, "-c", width], **options, check=True, capture_output=True).stdout.strip()
-        if is_width not in done:  # else this processor has no such registers
-            done.add(is_width)
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-            output = open(tmp_path / registers, "w+")
-            running[registers] = subprocess.Popen(command, **options, stdout=output, stderr=subprocess.STDOUT), output
-    failed = {}
-    for registers, (process, output) in running.items():
-        with output:
-            if process.wait():
-                output.seek(0)
-                failed[registers] = output.read()[-8000:]
-    assert not failed, "\n".join(f"CHMM_REGISTERS={registers}\n{text}" for registers, text in failed.items())
+        w = int(start(registers, "-c", width).communicate()[0])
+        if w not in known:  # else this processor does not have them, or they are those of this process
+            known.add(w)
+            running[registers] = start(registers, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    failed = []
+    for registers, process in running.items():
+        said = process.communicate()[0]
+        if process.returncode:
+            failed.append(f"CHMM_REGISTERS={registers}\n{said[-8000:]}")
+    assert not failed, "\n".join(failed)

@@ -1,8 +1,8 @@
 """Rows of likelihoods from rows of logarithms: the largest taken out, then exp().
 
 exp is our own, so that the compiler can do a register full at once: x = k ln 2 + r with an integer k and
-|r| <= ln 2 / 2, exp(x) = 2^k exp(r), and exp(r) by its Taylor series up to r^13 / 13!, whose rest is below 5e-18. Within 1 ulp or so of
-the exact value (measured: tests/test_rows.py); 0 below -708, never a clamp.
+|r| <= ln 2 / 2, exp(x) = 2^k exp(r), and exp(r) by its Taylor series up to r^13 / 13!, whose rest is below 5e-18.
+Within 1 ulp or so of the exact value (tests/test_rows.py); 0 below -708, never a clamp.
 """
 
 from libc.math cimport INFINITY, log
