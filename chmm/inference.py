@@ -71,11 +71,10 @@ class Rows:
     else does: so that no more than one large array is kept.
     """
 
-    def __init__(self, likelihood, n_values, chain, allowed=None, ends=(), shared=True, scratch=None):
+    def __init__(self, likelihood, n_values, chain, allowed=None, ends=(), shared=True):
         self.likelihood, self.n_values, self.chain = likelihood, n_values, chain
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)
         self.shared = shared  # whether several steps may see one row
-        self.scratch = scratch
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
@@ -107,9 +106,7 @@ class Rows:
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         values, behind = self._parts()
-        size = len(self) * self.chain.width
-        rows = aligned(size) if self.scratch is None else self.scratch.take(size)[:size]
-        rows = rows.reshape(len(self), self.chain.width)
+        rows = aligned(len(self), self.chain.width)
         shift, lost = np.empty(len(self)), np.empty(len(self), dtype=np.uint8)
         k = self.n_values
         any_lost = scale_rows(values, rows[:k], shift[:k], lost[:k])
@@ -195,18 +192,13 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     scratch = Scratch() if scratch is None else scratch
     stretch, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
-    def table():
-        block = scratch.take(len(rows) * width)
-        block[: len(rows) * width] = 0.0
-        return block, block[: len(rows) * width].reshape(-1, width)
-
+    tables = _tables(problem)  # once, before threads ask for them, and before there is another large array
     # rows that no two sequences share need one table for all chunks
-    block, common = (None, None) if rows.shared else table()
-    tables = _tables(problem)  # once, before threads ask for them
+    common = None if rows.shared else np.zeros((len(rows), width))
 
     def work(first, last, stop):
         part = slice(first, last)
-        mine, weights = table() if rows.shared else (None, common)
+        weights = np.zeros((len(rows), width)) if common is None else common
         start, pairs = np.zeros(n), aligned(n, width)
         pairs[:] = 0.0
         alpha = scratch.take(size)
@@ -229,20 +221,13 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
             start += gamma[0]
             trans += w * exact.pairs(stop)
             np.add.at(weights[:, :n], exact.index, gamma)
-        if not rows.shared:
+        if common is not None:
             return Counts(start, trans, 0.0)
-        counts = Counts(start, trans, _folded(weights, rows).copy())
-        scratch.give(mine)
-        return counts
+        return Counts(start, trans, _folded(weights, rows))
 
     parts = _in_chunks(problem, work, 6, n_jobs)
     counts = sum(parts[1:], parts[0])
-    if not rows.shared:
-        counts = counts._replace(weights=_folded(common, rows))
-        scratch.give(block)  # to be used again only after the weights have been
-    if rows.scratch is not None:
-        scratch.give(rows.scaled[0].reshape(-1))
-    return counts, Outcome(loglik, step)
+    return counts if common is None else counts._replace(weights=_folded(common, rows)), Outcome(loglik, step)
 
 
 def _folded(weights, rows):

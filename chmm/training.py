@@ -174,11 +174,12 @@ def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):
 
 def expectation(task, startprob, transmat, emission, scratch=None):
     """The E-step: Statistics of all sequences."""
-    problem = make_problem(task, startprob, transmat, emission, scratch)
+    problem = make_problem(task, startprob, transmat, emission)
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if task.weight is None else float(task.weight.max())
     weight = None if task.weight is None else task.weight / top
     counts, outcome = inference.expected_counts(problem, weight, scratch, task.n_jobs)
+    del problem  # its rows may be as large as the data times the states
     if (outcome.step >= 0).any():
         s = np.flatnonzero(outcome.step >= 0)[0]
         raise Impossible(s, outcome.step[s])
@@ -195,14 +196,14 @@ def expectation(task, startprob, transmat, emission, scratch=None):
     )
 
 
-def make_problem(task, startprob, transmat, emission, scratch=None):
+def make_problem(task, startprob, transmat, emission):
     chain, observed = inference.Chain(startprob, transmat), task.observed
     ends, index = (), observed.index
     if task.allowed is not None:
         ends, index = inference.last_rows(observed, task.bounds)
     values = observed.distinct
     rows = inference.Rows(
-        partial(emission.log_likelihood, values), len(values), chain, task.allowed, ends, observed.shared, scratch
+        partial(emission.log_likelihood, values), len(values), chain, task.allowed, ends, observed.shared
     )
     return inference.Problem(chain, rows, index, task.bounds)
 

@@ -262,8 +262,8 @@ cdef inline inlined best_of(
 
 
 cdef inline inlined stretch_of(
-    Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t start, Py_ssize_t end, const double* before,
-    double* top,
+    Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end,
+    const double* before, double* top,
 ) noexcept nogil:
     """delta for the steps start ... end-1, from the row before."""
     cdef Py_ssize_t t, j
@@ -275,7 +275,7 @@ cdef inline inlined stretch_of(
                 y[j] = job.startprob[j] + job.rows[index[0] * width + j]
         else:
             best_of(n, width, before, job.transmat, job.rows + index[t] * width, y)
-        if t % BLOCK == 0 or t == end - 1:
+        if t % BLOCK == 0 or t == n_steps - 1:      # wherever stretches end, so that they change no rounding
             rebase(n, y, top)
             if top[0] == -INFINITY:
                 return IMPOSSIBLE
@@ -320,7 +320,7 @@ cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
     for k in range(n_stretches):
         start = k * job.stretch
         end = min(start + job.stretch, n_steps)
-        status = stretch_of(n, width, job, index, start, end, before, &top)
+        status = stretch_of(n, width, job, index, n_steps, start, end, before, &top)
         if status == IMPOSSIBLE:
             job.status[s] = IMPOSSIBLE
             return OK
@@ -335,7 +335,7 @@ cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
         start = k * job.stretch
         end = min(start + job.stretch, n_steps)
         if k < n_stretches - 1:
-            stretch_of(n, width, job, index, start, end, checkpoints + (k - 1) * width, &top)
+            stretch_of(n, width, job, index, n_steps, start, end, checkpoints + (k - 1) * width, &top)
         if k == n_stretches - 1:
             for j in range(1, n):
                 if job.delta[(end - start - 1) * width + j] > job.delta[(end - start - 1) * width + here]:
