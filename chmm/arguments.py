@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .chain import check_count, generator, refuse_floats
-from .statistics import check_probabilities, check_pseudocount
+from .statistics import LARGEST_COUNT, check_probabilities, check_pseudocount
 from .symbols import Symbols, shown
 
 MAX_STATES = 2**20
@@ -73,6 +73,13 @@ def states(model, emission, labels=None):
     return names if names is not None else Symbols(range(next(iter(said.values()))))
 
 
+def frozen_given(emission):
+    """What is frozen must be given."""
+    for name in getattr(emission, "frozen", ()):
+        if getattr(emission, name, None) is None:
+            raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be kept")
+
+
 def given_chain(model, n):
     """(startprob, transmat), each None if not given."""
     return (
@@ -113,10 +120,10 @@ def sequence_weights(weight, data):
             )
     if array.shape != (data.n_sequences,):
         raise ValueError(f"sample_weight has shape {array.shape}; X has {data.n_sequences} sequences, one weight each")
-    bad = ~(np.isfinite(array) & (array >= 0))
+    bad = ~((array >= 0) & (array <= LARGEST_COUNT))
     if bad.any():
         s = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"sample_weight[{s}] = {array[s]} must be a finite number >= 0")
+        raise ValueError(f"sample_weight[{s}] = {array[s]} must be a number from 0 to {LARGEST_COUNT:g}")
     if not (array[np.diff(data.bounds) > 0] > 0).any():
         raise ValueError("sample_weight is zero for every sequence with steps")
     return array

@@ -76,7 +76,12 @@ class MarkovChain:
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         pseudocount = check_pseudocount(self.pseudocount)
-        names = Symbols.learn(data) if self.states is None else Symbols(self.states, argument="states")
+        refuse_floats(data, "X")
+        known = self.startprob if self.startprob is not None else self.transmat
+        if self.states is not None:
+            names = Symbols(self.states, argument="states")
+        else:
+            names = Symbols.learn(data) if known is None else Symbols(range(len(known)), argument="states")
         path = state_path(data, names, "X")
         n = len(names)
         given = [None, None]
@@ -88,6 +93,11 @@ class MarkovChain:
         start, trans, visits = np.zeros(n), np.zeros((n, n)), np.zeros((1, n))
         stop = np.zeros(1, dtype=np.int32)
         counting.count(path, np.zeros_like(path), data.bounds, None, stop, start, trans, visits)
+        for counts, known, name in ((start, given[0], "startprob"), (trans, given[1], "transmat")):
+            if known is not None and (counts[known == 0] > 0).any():
+                at = np.argwhere((known == 0) & (counts > 0))[0]
+                steps = " -> ".join(shown(names.names[i]) for i in at)
+                raise ValueError(f"X holds {steps}, which has a given probability of 0 in {name}")
         old = [np.full(n, 1 / n), np.full((n, n), 1 / n)]
         startprob, transmat = (
             probabilities(counts, rows if known is None else known, pseudocount, None if known is None else known > 0)

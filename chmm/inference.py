@@ -18,6 +18,7 @@ from .parallel import chunks, run
 
 INEXACT = 2  # a sequence's status: needs log space
 LARGEST = 2.0**1023
+LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
 NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
 
@@ -85,6 +86,12 @@ class Rows:
         n = self.chain.n
         if values.shape != (self.n_values, n):
             raise ValueError(f"X gives log likelihoods of shape {values.shape}; {n} states need {(self.n_values, n)}")
+        if values.size and not values.max() < np.inf:  # NaN is not, either
+            k, i = np.argwhere(~(values < np.inf))[0].tolist()
+            raise ValueError(
+                f"the log likelihood of value {k} of X in state {i} is {values[k, i]}; it must be -inf or a finite "
+                "number: look at the emission's parameters, or at its log_likelihood if it is your own"
+            )
         behind = np.zeros((1 + len(self.ends), n))
         if len(self.ends):
             seen = self.ends < self.n_values  # the others see the row of ones
@@ -111,6 +118,12 @@ class Rows:
         k = self.n_values
         any_lost = scale_rows(values, rows[:k], shift[:k], lost[:k])
         any_lost |= scale_rows(behind, rows[k:], shift[k:], lost[k:])
+        if not np.abs(shift).max() < LARGEST_LOG:
+            k = int(np.abs(shift).argmax())
+            raise ValueError(
+                f"the log likelihood of value {k} of X is {shift[k]:g} at best; sums of such numbers overflow: "
+                "rescale the data, or look at the emission's parameters"
+            )
         return rows, shift, lost if any_lost else None
 
 

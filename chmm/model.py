@@ -28,7 +28,7 @@ class Model:
     final_states : the states in which a sequence must end; None: any.
     pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
-    n_init : number of starts for EM; the best one after a few steps is followed to the end.
+    n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
     max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step.
     random_state : seed of the start values (int, Generator or None). n_jobs : threads, -1 for all cores.
 
@@ -107,6 +107,7 @@ class Model:
             raise ValueError("X holds no steps to learn from")
         arguments.refuse_texts_as_words(X, data)
         emission = copy.deepcopy(choose(self.emission, data))
+        arguments.frozen_given(emission)
         labels = None if y is None else sequences.labels(y, data, lengths)
         states = arguments.states(self, emission, labels)
         path = None if labels is None else state_path(labels, states, "y")
@@ -126,12 +127,10 @@ class Model:
                 learnt = training.baum_welch(task, emission, options)
             except training.Impossible as place:
                 raise impossible_error(data, emission, int(data.bounds[place.sequence]) + place.step) from None
-        self._keep(learnt, states, training.report(task, learnt, data, states))
+        self._keep(learnt, states, training.report(task, learnt, data, states), allowed, self.states is not None)
         return self
 
-    def _keep(self, learnt, states, report):
-        allowed = arguments.allowed_ends(self, states)
-        named = self.states is not None
+    def _keep(self, learnt, states, report, allowed, named):
         parameters = Parameters.make(learnt.startprob, learnt.transmat, learnt.emission, states, allowed, named)
         learnt.history.flags.writeable = False
         self.__dict__.update(_parameters=parameters, _learnt=learnt, _report=report)
@@ -290,9 +289,9 @@ class Model:
         """
         metadata, arrays = storage.read(path)
         try:
-            model, states, learnt, report = saving.unpack(cls, metadata, arrays, emissions)
+            model, learnt = saving.unpack(cls, metadata, arrays, emissions)
             if learnt is not None:
-                model._keep(learnt, states, report)
+                model._keep(*learnt)
             model._ready()
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise ValueError(f"{path} does not hold a whole model: {error}") from error

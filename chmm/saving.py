@@ -12,6 +12,7 @@ ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
 
 def pack(model, parameters, learnt, report):
     """(metadata, arrays): the arguments, and what was learnt."""
+    arguments.options(model)
     given = model.get_params()
     metadata = {name: _plain(value) for name, value in given.items() if name not in (*ARRAYS, "emission")}
     arrays = {name: np.array(given[name], dtype=np.float64) for name in ARRAYS if given[name] is not None}
@@ -22,6 +23,8 @@ def pack(model, parameters, learnt, report):
     if learnt is not None:
         metadata["learnt"] = {
             "states": list(parameters.states.names),
+            "named": parameters.labels is not None,
+            "final": None if parameters.allowed is None else np.flatnonzero(parameters.allowed).tolist(),
             "emission": learnt.emission.saved("emission_", arrays),
             "n_iter": learnt.n_iter,
             "converged": bool(learnt.converged),
@@ -32,7 +35,7 @@ def pack(model, parameters, learnt, report):
 
 
 def unpack(model_class, metadata, arrays, emissions):
-    """(model, states, learnt, report); the last three None if nothing had been learnt."""
+    """(model, what it had learnt, or None)."""
     families = {family.__name__: family for family in (*FAMILIES, *emissions)}
     metadata = metadata["model"]
     saved = metadata["learnt"]
@@ -44,11 +47,11 @@ def unpack(model_class, metadata, arrays, emissions):
     model = model_class(emission=emission, **options)
     arguments.options(model)
     if saved is None:
-        return model, None, None, None
+        return model, None
     states = Symbols(saved["states"], argument="states")
     n = len(states)
-    if arrays["history_"].ndim != 1:
-        raise ValueError(f"history_ has shape {arrays['history_'].shape}")
+    if arrays["history_"].ndim != 1 or not np.isfinite(arrays["history_"]).all():
+        raise ValueError("history_ is not a list of finite numbers")
     learnt = training.Learnt(
         check_probabilities(arrays["startprob_"], "startprob_", (n,)),
         check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
@@ -61,7 +64,10 @@ def unpack(model_class, metadata, arrays, emissions):
     if learnt.emission.n_states != n:
         raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
     report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}
-    return model, states, learnt, report
+    allowed = None
+    if saved["final"] is not None:
+        allowed = np.isin(np.arange(n), saved["final"])
+    return model, (learnt, states, report, allowed, bool(saved["named"]))
 
 
 def _pairs(counts):

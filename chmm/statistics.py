@@ -11,6 +11,7 @@ import numpy as np
 from .symbols import shown
 
 SUM_TOLERANCE = 1e-6
+LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,6 @@ def check_pseudocount(value, name="pseudocount"):
         number = float(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number, got {shown(value)}") from error
-    if not 0 <= number < np.inf or isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r} must be a finite number >= 0")
+    if not 0 <= number <= LARGEST_COUNT or isinstance(value, bool):
+        raise ValueError(f"{name} = {value!r} must be a number from 0 to {LARGEST_COUNT:g}")
     return number

@@ -111,17 +111,25 @@ def free(given):
 
 
 def baum_welch(task, emission, options):
-    """EM from `n_init` starts: short runs from each, and the best one to the end."""
+    """EM from `n_init` starts: short runs from each, longer ones from the better half, the best one to the end."""
     n_init, max_iter, tol = options.n_init, options.max_iter, options.tol
     starts = [initial(task, emission, options.rng) for _ in range(n_init)]
-    if n_init > 1:
-        # a few steps tell good starts from bad ones
-        trials = [iterate(task, *start, max_iter=min(10, max_iter), tol=tol) for start in starts]
-        best = max(trials, key=lambda learnt: final_objective(task, learnt))
-        starts = [(best.startprob, best.transmat, best.emission)]
-        learnt = iterate(task, *starts[0], max_iter=max_iter - best.n_iter, tol=tol, before=best)
-    else:
-        learnt = iterate(task, *starts[0], max_iter=max_iter, tol=tol)
+    # the better half goes on, for twice as many steps, until one is left
+    steps = 10
+    first = min(steps, max_iter) if n_init > 1 else max_iter
+    runs = [iterate(task, *start, max_iter=first, tol=tol) for start in starts]
+    while len(runs) > 1:
+        runs.sort(key=lambda run: final_objective(task, run), reverse=True)
+        runs = runs[: len(runs) // 2]
+        steps = 2 * steps if len(runs) > 1 else max_iter
+        runs = [
+            iterate(
+                task, run.startprob, run.transmat, run.emission, max_iter=min(steps, max_iter - run.n_iter), tol=tol,
+                before=run,
+            )
+            for run in runs
+        ]  # fmt: skip
+    learnt = runs[0]
     if not learnt.converged:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "

@@ -190,6 +190,25 @@ def test_what_lies_below_the_smallest_normal_number_may_decide(tiny):
             assert_everything_right(Params(np.array([1, tiny]), np.eye(2), probs), np.array(x[1:]))
 
 
+@pytest.mark.parametrize("n", [3, 4, 5, 9])
+def test_a_symbol_that_hardly_anyone_explains_hides_what_underflows(n):
+    """State 1 is lost at a step at which all likelihoods are tiny, so that scaling makes up for almost all of it."""
+    probs = np.array([[1e-200, 1e-200, 1], [1e-300, 0.5, 0.5], *[[1, 0, 0]] * (n - 2)])
+    params = Params(np.array([1, 1e-50, *[0] * (n - 2)]), np.eye(n), probs)
+    for x in ([0, 1], [0, 1, 2], [0, 1, 2, 2, 2], [2, 0, 1, 2, 2, 2]):
+        assert_everything_right(params, np.array(x))
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 9])
+@pytest.mark.parametrize("rare", [1e-10, 1e-15, 1e-20, 1e-28])
+def test_a_sum_below_the_smallest_normal_number_is_scaled_too(n, rare):
+    """Whoever fits the symbol is not there, and whoever is there is rare, and hardly fits."""
+    probs = np.array([[0, 0.5, 0.5], [1e-295, 0.5, 0.5], *[[1, 0, 0]] * (n - 2)])
+    params = Params(np.array([1 - rare, rare, *[0] * (n - 2)]), np.eye(n), probs)
+    for x in ([0], [0, 1], [0, 1, 2, 1, 1], [1, 2, 0, 1, 1], [1, 1, 1, 1, 0]):
+        assert_everything_right(params, np.array(x))
+
+
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_dead_ends_that_flow_together_and_fit_far_better(mirrored):
     """States 1 to 3 fit all but the last symbol; what would be theirs grows beyond any double."""

@@ -70,8 +70,10 @@ class Categorical(Emission):
         if self.pseudocount is None:
             self.pseudocount = pseudocount
         if self._symbols is None:
-            self._refuse_numbers(data)
-            self._symbols = Symbols.learn(data)
+            values, kind, missing = self._as_symbols(data)
+            if kind == "nothing":
+                raise ValueError("X holds no symbols to learn from")
+            self._symbols = Symbols.learn(data._replace(values=values, kind=kind, missing=missing))
         elif self._symbols.kind == "letters" and data.kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, data.kind)
         if self.probs is None:
@@ -183,18 +185,6 @@ class Categorical(Emission):
 
     # ---------------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _refuse_numbers(data):
-        if data.kind == "columns" or (np.ndim(data.values) == 2 and data.kind != "words"):
-            Categorical()._as_symbols(data)
-        if data.kind == "numbers":
-            raise TypeError(
-                "the data are floats; Categorical takes symbols (str, integers or bools). "
-                "If they are codes, pass integers: X.astype(int)"
-            )
-        if data.kind == "nothing":
-            raise ValueError("X holds no symbols to learn from")
-
     def _as_symbols(self, data):
         """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
         if data.kind == "columns":
@@ -208,14 +198,14 @@ class Categorical(Emission):
                 f"X is an array of shape {(n, d)}; Categorical takes one symbol a step. If its rows are sequences, "
                 "pass list(X); if its columns are sequences, list(X.T)"
             )
-        if data.kind == "numbers" and self._symbols is not None and self._symbols.kind == "integers":
+        if data.kind == "numbers" and (self._symbols is None or self._symbols.kind == "integers"):
             missing = np.isnan(data.values)
             values = np.where(missing, 0, data.values)
             fractional = values != np.round(values)
             if not fractional.any() and np.abs(values).max(initial=0) < 2**53:
                 return values.astype(np.int64), "integers", missing
             t = int(np.flatnonzero(fractional)[0]) if fractional.any() else int(np.abs(values).argmax())
-            raise ValueError(f"{data.where(t)}: {values[t]} is not an integer; the model's symbols are integers")
+            raise ValueError(f"{data.where(t)}: {values[t]} is a float; symbols are str, integers or bools")
         return data.values, data.kind, data.missing
 
     def _advice(self, kind):

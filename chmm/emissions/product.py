@@ -194,13 +194,12 @@ class Product(Emission):
         inside = {}
         for channel, part in zip(self.channels, split, strict=True):
             for key, value in channel.report(part).items():
-                inside[key] = (
-                    value
-                    if key not in inside
-                    else inside[key] + value
-                    if isinstance(value, int)
-                    else inside[key] | value
-                )
+                if isinstance(value, dict):
+                    so_far = inside.setdefault(key, {})
+                    for symbol, times in value.items():
+                        so_far[symbol] = so_far.get(symbol, 0) + times
+                else:
+                    inside[key] = inside.get(key, 0) + value
         partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
         return {**inside, "partly_missing": partly + inside.get("partly_missing", 0)}
 

@@ -75,21 +75,52 @@ cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     return 0
 
 
+cdef inline inlined walk_back(
+    Py_ssize_t width,
+    bint packed,                # two bits for each state in the byte of a step, or a byte for each state
+    Job* job,
+    Py_ssize_t s,
+    Py_ssize_t here,            # the last state
+) noexcept nogil:
+    """The path from the bytes that say where each state came from, and its log probability."""
+    cdef Py_ssize_t t, before, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef const int* index = job.index + job.bounds[s]
+    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
+    cdef const double* rows = job.rows
+    cdef const unsigned char* origin = job.origin
+    cdef double along_rows = 0, along_trans = 0
+    cdef Sum sum
+    sum.total = sum.lost = 0
+    for t in range(n_steps - 1, 0, -1):
+        path[t] = here
+        along_rows += rows[index[t] * width + here]
+        before = (origin[t] >> (2 * here)) & 3 if packed else origin[t * width + here]
+        along_trans += job.transmat[before * width + here]
+        here = before
+        if t % BLOCK == 0:
+            add(&sum, along_rows)
+            add(&sum, along_trans)
+            along_rows = along_trans = 0
+    path[0] = here
+    add(&sum, along_rows + rows[index[0] * width + here])
+    add(&sum, along_trans + job.startprob[here])
+    job.score[s] = sum.total + sum.lost
+    return OK
+
+
 # Up to four states: everything in registers ------------------------------------------------------------------------
 
 cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
-    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
     cdef unsigned char* origin = job.origin
     cdef const double* rows = job.rows
     cdef const double* b
     cdef double a[16]
     cdef double x[4]
     cdef double y[4]
-    cdef double v, best, top, along_rows = 0, along_trans = 0
-    cdef Py_ssize_t from_where, all_origins, here, before
-    cdef Sum sum
+    cdef double v, best, top
+    cdef Py_ssize_t from_where, all_origins, here
     for i in range(n):
         x[i] = job.startprob[i] + rows[index[0] * n + i]
         for j in range(n):
@@ -123,22 +154,7 @@ cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
     for j in range(1, n):
         if x[j] > x[here]:
             here = j
-    sum.total = sum.lost = 0
-    for t in range(n_steps - 1, 0, -1):
-        path[t] = here
-        along_rows += rows[index[t] * n + here]
-        before = (origin[t] >> (2 * here)) & 3
-        along_trans += job.transmat[before * n + here]
-        here = before
-        if t % BLOCK == 0:
-            add(&sum, along_rows)
-            add(&sum, along_trans)
-            along_rows = along_trans = 0
-    path[0] = here
-    add(&sum, along_rows + rows[index[0] * n + here])
-    add(&sum, along_trans + job.startprob[here])
-    job.score[s] = sum.total + sum.lost
-    return OK
+    return walk_back(n, True, job, s, here)
 
 
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
@@ -179,15 +195,13 @@ cdef inline inlined best_and_origin(
 
 
 cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
-    cdef Py_ssize_t t, j, here = 0, before, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef Py_ssize_t t, j, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
-    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
     cdef const double* rows = job.rows
     cdef double* x
     cdef double* y = job.delta
     cdef unsigned char* origin = job.origin
-    cdef double top, along_rows = 0, along_trans = 0
-    cdef Sum sum
+    cdef double top
     for j in range(width):
         y[j] = job.startprob[j] + rows[index[0] * width + j]
     for t in range(1, n_steps):
@@ -207,22 +221,7 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
     for j in range(1, n):
         if y[j] > y[here]:
             here = j
-    sum.total = sum.lost = 0
-    for t in range(n_steps - 1, 0, -1):
-        path[t] = here
-        along_rows += rows[index[t] * width + here]
-        before = origin[t * width + here]
-        along_trans += job.transmat[before * width + here]
-        here = before
-        if t % BLOCK == 0:
-            add(&sum, along_rows)
-            add(&sum, along_trans)
-            along_rows = along_trans = 0
-    path[0] = here
-    add(&sum, along_rows + rows[index[0] * width + here])
-    add(&sum, along_trans + job.startprob[here])
-    job.score[s] = sum.total + sum.lost
-    return OK
+    return walk_back(width, False, job, s, here)
 
 
 # Any number of states ----------------------------------------------------------------------------------------------
