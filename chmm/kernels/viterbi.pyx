@@ -20,6 +20,23 @@ from .lanes cimport (
     ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
 )
 
+cdef extern from *:
+    """
+    #ifdef __linux__
+      #include <sys/mman.h>
+      /* Large blocks in huge pages, as NumPy asks for its own: fresh small pages cost more than the recursion. */
+    #endif
+    #ifdef MADV_HUGEPAGE
+      static void chmm_huge_pages(void* block, size_t bytes) {
+        size_t start = ((size_t) block + 4095) / 4096 * 4096;
+        if (bytes >= (1u << 22)) madvise((void*) start, bytes - (start - (size_t) block), MADV_HUGEPAGE);
+      }
+    #else
+      static void chmm_huge_pages(void* block, size_t bytes) { (void) block; (void) bytes; }
+    #endif
+    """
+    void huge_pages "chmm_huge_pages"(void*, size_t) noexcept nogil
+
 cdef enum Status:
     OK
     IMPOSSIBLE
@@ -511,6 +528,7 @@ def viterbi(
     scratch = malloc(size * sizeof(double) + 64)
     if scratch == NULL:
         raise MemoryError(f"no memory for {size} doubles")
+    huge_pages(scratch, size * sizeof(double))
     job.delta = <double*> (<size_t> (<char*> scratch + 63) // 64 * 64)
     job.origin = <unsigned char*> (job.delta + 3 * job.width)
     job.path = &path[0]
