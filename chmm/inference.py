@@ -6,7 +6,7 @@ space, here and nowhere else.
 
 import math
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from .kernels import forward_backward, log_space
 from .kernels import viterbi as viterbi_kernel
 from .kernels.rows import scale_rows
-from .parallel import chunks, run
+from .parallel import LEAST, chunks, run
 
 INEXACT = 2  # a sequence's status: needs log space
 LARGEST = 2.0**1023
@@ -80,6 +80,10 @@ class Rows:
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
 
+    def __getstate__(self):
+        """For copies, which make their tables anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("logs", "scaled", "tables")}
+
     def _parts(self):
         """Logarithms of the values, and of what comes behind them."""
         values = np.ascontiguousarray(self.likelihood(), dtype=np.float64)
@@ -125,6 +129,12 @@ class Rows:
                 "rescale the data, or look at the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
+
+    @cached_property
+    def tables(self):
+        """All that the scaled recursions read, beside the steps."""
+        chain = self.chain
+        return forward_backward.Tables(chain.startprob, chain.transmat, chain.transposed, *self.scaled)
 
 
 class Problem(NamedTuple):
@@ -175,8 +185,9 @@ def log_likelihood(problem, n_jobs=1):
     def work(first, last, stop):
         part = slice(first, last)
         forward_backward.log_likelihood(
-            *_tables(problem), problem.bounds[first : last + 1], stop, loglik[part], status[part], step[part]
-        )
+            problem.rows.tables, problem.index, problem.bounds[first : last + 1], stop, loglik[part], status[part],
+            step[part],
+        )  # fmt: skip
         for s in _inexact(status[part]):
             s += first
             exact = _exact(problem, s, stop, backward=False)
@@ -205,7 +216,12 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     scratch = Scratch() if scratch is None else scratch
     stretch, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
-    tables = _tables(problem)  # once, before threads ask for them, and before there is another large array
+    tables = rows.tables  # once, before threads ask for them, and before there is another large array
+    if _long_alone(problem) and scratch.both_ends:
+        answer = _from_both_ends(problem, 1.0 if weight is None else float(weight[0]), scratch, n_jobs)
+        if answer is not None:
+            return answer
+        scratch.both_ends = False  # the next time it would be in vain as well
     # rows that no two sequences share need one table for all chunks
     common = None if rows.shared else np.zeros((len(rows), width))
 
@@ -216,13 +232,11 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         pairs[:] = 0.0
         alpha = scratch.take(size)
         forward_backward.expected_counts(
-            *tables, problem.bounds[first : last + 1], None if weight is None else weight[part],
+            tables, problem.index, problem.bounds[first : last + 1], None if weight is None else weight[part],
             stop, stretch, alpha, start, pairs, weights, loglik[part], status[part], step[part],
         )  # fmt: skip
         scratch.give(alpha)
-        # beta of an unreachable state may be huge: its pairs count only where A lets it be reached
-        a = chain.transmat[:, :n]
-        trans = np.multiply(pairs[:, :n], a, out=np.zeros((n, n)), where=a > 0)
+        trans = _transitions(pairs, chain)
         for s in _inexact(status[part]):
             s += first
             exact = _exact(problem, s, stop)
@@ -243,6 +257,55 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
     return counts if common is None else counts._replace(weights=_folded(common, rows)), Outcome(loglik, step)
 
 
+def _transitions(pairs, chain):
+    """Sum of xi. beta of an unreachable state may be huge: its pairs count only where A lets it be reached."""
+    a = chain.transmat[:, : chain.n]
+    return np.multiply(pairs[:, : chain.n], a, out=np.zeros(a.shape), where=a > 0)
+
+
+def _long_alone(problem):
+    """Whether there is one sequence, worth two threads; tiny models take it from both ends in one."""
+    n, rows = problem.chain.n, problem.rows
+    if n <= 4 or problem.n_sequences != 1:
+        return False
+    return len(problem.index) >= 2 * max(LEAST / _ns_per_step(n, 6), 4 * len(rows) if rows.shared else 0)
+
+
+def _from_both_ends(problem, weight, scratch, n_jobs):
+    """`expected_counts` of one long sequence, which two threads take from its two ends. None if that was not exact."""
+    chain, rows, index = problem.chain, problem.rows, problem.index
+    n, width = chain.n, chain.width
+    if rows.scaled[2] is not None:
+        return None
+    half = (len(index) + 1) // 2
+    stretch, size = forward_backward.end_scratch(n, half, BUDGET // 2)
+    blocks = [scratch.take(size), scratch.take(size)]
+    steps = [index[:half], index[half:][::-1].copy()]
+    front, back = (
+        forward_backward.End(rows.tables, part, k, weight, stretch, block)
+        for k, (part, block) in enumerate(zip(steps, blocks, strict=True))
+    )
+    seconds = len(index) * _ns_per_step(n, 6) * 1e-9
+    run([front.grow, back.grow], seconds, n_jobs)
+    start, last, pairs, turned = np.zeros(n), np.zeros(n), aligned(n, width), aligned(n, width)
+    pairs[:] = turned[:] = 0.0
+    loglik = forward_backward.meet(front, back, pairs)
+    answer = None
+    if loglik is not None:
+        weights = np.zeros((len(rows), width))
+        others = np.zeros((len(rows), width)) if rows.shared else weights
+        halves = [partial(front.count, start, pairs, weights), partial(back.count, last, turned, others)]
+        run(halves, seconds, n_jobs)
+        pairs[:, :n] += turned[:, :n].T
+        if rows.shared:
+            weights += others
+        counts = Counts(start, _transitions(pairs, chain), _folded(weights, rows))
+        answer = counts, Outcome(np.array([loglik]), np.array([-1]))
+    for block in blocks:
+        scratch.give(block)
+    return answer
+
+
 def _folded(weights, rows):
     """(n_values, N): the weights of last steps added to those of the rows they are copies of."""
     weights = weights[:, : rows.chain.n]
@@ -261,7 +324,7 @@ def posteriors(problem, n_jobs=1):
         bounds = problem.bounds[first : last + 1]
         gamma, slack = _table(bounds[-1] - bounds[0], problem.chain)
         forward_backward.posteriors(
-            *_tables(problem), bounds, stop, slack, None, loglik[part], status[part], step[part]
+            problem.rows.tables, problem.index, bounds, stop, slack, None, loglik[part], status[part], step[part]
         )
         for s in _inexact(status[part]):
             s += first
@@ -285,7 +348,9 @@ def pair_posteriors(problem):
     def work(first, last, stop):
         gamma, slack = _table(n_steps, problem.chain)
         xi = np.empty((max(n_steps - 1, 0), n, n))
-        forward_backward.posteriors(*_tables(problem), problem.bounds, stop, slack, xi, loglik, status, step)
+        forward_backward.posteriors(
+            problem.rows.tables, problem.index, problem.bounds, stop, slack, xi, loglik, status, step
+        )
         if status[0] == INEXACT:
             exact = _exact(problem, 0, stop)
             loglik[0], step[0] = exact.loglik, exact.step
@@ -315,7 +380,7 @@ def _one_way(problem, kernel, logarithm):
     def work(first, last, stop):
         table, slack = _table(len(problem.index), problem.chain)
         log_scale = np.empty(len(problem.index))
-        kernel(*_tables(problem), problem.bounds, stop, slack, log_scale, loglik, status, step)
+        kernel(problem.rows.tables, problem.index, problem.bounds, stop, slack, log_scale, loglik, status, step)
         if status[0] == INEXACT:
             exact = _exact(problem, 0, stop)
             loglik[0], step[0] = exact.loglik, exact.step
@@ -353,6 +418,7 @@ class Scratch:
     """Large blocks that are used again: fresh pages would cost more than a small model's whole E-step."""
 
     def __init__(self):
+        self.both_ends = True  # whether a long sequence may be tried from both ends
         self._free = []
         self._lock = threading.Lock()
 
@@ -366,11 +432,6 @@ class Scratch:
     def give(self, block):
         with self._lock:
             self._free.append(block)
-
-
-def _tables(problem):
-    chain = problem.chain
-    return chain.startprob, chain.transmat, chain.transposed, *problem.rows.scaled, problem.index
 
 
 def _outputs(problem):
@@ -392,11 +453,15 @@ def _table(n_steps, chain):
     return slack[: int(n_steps) * chain.n].reshape(-1, chain.n), slack
 
 
+def _ns_per_step(n, passes):
+    """A rough guess; `passes` is the number of multiply-adds per pair of states."""
+    return passes * (0.1 * n * n + 2)
+
+
 def _in_chunks(problem, work, passes, n_jobs):
-    """work(first, last, stop) for chunks of sequences; `passes` is the number of multiply-adds per pair of states."""
-    n = problem.chain.n
-    ns_per_step = passes * (0.1 * n * n + 2)
-    if len(problem.index) * ns_per_step < 2e6:  # not worth a second thought
+    """work(first, last, stop) for chunks of sequences."""
+    ns_per_step = _ns_per_step(problem.chain.n, passes)
+    if len(problem.index) * ns_per_step < LEAST:  # not worth a second thought
         return [work(0, problem.n_sequences, NEVER)]
     n_rows = len(problem.rows) if problem.rows.shared else 0
     parts = chunks(problem.bounds, n_rows, ns_per_step)

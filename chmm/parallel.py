@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 import numpy as np
 
 INLINE = 0.02  # seconds: shorter work is done at once, in the caller's thread
+LEAST = 2e6  # nanoseconds of work in a chunk
 LOOK = 0.05  # seconds between two looks at the keyboard
 
 
@@ -47,7 +48,7 @@ def chunks(bounds, n_rows, ns_per_step):
     the borders of sequences. So a sum over chunks, taken in their order, has the same bits for any number of threads.
     """
     n_steps, n_sequences = int(bounds[-1] - bounds[0]), len(bounds) - 1
-    least = max(2e6 / ns_per_step, 4 * n_rows, 1)
+    least = max(LEAST / ns_per_step, 4 * n_rows, 1)
     n_chunks = 1
     while n_chunks < 64 and 2 * n_chunks * least <= n_steps:
         n_chunks *= 2

@@ -266,6 +266,54 @@ def test_an_e_step_takes_no_more_memory_than_the_budget(n, tiny_budget):
     assert peak() < before - alpha + budget
 
 
+# ------------------------------------------------------------------------------------------------------ from both ends
+
+
+@pytest.fixture
+def both_ends(monkeypatch):
+    """Every lone sequence is taken from its two ends; whether that was exact is noted."""
+    exact = []
+    from_both_ends = inference._from_both_ends
+
+    def noted(*arguments):
+        answer = from_both_ends(*arguments)
+        exact.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(inference, "_from_both_ends", noted)
+    monkeypatch.setattr(inference, "_long_alone", lambda problem: len(problem.index) > 1 == problem.n_sequences)
+    return exact
+
+
+@pytest.mark.parametrize("budget", [inference.BUDGET, 1])
+def test_one_em_step_from_both_ends(c, both_ends, tiny_budget, budget):
+    tiny_budget(budget)
+    long = [(x, truth) for x, truth in c.one_by_one() if len(x) > 1]
+    for x, truth in long:
+        codes = np.array([-1 if v is None else v for v in x])
+        m = c.model(max_iter=1).fit([x], sample_weight=[0.3])
+        want = oracle.expected_counts([truth.gamma], [truth.xi], [codes], N_SYMBOLS)
+        for got, count in zip(counts_of(m), want):
+            assert_allclose(got, 0.3 * count.astype(float), **close)
+        assert_allclose(m.history_[0], 0.3 * float(truth.loglik), rtol=1e-12)
+    assert both_ends == [True] * len(long)
+
+
+@pytest.mark.parametrize("n", [5, 8, 33])
+def test_from_both_ends_where_states_die_out(n, both_ends):
+    """Left to right, the ends lose states on their way: then the sequence is taken from the front, once and for all."""
+    rng = np.random.default_rng(n)
+    p = random_params(rng, n, N_SYMBOLS)
+    transmat = np.triu(p.transmat, 0) * (np.tri(n, k=1) > 0) + 1e-9 * np.eye(n)
+    params = Params(np.eye(n)[0], oracle.normalized(transmat, transmat), p.probs)
+    x = rng.integers(0, N_SYMBOLS, size=4000)
+    truth = oracle.log_space(*params[:2], params.rows(x))
+    m = params.model(max_iter=3, tol=0).fit(x)
+    assert both_ends == [False]
+    assert_allclose(m.history_[0], float(truth.loglik), rtol=1e-12)
+    assert (np.diff(m.history_) > -1e-9).all()
+
+
 # ------------------------------------------------------------------------------------------------------------- threads
 
 

@@ -1,15 +1,46 @@
+from typing import final
+
 import numpy as np
 from numpy.typing import NDArray
 
+@final
+class Tables:
+    def __init__(
+        self,
+        startprob: NDArray[np.float64],
+        transmat: NDArray[np.float64],
+        transposed: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        shift: NDArray[np.float64],
+        lost: NDArray[np.uint8] | None,
+    ) -> None: ...
+
+@final
+class End:
+    def __init__(
+        self,
+        tables: Tables,
+        index: NDArray[np.int32],
+        back: bool,
+        weight: float,
+        stretch: int,
+        scratch: NDArray[np.float64],
+    ) -> None: ...
+    def grow(self, stop: NDArray[np.int32]) -> None: ...
+    def count(
+        self,
+        start: NDArray[np.float64],
+        pairs: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        stop: NDArray[np.int32],
+    ) -> None: ...
+
 def row_width(n_states: int) -> int: ...
 def alpha_scratch(n_states: int, longest: int, budget: int) -> tuple[int, int]: ...
+def end_scratch(n_states: int, longest: int, budget: int) -> tuple[int, int]: ...
+def meet(front: End, back: End, pairs: NDArray[np.float64]) -> float | None: ...
 def log_likelihood(
-    startprob: NDArray[np.float64],
-    transmat: NDArray[np.float64],
-    transposed: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
+    tables: Tables,
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     stop: NDArray[np.int32],
@@ -18,12 +49,7 @@ def log_likelihood(
     step: NDArray[np.int64],
 ) -> bool: ...
 def expected_counts(
-    startprob: NDArray[np.float64],
-    transmat: NDArray[np.float64],
-    transposed: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
+    tables: Tables,
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     weight: NDArray[np.float64] | None,
@@ -38,12 +64,7 @@ def expected_counts(
     step: NDArray[np.int64],
 ) -> bool: ...
 def forward(
-    startprob: NDArray[np.float64],
-    transmat: NDArray[np.float64],
-    transposed: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
+    tables: Tables,
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     stop: NDArray[np.int32],
@@ -54,12 +75,7 @@ def forward(
     step: NDArray[np.int64],
 ) -> bool: ...
 def backward(
-    startprob: NDArray[np.float64],
-    transmat: NDArray[np.float64],
-    transposed: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
+    tables: Tables,
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     stop: NDArray[np.int32],
@@ -70,12 +86,7 @@ def backward(
     step: NDArray[np.int64],
 ) -> bool: ...
 def posteriors(
-    startprob: NDArray[np.float64],
-    transmat: NDArray[np.float64],
-    transposed: NDArray[np.float64],
-    rows: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    lost: NDArray[np.uint8] | None,
+    tables: Tables,
     index: NDArray[np.int32],
     bounds: NDArray[np.int64],
     stop: NDArray[np.int32],

@@ -16,12 +16,13 @@ whether what was lost matters (`certify`). Where it does, the sequence is INEXAC
 log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
 """
 
+cimport cython
 from libc.math cimport INFINITY, log, sqrt
 from libc.stdlib cimport free, malloc
 
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
 from .passes cimport (
-    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Job, Sequence,
+    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
     certify, counts_pass, forward_pass, scale_table, table_pass,
 )
 from .two_ends cimport meet_best, part_best
@@ -46,11 +47,11 @@ cdef extern from *:
 
 
 cdef inline inlined shift_sum(const double* shift, const int* index, Py_ssize_t n_steps, double* result) noexcept nogil:
-    """Sum of the shifts: plain in blocks of 64, in four chains, and Neumaier's compensated sum of the blocks."""
+    """Sum of the shifts: plain in blocks of 128, in four chains, and Neumaier's compensated sum of the blocks."""
     cdef Py_ssize_t t = 0, end
     cdef double s0, s1, s2, s3, part, total = 0, lost = 0, after
     while t < n_steps:
-        end = min(t + 64, n_steps)
+        end = min(t + 128, n_steps)
         s0 = s1 = s2 = s3 = 0
         while t + 4 <= end:
             s0 += shift[index[t]]
@@ -58,9 +59,11 @@ cdef inline inlined shift_sum(const double* shift, const int* index, Py_ssize_t 
             s2 += shift[index[t + 2]]
             s3 += shift[index[t + 3]]
             t += 4
-        while t < end:
+        if t < end:     # one to three more, without a branch for each
             s0 += shift[index[t]]
-            t += 1
+            s1 += shift[index[min(t + 1, end - 1)]] * (t + 1 < end)
+            s2 += shift[index[min(t + 2, end - 1)]] * (t + 2 < end)
+            t = end
         part = (s0 + s1) + (s2 + s3)
         after = total + part
         lost += (total - after) + part if (total if total > 0 else -total) >= (part if part > 0 else -part) \
@@ -111,12 +114,12 @@ cdef inline inlined from_the_front(
 
 
 cdef int from_both_ends(Job* job, Sequence* seq, bint* done) noexcept nogil:
-    """The same for tiny models, unless something underflows before the ends meet."""
-    clear_underflow()
+    """The same for tiny models, unless something underflows before the ends meet. Called, and left, without a flag."""
     meet_best(job, seq)
     done[0] = seq.status >= STOPPED or (seq.status == OK and NOTICED and not underflowed())
     if done[0] and seq.status == OK and job.task != LOGLIK:
         part_best(job, seq)
+        clear_underflow()
     return 0
 
 
@@ -125,6 +128,12 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     cdef Sequence seq
     cdef bint lost, done
     cdef double shifts
+    if job.end != NULL:
+        if job.ending == NULL:
+            forward_pass(kind, n, width, job, job.end)
+        else:
+            counts_pass(kind, n, width, job, job.end)
+        return job.end.status
     cdef bint tiny = n <= 4 and job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
     seq.work = job.work
     seq.alpha = job.alpha
@@ -132,6 +141,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     seq.front.capacity = seq.back.capacity = 0
     seq.total = 1
     seq.status = OK
+    clear_underflow()
     for s in range(job.n_sequences):
         job.status[s] = OK
         job.loglik[s] = 0
@@ -150,6 +160,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
             from_both_ends(job, &seq, &done)
         if not done:
             from_the_front(kind, n, width, lost, job, &seq)
+            clear_underflow()
         if seq.status == OK:
             shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
             job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
@@ -216,14 +227,52 @@ def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     return stretch, (stretch + longest // stretch + 3) * width
 
 
+@cython.auto_pickle(False)
+@cython.final
+cdef class Tables:
+    """The chain and the rows that a question is about, as the functions below read them. Immutable."""
+
+    cdef const double[::1] startprob
+    cdef const double[:, ::1] transmat
+    cdef const double[:, ::1] transposed
+    cdef const double[:, ::1] rows
+    cdef const double[::1] shift
+    cdef const unsigned char[::1] lost
+    cdef Chain chain
+
+    def __init__(
+        self,
+        const double[::1] startprob,            # IN (W,), W = row_width(N)
+        const double[:, ::1] transmat,          # IN (N, W)
+        const double[:, ::1] transposed,        # IN (N, W)
+        const double[:, ::1] rows,              # IN (R, W), largest entry of each 1
+        const double[::1] shift,                # IN (R,): the logarithm of what was taken out of a row
+        const unsigned char[::1] lost,          # IN (R,) or None: rows with entries that were flushed to 0
+    ):
+        self.startprob, self.transmat, self.transposed = startprob, transmat, transposed
+        self.rows, self.shift, self.lost = rows, shift, lost
+        self.chain.n = transmat.shape[0]
+        self.chain.width = transmat.shape[1]
+        self.chain.startprob = &startprob[0]
+        self.chain.transmat = &transmat[0, 0]
+        self.chain.transposed = &transposed[0, 0]
+        self.chain.rows = &rows[0, 0]
+
+    cdef void fill(self, Job* job, const int[::1] index, int[::1] stop) noexcept:
+        job.chain = self.chain
+        job.shift = &self.shift[0]
+        job.lost = &self.lost[0] if self.lost is not None else NULL
+        job.index = &index[0]
+        job.stop = &stop[0]
+        job.weight = NULL
+        job.xi = NULL
+        job.log_scale = NULL
+        job.end = NULL
+
+
 cdef int call(
     Job* job,
-    const double[::1] startprob,
-    const double[:, ::1] transmat,
-    const double[:, ::1] transposed,
-    const double[:, ::1] rows,
-    const double[::1] shift,
-    const unsigned char[::1] lost,
+    Tables tables,
     const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
@@ -232,7 +281,7 @@ cdef int call(
     long long[::1] step,
 ) except -1:
     """Fill in what every task needs, run, and tell of what went wrong. True if `stop` was set."""
-    cdef Py_ssize_t width = transmat.shape[1]
+    cdef Py_ssize_t width = tables.chain.width
     cdef void* work
     cdef int result
     if bounds.shape[0] == 1 or bounds[bounds.shape[0] - 1] == bounds[0]:
@@ -240,18 +289,8 @@ cdef int call(
         status[:] = OK
         step[:] = -1
         return False
-    job.chain.n = transmat.shape[0]
-    job.chain.width = width
-    job.chain.startprob = &startprob[0]
-    job.chain.transmat = &transmat[0, 0]
-    job.chain.transposed = &transposed[0, 0]
-    job.chain.rows = &rows[0, 0]
     job.n_sequences = bounds.shape[0] - 1
     job.bounds = &bounds[0]
-    job.index = &index[0]
-    job.shift = &shift[0]
-    job.lost = &lost[0] if lost is not None else NULL
-    job.stop = &stop[0]
     job.loglik = &loglik[0]
     job.status = &status[0]
     job.step = &step[0]
@@ -270,12 +309,7 @@ cdef int call(
 
 
 def log_likelihood(
-    const double[::1] startprob,            # IN (W,), W = row_width(N)
-    const double[:, ::1] transmat,          # IN (N, W)
-    const double[:, ::1] transposed,        # IN (N, W)
-    const double[:, ::1] rows,              # IN (R, W), largest entry of each 1
-    const double[::1] shift,                # IN (R,)
-    const unsigned char[::1] lost,          # IN (R,) or None: rows with entries that were flushed to 0
+    Tables tables,
     const int[::1] index,                   # IN (T,)
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,): set it to end the call early
@@ -285,19 +319,13 @@ def log_likelihood(
 ):
     """log P(O) of each sequence. True if it was stopped."""
     cdef Job job
+    tables.fill(&job, index, stop)
     job.task = LOGLIK
-    job.weight = NULL
-    job.xi = NULL
-    return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, index, bounds, stop, loglik, status, step)
 
 
 def expected_counts(
-    const double[::1] startprob,
-    const double[:, ::1] transmat,
-    const double[:, ::1] transposed,
-    const double[:, ::1] rows,
-    const double[::1] shift,
-    const unsigned char[::1] lost,
+    Tables tables,
     const int[::1] index,
     const long long[::1] bounds,
     const double[::1] weight,               # IN (S,) in [0, 1], or None
@@ -313,24 +341,19 @@ def expected_counts(
 ):
     """The E-step: expected counts of all sequences, added up. Nothing is added for a sequence that is not OK."""
     cdef Job job
+    tables.fill(&job, index, stop)
     job.task = COUNTS
-    job.xi = NULL
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
     job.stretch = stretch
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
     job.start = &start[0]
     job.pairs = &pairs[0, 0]
     job.weights = &weights[0, 0]
-    return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, index, bounds, stop, loglik, status, step)
 
 
 def forward(
-    const double[::1] startprob,
-    const double[:, ::1] transmat,
-    const double[:, ::1] transposed,
-    const double[:, ::1] rows,
-    const double[::1] shift,
-    const unsigned char[::1] lost,
+    Tables tables,
     const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
@@ -342,21 +365,15 @@ def forward(
 ):
     """The scaled forward variables."""
     cdef Job job
+    tables.fill(&job, index, stop)
     job.task = ALPHA
-    job.weight = NULL
-    job.xi = NULL
     job.alpha = &alpha[0]
     job.log_scale = &log_scale[0] if log_scale.shape[0] else NULL
-    return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, index, bounds, stop, loglik, status, step)
 
 
 def backward(
-    const double[::1] startprob,
-    const double[:, ::1] transmat,
-    const double[:, ::1] transposed,
-    const double[:, ::1] rows,
-    const double[::1] shift,
-    const unsigned char[::1] lost,
+    Tables tables,
     const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
@@ -368,21 +385,15 @@ def backward(
 ):
     """The scaled backward variables; those of states that cannot be reached are capped at 2^1023."""
     cdef Job job
+    tables.fill(&job, index, stop)
     job.task = BETA
-    job.weight = NULL
-    job.xi = NULL
     job.alpha = &beta[0]
     job.log_scale = &log_scale[0] if log_scale.shape[0] else NULL
-    return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, index, bounds, stop, loglik, status, step)
 
 
 def posteriors(
-    const double[::1] startprob,
-    const double[:, ::1] transmat,
-    const double[:, ::1] transposed,
-    const double[:, ::1] rows,
-    const double[::1] shift,
-    const unsigned char[::1] lost,
+    Tables tables,
     const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
@@ -394,9 +405,138 @@ def posteriors(
 ):
     """gamma, and xi on request."""
     cdef Job job
+    tables.fill(&job, index, stop)
     job.task = GAMMA
-    job.weight = NULL
     job.alpha = &gamma[0]
-    job.log_scale = NULL
     job.xi = &xi[0, 0, 0] if xi is not None and xi.shape[0] else NULL
-    return call(&job, startprob, transmat, transposed, rows, shift, lost, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, index, bounds, stop, loglik, status, step)
+
+
+# A long sequence from both ends ----------------------------------------------------------------------------------
+
+@cython.auto_pickle(False)
+@cython.final
+cdef class End:
+    """One end of a sequence, so that two threads can take it from both; the recursions are those of any sequence.
+
+        front   alpha[t] = b[t] * (alpha[t-1] A)            t = 0 ... h-1
+        back    delta[t] = b[t] * (A delta[t+1])            t = T-1 ... h,    delta = b * beta
+
+    Seen from the back, delta is the alpha of the turned A, from a startprob of ones. Where they `meet`, each is given
+    the beta of its last step, and on its way back it counts its half; the pairs of the back come out turned.
+    """
+
+    cdef Tables tables
+    cdef const int[::1] index
+    cdef double[::1] scratch
+    cdef Job job
+    cdef Sequence seq
+    cdef bint exact
+
+    def __init__(
+        self,
+        Tables tables,
+        const int[::1] index,               # IN its steps, in the order in which it goes
+        bint back,
+        double weight,
+        Py_ssize_t stretch,
+        double[::1] scratch,                # see end_scratch
+    ):
+        cdef Py_ssize_t j, width = tables.chain.width
+        cdef double* ones = &scratch[0]
+        self.tables, self.index, self.scratch = tables, index, scratch
+        self.job.chain = tables.chain
+        self.job.task = COUNTS
+        self.job.shift = &tables.shift[0]
+        self.job.xi = self.job.log_scale = NULL
+        self.job.end = &self.seq
+        self.job.ending = NULL
+        self.job.stretch = stretch
+        if back:
+            for j in range(width):
+                ones[j] = j < tables.chain.n
+            self.job.chain.startprob = ones
+            self.job.chain.transmat, self.job.chain.transposed = tables.chain.transposed, tables.chain.transmat
+        self.seq.n_steps = index.shape[0]
+        self.seq.index = &index[0]
+        self.seq.weight = weight
+        self.seq.work = ones + 2 * width
+        self.seq.alpha = self.seq.work + (3 + BLOCK) * width
+
+    def __dealloc__(self):
+        free(self.seq.front.items)
+
+    cdef int run(self, int[::1] stop) except -1:
+        cdef int status
+        self.job.stop = &stop[0]
+        self.seq.status = OK
+        with nogil:
+            clear_underflow()
+            status = run_best(&self.job)
+            self.exact = NOTICED and not underflowed()
+        if status == NO_MEMORY:
+            raise MemoryError("no memory to note where a sequence was scaled")
+        return status
+
+    def grow(self, int[::1] stop):
+        """Forward, alpha kept."""
+        self.run(stop)
+
+    def count(
+        self,
+        double[::1] start,                  # ADD (N,): gamma at its first step
+        double[:, ::1] pairs,               # ADD (N, W)
+        double[:, ::1] weights,             # ADD (R, W)
+        int[::1] stop,
+    ):
+        """The way back, after they met."""
+        self.job.start = &start[0]
+        self.job.pairs = &pairs[0, 0]
+        self.job.weights = &weights[0, 0]
+        self.run(stop)
+
+
+def end_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
+    """(stretch, doubles of scratch) for an `End`."""
+    stretch, size = alpha_scratch(n_states, longest, budget)
+    return stretch, size + (5 + BLOCK) * padded(n_states)
+
+
+def meet(
+    End front,
+    End back,
+    double[:, ::1] pairs,                   # ADD (N, W): the pair in the middle
+):
+    """log P(O) of the sequence that both ends have grown into; None if that was not exact, or there is no way."""
+    cdef const Chain* chain = &front.tables.chain
+    cdef Py_ssize_t i, j, n = chain.n, width = chain.width
+    cdef double total = 0, y, shifts, others
+    cdef double* ahead = &front.scratch[0] + width      # beta of the front's last step, A delta
+    cdef double* behind = &back.scratch[0] + width      # the same for the back, alpha A
+    cdef const double* alpha = front.seq.last
+    cdef const double* delta = back.seq.last
+    if front.seq.status != OK or back.seq.status != OK or not (front.exact and back.exact):
+        return None
+    clear_underflow()
+    for j in range(width):
+        behind[j] = ahead[j] = 0
+    for i in range(n):
+        for j in range(n):
+            behind[j] += alpha[i] * chain.transmat[i * width + j]
+            ahead[i] += chain.transmat[i * width + j] * delta[j]
+    for j in range(n):
+        total += behind[j] * delta[j]
+    if underflowed() or not total > 0:
+        return None
+    for j in range(n):
+        behind[j] /= total
+        ahead[j] /= total
+    for i in range(n):
+        y = front.seq.weight * alpha[i] / total
+        for j in range(n):
+            pairs[i, j] += y * delta[j]
+    front.job.ending = ahead
+    back.job.ending = behind
+    shift_sum(front.job.shift, front.seq.index, front.seq.n_steps, &shifts)
+    shift_sum(back.job.shift, back.seq.index, back.seq.n_steps, &others)
+    return log(total) - (front.seq.front.total + back.seq.front.total) * LN2 + (shifts + others)

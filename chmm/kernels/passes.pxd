@@ -89,6 +89,8 @@ cdef struct Job:
     double* weights             # ADD (R, width): gamma by row
     double* xi                  # OUT (T - 1, n, n) or NULL
     double* log_scale           # OUT (T,) or NULL
+    Sequence* end               # one end of a long sequence, alone; or NULL
+    const double* ending        # IN (width,) beta of its last step, on its way back
     double* loglik              # OUT (S,)
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
@@ -308,7 +310,7 @@ cdef inline inlined counts_pass(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job
     cdef double* checkpoints = rows + job.stretch * width
     cdef double total = seq.total
     for j in range(width):
-        seq.work[j] = 1 / seq.total
+        seq.work[j] = 1 / seq.total if job.ending == NULL else job.ending[j]
     for k in range(n_stretches - 1, -1, -1):
         start = k * job.stretch
         end = min(start + job.stretch, seq.n_steps)

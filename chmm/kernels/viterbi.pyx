@@ -56,6 +56,7 @@ cdef struct Job:
     const long long* bounds     # (S + 1,)
     const int* index            # (T,)
     volatile int* stop
+    bint in_bytes               # n <= 16, and the back-pointers of all steps are within the budget
     Py_ssize_t stretch          # steps of which delta is kept at a time
     double* delta               # scratch (stretch, width), and after it checkpoints (longest / stretch + 1, width)
     unsigned char* origin       # scratch (longest,) for tiny models, (longest, width) for small ones
@@ -447,10 +448,8 @@ cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
         if REGISTERS and job.n == 4:
             return tiny_4(job, s)
         return tiny_plain(job, s)
-    if REGISTERS and job.n <= 8:
-        return small_8(job, s)
-    if REGISTERS and job.n <= 16:
-        return small_16(job, s)
+    if job.in_bytes:
+        return small_8(job, s) if job.n <= 8 else small_16(job, s)
     if REGISTERS == 2:
         return general_wide(job, s)
     if REGISTERS == 1:
@@ -483,7 +482,8 @@ cdef Py_ssize_t doubles_needed(Job* job, Py_ssize_t budget) noexcept nogil:
     job.stretch = longest
     if job.n <= 4:
         return 3 * width + longest // 8 + 1
-    if job.n <= 16 and REGISTERS:
+    job.in_bytes = REGISTERS and job.n <= 16 and longest <= budget // width
+    if job.in_bytes:
         return 3 * width + longest * width // 8 + 1
     if longest > budget // 8 // width:
         job.stretch = <Py_ssize_t> sqrt(<double> longest) + 1
@@ -498,7 +498,7 @@ def viterbi(
     const int[::1] index,                   # IN (T,)
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,)
-    Py_ssize_t budget,                      # bytes that delta of all steps may take
+    Py_ssize_t budget,                      # bytes that delta or the back-pointers may take
     Py_ssize_t[::1] path,                   # OUT (T,)
     double[::1] score,                      # OUT (S,): log P(O, Q*)
     int[::1] status,                        # OUT (S,)
