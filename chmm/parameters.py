@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import inference
 from .emissions import Emission
+from .problem import Chain, Rows, pose
 from .symbols import Symbols, shown
 
 
@@ -19,8 +19,8 @@ class Parameters(NamedTuple):
     states: Symbols
     labels: np.ndarray | None  # names of the states; None where they are 0 ... N-1
     allowed: np.ndarray | None  # (N,) bool: final states
-    chain: inference.Chain
-    rows: inference.Rows | None  # of the whole alphabet, where there is one
+    chain: Chain
+    rows: Rows | None  # of the whole alphabet, where there is one
 
     @classmethod
     def make(cls, startprob, transmat, emission, states, allowed, named):
@@ -29,28 +29,18 @@ class Parameters(NamedTuple):
         if named or states.names != tuple(range(len(states))):
             labels = states.array
             labels.flags.writeable = False
-        chain = inference.Chain(startprob, transmat)
+        chain = Chain(startprob, transmat)
         values = emission.alphabet()
         rows = None
         if values is not None:
             ends = () if allowed is None else np.arange(len(values) + 1)
-            rows = inference.Rows(partial(emission.log_likelihood, values), len(values), chain, allowed, ends)
+            rows = Rows(partial(emission.log_likelihood, values), len(values), chain, allowed, ends)
         return cls(startprob, transmat, emission, states, labels, allowed, chain, rows)
 
     def problem(self, data):
         """What the kernels are asked about these sequences."""
         observed = self.emission.check(data)
-        ends, index = (), observed.index
-        if self.allowed is not None:
-            ends, index = inference.last_rows(observed, data.bounds)
-        rows = self.rows
-        if rows is None:
-            values = observed.distinct
-            rows = inference.Rows(
-                partial(self.emission.log_likelihood, values), len(values), self.chain, self.allowed, ends,
-                observed.shared,
-            )  # fmt: skip
-        return inference.Problem(self.chain, rows, index, data.bounds)
+        return pose(self.chain, self.emission, observed, data.bounds, self.allowed, self.rows)
 
     def named(self, path):
         """A path of codes as a path of states."""

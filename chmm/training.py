@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from .emissions.seeding import shares
 from .exceptions import ConvergenceWarning
 from .kernels import counting
 from .parallel import run
+from .problem import Chain, pose
 from .statistics import Statistics, log_prior, probabilities
 
 
@@ -205,15 +205,7 @@ def expectation(task, startprob, transmat, emission, scratch=None):
 
 
 def make_problem(task, startprob, transmat, emission):
-    chain, observed = inference.Chain(startprob, transmat), task.observed
-    ends, index = (), observed.index
-    if task.allowed is not None:
-        ends, index = inference.last_rows(observed, task.bounds)
-    values = observed.distinct
-    rows = inference.Rows(
-        partial(emission.log_likelihood, values), len(values), chain, task.allowed, ends, observed.shared
-    )
-    return inference.Problem(chain, rows, index, task.bounds)
+    return pose(Chain(startprob, transmat), emission, task.observed, task.bounds, task.allowed)
 
 
 def prior(task, startprob, transmat, emission):

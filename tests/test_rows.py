@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from chmm.inference import Chain, Rows
+from chmm.problem import Chain, Rows
 
 
 def rows_of(log_rows):
