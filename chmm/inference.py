@@ -14,7 +14,7 @@ import numpy as np
 from .kernels import forward_backward, log_space
 from .kernels import viterbi as viterbi_kernel
 from .parallel import LEAST, chunks, run
-from .problem import aligned
+from .problem import aligned, zeros
 
 INEXACT = 2  # a sequence's status: needs log space
 LARGEST = 2.0**1023
@@ -77,13 +77,12 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
             return answer
         scratch.both_ends = False  # the next time it would be in vain as well
     # rows that no two sequences share need one table for all chunks
-    common = None if rows.shared else np.zeros((len(rows), width))
+    common = None if rows.shared else zeros(len(rows), width)
 
     def work(first, last, stop):
         part = slice(first, last)
-        weights = np.zeros((len(rows), width)) if common is None else common
-        start, pairs = np.zeros(n), aligned(n, width)
-        pairs[:] = 0.0
+        weights = zeros(len(rows), width) if common is None else common
+        start, pairs = np.zeros(n), zeros(n, width)
         alpha = scratch.take(size)
         forward_backward.expected_counts(
             tables, problem.index, problem.bounds[first : last + 1], None if weight is None else weight[part],
@@ -141,13 +140,12 @@ def _from_both_ends(problem, weight, scratch, n_jobs):
     )
     seconds = len(index) * _ns_per_step(n, 6) * 1e-9
     run([front.grow, back.grow], seconds, n_jobs)
-    start, last, pairs, turned = np.zeros(n), np.zeros(n), aligned(n, width), aligned(n, width)
-    pairs[:] = turned[:] = 0.0
+    start, last, pairs, turned = np.zeros(n), np.zeros(n), zeros(n, width), zeros(n, width)
     loglik = forward_backward.meet(front, back, pairs)
     answer = None
     if loglik is not None:
-        weights = np.zeros((len(rows), width))
-        others = np.zeros((len(rows), width)) if rows.shared else weights
+        weights = zeros(len(rows), width)
+        others = zeros(len(rows), width) if rows.shared else weights
         halves = [partial(front.count, start, pairs, weights), partial(back.count, last, turned, others)]
         run(halves, seconds, n_jobs)
         pairs[:, :n] += turned[:, :n].T
