@@ -194,6 +194,8 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     """(n_sequences, n_steps) paths of the chain; with `allowed` (N,), given that they end in one of those states."""
     n_steps = check_count(n_steps, "n_steps", 0)
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
+    if n_sequences * n_steps >= 2**48:
+        raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
     uniforms = rng.random((n_sequences, n_steps))
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:

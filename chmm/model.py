@@ -9,7 +9,7 @@ from . import arguments, inference, saving, sequences, storage, training
 from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
 from .exceptions import NotFittedError, not_fitted
-from .parameters import Parameters, impossible_error
+from .parameters import Parameters, column_names, impossible_error
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 
 
@@ -127,11 +127,16 @@ class Model:
                 learnt = training.baum_welch(task, emission, options)
             except training.Impossible as place:
                 raise impossible_error(data, emission, int(data.bounds[place.sequence]) + place.step) from None
-        self._keep(learnt, states, training.report(task, learnt, data, states), allowed, self.states is not None)
+        self._keep(
+            learnt, states, training.report(task, learnt, data, states), allowed, self.states is not None,
+            column_names(data),
+        )  # fmt: skip
         return self
 
-    def _keep(self, learnt, states, report, allowed, named):
-        parameters = Parameters.make(learnt.startprob, learnt.transmat, learnt.emission, states, allowed, named)
+    def _keep(self, learnt, states, report, allowed, named, columns=None):
+        parameters = Parameters.make(
+            learnt.startprob, learnt.transmat, learnt.emission, states, allowed, named, columns
+        )
         learnt.history.flags.writeable = False
         self.__dict__.update(_parameters=parameters, _learnt=learnt, _report=report)
 
@@ -287,6 +292,8 @@ class Model:
 
         ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
         """
+        if not isinstance(emissions, list | tuple):
+            raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
         metadata, arrays = storage.read(path)
         try:
             model, learnt = saving.unpack(cls, metadata, arrays, emissions)
@@ -323,6 +330,14 @@ class Model:
         return statistics
 
     @property
+    def feature_names_in_(self):
+        """Names of the columns, where it was fitted to a frame with names that are texts."""
+        columns = self._ready().columns
+        if columns is None:
+            raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
+        return np.array(columns, dtype=object)
+
+    @property
     def report_(self):
         """What the fit met: a dict with missing steps, unknown symbols, states without evidence, structural zeros."""
         self._fitted()
@@ -350,6 +365,10 @@ class Model:
     def set_params(self, **params):
         """Change constructor arguments; what was learnt stays until the next fit."""
         for name in params:
+            if name.startswith("emission__"):
+                raise ValueError(
+                    f"Model has no parameter {name!r}: give a whole emission, such as emission=Gaussian(floor=0)"
+                )
             if name not in _ARGUMENTS:
                 raise ValueError(f"Model has no parameter {name!r}; it has {', '.join(_ARGUMENTS)}")
         for name, value in params.items():

@@ -1,6 +1,7 @@
 """The parameters of a model, ready for questions."""
 
 from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,10 @@ class Parameters(NamedTuple):
     allowed: np.ndarray | None  # (N,) bool: final states
     chain: Chain
     rows: Rows | None  # of the whole alphabet, where there is one
+    columns: tuple | None  # names of the columns it was learnt from, where a frame gave them
 
     @classmethod
-    def make(cls, startprob, transmat, emission, states, allowed, named):
+    def make(cls, startprob, transmat, emission, states, allowed, named, columns=None):
         startprob.flags.writeable = transmat.flags.writeable = False
         labels = None
         if named or states.names != tuple(range(len(states))):
@@ -35,12 +37,24 @@ class Parameters(NamedTuple):
         if values is not None:
             ends = () if allowed is None else np.arange(len(values) + 1)
             rows = Rows(partial(emission.log_likelihood, values), len(values), chain, allowed, ends)
-        return cls(startprob, transmat, emission, states, labels, allowed, chain, rows)
+        return cls(startprob, transmat, emission, states, labels, allowed, chain, rows, columns)
 
     def problem(self, data):
         """What the kernels are asked about these sequences."""
+        self.require_same_columns(data)
         observed = self.emission.check(data)
         return pose(self.chain, self.emission, observed, data.bounds, self.allowed, self.rows)
+
+    def require_same_columns(self, data):
+        """ValueError for a frame whose columns are others, or in another order."""
+        if None in (self.columns, column_names(data)) or data.names == self.columns or self.emission.by_name:
+            return
+        pairs = enumerate(zip_longest(self.columns, data.names, fillvalue="none"))
+        k, want, got = next((k, want, got) for k, (want, got) in pairs if want != got)
+        raise ValueError(
+            f"the feature names should match those that were passed during fit: column {k} of X is {shown(got)}, and "
+            f"was {shown(want)}; pass X[{shown(list(self.columns))}], or an array if the names do not matter"
+        )
 
     def named(self, path):
         """A path of codes as a path of states."""
@@ -63,9 +77,14 @@ class Parameters(NamedTuple):
             yield f"  ... and {len(self.states) - most} more"
 
 
+def column_names(data):
+    """Those of a frame, if they are all texts; others say nothing."""
+    return data.names if data.names is not None and all(isinstance(name, str) for name in data.names) else None
+
+
 def impossible_error(data, emission, t):
     """Why the step at place t among all steps cannot be."""
     return ValueError(
         f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
-        "(and, at a last step, is final), so the sequence is impossible; a pseudocount keeps probabilities away from 0"
+        f"(and, at a last step, is final), so the sequence is impossible; {emission.remedy}"
     )

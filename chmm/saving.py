@@ -24,6 +24,7 @@ def pack(model, parameters, learnt, report):
         metadata["learnt"] = {
             "states": list(parameters.states.names),
             "named": parameters.labels is not None,
+            "columns": None if parameters.columns is None else list(parameters.columns),
             "final": None if parameters.allowed is None else np.flatnonzero(parameters.allowed).tolist(),
             "emission": learnt.emission.saved("emission_", arrays),
             "n_iter": learnt.n_iter,
@@ -67,7 +68,11 @@ def unpack(model_class, metadata, arrays, emissions):
     allowed = None
     if saved["final"] is not None:
         allowed = np.isin(np.arange(n), saved["final"])
-    return model, (learnt, states, report, allowed, bool(saved["named"]))
+    columns = saved.get("columns")
+    if columns is not None and not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
+        raise ValueError("columns is not a list of names")
+    columns = None if columns is None else tuple(columns)
+    return model, (learnt, states, report, allowed, bool(saved["named"]), columns)
 
 
 def _pairs(counts):

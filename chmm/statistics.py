@@ -113,6 +113,8 @@ def check_pseudocount(value, name="pseudocount"):
         number = float(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a number, got {shown(value)}") from error
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be a number, got the text {shown(value)}")
     if not 0 <= number <= LARGEST_COUNT or isinstance(value, bool):
         raise ValueError(f"{name} = {value!r} must be a number from 0 to {LARGEST_COUNT:g}")
     return number

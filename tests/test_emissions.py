@@ -511,3 +511,21 @@ def test_the_page_of_the_families_is_made_of_their_docstrings():
     docs = Path(__file__).parent.parent / "docs"
     page = runpy.run_path(str(docs / "emissions.py"))["page"]()
     assert (docs / "emissions.md").read_text(encoding="utf-8") == page
+
+
+def test_starts_of_a_mixture_follow_the_seed():
+    x = np.random.default_rng(0).normal(size=100)
+    first = [Model(2, Mixture(Gaussian(), 2), random_state=s, max_iter=1).fit(x).history_[0] for s in (0, 0, 1)]
+    assert first[0] == first[1] != first[2]
+
+
+@pytest.mark.parametrize("combine", [lambda p: Mixture(p, 2), lambda p: Product(p, Gaussian()), lambda p: Product(x=p)])
+def test_precomputed_stands_alone(combine):
+    with pytest.raises(TypeError, match="Precomputed"):
+        combine(Precomputed())
+
+
+def test_what_is_impossible_has_the_remedy_of_its_family():
+    m = Model(startprob=[1.0, 0.0], transmat=np.eye(2), emission=Precomputed())
+    with pytest.raises(ValueError, match=r"step 0: .*zeros in startprob and transmat"):
+        m.decode([[-np.inf, 0.0], [0.0, 0.0]])

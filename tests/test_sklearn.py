@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chmm import Gaussian, Model, NotFittedError, Poisson
+from chmm import Gaussian, Model, NotFittedError, Poisson, Product
 
 pytest.importorskip("sklearn")
 from sklearn.base import clone
@@ -105,3 +105,21 @@ def test_weights_of_steps_that_agree_within_sequences():
     assert m.fit(X, sample_weight=[1, 1, 1, 3, 3]).score(X) == by_sequence
     with pytest.raises(ValueError, match=r"sample_weight.*step"):
         m.fit(X, sample_weight=[1, 2, 1, 3, 3])
+
+
+def test_columns_have_their_names(tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, 2, 1, 5, 6, 5], "b": [3.0, 2, 1, 5, 7, 5]})
+    model = Model(2, Gaussian(), random_state=0).fit(frame)
+    model.save(tmp_path / "m")
+    for m in (model, Model.load(tmp_path / "m")):
+        assert m.feature_names_in_.tolist() == ["a", "b"]
+        assert m.score(frame) == m.score(frame.to_numpy()) == m.score(frame.set_axis([0, 1], axis=1))
+        for other, place in [(frame[["b", "a"]], 0), (frame.rename(columns={"b": "c"}), 1), (frame.assign(c=1.0), 2)]:
+            for ask in (m.score, m.predict, m.decode, m.predict_proba, m.posteriors, m.forward):
+                with pytest.raises(ValueError, match=rf"feature names .* column {place} "):
+                    ask(other)
+    with pytest.raises(AttributeError, match="feature_names_in_"):
+        model.fit(frame.to_numpy()).feature_names_in_  # noqa: B018
+    named = Model(2, Product(a=Gaussian(), b=Gaussian()), random_state=0).fit(frame)
+    assert named.score(frame) == named.score(frame[["b", "a"]])

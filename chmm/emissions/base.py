@@ -39,6 +39,11 @@ class Emission:
     frozen: tuple[str, ...] = ()  # parameters that update leaves alone
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
+    by_name = False  # whether it takes columns of a frame by their names, in any order
+    remedy = (  # what helps where a value cannot be
+        "look at the zeros in startprob and transmat (a pseudocount keeps learnt ones away from 0), and at what the "
+        "emission's parameters allow"
+    )
     domain = "numbers"  # what a value must be, in words; `outside` tells which are not
     rounds = 1  # updates that labelled data take; more where statistics depend on the parameters
 
@@ -320,6 +325,8 @@ def same_shape(**arrays):
 
 def frozen_names(frozen, parameters):
     """Names of frozen parameters, checked."""
+    if not isinstance(frozen, str | list | tuple | set | frozenset):
+        raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
     names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
     for name in names:
         if name not in parameters:

@@ -28,6 +28,7 @@ class Categorical(Emission):
     Categorical(2 states, 2 symbols: 'heads', 'tails')
     """
 
+    remedy = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 

@@ -41,7 +41,7 @@ class Gaussian(Emission):
     domain = "finite numbers"
 
     def __init__(self, means=None, covariances=None, *, covariance="diag", floor=1e-3, frozen=()):
-        if covariance not in FORMS:
+        if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
             raise ValueError(f"floor = {shown(floor)} must be a number >= 0")

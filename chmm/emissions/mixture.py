@@ -8,6 +8,7 @@ from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, fixed, frozen_names
 from .columns import log
+from .precomputed import Precomputed
 from .seeding import shares
 
 
@@ -39,6 +40,8 @@ class Mixture(Emission):
     def __init__(self, family, n=2, weights=None, *, frozen=()):
         if not isinstance(family, Emission):
             raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian()")
+        if isinstance(family, Precomputed):
+            raise TypeError("Precomputed has nothing to mix: its values are the log likelihoods of whole states")
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
@@ -113,10 +116,11 @@ class Mixture(Emission):
         """Who takes what before there are components: clusters within each state."""
         share = np.empty((len(weights), weights.shape[1], self.n))
         points = self.coordinates(values)
+        seed = np.ascontiguousarray(weights[:8]).view(np.uint32).ravel()  # as random as the weights are
         for i in range(weights.shape[1]):
             # what is mostly another state's says nothing of this one's components
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
-            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, np.random.default_rng(i))
+            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, np.random.default_rng([i, *seed]))
         return share
 
     def update(self, statistics):

@@ -7,6 +7,7 @@ import numpy as np
 from ..sequences import NO_STEPS
 from ..symbols import shown
 from .base import Emission, Observed, distinct_rows
+from .precomputed import Precomputed
 
 
 class Cells:
@@ -41,6 +42,7 @@ class Product(Emission):
     """
 
     kind = "columns"
+    by_name = property(lambda self: isinstance(self.names[0], str))  # takes columns of a frame in any order
     rounds = property(lambda self: max(channel.rounds for channel in self.channels))
 
     def __init__(self, *channels, **named):
@@ -54,6 +56,11 @@ class Product(Emission):
         for name, channel in zip(self.names, self.channels, strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
+            if isinstance(channel, Precomputed):
+                raise TypeError(
+                    f"channel {name!r} is Precomputed, which takes a column for each state; add the log likelihoods of "
+                    "the other channels to its values, and use it alone"
+                )
         said = {name: c.n_states for name, c in zip(self.names, self.channels, strict=True) if c.n_states is not None}
         if len(set(said.values())) > 1:
             raise ValueError(
