@@ -1,14 +1,18 @@
 """Tables and a picture of what run.py measured."""
 
 import platform
+import re
 from collections import defaultdict
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import libraries
 
 FLOPS = {"score": 2, "posteriors": 4, "fit": 6}  # per n_steps * n_states**2; the maxima of Viterbi are no FMAs
 UNITS = {"text": ("ns per character", 1e9), "sentence": ("µs per call", 1e6), "call": ("µs per call", 1e6)}
+YARDSTICKS = ("chmm", "chmm-2", "textbook")  # not other libraries
+NAMES = {"score": "log P", "decode": "Viterbi", "posteriors": "γ", "fit": "EM iteration"}
 UNIT = ("ns per step and N²", 1e9)
 CLOCKS = {"cpu": "CPU", "wall": "wall"}
 CAPTIONS = {
@@ -80,6 +84,40 @@ def cell(times):
     return f"{digits(times[0])} ({digits(times[1])})" if times else "fails"
 
 
+def readme(results, clock):
+    """The table for the project's README: one row for each N, of the problem `long`, and what it was measured with."""
+    table = {key[1:]: cells for key, cells in rows(results, clock).items() if key[0] == "long"}
+    tasks = [task for task in NAMES if any(key[0] == task for key in table)]
+    lines = ["| N | " + " | ".join(NAMES[task] for task in tasks) + " |", "|--:" * (len(tasks) + 1) + "|"]
+    for n_states in sorted({n_states for _, n_states in table}):
+        cells = [short_cell(table.get((task, n_states), {})) for task in tasks]
+        lines.append(f"| {n_states} | " + " | ".join(cells) + " |")
+    about = [f"nanoseconds of {CLOCKS[clock]} time per step and N² on one core, one long sequence; "
+             "×k: the fastest of the other libraries takes k times as long"]
+    if results["peak"]:
+        peak = max(results["peak"].values())
+        shares = {task: [100 * FLOPS[task] / cells["chmm"][0] / peak for (t, _), cells in table.items() if t == task]
+                  for task in tasks if task in FLOPS}
+        spans = (f"{NAMES[task]} {min(found):.0f} to {max(found):.0f} %" for task, found in shares.items())
+        about.append(f"of the core's peak, {peak:.1f} GFLOP/s of multiply-adds in the same run: " + ", ".join(spans))
+    about.append(", ".join([results["machine"], *compiler(), *results["versions"], results["date"]]))
+    return "\n".join([*lines, "", ". ".join(text[0].upper() + text[1:] for text in about) + "."])
+
+
+def short_cell(cells):
+    if "chmm" not in cells:
+        return ""
+    ratios = [times[1] for name, times in cells.items() if times and name not in YARDSTICKS]
+    return " ×".join([f"**{digits(cells['chmm'][0])}**"] + [f"{min(ratios):.2g}" for _ in ratios[:1]])
+
+
+def compiler():
+    """Of chmm's kernels, from the note that GCC and Clang leave in what they make: [its name], or []."""
+    kernel = Path(find_spec("chmm.kernels.rows").origin).read_bytes()
+    notes = re.findall(rb"(GCC|clang)(?:: \([^)]*\)| version) ([\d.]+)", kernel)
+    return [b" ".join(notes[-1]).decode()] if notes else []
+
+
 def digits(x):
     """Three significant digits, never an exponent."""
     return f"{x:.0f}" if x >= 100 else f"{x:.3g}"
@@ -105,15 +143,21 @@ def versions(names):
     return found
 
 
-def plot(results, path, clock):
-    """One panel a task, log-log: time against the number of states, and the least that the core's peak allows."""
+def plot(results, path, clock, problems=CAPTIONS):
+    """One panel a task, log-log: time against the number of states, and the least that the core's peak allows.
+
+    Greys and colours between light and dark on no background, so that it can be read on white and on black.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
+    grey = "#808890"
+    parts = ["text.color", "axes.edgecolor", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"]
+    matplotlib.rcParams.update(dict.fromkeys(parts, grey) | {"svg.fonttype": "none", "svg.hashsalt": "speed"})
     from matplotlib import pyplot as plt
 
     table = rows(results, clock)
-    panels = list(dict.fromkeys(key[:2] for key in table if key[0] not in UNITS))
+    panels = list(dict.fromkeys(key[:2] for key in table if key[0] not in UNITS and key[0] in problems))
     if not panels:
         raise SystemExit("there is nothing to plot: only problems of many sizes are drawn")
     peak = max(results["peak"].values(), default=None)
@@ -122,7 +166,7 @@ def plot(results, path, clock):
     shape = (3.3 * columns, 3.2 * height + 0.4)
     figure, axes = plt.subplots(height, columns, figsize=shape, sharex=True, sharey="row", squeeze=False)
     names = [name for name in libraries.LIBRARIES if any(name in cells for cells in table.values())]
-    colours = dict(zip(libraries.LIBRARIES, ["#c1121f", "#780000", "C0", "C9", "C2", "C4", "C1", "C5", "0.3"]))
+    colours = dict(zip(libraries.LIBRARIES, ["#e5383b", "#b5656b", "C0", "C9", "C2", "C4", "C1", "C5", grey]))
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     for axis, (problem, task) in zip(axes.flat, panels):
@@ -135,14 +179,15 @@ def plot(results, path, clock):
                             linewidth=2.4 if ours else 1.2, marker="o", markersize=4 if ours else 3,
                             zorder=3 if ours else 2)
         if peak and task in FLOPS:
-            axis.axhline(FLOPS[task] / peak, color="0.5", linewidth=1, linestyle=":", label="limit of the core")
+            axis.axhline(FLOPS[task] / peak, color=grey, linewidth=1, linestyle=":", label="limit of the core")
         sizes = sorted({key[2] for key in table if key[0] == problem})
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [str(n) for n in sizes])
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("")
-        axis.set_title(f"{task}, {problem}", fontsize=10)
-        axis.grid(True, which="major", color="0.9", linewidth=0.8)
+        title = NAMES.get(task, task)
+        axis.set_title(title if {key[0] for key in panels} == {"long"} else f"{title}, {problem}", fontsize=10)
+        axis.grid(True, which="major", color=grey, alpha=0.25, linewidth=0.8)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8)
     for axis in axes[-1]:
@@ -154,4 +199,4 @@ def plot(results, path, clock):
         handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels())}
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=len(handles), frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.05 if height > 1 else 0.09, 1, 1))
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, transparent=True, metadata={"Date": None} if Path(path).suffix == ".svg" else None)

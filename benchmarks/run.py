@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import libraries
 import native
 import report
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+README = HERE.parent / "README.md"
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense"]
 TASKS = ["score", "decode", "posteriors", "fit", "count", "cut"]
 THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"]
@@ -34,7 +37,7 @@ def main():
                       "seconds": args.seconds or (0.3 if args.quick else 3), "repeat": 40}
             for record in measure(orders):
                 keep(record, rival, results)
-    results |= {"machine": report.machine(), "versions": report.versions(rivals)}
+    results |= {"machine": report.machine(), "versions": report.versions(rivals), "date": date.today().isoformat()}
     text = report.markdown(results, args.clock)
     print(text)
     if args.json:
@@ -44,6 +47,18 @@ def main():
         args.write.write_text(f"# Results\n\nWritten by `{command}`; do not edit.\n\n{text}\n")
     if args.plot:
         report.plot(results, args.plot, args.clock)
+    if args.readme:
+        report.plot(results, HERE / "speed.svg", args.clock, ["long"])
+        put_into_readme(report.readme(results, args.clock))
+
+
+def put_into_readme(table):
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    command = "python benchmarks/run.py " + " ".join(sys.argv[1:])
+    picture = "![time per step and N² against N, one line a library](benchmarks/speed.svg)"
+    body = f"{BEGIN}\n<!-- Written by `{command}`; do not edit. -->\n\n{table}\n\n{picture}\n\n{END}"
+    README.write_text(before + body + after, encoding="utf-8")
 
 
 def measure(orders):
@@ -94,7 +109,14 @@ def arguments():
     parser.add_argument("--plot", type=Path, help="draw a picture (needs matplotlib)")
     parser.add_argument("--json", type=Path, help="write every figure")
     parser.add_argument("--write", type=Path, help="write the tables to this file")
-    return parser.parse_args()
+    parser.add_argument("--readme", action="store_true",
+                        help="write the problem `long` into the project's README.md and speed.svg (needs matplotlib)")
+    args = parser.parse_args()
+    if args.readme and "long" not in args.problem:
+        parser.error("--readme shows the problem `long`, which --problem leaves out")
+    if args.readme and not all(mark in README.read_text(encoding="utf-8") for mark in (BEGIN, END)):
+        parser.error(f"{README} has no {BEGIN} ... {END} to write between")
+    return args
 
 
 if __name__ == "__main__":
