@@ -18,6 +18,7 @@ DIRECTIVES = {
 NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
 KERNELS = {
     "rows": NO_TRAPS,
+    "quadratic": [],
     "forward_backward": [],
     "log_space": [],
     "viterbi": NO_TRAPS,

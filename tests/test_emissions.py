@@ -529,3 +529,24 @@ def test_what_is_impossible_has_the_remedy_of_its_family():
     m = Model(startprob=[1.0, 0.0], transmat=np.eye(2), emission=Precomputed())
     with pytest.raises(ValueError, match=r"step 0: .*zeros in startprob and transmat"):
         m.decode([[-np.inf, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("n_values", [1, 7, 31, 32, 33, 257, 1000])
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("gaps", [0, 0.3])
+def test_independent_columns_are_sums_over_their_distances(n_values, d, gaps):
+    """Whole registers, tiles of them and blocks, and what is left over; far from 0."""
+    rng = np.random.default_rng(n_values)
+    means, variances = 1e8 + rng.normal(size=(3, d)), rng.gamma(2, size=(3, d))
+    x = 1e8 + rng.normal(size=(n_values, d))
+    x[rng.random(x.shape) < gaps] = np.nan
+    weights = rng.random((n_values, 5))[:, ::2]
+    emission = Gaussian(means, variances)
+    y = x[:, None] - means
+    terms = -0.5 * (np.log(2 * np.pi * variances) + y**2 / variances)
+    assert_allclose(emission.log_likelihood(x), np.nansum(terms, axis=2), rtol=1e-12, atol=1e-12)
+    s = emission.statistics(x, weights)
+    w = weights[:, :, None] * ~np.isnan(y)
+    y = np.nan_to_num(y)
+    for name, power in (("weights", 0), ("sums", 1), ("squares", 2)):
+        assert_allclose(s[name], (w * y**power).sum(axis=0), rtol=1e-12, atol=1e-12 * n_values)

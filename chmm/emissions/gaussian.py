@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from ..kernels.quadratic import log_densities
 from ..symbols import shown
 from . import quadratic
 from .base import Emission, fixed, frozen_names, given, same_shape
@@ -92,7 +93,7 @@ class Gaussian(Emission):
             return self.means.shape[1]
         return None if self.covariances is None or self.covariance == "spherical" else self.covariances.shape[1]
 
-    # The two regimes: features (z, products of z) around one centre, or distances to each mean ------------------------
+    # Independent columns: distances to each mean, in a kernel. Crossed ones: products of z = x - centre, or distances
 
     def prepare(self, data, n_states, pseudocount):
         self.look_at(self.numbers(data), n_states)
@@ -126,10 +127,7 @@ class Gaussian(Emission):
         return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
 
     def _roots(self):
-        """R with R' R = S^-1 for each state, the logarithm of |S|, and an upper limit of the eigenvalues of S^-1."""
-        if not self._crossed:
-            v = self._variances()
-            return 1 / np.sqrt(v), np.log(v), 1 / v.min(axis=1)
+        """R with R' R = S^-1 for each state, the logarithms of |S|, and an upper limit of the eigenvalues of S^-1."""
         chol = np.linalg.cholesky(self._matrices())
         log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2))
         roots = np.linalg.inv(chol)
@@ -145,69 +143,58 @@ class Gaussian(Emission):
         if len(values):
             ends = [np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)]
             far = np.fmax(far, np.abs(ends - centre).max(axis=0))
-        if not self._crossed:
-            return (far**2 / self._variances()).max() < quadratic.SAFE
         return (far @ far) * limit.max() < quadratic.SAFE
 
     def log_likelihood(self, values):
-        gaps = quadratic.has_gaps(values)
-        if gaps and self._crossed:
+        n, d = self.means.shape
+        out = np.empty((len(values), n))
+        if not self._crossed:
+            v = np.ascontiguousarray(self._variances())
+            values, seen = quadratic.columns(values, self._centre())
+            log_densities(values, seen, self.means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
+            return out
+        if quadratic.has_gaps(values):
             return self._by_pattern(values, lambda part, seen: self.marginal(seen).log_likelihood(part[:, seen]))
         roots, log_det, limit = self._roots()
-        n, d = self.means.shape
-        constants = -0.5 * (np.log(2 * np.pi) + log_det)
-        out = np.empty((len(values), n))
+        constants = -0.5 * (d * np.log(2 * np.pi) + log_det.sum(axis=1))
         if not self._is_safe(values, limit):
             for i in range(n):
-                y = values - self.means[i]
-                y = y @ roots[i].T if self._crossed else y * roots[i]
-                if gaps:
-                    out[:, i] = np.where(np.isnan(y), 0.0, constants[i] - 0.5 * y * y).sum(axis=1)
-                else:
-                    out[:, i] = constants[i].sum() - 0.5 * np.einsum("td,td->t", y, y)
+                y = (values - self.means[i]) @ roots[i].T
+                out[:, i] = constants[i] - 0.5 * np.einsum("td,td->t", y, y)
             return out
         m = self.means - self._centre()
-        if self._crossed:
-            precision = np.einsum("nki,nkj->nij", roots, roots)
-            upper = np.triu_indices(d)
-            squares = -0.5 * np.where(upper[0] == upper[1], 1.0, 2.0) * precision[:, *upper]
-            linear = np.einsum("nij,nj->ni", precision, m)
-        else:
-            squares, linear = -0.5 * roots**2, roots**2 * m
-        constants = constants - 0.5 * linear * m
-        if gaps:
-            factors = np.hstack([squares, linear, constants])
-        else:
-            factors = np.hstack([squares, linear, constants.sum(axis=1, keepdims=True)])
-        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
+        precision = np.einsum("nki,nkj->nij", roots, roots)
+        upper = np.triu_indices(d)
+        squares = -0.5 * np.where(upper[0] == upper[1], 1.0, 2.0) * precision[:, *upper]
+        linear = np.einsum("nij,nj->ni", precision, m)
+        constants -= 0.5 * (linear * m).sum(axis=1)
+        factors = np.hstack([squares, linear, constants[:, None]])
+        for rows, f in quadratic.blocks(values, self._centre()):
             np.matmul(f.T, factors.T, out=out[rows])
         return out
 
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
         n, d = weights.shape[1], values.shape[1]
-        gaps = quadratic.has_gaps(values)
-        if gaps and self._crossed and self.complete:
-            return self._expected(values, weights)
         means = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
-        limit = self._roots()[2] if self.complete else None
-        if not self.complete or not self._is_safe(values, limit):
-            return quadratic.distances(values, weights, means, self._crossed, gaps)
-        pairs = d * (d + 1) // 2 if self._crossed else d
-        total = np.zeros((n, pairs + d + (d if gaps else 1)))
-        for rows, f in quadratic.blocks(values, self._centre(), self._crossed, gaps):
+        if not self._crossed:
+            return quadratic.scatter(*quadratic.columns(values, self._centre()), means, weights)
+        if quadratic.has_gaps(values) and self.complete:
+            return self._expected(values, weights)
+        if not self.complete or not self._is_safe(values, self._roots()[2]):
+            return quadratic.distances(values, weights, means)
+        pairs = d * (d + 1) // 2
+        total = np.zeros((n, pairs + d + 1))
+        for rows, f in quadratic.blocks(values, self._centre()):
             total += (f @ weights[rows]).T
         mass = total[:, pairs + d :] * np.ones(d)
         m, z = means - self._centre(), total[:, pairs : pairs + d]
         sums = z - mass * m
-        if self._crossed:
-            squares = np.empty((n, d, d))
-            upper = np.triu_indices(d)
-            squares[:, *upper] = total[:, :pairs]
-            squares[:, upper[1], upper[0]] = total[:, :pairs]
-            squares -= m[:, :, None] * z[:, None, :] + sums[:, :, None] * m[:, None, :]
-        else:
-            squares = total[:, :pairs] - m * (z + sums)
+        squares = np.empty((n, d, d))
+        upper = np.triu_indices(d)
+        squares[:, *upper] = total[:, :pairs]
+        squares[:, upper[1], upper[0]] = total[:, :pairs]
+        squares -= m[:, :, None] * z[:, None, :] + sums[:, :, None] * m[:, None, :]
         return {"weights": mass, "sums": sums, "squares": squares}
 
     def update(self, statistics):

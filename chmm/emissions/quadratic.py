@@ -1,51 +1,61 @@
-"""Sums of squares, for densities and scatter: fast as matrix products of features, exact as distances to the means."""
+"""Sums of squares, for densities and scatter: of independent columns in a kernel; of crossed ones fast as matrix
+products of features, exact as distances to the means."""
 
 import numpy as np
+
+from ..kernels.quadratic import add_scatter
 
 SAFE = 1e4  # expanded squares lose digits as (distance / deviation)^2: up to here no more than the last four of 16
 BLOCK = 65536  # numbers in a block of features, to stay in the cache
 
 
-def blocks(values, centre, crossed, gaps):
-    """(rows, features) by blocks: features (F, B) are products, z, and ones (with gaps, a row for each column)."""
+def columns(values, fill):
+    """(values, seen) as the kernel takes them: columns together, gaps filled and marked by 0 in `seen`, else None."""
+    values = np.asfortranarray(values)
+    if not has_gaps(values):
+        return values, None
+    seen = ~np.isnan(values)
+    return np.asfortranarray(np.where(seen, values, fill)), np.asfortranarray(seen, dtype=np.float64)
+
+
+def scatter(values, seen, means, weights):
+    """Statistics of independent columns: sums of weights, distances to the means and their squares, (N, D) each."""
+    mass, sums, squares = np.zeros((3, *means.shape))
+    add_scatter(values, seen, np.ascontiguousarray(means), weights, mass, sums, squares)
+    return {"weights": mass, "sums": sums, "squares": squares}
+
+
+def blocks(values, centre):
+    """(rows, features) by blocks: features (F, B) are products z_i z_j, z, and ones."""
     n, d = values.shape
-    pairs = d * (d + 1) // 2 if crossed else d
-    size = pairs + d + (d if gaps else 1)
-    step = max(256, BLOCK // size)
-    features = np.ones((size, min(step, n)))
+    pairs = d * (d + 1) // 2
+    step = max(256, BLOCK // (pairs + d + 1))
+    features = np.ones((pairs + d + 1, min(step, n)))
     centre = centre[:, None]
     for a in range(0, n, step):
         block = values[a : a + step].T
         f = features[:, : block.shape[1]]
         z = f[pairs : pairs + d]
         np.subtract(block, centre, out=z)
-        if gaps:
-            np.logical_not(np.isnan(z), out=f[pairs + d :])
-            z[np.isnan(z)] = 0.0
-        if crossed:
-            k = 0
-            for i in range(d):
-                np.multiply(z[i], z[i:], out=f[k : k + d - i])
-                k += d - i
-        else:
-            np.multiply(z, z, out=f[:d])
+        k = 0
+        for i in range(d):
+            np.multiply(z[i], z[i:], out=f[k : k + d - i])
+            k += d - i
         yield slice(a, a + step), f
 
 
-def distances(values, weights, means, crossed, gaps):
-    """Statistics from the distances to each mean, one state after the other: nothing cancels."""
+def distances(values, weights, means):
+    """Statistics of crossed columns from the distances to each mean, one state after the other: nothing cancels. A gap
+    stands at the mean."""
     n, d = means.shape
-    mass, sums = np.empty((n, d)), np.empty((n, d))
-    squares = np.empty((n, d, d) if crossed else (n, d))
-    seen = ~np.isnan(values) if gaps else None
+    mass, sums, squares = np.empty((n, d)), np.empty((n, d)), np.empty((n, d, d))
     for i in range(n):
         y = values - means[i]
-        if gaps:
-            y[~seen] = 0.0
+        y[np.isnan(y)] = 0.0
         w = weights[:, i]
-        mass[i] = w @ seen if gaps and not crossed else w.sum()
+        mass[i] = w.sum()
         sums[i] = w @ y
-        squares[i] = (w[:, None] * y).T @ y if crossed else w @ (y * y)
+        squares[i] = (w[:, None] * y).T @ y
     return {"weights": mass, "sums": sums, "squares": squares}
 
 
