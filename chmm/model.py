@@ -11,6 +11,7 @@ from .emissions import Emission, choose
 from .exceptions import NotFittedError, not_fitted
 from .parameters import Parameters, column_names, impossible_error
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .symbols import shown
 
 
 class Model:
@@ -267,7 +268,14 @@ class Model:
         parameters = self._ready()
         rng = generator(random_state)
         paths = sample_paths(parameters.startprob, parameters.transmat, n_steps, n_sequences, parameters.allowed, rng)
-        values = parameters.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        with np.errstate(all="ignore"):
+            values = parameters.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
+            t = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise ValueError(
+                f"a value drawn in state {shown(parameters.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
+                f"{values[t]}; look at the emission's parameters"
+            )
         X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
         if parameters.emission.kind == "text":
             X = ["".join(x) for x in X]

@@ -550,3 +550,20 @@ def test_independent_columns_are_sums_over_their_distances(n_values, d, gaps):
     y = np.nan_to_num(y)
     for name, power in (("weights", 0), ("sums", 1), ("squares", 2)):
         assert_allclose(s[name], (w * y**power).sum(axis=0), rtol=1e-12, atol=1e-12 * n_values)
+
+
+@pytest.mark.parametrize("family", [Gaussian, StudentT])
+@pytest.mark.parametrize("outlier", [1e160, 1e300, -1e300])
+def test_data_whose_squares_are_no_numbers(family, outlier):
+    x = np.append(np.random.default_rng(0).normal(size=50), outlier)
+    for data in (x, x * 1e160 if abs(outlier) < 1e200 else x[::-1]):
+        with warnings.catch_warnings(), pytest.raises(ValueError, match="column 0 of X has a variance of inf; rescale"):
+            warnings.simplefilter("error")
+            Model(2, family(), random_state=0).fit(data)
+
+
+@pytest.mark.parametrize("emission", [Exponential([1e-310, 1]), LogNormal([800, 1], [1, 1])])
+def test_no_infinity_is_drawn(emission):
+    m = Model(startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), emission=emission)
+    with pytest.raises(ValueError, match="drawn in state 0 is beyond all numbers: inf"):
+        m.sample(20, random_state=0)

@@ -71,10 +71,12 @@ def spread(values):
     centre, variance = np.zeros(values.shape[1]), np.ones(values.shape[1])
     seen = ~np.isnan(values).all(axis=0)
     if seen.any():
-        centre[seen] = _mean(values[:, seen])
-        squares = _mean((values - centre)[:, seen] ** 2)
+        with np.errstate(over="ignore", invalid="ignore"):
+            centre[seen] = _mean(values[:, seen])
+            squares = _mean((values - centre)[:, seen] ** 2)
+        squares[np.isnan(squares)] = np.inf
         # a spread that is no more than rounding is none
-        variance[seen] = np.where(squares > (1e-14 * centre[seen]) ** 2, squares, 1.0)
+        variance[seen] = np.where(np.sqrt(squares) <= 1e-14 * np.abs(centre[seen]), 1.0, squares)
         extreme = ~((variance > 1e-200) & (variance < 1e200))
         if extreme.any():
             k = int(np.flatnonzero(extreme)[0])
