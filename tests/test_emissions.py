@@ -556,7 +556,7 @@ def test_independent_columns_are_sums_over_their_distances(n_values, d, gaps):
 @pytest.mark.parametrize("outlier", [1e160, 1e300, -1e300])
 def test_data_whose_squares_are_no_numbers(family, outlier):
     x = np.append(np.random.default_rng(0).normal(size=50), outlier)
-    for data in (x, x * 1e160 if abs(outlier) < 1e200 else x[::-1]):
+    for data in (x, x[::-1], x[:-1] * outlier):
         with warnings.catch_warnings(), pytest.raises(ValueError, match="column 0 of X has a variance of inf; rescale"):
             warnings.simplefilter("error")
             Model(2, family(), random_state=0).fit(data)
