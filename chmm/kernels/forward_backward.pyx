@@ -176,15 +176,16 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
 
 
 cdef for_plain run_plain(Job* job) noexcept nogil:
-    return run(<double*> NULL, job.chain.n, job.chain.width, job)
+    job.result = run(<double*> NULL, job.chain.n, job.chain.width, job)
 
 cdef for_medium run_medium(Job* job) noexcept nogil:
     if job.chain.n <= 4:
-        return run(<double*> NULL, job.chain.n, job.chain.n, job)
-    return run(<medium*> NULL, job.chain.n, job.chain.width, job)
+        job.result = run(<double*> NULL, job.chain.n, job.chain.n, job)
+    else:
+        job.result = run(<medium*> NULL, job.chain.n, job.chain.width, job)
 
 cdef for_wide run_wide(Job* job) noexcept nogil:
-    return run(<wide*> NULL, job.chain.n, job.chain.width, job)
+    job.result = run(<wide*> NULL, job.chain.n, job.chain.width, job)
 
 
 # The door --------------------------------------------------------------------------------------------------------
@@ -207,10 +208,12 @@ cdef bint NOTICED = underflow_is_noticed()
 cdef int run_best(Job* job) noexcept nogil:
     job.registers = REGISTERS
     if REGISTERS == 2 and job.chain.n > 4:
-        return run_wide(job)
-    if REGISTERS:
-        return run_medium(job)
-    return run_plain(job)
+        run_wide(job)
+    elif REGISTERS:
+        run_medium(job)
+    else:
+        run_plain(job)
+    return job.result
 
 
 def row_width(Py_ssize_t n_states):

@@ -22,7 +22,7 @@ cdef extern from *:
       #define CHMM_TO_BYTES(lanes, p) \
         (*(chmm_bytes*) (p) = __builtin_convertvector(__builtin_convertvector((lanes), chmm_ints), chmm_bytes))
     #else
-      #define CHMM_INLINE __forceinline
+      #define CHMM_INLINE
       #define CHMM_PLAIN
       #define CHMM_RARE
       #define CHMM_VECTOR(bytes)
@@ -82,9 +82,10 @@ cdef extern from *:
     ctypedef int inlined "CHMM_INLINE int"
     ctypedef int rarely "CHMM_RARE int"
     ctypedef double rare_double "CHMM_RARE double"
-    ctypedef int for_plain "CHMM_PLAIN int"
-    ctypedef int for_medium "CHMM_MEDIUM int"
-    ctypedef int for_wide "CHMM_WIDE int"
+    # void: Cython declares a variable of any other type that is returned, and only functions have a target
+    ctypedef void for_plain "CHMM_PLAIN void"
+    ctypedef void for_medium "CHMM_MEDIUM void"
+    ctypedef void for_wide "CHMM_WIDE void"
     ctypedef double* alone "double* CHMM_RESTRICT"
     int registers "chmm_registers"() noexcept nogil
     Py_ssize_t choose "CHMM_CHOOSE"(bint, Py_ssize_t, Py_ssize_t) noexcept nogil

@@ -74,6 +74,7 @@ cdef struct Job:
     Chain chain
     Task task
     int registers               # see lanes.pxd
+    int result                  # OUT: OK, STOPPED or NO_MEMORY
     Py_ssize_t n_sequences
     const long long* bounds     # (S + 1,)
     const int* index            # (T,)

@@ -123,35 +123,35 @@ cdef inline inlined all_scatter(
 cdef for_plain densities_plain(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
 ) noexcept nogil:
-    return all_densities(c, t, <const double*> NULL, n, m, h, k, out)
+    all_densities(c, t, <const double*> NULL, n, m, h, k, out)
 
 cdef for_medium densities_medium(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
 ) noexcept nogil:
-    return all_densities(c, t, <const medium*> NULL, n, m, h, k, out)
+    all_densities(c, t, <const medium*> NULL, n, m, h, k, out)
 
 cdef for_wide densities_wide(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
 ) noexcept nogil:
-    return all_densities(c, t, <const wide*> NULL, n, m, h, k, out)
+    all_densities(c, t, <const wide*> NULL, n, m, h, k, out)
 
 cdef for_plain scatter_plain(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
     double* mass, double* sums, double* squares,
 ) noexcept nogil:
-    return all_scatter(c, t, <const double*> NULL, n, m, w, row, column, mass, sums, squares)
+    all_scatter(c, t, <const double*> NULL, n, m, w, row, column, mass, sums, squares)
 
 cdef for_medium scatter_medium(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
     double* mass, double* sums, double* squares,
 ) noexcept nogil:
-    return all_scatter(c, t, <const medium*> NULL, n, m, w, row, column, mass, sums, squares)
+    all_scatter(c, t, <const medium*> NULL, n, m, w, row, column, mass, sums, squares)
 
 cdef for_wide scatter_wide(
     Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
     double* mass, double* sums, double* squares,
 ) noexcept nogil:
-    return all_scatter(c, t, <const wide*> NULL, n, m, w, row, column, mass, sums, squares)
+    all_scatter(c, t, <const wide*> NULL, n, m, w, row, column, mass, sums, squares)
 
 cdef int REGISTERS = registers()
 

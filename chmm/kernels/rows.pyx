@@ -93,13 +93,13 @@ cdef for_plain scale_plain(
     const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
     double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    return scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef for_medium scale_medium(
     const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
     double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    return scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef int REGISTERS = registers()
 

@@ -221,57 +221,61 @@ cdef inline inlined part(Py_ssize_t n, bint counts, Job* job, Sequence* seq) noe
 # Each size is a function of its own: in one large function the compiler would keep nothing in registers.
 
 cdef inline for_plain meet_plain(Py_ssize_t n, bint keep, Job* job, Sequence* seq) noexcept nogil:
-    return meet(n, keep, job, seq)
+    meet(n, keep, job, seq)
 
 cdef inline for_plain part_plain(Py_ssize_t n, bint counts, Job* job, Sequence* seq) noexcept nogil:
-    return part(n, counts, job, seq)
+    part(n, counts, job, seq)
 
 cdef inline for_medium meet_1(bint keep, Job* job, Sequence* seq) noexcept nogil:
-    return meet(1, keep, job, seq)
+    meet(1, keep, job, seq)
 
 cdef inline for_medium meet_2(bint keep, Job* job, Sequence* seq) noexcept nogil:
-    return meet(2, keep, job, seq)
+    meet(2, keep, job, seq)
 
 cdef inline for_medium meet_3(bint keep, Job* job, Sequence* seq) noexcept nogil:
-    return meet(3, keep, job, seq)
+    meet(3, keep, job, seq)
 
 cdef inline for_medium meet_4(bint keep, Job* job, Sequence* seq) noexcept nogil:
-    return meet(4, keep, job, seq)
+    meet(4, keep, job, seq)
 
 cdef inline for_medium part_1(bint counts, Job* job, Sequence* seq) noexcept nogil:
-    return part(1, counts, job, seq)
+    part(1, counts, job, seq)
 
 cdef inline for_medium part_2(bint counts, Job* job, Sequence* seq) noexcept nogil:
-    return part(2, counts, job, seq)
+    part(2, counts, job, seq)
 
 cdef inline for_medium part_3(bint counts, Job* job, Sequence* seq) noexcept nogil:
-    return part(3, counts, job, seq)
+    part(3, counts, job, seq)
 
 cdef inline for_medium part_4(bint counts, Job* job, Sequence* seq) noexcept nogil:
-    return part(4, counts, job, seq)
+    part(4, counts, job, seq)
 
 
 cdef inline int meet_best(Job* job, Sequence* seq) noexcept nogil:
     cdef bint keep = job.task != LOGLIK
     if job.registers == 0:
-        return meet_plain(job.chain.n, keep, job, seq)
-    if job.chain.n == 1:
-        return meet_1(keep, job, seq)
-    if job.chain.n == 2:
-        return meet_2(keep, job, seq)
-    if job.chain.n == 3:
-        return meet_3(keep, job, seq)
-    return meet_4(keep, job, seq)
+        meet_plain(job.chain.n, keep, job, seq)
+    elif job.chain.n == 1:
+        meet_1(keep, job, seq)
+    elif job.chain.n == 2:
+        meet_2(keep, job, seq)
+    elif job.chain.n == 3:
+        meet_3(keep, job, seq)
+    else:
+        meet_4(keep, job, seq)
+    return 0
 
 
 cdef inline int part_best(Job* job, Sequence* seq) noexcept nogil:
     cdef bint counts = job.task == COUNTS
     if job.registers == 0:
-        return part_plain(job.chain.n, counts, job, seq)
-    if job.chain.n == 1:
-        return part_1(counts, job, seq)
-    if job.chain.n == 2:
-        return part_2(counts, job, seq)
-    if job.chain.n == 3:
-        return part_3(counts, job, seq)
-    return part_4(counts, job, seq)
+        part_plain(job.chain.n, counts, job, seq)
+    elif job.chain.n == 1:
+        part_1(counts, job, seq)
+    elif job.chain.n == 2:
+        part_2(counts, job, seq)
+    elif job.chain.n == 3:
+        part_3(counts, job, seq)
+    else:
+        part_4(counts, job, seq)
+    return 0

@@ -52,6 +52,7 @@ cdef struct Job:
     const double* transmat      # (n, width)
     const double* incoming      # (n, width): transmat turned
     const double* rows          # (R, width)
+    int result                  # OUT: OK or STOPPED
     Py_ssize_t n_sequences
     const long long* bounds     # (S + 1,)
     const int* index            # (T,)
@@ -409,52 +410,58 @@ cdef int REGISTERS = registers()
 # Sizes are functions of their own: in one large function the compiler would keep nothing in registers.
 
 cdef for_plain tiny_plain(Job* job, Py_ssize_t s) noexcept nogil:
-    return tiny(job.n, job, s)
+    job.result = tiny(job.n, job, s)
 
 cdef for_medium tiny_2(Job* job, Py_ssize_t s) noexcept nogil:
-    return tiny(2, job, s)
+    job.result = tiny(2, job, s)
 
 cdef for_medium tiny_3(Job* job, Py_ssize_t s) noexcept nogil:
-    return tiny(3, job, s)
+    job.result = tiny(3, job, s)
 
 cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
-    return tiny(4, job, s)
+    job.result = tiny(4, job, s)
 
 cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
     if job.n == 8:
-        return small(8, 8, job, s)
-    return small(job.n, job.width, job, s)
+        job.result = small(8, 8, job, s)
+    else:
+        job.result = small(job.n, job.width, job, s)
 
 cdef for_medium small_16(Job* job, Py_ssize_t s) noexcept nogil:
-    return small(job.n, job.width, job, s)
+    job.result = small(job.n, job.width, job, s)
 
 cdef for_plain general_plain(Job* job, Py_ssize_t s) noexcept nogil:
-    return general(job.n, job.width, job, s)
+    job.result = general(job.n, job.width, job, s)
 
 cdef for_medium general_medium(Job* job, Py_ssize_t s) noexcept nogil:
-    return general(job.n, job.width, job, s)
+    job.result = general(job.n, job.width, job, s)
 
 cdef for_wide general_wide(Job* job, Py_ssize_t s) noexcept nogil:
-    return general(job.n, job.width, job, s)
+    job.result = general(job.n, job.width, job, s)
 
 
 cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
     """The copy that fits the processor and the size."""
     if job.n <= 4:
         if REGISTERS and job.n == 2:
-            return tiny_2(job, s)
-        if REGISTERS and job.n == 3:
-            return tiny_3(job, s)
-        if REGISTERS and job.n == 4:
-            return tiny_4(job, s)
-        return tiny_plain(job, s)
-    if job.in_bytes:
-        return small_8(job, s) if job.n <= 8 else small_16(job, s)
-    if REGISTERS == 2:
-        return general_wide(job, s)
-    if REGISTERS == 1:
-        return general_medium(job, s)
-    return general_plain(job, s)
+            tiny_2(job, s)
+        elif REGISTERS and job.n == 3:
+            tiny_3(job, s)
+        elif REGISTERS and job.n == 4:
+            tiny_4(job, s)
+        else:
+            tiny_plain(job, s)
+    elif job.in_bytes and job.n <= 8:
+        small_8(job, s)
+    elif job.in_bytes:
+        small_16(job, s)
+    elif REGISTERS == 2:
+        general_wide(job, s)
+    elif REGISTERS == 1:
+        general_medium(job, s)
+    else:
+        general_plain(job, s)
+    return job.result
 
 
 cdef int run(Job* job) noexcept nogil:
