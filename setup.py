@@ -16,10 +16,12 @@ DIRECTIVES = {
 }
 # comparisons as vectors; not in forward_backward, which asks the processor whether anything underflowed
 NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
+# what is a vector there says so; doubles put into vectors unasked go through memory, step after step
+AS_WRITTEN = [] if sys.platform == "win32" else ["-fno-tree-slp-vectorize"]
 KERNELS = {
     "rows": NO_TRAPS,
     "quadratic": [],
-    "forward_backward": [],
+    "forward_backward": AS_WRITTEN,
     "log_space": [],
     "viterbi": NO_TRAPS,
     "counting": [],

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 LIMITS = Path(__file__).with_suffix(".json")
-STEPS = {2: (1000, 16000), 4: (1000, 9000), 8: (1000, 5000), 32: (1000, 2000), 100: (500, 1500)}
+STEPS = {2: (1000, 16000), 4: (1000, 9000), 8: (1000, 5000), 16: (1000, 3000), 32: (1000, 2000), 100: (500, 1500)}
 MORE, LESS = 1.05, 0.8  # of the limit; fewer instructions are good news, which the limit should know
 OTHER_COMPILER = 1.5
 

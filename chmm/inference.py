@@ -117,9 +117,9 @@ def _transitions(pairs, chain):
 
 
 def _long_alone(problem):
-    """Whether there is one sequence, worth two threads; tiny models take it from both ends in one."""
+    """Whether there is one sequence, worth two threads; small models take it from both ends in one."""
     n, rows = problem.chain.n, problem.rows
-    if n <= 4 or problem.n_sequences != 1:
+    if n <= 16 or problem.n_sequences != 1:
         return False
     return len(problem.index) >= 2 * max(LEAST / _ns_per_step(n, 6), 4 * len(rows) if rows.shared else 0)
 

@@ -114,7 +114,7 @@ cdef inline inlined from_the_front(
 
 
 cdef int from_both_ends(Job* job, Sequence* seq, bint* done) noexcept nogil:
-    """The same for tiny models, unless something underflows before the ends meet. Called, and left, without a flag."""
+    """The same for small models, unless something underflows before the ends meet. Called, and left, without a flag."""
     meet_best(job, seq)
     done[0] = seq.status >= STOPPED or (seq.status == OK and NOTICED and not underflowed())
     if done[0] and seq.status == OK and job.task != LOGLIK:
@@ -134,7 +134,8 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
         else:
             counts_pass(kind, n, width, job, job.end)
         return job.end.status
-    cdef bint tiny = n <= 4 and job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
+    cdef bint both = job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
+    cdef bint small = width <= (16 if job.registers else 4)
     seq.work = job.work
     seq.alpha = job.alpha
     seq.front.items = seq.back.items = NULL
@@ -156,7 +157,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
             seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
         anything_lost(job, &seq, &lost)
         done = False
-        if tiny and seq.n_steps > 3 and not lost and (job.task != COUNTS or seq.n_steps <= job.stretch):
+        if small and both and seq.n_steps > 3 and not lost and (job.task != COUNTS or seq.n_steps <= job.stretch):
             from_both_ends(job, &seq, &done)
         if not done:
             from_the_front(kind, n, width, lost, job, &seq)
@@ -179,7 +180,7 @@ cdef for_plain run_plain(Job* job) noexcept nogil:
     job.result = run(<double*> NULL, job.chain.n, job.chain.width, job)
 
 cdef for_medium run_medium(Job* job) noexcept nogil:
-    if job.chain.n <= 4:
+    if job.chain.n <= 2:
         job.result = run(<double*> NULL, job.chain.n, job.chain.n, job)
     else:
         job.result = run(<medium*> NULL, job.chain.n, job.chain.width, job)
@@ -297,12 +298,12 @@ cdef int call(
     job.loglik = &loglik[0]
     job.status = &status[0]
     job.step = &step[0]
-    work = malloc((5 + BLOCK) * width * sizeof(double) + 64)
+    work = malloc((5 + 2 * BLOCK) * width * sizeof(double) + 64)
     if work == NULL:
-        raise MemoryError(f"no memory for {5 + BLOCK} rows of {width} states")
+        raise MemoryError(f"no memory for {5 + 2 * BLOCK} rows of {width} states")
     job.work = <double*> (<size_t> (<char*> work + 63) // 64 * 64)
     if job.task == LOGLIK:
-        job.alpha = job.work + (3 + BLOCK) * width
+        job.alpha = job.work + (3 + 2 * BLOCK) * width
     with nogil:
         result = run_best(job)
     free(work)

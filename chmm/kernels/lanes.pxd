@@ -19,6 +19,8 @@ cdef extern from *:
       #define CHMM_SELECT(condition, a, b) ({ \
         __typeof__(condition) mask_ = (condition); __typeof__(a) a_ = (a), b_ = (b); \
         (__typeof__(a_)) (((__typeof__(mask_)) a_ & mask_) | ((__typeof__(mask_)) b_ & ~mask_)); })
+      #define CHMM_LOWEST(a, limit) ({ __typeof__(a) limit_ = (__typeof__(a)) {0} + (limit); \
+        CHMM_SELECT((a) < limit_, (a), limit_); })
       #define CHMM_TO_BYTES(lanes, p) \
         (*(chmm_bytes*) (p) = __builtin_convertvector(__builtin_convertvector((lanes), chmm_ints), chmm_bytes))
     #else
@@ -27,6 +29,7 @@ cdef extern from *:
       #define CHMM_RARE
       #define CHMM_VECTOR(bytes)
       #define CHMM_SELECT(condition, a, b) ((condition) ? (a) : (b))
+      #define CHMM_LOWEST(a, limit) ((a) < (limit) ? (a) : (limit))
       #define CHMM_TO_BYTES(lanes, p) (*(unsigned char*) (p) = (unsigned char) (int) (lanes))
     #endif
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -95,6 +98,8 @@ cdef extern from *:
     void to_bytes "CHMM_TO_BYTES"(medium, unsigned char*) noexcept nogil
     double smaller "CHMM_SMALLER"(double, double) noexcept nogil
     double larger "CHMM_LARGER"(double, double) noexcept nogil
+    medium smaller_medium "CHMM_LOWEST"(medium, double) noexcept nogil
+    wide smaller_wide "CHMM_LOWEST"(wide, double) noexcept nogil
 
 ctypedef fused lanes:
     double
@@ -108,12 +113,10 @@ cdef enum Store:
 
 
 cdef inline Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
-    """Doubles from one row of a table to the next: n, rounded up to whole registers when n > 4."""
+    """Doubles from one row of a table to the next: n, rounded up to whole registers when n > 2."""
     cdef Py_ssize_t size = 1
-    if n > 4 and registers() == 1:
-        size = sizeof(medium) // sizeof(double)
-    elif n > 4 and registers() == 2:
-        size = sizeof(wide) // sizeof(double)
+    if n > 2 and registers():
+        size = 4 if n <= 4 or n > 16 and registers() == 1 else 8
     return (n + size - 1) // size * size
 
 

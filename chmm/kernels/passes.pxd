@@ -1,4 +1,4 @@
-"""One sequence, step by step: the recursions for any number of states. Tiny models have siblings in two_ends.pxd.
+"""One sequence, step by step: the recursions for any number of states. Small models have siblings in two_ends.pxd.
 
 IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, largest 1.
 """

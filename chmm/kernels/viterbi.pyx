@@ -129,7 +129,7 @@ cdef inline inlined walk_back(
 
 # Up to four states: everything in registers ------------------------------------------------------------------------
 
-cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inlined tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef unsigned char* origin = job.origin
@@ -141,11 +141,11 @@ cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
     cdef double v, best, top
     cdef Py_ssize_t from_where, all_origins, here
     for i in range(n):
-        x[i] = job.startprob[i] + rows[index[0] * n + i]
+        x[i] = job.startprob[i] + rows[index[0] * width + i]
         for j in range(n):
-            a[i * n + j] = job.transmat[i * n + j]
+            a[i * n + j] = job.transmat[i * width + j]
     for t in range(1, n_steps):
-        b = rows + index[t] * n
+        b = rows + index[t] * width
         all_origins = 0
         for j in range(n):
             best = x[0] + a[j]
@@ -173,7 +173,7 @@ cdef inline inlined tiny(Py_ssize_t n, Job* job, Py_ssize_t s) noexcept nogil:
     for j in range(1, n):
         if x[j] > x[here]:
             here = j
-    return walk_back(n, True, job, s, here)
+    return walk_back(width, True, job, s, here)
 
 
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
@@ -410,16 +410,16 @@ cdef int REGISTERS = registers()
 # Sizes are functions of their own: in one large function the compiler would keep nothing in registers.
 
 cdef for_plain tiny_plain(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = tiny(job.n, job, s)
+    job.result = tiny(job.n, job.width, job, s)
 
 cdef for_medium tiny_2(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = tiny(2, job, s)
+    job.result = tiny(2, 2, job, s)
 
 cdef for_medium tiny_3(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = tiny(3, job, s)
+    job.result = tiny(3, 4, job, s)
 
 cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = tiny(4, job, s)
+    job.result = tiny(4, 4, job, s)
 
 cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
     if job.n == 8:
