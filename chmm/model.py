@@ -31,7 +31,8 @@ class Model:
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
     n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
     max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step.
-    random_state : seed of the start values (int, Generator or None). n_jobs : threads, -1 for all cores.
+    random_state : seed of the start values (int, Generator or None). n_jobs : threads, -1 for all cores; they
+        share out the sequences, and fit the two ends of one long sequence if there are more than 16 states.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
