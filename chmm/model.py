@@ -122,7 +122,7 @@ class Model:
         )
         if path is not None:
             arguments.agreeing_labels(path, data, states, startprob, transmat, allowed)
-            learnt = training.count(task, emission, path)
+            learnt = training.count(task, emission, path, options.rng)
         else:
             try:
                 learnt = training.baum_welch(task, emission, options)

@@ -84,13 +84,13 @@ class Emission:
     def prepare(self, data, n_states, pseudocount):
         """See all data of a fit once, before anything else."""
 
-    def start(self, statistics):
-        """The first parameters; those that were given stay."""
+    def start(self, values, weights, rng):
+        """The first parameters, from values and a first guess of who takes them; those that were given stay."""
         if self.complete:
             return
         frozen, known = self.frozen, {name: getattr(self, name) for name in self.parameters}
         self.frozen = tuple(name for name, value in known.items() if value is not None)
-        self.update(statistics)
+        self.update(self.statistics(values, weights))
         for name in self.frozen:
             setattr(self, name, known[name])
         self.frozen = frozen
@@ -275,6 +275,12 @@ def distinct_rows(columns, spans):
 
 def _rounded(a):
     return np.array2string(np.squeeze(np.asarray(a)), precision=4, separator=", ", threshold=20).replace("\n", "")
+
+
+def part_of(statistics, name):
+    """The statistics of one part: those whose keys begin with "name.", which is left out."""
+    start = f"{name}."
+    return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}
 
 
 # For constructors -----------------------------------------------------------------------------------------------------
