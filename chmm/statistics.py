@@ -23,7 +23,7 @@ class Statistics:
     start : (n_states,), expected number of sequences that start in state i.
     trans : (n_states, n_states), expected number of transitions from i to j.
     emission : dict of arrays, what the emission family keeps; for `Categorical` {"counts": (n_states, n_symbols)}.
-    loglik : log P(O) of the sequences; log P(O, Q) where they were labelled and the model had parameters, else 0.
+    loglik : log P(O) of the sequences; 0.0 where labels were counted, which needs no parameters.
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
 
     `+` adds two of them, field by field.

@@ -1,6 +1,5 @@
 """What every family of observations does, and what it may leave to this class."""
 
-import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +29,17 @@ class Emission:
       a state without mass keeps its own
     - `sample(states, rng)` -> one observation for each state of an array
 
-    `parameters` names the arrays that are saved, permuted and shown; None until they are known, the first one with an
+    `parameters` names the arrays that are saved, frozen and shown; None until they are known, the first one with an
     entry for each state. The constructor takes them by name. An emission knows neither time nor sequences. `fit` learns
     into a copy; it never changes the one that it was given.
+
+    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without labels
+    each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives its first
+    parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each step, for
+    `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new arrays, never write
+    into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for families whose
+    statistics depend on the parameters, after a `start`, and above 2 only while the objective still rises. Questions
+    to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
@@ -185,15 +192,6 @@ class Emission:
         start = len(prefix) + 1
         parameters = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
         return cls.restored(metadata["settings"], parameters)
-
-    def permuted(self, order):
-        """A copy with the states in another order."""
-        other = copy.copy(self)
-        for name in self.parameters:
-            values = getattr(self, name)
-            if values is not None:
-                setattr(other, name, values[order])
-        return other
 
     def report(self, data):
         """What a fit has to tell of the data: a dict, empty if nothing."""

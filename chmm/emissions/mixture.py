@@ -7,7 +7,7 @@ import numpy as np
 from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, fixed, frozen_names, part_of
-from .columns import log
+from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
 
@@ -147,14 +147,6 @@ class Mixture(Emission):
     def top(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
         return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.top(state * self.n + k)}" for k in best)
-
-    def permuted(self, order):
-        other = super().permuted(order)
-        other.free = None if self.free is None else self.free[order]
-        order = np.arange(self.n_states)[order]
-        rows = (order[:, None] * self.n + np.arange(self.n)).ravel()
-        other.components = self.components.permuted(rows) if self.components.n_states else self.components
-        return other
 
     def saved(self, prefix, arrays):
         metadata = super().saved(prefix, arrays)

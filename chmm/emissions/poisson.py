@@ -3,10 +3,10 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn, log, log_factorial, whole
+from .exponential_family import ExponentialFamily, as_drawn, log, log_factorial, whole
 
 
-class Poisson(Columns):
+class Poisson(ExponentialFamily):
     """Counts: log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!.
 
     Parameters

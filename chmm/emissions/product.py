@@ -205,11 +205,6 @@ class Product(Emission):
     def top(self, state):
         return "; ".join(f"{name}: {c.top(state)}" for name, c in zip(self.names, self.channels, strict=True))
 
-    def permuted(self, order):
-        other = copy.copy(self)
-        other.channels = tuple(channel.permuted(order) for channel in self.channels)
-        return other
-
     def saved(self, prefix, arrays):
         parts = [channel.saved(f"{prefix}.{k}", arrays) for k, channel in enumerate(self.channels)]
         return {"family": type(self).__name__, "names": list(self.names), "channels": parts}
