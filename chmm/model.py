@@ -408,6 +408,9 @@ class Model:
             raise not_fitted("this Model has not been fitted: call fit(X) or fit(X, y)")
         return learnt
 
+    # `_parameters` is what every question reads. `fit` and `load` put it there, with `_learnt`. A model that is given
+    # all parameters makes it when first asked, and forgets it when an argument changes (`__setattr__`).
+
     def _ready(self):
         """The parameters: learnt, or all given."""
         parameters = self.__dict__.get("_parameters")

@@ -616,3 +616,13 @@ def test_first_shares_are_drawn_by_the_models_generator_with_labels_too(emission
     one = Mixture(Gaussian(), 4)
     first = {Model(1, one, random_state=s, max_iter=1).fit(x).history_[0] for s in range(3)}
     assert len(first) == 3
+
+
+def test_a_rate_too_large_to_draw_from_is_named():
+    with pytest.raises(ValueError, match=r"rates\[1, 0\] = 1e\+300: state 1"):
+        Model(**TWO, emission=Poisson([1, 1e300])).sample(50, random_state=0)
+
+
+def test_whole_floats_with_gaps_are_told_as_such():
+    with pytest.raises(TypeError, match="whole numbers and missing values"):
+        Model(2).fit([1.0, 2.0, np.nan])

@@ -97,8 +97,9 @@ def choose(emission, data):
         whole = np.isnan(data.values) | (data.values == np.round(data.values))
         if not whole.all():
             return Gaussian()
+        held = "whole numbers and missing values" if np.isnan(data.values).any() else "floats that are all whole"
         raise TypeError(
-            "X holds floats that are all whole; say what they are: emission=Gaussian() for measurements, Poisson() for "
-            "counts, or X.astype(int) with Categorical() for symbols"
+            f"X holds {held}; say what they are: emission=Gaussian() for measurements, Poisson() for counts, "
+            "Categorical() for symbols"
         )
     raise ValueError("X holds nothing but missing values; say what they are: emission=Gaussian(), Categorical(...)")

@@ -33,11 +33,11 @@ class Emission:
     entry for each state. The constructor takes them by name. An emission knows neither time nor sequences. `fit` learns
     into a copy; it never changes the one that it was given.
 
-    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without labels
-    each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives its first
-    parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each step, for
-    `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new arrays, never write
-    into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for families whose
+    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without
+    labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
+    its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each
+    step, for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new
+    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for families whose
     statistics depend on the parameters, after a `start`, and above 2 only while the objective still rises. Questions
     to the model call `check` and `log_likelihood`.
     """
