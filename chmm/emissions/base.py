@@ -37,9 +37,9 @@ class Emission:
     labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
     its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each
     step, for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new
-    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for families whose
-    statistics depend on the parameters, after a `start`, and above 2 only while the objective still rises. Questions
-    to the model call `check` and `log_likelihood`.
+    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for
+    families whose statistics depend on the parameters, after a `start`, and above 2 only while the objective still
+    rises. Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
