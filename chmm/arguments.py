@@ -55,7 +55,7 @@ def states(model, emission, labels=None):
     if model.transmat is not None:
         shape = check_probabilities(model.transmat, "transmat", (None, None)).shape
         if shape[0] != shape[1]:
-            raise ValueError(f"transmat has shape {shape}; it must be square")
+            raise ValueError(f"transmat has shape {shape}; it must be square, (n_states, n_states)")
         said["transmat"] = shape[0]
     if emission.n_states is not None:
         said["emission"] = emission.n_states

@@ -144,8 +144,8 @@ def state_path(data, names, argument):
     if data.missing is not None and data.missing.any():
         t = int(np.flatnonzero(data.missing)[0])
         raise NotImplementedError(
-            f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences cannot be "
-            "learnt from yet: leave out such sequences, or fit without labels"
+            f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences are "
+            "not taken yet: leave them out, or leave out the labels"
         )
     values, kind = data.values, data.kind
     refuse_floats(data, argument)

@@ -123,7 +123,7 @@ class Model:
         )
         if path is not None:
             arguments.agreeing_labels(path, data, states, startprob, transmat, allowed)
-            learnt = training.count(task, emission, path)
+            learnt = training.count(task, emission, path, options.rng)
         else:
             try:
                 learnt = training.baum_welch(task, emission, options)
@@ -408,6 +408,9 @@ class Model:
         if learnt is None:
             raise not_fitted("this Model has not been fitted: call fit(X) or fit(X, y)")
         return learnt
+
+    # `_parameters` is what every question reads. `fit` and `load` put it there, with `_learnt`. A model that is given
+    # all parameters makes it when first asked, and forgets it when an argument changes (`__setattr__`).
 
     def _ready(self):
         """The parameters: learnt, or all given."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import arguments, training
-from .emissions import FAMILIES, Emission
+from .emissions import FAMILIES, Emission, choose
 from .statistics import check_probabilities
 from .symbols import Symbols
 
@@ -45,12 +45,16 @@ def unpack(model_class, metadata, arrays, emissions):
     emission = metadata["emission"]
     if not isinstance(emission, str):
         emission = Emission.loaded(emission, "emission", arrays, families)
+    elif emission != "auto":
+        choose(emission, None)  # a ValueError for a name that no family has
     model = model_class(emission=emission, **options)
     arguments.options(model)
     if saved is None:
         return model, None
     states = Symbols(saved["states"], argument="states")
     n = len(states)
+    if model.n_states not in (None, n):
+        raise ValueError(f"n_states is {model.n_states!r}, the parameters are for {n} states")
     if arrays["history_"].ndim != 1 or not np.isfinite(arrays["history_"]).all():
         raise ValueError("history_ is not a list of finite numbers")
     learnt = training.Learnt(

@@ -23,7 +23,7 @@ class Statistics:
     start : (n_states,), expected number of sequences that start in state i.
     trans : (n_states, n_states), expected number of transitions from i to j.
     emission : dict of arrays, what the emission family keeps; for `Categorical` {"counts": (n_states, n_symbols)}.
-    loglik : log P(O) of the sequences; log P(O, Q) where they were labelled and the model had parameters, else 0.
+    loglik : log P(O) of the sequences; 0.0 where labels were counted, which needs no parameters.
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
 
     `+` adds two of them, field by field.
@@ -86,7 +86,8 @@ def check_probabilities(values, name, shape, normalized=True):
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or not array.size:
-        want = " x ".join("any" if n is None else str(n) for n in shape)
+        unknown = ("n_states", "n_states" if name == "transmat" else "any")  # what an axis of any length is called
+        want = " x ".join(unknown[k] if n is None else str(n) for k, n in enumerate(shape))
         raise ValueError(f"{name} has shape {array.shape}; it must be {want}")
     if np.isnan(array).any():
         at = np.argwhere(np.isnan(array))[0].tolist()

@@ -56,7 +56,7 @@ class Impossible(Exception):
         self.sequence, self.step = int(sequence), int(step)
 
 
-def count(task, emission, states):
+def count(task, emission, states, rng):
     """Supervised learning, (1.1)-(1.3): relative frequencies of `states` (T,), which go with the observations."""
     n, observed = task.n_states, task.observed
     start, trans = np.zeros(n), np.zeros((n, n))
@@ -66,6 +66,8 @@ def count(task, emission, states):
         counting.count(states, observed.index, task.bounds, task.weight, stop, start, trans, weights)
 
     run([work], task.n_steps * 3e-9)
+    if emission.rounds > 1:
+        emission.start(observed.distinct, weights[:-1], rng)  # its statistics may need parameters
     tallies = emission.statistics(observed.distinct, weights[:-1])
     statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
     settle(emission, observed.distinct, weights[:-1], tallies, task.n_steps)
@@ -155,7 +157,7 @@ def initial(task, emission, rng):
         distinct, index = task.observed.distinct, task.observed.index
         times = np.bincount(index, minlength=len(distinct) + 1)[:-1].astype(np.float64)
         share = shares(emission.coordinates(distinct), times, n, rng)
-        emission.start(emission.statistics(distinct, share * times[:, None]))
+        emission.start(distinct, share * times[:, None], rng)
     return startprob, transmat, emission
 
 

@@ -28,6 +28,7 @@ said, by name, `Model(3, "poisson")`, or as an object, `Model(3, Poisson())`.
 | a direction | turning angle, wind | `VonMises()` |
 | several of these in one step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
 | of one kind, but with several peaks in a state | | `Mixture(Gaussian(), 3)` |
+| of another family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
 | already a log likelihood of each state | output of a neural network | `Precomputed()` |
 | something else | | four methods: `examples/zero_inflated.py` |
 

@@ -21,6 +21,7 @@ from chmm import (
     Model,
     Multinomial,
     NegativeBinomial,
+    PerState,
     Poisson,
     Precomputed,
     Product,
@@ -567,3 +568,61 @@ def test_no_infinity_is_drawn(emission):
     m = Model(startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), emission=emission)
     with pytest.raises(ValueError, match="drawn in state 0 is beyond all numbers: inf"):
         m.sample(20, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "members, error, words",
+    [
+        ([], TypeError, ["list"]),
+        ([Gaussian], TypeError, ["members[0]", "Emission"]),
+        ([Gaussian(), Precomputed()], TypeError, ["members[1]", "Precomputed"]),
+        ([Gaussian([0, 1], [1, 1])], ValueError, ["members[0]", "2 states"]),
+        ([Gaussian(), Categorical()], ValueError, ["members[0]", "numbers", "members[1]", "symbols"]),
+    ],
+)
+def test_members_that_do_not_go_together(members, error, words):
+    with pytest.raises(error) as caught:
+        PerState(members)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_data_that_a_member_does_not_take_name_the_member():
+    clash = PerState([Categorical([[0.5, 0.5]], symbols="ab"), Categorical([[0.5, 0.5]], symbols="ba")])
+    for emission, x, words in (
+        (PerState([Gaussian(), Exponential()]), [1.5, 2, -3], ["members[1], Exponential", "step 2", "-3"]),
+        (clash, "abab", ["members[1]", "symbols"]),
+        (PerState([Gaussian([[0, 1]], [[1, 1]]), Exponential([1])]), [1.5, 2], ["members[0]", "2 features"]),
+    ):
+        with pytest.raises(ValueError) as caught:
+            Model(2, emission).fit(x)
+        assert all(word in str(caught.value) for word in words)
+    with pytest.raises(ValueError, match="n_states says 3, emission says 2"):
+        Model(3, PerState([Gaussian(), Exponential()])).fit([1.5, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "emission",
+    [
+        Mixture(Gaussian(), 4), Product(Mixture(Gaussian(), 4)), PerState([Mixture(Gaussian(), 4), Mixture(Gaussian(), 4)]),
+        Mixture(Mixture(Gaussian(), 2), 2), Product(PerState([Mixture(Gaussian(), 4), Gaussian()])),
+    ],
+)  # fmt: skip
+def test_first_shares_are_drawn_by_the_models_generator_with_labels_too(emission):
+    rng = np.random.default_rng(0)
+    x, y = rng.random(300), rng.integers(2, size=300)
+    learnt = [Model(emission=emission, random_state=s).fit([x], [y]).score([x]) for s in (0, 0, 1)]
+    assert learnt[0] == learnt[1] != learnt[2]
+    # one state is the same at every start but for its components
+    one = Mixture(Gaussian(), 4)
+    first = {Model(1, one, random_state=s, max_iter=1).fit(x).history_[0] for s in range(3)}
+    assert len(first) == 3
+
+
+def test_a_rate_too_large_to_draw_from_is_named():
+    with pytest.raises(ValueError, match=r"rates\[1, 0\] = 1e\+300: state 1"):
+        Model(**TWO, emission=Poisson([1, 1e300])).sample(50, random_state=0)
+
+
+def test_whole_floats_with_gaps_are_told_as_such():
+    with pytest.raises(TypeError, match="whole numbers and missing values"):
+        Model(2).fit([1.0, 2.0, np.nan])

@@ -425,3 +425,16 @@ def test_path_forms(tmp_path, monkeypatch):
         storage.write(io.BytesIO(), {}, {})
     with pytest.raises(TypeError):
         storage.read(io.BytesIO())
+
+
+@pytest.mark.parametrize("name, value", [("emission", "nosuch"), ("n_states", 7)])
+def test_forged_arguments_of_a_learnt_model_are_found(tmp_path, name, value):
+    from chmm import Model, storage
+
+    path = tmp_path / "model.npz"
+    Model(2, random_state=0).fit("ababb").save(path)
+    metadata, arrays = storage.read(path)
+    metadata["model"][name] = value
+    storage.write(path, metadata, arrays)
+    with pytest.raises(ValueError, match=str(value)):
+        Model.load(path)

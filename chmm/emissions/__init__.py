@@ -15,6 +15,7 @@ from .log_normal import LogNormal
 from .mixture import Mixture
 from .multinomial import Multinomial
 from .negative_binomial import NegativeBinomial
+from .per_state import PerState
 from .poisson import Poisson
 from .precomputed import Precomputed
 from .product import Product
@@ -36,13 +37,14 @@ FAMILIES = (
     VonMises,
     Mixture,
     Product,
+    PerState,
     Precomputed,
 )
 __all__ = ["FAMILIES", "Emission", "Observed", "choose"]
 __all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols
-BY_NAME = {family.__name__.lower(): family for family in FAMILIES if family not in (Mixture, Product)}
+BY_NAME = {family.__name__.lower(): family for family in FAMILIES if family not in (Mixture, Product, PerState)}
 
 
 def choose(emission, data):
@@ -61,7 +63,7 @@ def choose(emission, data):
         if name not in BY_NAME:
             raise ValueError(
                 f"emission = {shown(emission)} is not the name of a family; there are {', '.join(BY_NAME)}, "
-                "and Mixture and Product of them"
+                "and Mixture, Product and PerState of them"
             )
         return BY_NAME[name]()
     if data.kind in ("text", "words") or (data.kind == "bools" and np.ndim(data.values) == 1):
@@ -95,8 +97,9 @@ def choose(emission, data):
         whole = np.isnan(data.values) | (data.values == np.round(data.values))
         if not whole.all():
             return Gaussian()
+        held = "whole numbers and missing values" if np.isnan(data.values).any() else "floats that are all whole"
         raise TypeError(
-            "X holds floats that are all whole; say what they are: emission=Gaussian() for measurements, Poisson() for "
-            "counts, or X.astype(int) with Categorical() for symbols"
+            f"X holds {held}; say what they are: emission=Gaussian() for measurements, Poisson() for counts, "
+            "Categorical() for symbols"
         )
     raise ValueError("X holds nothing but missing values; say what they are: emission=Gaussian(), Categorical(...)")

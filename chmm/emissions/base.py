@@ -1,6 +1,5 @@
 """What every family of observations does, and what it may leave to this class."""
 
-import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +29,17 @@ class Emission:
       a state without mass keeps its own
     - `sample(states, rng)` -> one observation for each state of an array
 
-    `parameters` names the arrays that are saved, permuted and shown; None until they are known, the first one with an
+    `parameters` names the arrays that are saved, frozen and shown; None until they are known, the first one with an
     entry for each state. The constructor takes them by name. An emission knows neither time nor sequences. `fit` learns
     into a copy; it never changes the one that it was given.
+
+    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without
+    labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
+    its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each
+    step, for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new
+    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for
+    families whose statistics depend on the parameters, after a `start`, and above 2 only while the objective still
+    rises. Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
@@ -84,13 +91,13 @@ class Emission:
     def prepare(self, data, n_states, pseudocount):
         """See all data of a fit once, before anything else."""
 
-    def start(self, statistics):
-        """The first parameters; those that were given stay."""
+    def start(self, values, weights, rng):
+        """The first parameters, from values and a first guess of who takes them; those that were given stay."""
         if self.complete:
             return
         frozen, known = self.frozen, {name: getattr(self, name) for name in self.parameters}
         self.frozen = tuple(name for name, value in known.items() if value is not None)
-        self.update(statistics)
+        self.update(self.statistics(values, weights))
         for name in self.frozen:
             setattr(self, name, known[name])
         self.frozen = frozen
@@ -186,15 +193,6 @@ class Emission:
         parameters = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
         return cls.restored(metadata["settings"], parameters)
 
-    def permuted(self, order):
-        """A copy with the states in another order."""
-        other = copy.copy(self)
-        for name in self.parameters:
-            values = getattr(self, name)
-            if values is not None:
-                setattr(other, name, values[order])
-        return other
-
     def report(self, data):
         """What a fit has to tell of the data: a dict, empty if nothing."""
         if not self.gaps:
@@ -275,6 +273,12 @@ def distinct_rows(columns, spans):
 
 def _rounded(a):
     return np.array2string(np.squeeze(np.asarray(a)), precision=4, separator=", ", threshold=20).replace("\n", "")
+
+
+def part_of(statistics, name):
+    """The statistics of one part: those whose keys begin with "name.", which is left out."""
+    start = f"{name}."
+    return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}
 
 
 # For constructors -----------------------------------------------------------------------------------------------------

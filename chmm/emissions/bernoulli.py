@@ -4,10 +4,10 @@ import numpy as np
 
 from ..statistics import check_pseudocount
 from .base import given
-from .columns import Columns, as_drawn, log
+from .exponential_family import ExponentialFamily, as_drawn, log
 
 
-class Bernoulli(Columns):
+class Bernoulli(ExponentialFamily):
     """Marks, 0 or 1, independent given the state: log b_i(o) = sum_d log(probs[i, d] if o_d else 1 - probs[i, d]).
 
     Parameters
@@ -57,11 +57,6 @@ class Bernoulli(Columns):
         if not self.pseudocount:
             return 0.0
         return float(self.pseudocount * (log(self.probs) + log(1 - self.probs))[self.free].sum())
-
-    def permuted(self, order):
-        other = super().permuted(order)
-        other.free = self.free if self.free is True else self.free[order]
-        return other
 
     def settings(self):
         return {"pseudocount": self.pseudocount, **super().settings()}

@@ -3,13 +3,13 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn
+from .exponential_family import ExponentialFamily, as_drawn
 from .special import climb, digamma, gammaln, newton, trigamma
 
 RANGE = 1e-6, 1e6
 
 
-class Beta(Columns):
+class Beta(ExponentialFamily):
     """Shares: log b_i(o) = sum_d (a - 1) log o_d + (b - 1) log(1 - o_d) - log B(a, b), 0 < o_d < 1.
 
     Parameters

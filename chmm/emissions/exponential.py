@@ -3,12 +3,12 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn
+from .exponential_family import ExponentialFamily, as_drawn
 
 LARGEST = 1e12
 
 
-class Exponential(Columns):
+class Exponential(ExponentialFamily):
     """Waiting times: log b_i(o) = sum_d log rates[i, d] - rates[i, d] o_d, o_d >= 0.
 
     Parameters

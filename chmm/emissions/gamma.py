@@ -3,13 +3,13 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn
+from .exponential_family import ExponentialFamily, as_drawn
 from .special import climb, digamma, gammaln, newton, trigamma
 
 RANGE = 1e-6, 1e6
 
 
-class Gamma(Columns):
+class Gamma(ExponentialFamily):
     """Positive numbers: log b_i(o) = sum_d a log b - log Gamma(a) + (a - 1) log o_d - b o_d, a = shapes, b = rates.
 
     Parameters

@@ -1,6 +1,5 @@
 """Normal distributions, with four forms of covariance."""
 
-import copy
 
 import numpy as np
 
@@ -305,13 +304,6 @@ class Gaussian(Emission):
         return {"weights": mass, "sums": sums, "squares": squares}
 
     # ---------------------------------------------------------------------------------------------------------------
-
-    def permuted(self, order):
-        other = copy.copy(self)
-        other.means = None if self.means is None else self.means[order]
-        if self.covariance != "tied" and self.covariances is not None:
-            other.covariances = self.covariances[order]
-        return other
 
     def settings(self):
         return {"covariance": self.covariance, "floor": self.floor, **super().settings()}

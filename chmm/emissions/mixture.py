@@ -6,8 +6,8 @@ import numpy as np
 
 from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, fixed, frozen_names
-from .columns import log
+from .base import Emission, fixed, frozen_names, part_of
+from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
 
@@ -99,46 +99,37 @@ class Mixture(Emission):
 
     def statistics(self, values, weights):
         """counts (n_states, n), and the components' statistics, each key with "components." before it."""
-        n_states = weights.shape[1]
-        if self.complete:
-            parts = self._parts(values)
-            top = parts.max(axis=2, keepdims=True)
-            top[top == -np.inf] = 0.0
-            share = np.exp(parts - top)
-            share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
-        else:
-            share = self._first_shares(values, weights)
+        parts = self._parts(values)
+        top = parts.max(axis=2, keepdims=True)
+        top[top == -np.inf] = 0.0
+        share = np.exp(parts - top)
+        share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
         share *= weights[:, :, None]
-        inner = self.components.statistics(values, share.reshape(len(share), n_states * self.n))
+        inner = self.components.statistics(values, share.reshape(len(share), -1))
         return {"counts": share.sum(axis=0), **{f"components.{key}": value for key, value in inner.items()}}
 
-    def _first_shares(self, values, weights):
+    def update(self, statistics):
+        if "weights" not in self.frozen:
+            self.weights = fixed(probabilities(statistics["counts"], self.weights, self.pseudocount, self.free))
+        self.components = copy.copy(self.components)  # fit copies an emission, not what is inside it
+        self.components.update(part_of(statistics, "components"))
+
+    def start(self, values, weights, rng):
         """Who takes what before there are components: clusters within each state."""
-        share = np.empty((len(weights), weights.shape[1], self.n))
+        if self.complete:
+            return
+        n_states = weights.shape[1]
+        share = np.empty((len(weights), n_states, self.n))
         points = self.coordinates(values)
-        seed = np.ascontiguousarray(weights[:8]).view(np.uint32).ravel()  # as random as the weights are
-        for i in range(weights.shape[1]):
+        for i in range(n_states):
             # what is mostly another state's says nothing of this one's components
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
-            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, np.random.default_rng([i, *seed]))
-        return share
-
-    def update(self, statistics):
-        self._hand_on(statistics, "update")
-
-    def start(self, statistics):
-        if not self.complete:
-            self._hand_on(statistics, "start")
-
-    def _hand_on(self, statistics, verb):
-        counts = statistics["counts"]
-        inner = {key[len("components.") :]: value for key, value in statistics.items() if key.startswith("components.")}
-        if self.weights is None or (verb == "update" and "weights" not in self.frozen):
-            old = np.full(counts.shape, 1 / self.n) if self.weights is None else self.weights
-            self.weights = fixed(probabilities(counts, old, self.pseudocount, self.free))
-        # fit copies an emission, not what is inside it
-        self.components = copy.copy(self.components)
-        getattr(self.components, verb)(inner)
+            share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, rng)
+        share *= weights[:, :, None]
+        if self.weights is None:
+            even = np.full((n_states, self.n), 1 / self.n)
+            self.weights = fixed(probabilities(share.sum(axis=0), even, self.pseudocount))
+        self.components.start(values, share.reshape(len(share), -1), rng)
 
     def log_prior(self):
         return log_prior(self.weights, self.pseudocount, self.free) + self.components.log_prior()
@@ -156,14 +147,6 @@ class Mixture(Emission):
     def top(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
         return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.top(state * self.n + k)}" for k in best)
-
-    def permuted(self, order):
-        other = super().permuted(order)
-        other.free = None if self.free is None else self.free[order]
-        order = np.arange(self.n_states)[order]
-        rows = (order[:, None] * self.n + np.arange(self.n)).ravel()
-        other.components = self.components.permuted(rows) if self.components.n_states else self.components
-        return other
 
     def saved(self, prefix, arrays):
         metadata = super().saved(prefix, arrays)

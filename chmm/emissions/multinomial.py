@@ -4,7 +4,7 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from .base import Emission, fixed, frozen_names
-from .columns import MINUS_INFINITY, log, log_factorial, whole
+from .exponential_family import MINUS_INFINITY, log, log_factorial, whole
 
 
 class Multinomial(Emission):
@@ -73,11 +73,6 @@ class Multinomial(Emission):
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
-
-    def permuted(self, order):
-        other = super().permuted(order)
-        other.free = None if self.free is None else self.free[order]
-        return other
 
     def settings(self):
         return {"pseudocount": self.pseudocount, "n_draws": self.n_draws, **super().settings()}

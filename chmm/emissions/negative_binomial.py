@@ -3,7 +3,7 @@
 import numpy as np
 
 from .base import Emission, fixed, frozen_names, given, same_shape
-from .columns import as_drawn, log, log_factorial, whole
+from .exponential_family import as_drawn, log, log_factorial, whole
 from .special import climb, digamma, gammaln, newton, trigamma
 
 RANGE = 1e-6, 1e6

@@ -3,10 +3,12 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn, log, log_factorial, whole
+from .exponential_family import ExponentialFamily, as_drawn, log, log_factorial, whole
+
+MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
 
-class Poisson(Columns):
+class Poisson(ExponentialFamily):
     """Counts: log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!.
 
     Parameters
@@ -49,4 +51,7 @@ class Poisson(Columns):
         return {"rates": moments[0]}
 
     def sample(self, states, rng):
+        if (self.rates[states] > MOST_DRAWN).any():
+            i, d = np.argwhere((self.rates > MOST_DRAWN) & np.isin(np.arange(len(self.rates)), states)[:, None])[0]
+            raise ValueError(f"rates[{i}, {d}] = {self.rates[i, d]:g}: state {i} draws counts beyond 64 bits")
         return as_drawn(rng.poisson(self.rates[states]))

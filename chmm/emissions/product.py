@@ -6,7 +6,7 @@ import numpy as np
 
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows
+from .base import Emission, Observed, distinct_rows, part_of
 from .precomputed import Precomputed
 
 
@@ -158,26 +158,18 @@ class Product(Emission):
         """The channels' statistics, each key with "channel." before it."""
         total = {}
         for name, channel, table, place in zip(self.names, self.channels, cells.tables, cells.places, strict=True):
-            mine = weights
-            if not _is_whole(place, table):
-                mine = np.empty((len(table), weights.shape[1]))
-                for i in range(weights.shape[1]):
-                    mine[:, i] = np.bincount(place, weights[:, i], len(table) + 1)[:-1]
-            total |= {f"{name}.{key}": value for key, value in channel.statistics(table, mine).items()}
+            mine = channel.statistics(table, _weights(place, table, weights))
+            total |= {f"{name}.{key}": value for key, value in mine.items()}
         return total
 
     def update(self, statistics):
-        self._hand_on(statistics, "update")
-
-    def start(self, statistics):
-        self._hand_on(statistics, "start")
-
-    def _hand_on(self, statistics, verb):
-        # fit copies an emission, not what is inside it
-        self.channels = tuple(copy.copy(channel) for channel in self.channels)
+        self.channels = tuple(map(copy.copy, self.channels))  # fit copies an emission, not what is inside it
         for name, channel in zip(self.names, self.channels, strict=True):
-            start = f"{name}."
-            getattr(channel, verb)({k[len(start) :]: v for k, v in statistics.items() if k.startswith(start)})
+            channel.update(part_of(statistics, name))
+
+    def start(self, cells, weights, rng):
+        for channel, table, place in zip(self.channels, cells.tables, cells.places, strict=True):
+            channel.start(table, _weights(place, table, weights), rng)
 
     def sample(self, states, rng):
         drawn = [np.asarray(channel.sample(states, rng)) for channel in self.channels]
@@ -213,11 +205,6 @@ class Product(Emission):
     def top(self, state):
         return "; ".join(f"{name}: {c.top(state)}" for name, c in zip(self.names, self.channels, strict=True))
 
-    def permuted(self, order):
-        other = copy.copy(self)
-        other.channels = tuple(channel.permuted(order) for channel in self.channels)
-        return other
-
     def saved(self, prefix, arrays):
         parts = [channel.saved(f"{prefix}.{k}", arrays) for k, channel in enumerate(self.channels)]
         return {"family": type(self).__name__, "names": list(self.names), "channels": parts}
@@ -239,6 +226,13 @@ class Product(Emission):
 def _is_whole(place, table):
     """Whether row r shows value r."""
     return len(place) == len(table) and bool((place == np.arange(len(place))).all())
+
+
+def _weights(place, table, weights):
+    """(K, N): the weights of the rows, added up for each value of a channel."""
+    if _is_whole(place, table):
+        return weights
+    return np.stack([np.bincount(place, column, len(table) + 1)[:-1] for column in weights.T], axis=1)
 
 
 def _as_symbols(data, channel):

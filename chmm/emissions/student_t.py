@@ -4,7 +4,7 @@ import numpy as np
 
 from ..symbols import shown
 from .base import Emission, fixed, frozen_names, given, same_shape
-from .columns import as_drawn
+from .exponential_family import as_drawn
 from .quadratic import spread
 from .special import climb, digamma, gammaln, newton, trigamma
 

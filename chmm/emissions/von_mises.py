@@ -3,13 +3,13 @@
 import numpy as np
 
 from .base import given
-from .columns import Columns, as_drawn
+from .exponential_family import ExponentialFamily, as_drawn
 from .special import TURN, climb, log_bessel
 
 LARGEST = 1e6
 
 
-class VonMises(Columns):
+class VonMises(ExponentialFamily):
     """Angles in radians: log b_i(o) = sum_d k cos(o_d - means[i, d]) - log(2 pi I_0(k)), k = concentrations[i, d].
 
     Parameters

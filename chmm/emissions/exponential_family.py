@@ -8,7 +8,7 @@ from .special import gammaln
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 
 
-class Columns(Emission):
+class ExponentialFamily(Emission):
     """Independent columns of an exponential family: log b_i(o) = sum_d h(o_d) + c_id + sum_k e_ikd f_k(o_d).
 
     A family says which features f_k it has, what e and c are, and what maximises. Columns that are NaN drop out.
@@ -32,15 +32,15 @@ class Columns(Emission):
 
     def look(self, values):
         """f: the features, a list of (R, D)."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no look(values)")
 
     def natural(self):
         """(e, c): a list of (N, D) factors of the features, and the (N, D) constants."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no natural()")
 
     def maximiser(self, moments, mass):
         """{parameter: (N, D)} from the weighted means of the features and the weights."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} has no maximiser(moments, mass)")
 
     # What follows -----------------------------------------------------------------------------------------------------
 
