@@ -43,8 +43,8 @@ def main(texts):
         )
 
     print()
-    for text in texts:
-        print(f"{text}\n  {' | '.join(segmenter.cut(text))}")
+    for text, words in zip(texts, segmenter.cut(texts), strict=True):
+        print(f"{text}\n  {' | '.join(words)}")
 
 
 if __name__ == "__main__":

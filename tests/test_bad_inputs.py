@@ -284,7 +284,7 @@ VERBS = [
     ("chain of unknown states", lambda: MarkovChain().fit(["abab"]).score(["abz"]), ValueError, "z"),
     ("segmenter without data", lambda: Segmenter().fit([]), ValueError, "empty|no "),
     ("segmenter cuts a number", lambda: Segmenter().fit(["今天 天气"]).cut(5), TypeError, "text|str", "5|int"),
-    ("segmenter cuts a list", lambda: Segmenter().fit(["今天 天气"]).cut(["今天"]), TypeError, "text|str", "list"),
+    ("segmenter cuts words", lambda: Segmenter().fit(["今天 天气"]).cut([["今天"]]), TypeError, "line 0", "str"),
     ("segmenter fits a text", lambda: Segmenter().fit("今天 天气"), WRONG, "lines?|list"),
     ("segmenter with an empty word", lambda: Segmenter().fit([["今天", ""]]), ValueError, "empty|word"),
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def test_a_lawful_tag_is_never_followed_by_an_unlawful_one():
             assert (table[[0, 0, 1, 1, 2, 2, 3, 3], [0, 3, 0, 3, 1, 2, 1, 2]] == 0).all()
             for _ in range(50):
                 text = random_text(rng, "abcdef", rng.integers(1, 9))
-                path = "".join(segmenter._decoder.decode(text).path)
+                path = "".join("BMES"[code] for code in segmenter._decoder.decode(text).path)
                 assert tags(words(text, path)) == path
 
 
@@ -145,6 +146,8 @@ def test_a_lawful_tag_is_never_followed_by_an_unlawful_one():
     [
         ([], ValueError, "lines holds no words"),
         (["", " \n", []], ValueError, "lines holds no words"),
+        (None, TypeError, "lines is None, a NoneType, not lines: str with blanks between the words, or lists of words"),
+        (5, TypeError, "lines is 5, a int, not lines"),
         ("今天 天气", TypeError, r"lines is one str; pass a list of lines, such as lines.splitlines\(\)"),
         (b"ab c", TypeError, "lines is one bytes"),
         ([b"ab c"], TypeError, r"line 0 is bytes, not a str; open the file as text, or decode it"),
@@ -209,6 +212,24 @@ def test_cut_joins_to_the_text_whatever_the_text(pseudocount):
             assert segmenter.cut(" ".join(found)) is not None
 
 
+@pytest.mark.parametrize("pseudocount", [0, 0.1])
+def test_lines_are_cut_as_each_alone(pseudocount):
+    segmenter = Segmenter(pseudocount=pseudocount).fit(SENTENCES)
+    rng = np.random.default_rng(7)
+    for n in (0, 1, 2, 5, 50, 500):
+        lines = [random_text(rng, "今天气真不错在下雨我是的 \nX", rng.integers(0, 12)) for _ in range(n)]
+        alone = [segmenter.cut(line) for line in lines]
+        for form in (list, tuple, iter, lambda lines: (line for line in lines)):
+            assert segmenter.cut(form(lines)) == alone
+
+
+def test_a_file_is_cut_line_by_line(tmp_path, segmenter):
+    path = tmp_path / "text.txt"
+    path.write_text("真是喜欢\n\n不错 下雨\n", encoding="utf-8")
+    with open(path, encoding="utf-8") as file:
+        assert segmenter.cut(file) == [["真", "是", "喜欢"], [], ["不错", "下雨"]]
+
+
 def test_possible_texts_are_cut_as_the_model_decodes_them(segmenter):
     rng = np.random.default_rng(3)
     model, possible = segmenter.model, 0
@@ -237,10 +258,16 @@ def test_unknown_characters(segmenter):
 
 
 def test_what_is_not_a_text(segmenter):
-    with pytest.raises(TypeError, match=r"text is a bytes, not a str; decode it first, text.decode\('utf-8'\)"):
+    with pytest.raises(TypeError, match=r"text is bytes, not a str; decode it first, text.decode\('utf-8'\)"):
         segmenter.cut("今天".encode())
-    with pytest.raises(TypeError, match="text is a list, not a str"):
-        segmenter.cut(["今天"])
+    for text in (None, 5, np.array("今天")):
+        with pytest.raises(TypeError, match=f"text is .*, a {type(text).__name__}, not a str or lines of str"):
+            segmenter.cut(text)
+    with pytest.raises(TypeError, match=r"line 1 is bytes, not a str; .* decode it: line.decode\('utf-8'\)"):
+        segmenter.cut(["今天", "今天".encode()])
+    for line in (None, 5, ["今天"]):
+        with pytest.raises(TypeError, match=f"line 2 is {re.escape(repr(line))}, a {type(line).__name__}, not a str"):
+            segmenter.cut(iter(["今天", "", line]))
 
 
 # ---- evaluate ----
@@ -352,6 +379,16 @@ def test_from_model_says_what_is_wrong():
     coin = Model(startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), emission=Categorical(np.full((2, 2), 0.5)))
     with pytest.raises(ValueError, match="a segmenter needs Model"):
         Segmenter.from_model(coin)
+    for symbols in ([0, 1], ["今天", "下雨"], [True, False]):
+        model = Model(
+            states="BMES",
+            final_states="ES",
+            startprob=[0.5, 0, 0, 0.5],
+            transmat=[[0, 0.2, 0.8, 0], [0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5], [0.5, 0, 0, 0.5]],
+            emission=Categorical(np.full((4, 2), 0.5), symbols=symbols),
+        )
+        with pytest.raises(ValueError, match=r"needs a model of characters; .* are (integers|words|bools)"):
+            Segmenter.from_model(model)
     with pytest.raises(NotFittedError):
         Segmenter.from_model(Model(states="BMES", final_states="ES"))
 

@@ -68,7 +68,7 @@ class TextLibrary:
         return learnt(self.learner.fit(self.texts, self.labels))
 
     def cut(self):
-        return [self.segmenter.cut(text) for text in self.texts]
+        return self.segmenter.cut(self.texts)
 
 
 def learnt(model):
