@@ -61,7 +61,7 @@ def states(model, emission, labels=None):
         said["emission"] = emission.n_states
     if names is None and labels is not None:
         refuse_floats(labels, "y")
-        names = Symbols.learn(labels)
+        names = Symbols.learn(labels, "y")
         n = next(iter(said.values()), len(names))
         if labels.kind == "integers" and set(names.names) <= set(range(n)):
             names = Symbols(range(n))  # the states' own numbers, though some may not occur

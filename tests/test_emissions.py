@@ -626,3 +626,22 @@ def test_a_rate_too_large_to_draw_from_is_named():
 def test_whole_floats_with_gaps_are_told_as_such():
     with pytest.raises(TypeError, match="whole numbers and missing values"):
         Model(2).fit([1.0, 2.0, np.nan])
+
+
+def test_a_chain_learnt_from_precomputed_values_is_saved_and_loaded(tmp_path):
+    logs = np.log([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
+    model = Model(2, Precomputed(), random_state=0, tol=1).fit(logs)
+    model.save(tmp_path / "model.npz")
+    loaded = Model.load(tmp_path / "model.npz")
+    assert loaded.score(logs) == model.score(logs)
+    assert_array_equal(loaded.transmat_, model.transmat_)
+
+
+def test_errors_about_all_data_name_the_channel():
+    with pytest.raises(ValueError, match="channel 'size': X, step 1: -2 is outside"):
+        Model(2, Product(kind=Poisson(), size=LogNormal())).fit(np.array([[1, 1.0], [3, -2.0]]))
+
+
+def test_labels_that_are_all_unknown_are_told_as_such():
+    with pytest.raises(ValueError, match="y holds nothing but missing values"):
+        Model(2, Gaussian()).fit([0.5, 1.5, 2.5], [None, None, None])
