@@ -645,3 +645,18 @@ def test_errors_about_all_data_name_the_channel():
 def test_labels_that_are_all_unknown_are_told_as_such():
     with pytest.raises(ValueError, match="y holds nothing but missing values"):
         Model(2, Gaussian()).fit([0.5, 1.5, 2.5], [None, None, None])
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        (np.array([1 + 2j, 3]), "must be an array of numbers"),
+        ([10**400, 1], "must be an array of numbers"),
+        (np.ma.array([0.5, 0.5], mask=[False, True]), "1.* NaN|1.*nan"),
+    ],
+)
+def test_no_parameter_is_taken_for_another_number(values, words):
+    for make in (Gaussian, Poisson, lambda p: Categorical([p]), lambda p: Mixture(Gaussian(), 2, [p])):
+        with pytest.raises((TypeError, ValueError), match=words), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            make(values)

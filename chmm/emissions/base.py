@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sequences import NO_STEPS, numbers
+from ..statistics import as_floats
 from ..symbols import shown
 
 
@@ -291,10 +292,7 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
     """
     if values is None:
         return None
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
+    array = as_floats(values, name)
     if ndim == 2 and array.ndim == 1:
         array = array[:, None]
     if array.ndim != ndim or not array.size:
