@@ -81,10 +81,11 @@ def log_prior(probs, pseudocount, free=None):
 def as_floats(values, name):
     """A parameter as a new float64 array; NaN where it is masked."""
     try:
-        if isinstance(values, np.ndarray) and values.dtype.kind == "c":
-            raise TypeError("complex")  # NumPy would only warn
         if isinstance(values, np.ma.MaskedArray):
             values = values.astype(np.float64).filled(np.nan)
+        values = np.asarray(values)
+        if values.dtype.kind == "c":
+            raise TypeError("complex")  # NumPy would only warn
         return np.array(values, dtype=np.float64, order="C")
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error

@@ -656,7 +656,10 @@ def test_labels_that_are_all_unknown_are_told_as_such():
     ],
 )
 def test_no_parameter_is_taken_for_another_number(values, words):
-    for make in (Gaussian, Poisson, lambda p: Categorical([p]), lambda p: Mixture(Gaussian(), 2, [p])):
+    def row(p):
+        return [p] if isinstance(p, list) else p[None]
+
+    for make in (Gaussian, Poisson, lambda p: Categorical(row(p)), lambda p: Mixture(Gaussian(), 2, row(p))):
         with pytest.raises((TypeError, ValueError), match=words), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             make(values)
