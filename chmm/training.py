@@ -77,17 +77,17 @@ def count(task, emission, states, rng):
 
 def settle(emission, distinct, weights, tallies, n_steps):
     """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do."""
-    before = -np.inf
-    for k in range(emission.rounds):
+    before, looked, look = -np.inf, 0, 1
+    for k in range(1, emission.rounds + 1):
         emission.update(tallies)
-        if k + 1 == emission.rounds:
+        if k == emission.rounds:
             break
-        if emission.rounds > 2:
+        if k == look and emission.rounds > 2:  # seldom: a look costs more than a round
             with np.errstate(invalid="ignore"):
                 objective = np.nansum(weights * emission.log_likelihood(distinct)) + emission.log_prior()
-            if objective - before <= 1e-9 * n_steps:
+            if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
-            before = objective
+            before, looked, look = objective, k, k + 1 + k // 4
         tallies = emission.statistics(distinct, weights)
 
 

@@ -13,7 +13,7 @@ _ANGLES = np.arange(256) * (TURN / 256)
 def gammaln(x):
     """log Gamma(x), x > 0."""
     x, product = _shifted(x, lambda total, z: total * z, 1.0)
-    y = 1 / (x * x)
+    y = (1 / x) ** 2
     series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
     return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + series / x - np.log(product)
 
@@ -21,7 +21,7 @@ def gammaln(x):
 def digamma(x):
     """The derivative of gammaln."""
     x, total = _shifted(x, lambda total, z: total + 1 / z, 0.0)
-    y = 1 / (x * x)
+    y = (1 / x) ** 2
     series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))
     return np.log(x) - 0.5 / x - series - total
 
@@ -29,7 +29,7 @@ def digamma(x):
 def trigamma(x):
     """The derivative of digamma."""
     x, total = _shifted(x, lambda total, z: total + 1 / (z * z), 0.0)
-    y = 1 / (x * x)
+    y = (1 / x) ** 2
     series = y * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6))))))
     return 1 / x + 0.5 * y + series / x + total
 
@@ -80,8 +80,8 @@ def climb(x, value, step, low, high):
             better = trying & (there > best)
             x, best = np.where(better[..., None], new, x), np.where(better, there, best)
             rose |= better
-            trying &= ~better
             move = move / 2
+            trying &= ~better & (np.abs(move) > 1e-9 * x).any(axis=-1)
         if not rose.any():
             break
     return x
