@@ -663,3 +663,58 @@ def test_no_parameter_is_taken_for_another_number(values, words):
         with pytest.raises((TypeError, ValueError), match=words), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             make(values)
+
+
+@pytest.mark.parametrize("rate", [1e5, 1e8, 1e10])
+def test_probabilities_of_large_counts_lose_nothing(rate):
+    other = rate + 3 * rate**0.5  # the densities are computed around the mean of the two
+    low, high = rate - 9 * rate**0.5, other + 9 * rate**0.5
+    counts = np.arange(int(low), int(high))[:, None].astype(float)
+    assert_allclose(np.exp(Poisson([rate, other]).log_likelihood(counts)).sum(axis=0), 1, rtol=1e-10)
+
+
+def test_rates_of_zero_and_rates_far_apart():
+    values = np.array([[0.0, 0], [0, 3], [2, 0], [np.nan, 1], [0, np.nan]])
+    rates = np.array([[0, 1e12], [0, 0], [1e-9, 2]])
+    got = Poisson(rates).log_likelihood(values)
+    assert_allclose(got[0], -rates.sum(axis=1), rtol=1e-15)
+    assert_array_equal(got[:, 1], [0, -np.inf, -np.inf, -np.inf, 0])
+    assert got[2, 0] == -np.inf
+    assert_allclose(got[3:, 2], [np.log(2) - 2, -1e-9], rtol=1e-14)
+
+
+def test_em_of_counts_of_any_size_never_falls():
+    rng = np.random.default_rng(0)
+    for size in (1e8, 1e12):
+        x = np.repeat(rng.poisson([size, size + 3 * size**0.5]), 30) + rng.poisson(size, 60)
+        steps = np.diff(Model(2, Poisson(), random_state=0, tol=0, max_iter=30).fit(x).history_)
+        assert steps.min(initial=0) > -1e-6
+
+
+@pytest.mark.parametrize("emission", [Gamma(), Mixture(Gamma(), 2), PerState([Gamma(), Exponential()])])
+def test_numbers_whose_rates_would_be_beyond_all_numbers_are_named(emission):
+    with pytest.raises(ValueError, match="step 1: 1e-300 is outside what Gamma takes, .*rescale"):
+        Model(2, emission).fit([1.0, 1e-300, 2.0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+@pytest.mark.parametrize("emission", [Poisson(), NegativeBinomial(), Mixture(Poisson(), 2)])
+def test_counts_beyond_reason_are_learnt_without_a_warning_and_not_drawn(emission):
+    model = Model(2, emission, random_state=0, max_iter=5).fit(np.repeat([1e200, 5.0], 20))
+    assert np.isfinite(model.history_).all()
+    with pytest.raises(ValueError, match="counts.* beyond 64 bits"):
+        model.sample(100, random_state=0)
+
+
+def test_the_documented_family_takes_one_column():
+    ZeroInflated = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "zero_inflated.py"))["ZeroInflated"]
+    model = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5], [0.5, 0.5]], emission=ZeroInflated([2, 9], [0.2, 0.5]))
+    assert np.isfinite(model.score(np.ones((4, 1))))
+    with pytest.raises(ValueError, match="X has 2 features, but ZeroInflated is expecting 1"):
+        model.score(np.ones((4, 2)))  # as many columns as states: the shapes would fit, and say nothing
+
+
+def test_own_families_are_classes_for_load(tmp_path):
+    with pytest.raises(TypeError, match="must be a list of classes"):
+        Model.load(tmp_path / "model.npz", emissions=[Gaussian()])

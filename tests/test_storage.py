@@ -453,7 +453,7 @@ def test_forged_arguments_of_a_learnt_model_are_found(tmp_path, place, value):
     assert there.get(name) != value
     there[name] = value
     storage.write(path, metadata, arrays)
-    with pytest.raises(ValueError, match="does not hold a whole model: (?!.*object|.*argument after)"):
+    with pytest.raises(ValueError, match=r"does not hold a whole model: (?!.*object|.*argument after)"):
         Model.load(path)
 
 

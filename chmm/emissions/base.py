@@ -31,8 +31,9 @@ class Emission:
     - `sample(states, rng)` -> one observation for each state of an array
 
     `parameters` names the arrays that are saved, frozen and shown; None until they are known, the first one with an
-    entry for each state. The constructor takes them by name. An emission knows neither time nor sequences. `fit` learns
-    into a copy; it never changes the one that it was given.
+    entry for each state. The constructor takes them by name. Where they have no second axis to tell how many columns a
+    value has, say so: `n_features = 1`. An emission knows neither time nor sequences. `fit` learns into a copy; it
+    never changes the one that it was given.
 
     Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without
     labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
