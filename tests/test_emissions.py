@@ -1,5 +1,6 @@
 """What single families promise: agreement with SciPy and hmmlearn, known answers, numerics, frames, names, bad input."""
 
+import copy
 import re
 import runpy
 import warnings
@@ -718,3 +719,26 @@ def test_the_documented_family_takes_one_column():
 def test_own_families_are_classes_for_load(tmp_path):
     with pytest.raises(TypeError, match="must be a list of classes"):
         Model.load(tmp_path / "model.npz", emissions=[Gaussian()])
+
+
+@pytest.mark.parametrize("form", ["full", "tied"])
+@pytest.mark.parametrize("frozen", [(), ("means",), ("covariances",)])
+def test_labelled_data_with_gaps_give_the_maximiser(form, frozen):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60)
+    x = rng.multivariate_normal([0, 0], [[2, 1.2], [1.2, 1]], 120) + 3 * labels[:, None]
+    x[rng.random(x.shape) < 0.4] = np.nan
+    given = {"means": [[0, 0], [3, 3]], "covariances": np.eye(2) if form == "tied" else [np.eye(2)] * 2}
+    start = Gaussian(**{name: given[name] for name in frozen}, covariance=form, frozen=frozen)
+    learnt = Model(2, start).fit(x, labels).emission_
+    seen = ~np.isnan(x).all(axis=1)
+    values, weights = x[seen], np.eye(2)[labels[seen]]
+
+    def objective(emission):
+        return (weights * emission.log_likelihood(values)).sum() + emission.log_prior()
+
+    before = objective(learnt)
+    for _ in range(50):
+        learnt = copy.copy(learnt)
+        learnt.update(learnt.statistics(values, weights))
+    assert_allclose(objective(learnt), before, atol=1e-4)
