@@ -35,13 +35,18 @@ class Emission:
     value has, say so: `n_features = 1`. An emission knows neither time nor sequences. `fit` learns into a copy; it
     never changes the one that it was given.
 
-    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without
-    labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
-    its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each
-    step, for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new
-    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for
-    families whose statistics depend on the parameters, after a `start`, and above 2 only while the objective still
-    rises. Questions to the model call `check` and `log_likelihood`.
+    Its life in a fit:
+
+    - a deep copy sees all data (`prepare`) and turns them into distinct values (`check`)
+    - without labels, each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights,
+      rng)` gives its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then
+      each EM step asks for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so
+      assign new arrays, never write into old ones
+    - with labels, `update(statistics(values, weights))` once, weights being how often a state shows a value. Where
+      statistics depend on the parameters, as a mixture's do, one update is a step of EM and no maximiser: say
+      `rounds = 200`, and after a `start` it is repeated until the objective rises no more, at most so often
+
+    Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
