@@ -24,8 +24,8 @@ class Options(NamedTuple):
 
 def options(model):
     tol = model.tol
-    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not tol >= 0:
-        raise ValueError(f"tol = {shown(tol)} must be a number >= 0")
+    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not 0 <= tol < np.inf:
+        raise ValueError(f"tol = {shown(tol)} must be a finite number >= 0")
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(

@@ -14,6 +14,8 @@ from .parallel import run
 from .problem import Chain, pose
 from .statistics import Statistics, log_prior, probabilities
 
+FALL = 1e-6  # of the objective: what EM may lose to rounding
+
 
 class Task(NamedTuple):
     """What a fit starts from, all checked."""
@@ -132,7 +134,16 @@ def baum_welch(task, emission, options):
             for run in runs
         ]  # fmt: skip
     learnt = runs[0]
-    if not learnt.converged:
+    before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
+    if last < before - FALL * max(1.0, abs(before)):
+        learnt = learnt._replace(converged=False)
+        warnings.warn(
+            f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
+            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    elif not learnt.converged:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
             "fit with a larger max_iter, or a larger tol if the fit is good enough",

@@ -14,6 +14,7 @@ from chmm import (
     Bernoulli,
     Beta,
     Categorical,
+    ConvergenceWarning,
     Exponential,
     Gamma,
     Gaussian,
@@ -742,3 +743,15 @@ def test_labelled_data_with_gaps_give_the_maximiser(form, frozen):
         learnt = copy.copy(learnt)
         learnt.update(learnt.statistics(values, weights))
     assert_allclose(objective(learnt), before, atol=1e-4)
+
+
+def test_an_update_that_is_no_maximiser_is_told():
+    class Leaving(Poisson):
+        def update(self, statistics):
+            first = self.rates is None
+            super().update(statistics)
+            self.rates = self.rates if first else 3 * self.rates + 9
+
+    with pytest.warns(ConvergenceWarning, match="lowered the objective, from .* to .* if it is your own"):
+        model = Model(2, Leaving(), n_init=2, random_state=0).fit([1, 2, 1, 0, 9, 8, 11, 9])
+    assert not model.converged_ and model.history_[-1] < model.history_[-2]
