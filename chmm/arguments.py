@@ -24,8 +24,8 @@ class Options(NamedTuple):
 
 def options(model):
     tol = model.tol
-    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not tol >= 0:
-        raise ValueError(f"tol = {shown(tol)} must be a number >= 0")
+    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not 0 <= tol < np.inf:
+        raise ValueError(f"tol = {shown(tol)} must be a finite number >= 0")
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
@@ -61,7 +61,7 @@ def states(model, emission, labels=None):
         said["emission"] = emission.n_states
     if names is None and labels is not None:
         refuse_floats(labels, "y")
-        names = Symbols.learn(labels)
+        names = Symbols.learn(labels, "y")
         n = next(iter(said.values()), len(names))
         if labels.kind == "integers" and set(names.names) <= set(range(n)):
             names = Symbols(range(n))  # the states' own numbers, though some may not occur

@@ -301,7 +301,7 @@ class Model:
 
         ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
         """
-        if not isinstance(emissions, list | tuple):
+        if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
         metadata, arrays = storage.read(path)
         try:

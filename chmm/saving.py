@@ -5,7 +5,7 @@ import numpy as np
 from . import arguments, training
 from .emissions import FAMILIES, Emission, choose
 from .statistics import check_probabilities
-from .symbols import Symbols
+from .symbols import Symbols, shown
 
 ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
 
@@ -13,6 +13,8 @@ ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
 def pack(model, parameters, learnt, report):
     """(metadata, arrays): the arguments, and what was learnt."""
     arguments.options(model)
+    if learnt is not None:
+        _require_agreement(model, parameters.states)
     given = model.get_params()
     metadata = {name: _plain(value) for name, value in given.items() if name not in (*ARRAYS, "emission")}
     arrays = {name: np.array(given[name], dtype=np.float64) for name in ARRAYS if given[name] is not None}
@@ -53,8 +55,10 @@ def unpack(model_class, metadata, arrays, emissions):
         return model, None
     states = Symbols(saved["states"], argument="states")
     n = len(states)
-    if model.n_states not in (None, n):
-        raise ValueError(f"n_states is {model.n_states!r}, the parameters are for {n} states")
+    _require_agreement(model, states)
+    for name, kind in (("named", bool), ("converged", bool), ("n_iter", int), ("report", dict)):
+        if type(saved[name]) is not kind:
+            raise ValueError(f"{name} is {shown(saved[name])}, not of type {kind.__name__}")
     if arrays["history_"].ndim != 1 or not np.isfinite(arrays["history_"]).all():
         raise ValueError("history_ is not a list of finite numbers")
     learnt = training.Learnt(
@@ -63,20 +67,37 @@ def unpack(model_class, metadata, arrays, emissions):
         Emission.loaded(saved["emission"], "emission_", arrays, families),
         None,
         arrays["history_"],
-        int(saved["n_iter"]),
-        bool(saved["converged"]),
+        saved["n_iter"],
+        saved["converged"],
     )
-    if learnt.emission.n_states != n:
+    if learnt.emission.n_states not in (None, n):  # None: Precomputed, which takes any number
         raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
     report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}
-    allowed = None
-    if saved["final"] is not None:
-        allowed = np.isin(np.arange(n), saved["final"])
+    allowed, final = None, saved["final"]
+    if final is not None:
+        if not isinstance(final, list) or not final or not all(type(i) is int and 0 <= i < n for i in final):
+            raise ValueError(f"final is {shown(final)}; it must list some of the states 0 ... {n - 1}")
+        allowed = np.isin(np.arange(n), final)
     columns = saved.get("columns")
     if columns is not None and not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
         raise ValueError("columns is not a list of names")
     columns = None if columns is None else tuple(columns)
-    return model, (learnt, states, report, allowed, bool(saved["named"]), columns)
+    return model, (learnt, states, report, allowed, saved["named"], columns)
+
+
+def _require_agreement(model, states):
+    """ValueError unless the arguments can be those of the fit that learnt these states: a file must hold one model."""
+    n = len(states)
+    of_emission = None if isinstance(model.emission, str) else model.emission.n_states
+    for name, said in (("n_states", model.n_states), ("emission", of_emission)):
+        if said is not None and arguments.check_count(said, name, 1) != n:
+            raise ValueError(f"{name} says {said} states, what was learnt has {n}: fit again, or set {name} back")
+    if model.states is not None and Symbols(model.states, argument="states").names != states.names:
+        raise ValueError(
+            f"states = {shown(model.states)}, what was learnt has {states.preview()}: fit again, or set states back"
+        )
+    arguments.given_chain(model, n)
+    arguments.allowed_ends(model, states)
 
 
 def _pairs(counts):

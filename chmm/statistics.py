@@ -78,12 +78,22 @@ def log_prior(probs, pseudocount, free=None):
         return float((pseudocount * np.log(probs[free])).sum())
 
 
+def as_floats(values, name):
+    """A parameter as a new float64 array; NaN where it is masked."""
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = values.astype(np.float64).filled(np.nan)
+        values = np.asarray(values)
+        if values.dtype.kind == "c":
+            raise TypeError("complex")  # NumPy would only warn
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
+
+
 def check_probabilities(values, name, shape, normalized=True):
     """A float64 array of probabilities, its last axis summing to 1 within 1e-6."""
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
+    array = as_floats(values, name)
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or not array.size:
         unknown = ("n_states", "n_states" if name == "transmat" else "any")  # what an axis of any length is called

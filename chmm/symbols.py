@@ -60,9 +60,11 @@ class Symbols:
         return len(self.names)
 
     @classmethod
-    def learn(cls, data):
+    def learn(cls, data, argument="X"):
         """The symbols that occur, sorted."""
         values = data.values
+        if data.kind == "nothing" or (data.missing is not None and data.missing.all()):
+            raise ValueError(f"{argument} holds nothing but missing values: it has no names to learn")
         if data.kind == "words":
             seen = set(values)
             return cls(sorted(v for v in seen if isinstance(v, str)), "words")

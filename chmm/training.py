@@ -14,6 +14,8 @@ from .parallel import run
 from .problem import Chain, pose
 from .statistics import Statistics, log_prior, probabilities
 
+FALL = 1e-6  # of the objective: what EM may lose to rounding
+
 
 class Task(NamedTuple):
     """What a fit starts from, all checked."""
@@ -77,17 +79,17 @@ def count(task, emission, states, rng):
 
 def settle(emission, distinct, weights, tallies, n_steps):
     """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do."""
-    before = -np.inf
-    for k in range(emission.rounds):
+    before, looked, look = -np.inf, 0, 1
+    for k in range(1, emission.rounds + 1):
         emission.update(tallies)
-        if k + 1 == emission.rounds:
+        if k == emission.rounds:
             break
-        if emission.rounds > 2:
+        if k == look and emission.rounds > 2:  # seldom: a look costs more than a round
             with np.errstate(invalid="ignore"):
                 objective = np.nansum(weights * emission.log_likelihood(distinct)) + emission.log_prior()
-            if objective - before <= 1e-9 * n_steps:
+            if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
-            before = objective
+            before, looked, look = objective, k, k + 1 + k // 4
         tallies = emission.statistics(distinct, weights)
 
 
@@ -132,7 +134,16 @@ def baum_welch(task, emission, options):
             for run in runs
         ]  # fmt: skip
     learnt = runs[0]
-    if not learnt.converged:
+    before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
+    if last < before - FALL * max(1.0, abs(before)):
+        learnt = learnt._replace(converged=False)
+        warnings.warn(
+            f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
+            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    elif not learnt.converged:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
             "fit with a larger max_iter, or a larger tol if the fit is good enough",

@@ -13,6 +13,7 @@ class ZeroInflated(Emission):
     """b_i(o) = zeros[i] [o = 0] + (1 - zeros[i]) Poisson(o; rates[i])."""
 
     parameters = ("rates", "zeros")
+    n_features = 1  # columns of a value: the parameters, of one axis, do not tell
     domain = "counts 0, 1, 2 ..."
     rounds = 200  # statistics depend on the parameters
 

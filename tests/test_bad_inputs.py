@@ -84,6 +84,7 @@ CONSTRUCTOR = [
     ("n_states missing", lambda: fit(n_states=None), WRONG, "n_states"),
     ("n_states against startprob", lambda: given(n_states=4), ValueError, "n_states|startprob", "4", "3"),
     ("tol negative", lambda: fit(tol=-1e-3), ValueError, "tol", r"-0?\.?0*1"),
+    ("tol infinite", lambda: fit(tol=np.inf), ValueError, "tol", "inf"),
     ("tol NaN", lambda: fit(tol=np.nan), ValueError, "tol", "nan"),
     ("tol a word", lambda: fit(tol="tight"), WRONG, "tol", "tight"),
     ("max_iter zero", lambda: fit(max_iter=0), ValueError, "max_iter", "0"),

@@ -1,5 +1,6 @@
 """What single families promise: agreement with SciPy and hmmlearn, known answers, numerics, frames, names, bad input."""
 
+import copy
 import re
 import runpy
 import warnings
@@ -13,6 +14,7 @@ from chmm import (
     Bernoulli,
     Beta,
     Categorical,
+    ConvergenceWarning,
     Exponential,
     Gamma,
     Gaussian,
@@ -626,3 +628,130 @@ def test_a_rate_too_large_to_draw_from_is_named():
 def test_whole_floats_with_gaps_are_told_as_such():
     with pytest.raises(TypeError, match="whole numbers and missing values"):
         Model(2).fit([1.0, 2.0, np.nan])
+
+
+def test_a_chain_learnt_from_precomputed_values_is_saved_and_loaded(tmp_path):
+    logs = np.log([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
+    model = Model(2, Precomputed(), random_state=0, tol=1).fit(logs)
+    model.save(tmp_path / "model.npz")
+    loaded = Model.load(tmp_path / "model.npz")
+    assert loaded.score(logs) == model.score(logs)
+    assert_array_equal(loaded.transmat_, model.transmat_)
+
+
+def test_errors_about_all_data_name_the_channel():
+    with pytest.raises(ValueError, match="channel 'size': X, step 1: -2 is outside"):
+        Model(2, Product(kind=Poisson(), size=LogNormal())).fit(np.array([[1, 1.0], [3, -2.0]]))
+
+
+def test_labels_that_are_all_unknown_are_told_as_such():
+    with pytest.raises(ValueError, match="y holds nothing but missing values"):
+        Model(2, Gaussian()).fit([0.5, 1.5, 2.5], [None, None, None])
+
+
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        (np.array([1 + 2j, 3]), "must be an array of numbers"),
+        ([10**400, 1], "must be an array of numbers"),
+        (np.ma.array([0.5, 0.5], mask=[False, True]), "1.* NaN|1.*nan"),
+    ],
+)
+def test_no_parameter_is_taken_for_another_number(values, words):
+    def row(p):
+        return [p] if isinstance(p, list) else p[None]
+
+    for make in (Gaussian, Poisson, lambda p: Categorical(row(p)), lambda p: Mixture(Gaussian(), 2, row(p))):
+        with pytest.raises((TypeError, ValueError), match=words), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            make(values)
+
+
+@pytest.mark.parametrize("rate", [1e5, 1e8, 1e10])
+def test_probabilities_of_large_counts_lose_nothing(rate):
+    other = rate + 3 * rate**0.5  # the densities are computed around the mean of the two
+    low, high = rate - 9 * rate**0.5, other + 9 * rate**0.5
+    counts = np.arange(int(low), int(high))[:, None].astype(float)
+    assert_allclose(np.exp(Poisson([rate, other]).log_likelihood(counts)).sum(axis=0), 1, rtol=1e-10)
+
+
+def test_rates_of_zero_and_rates_far_apart():
+    values = np.array([[0.0, 0], [0, 3], [2, 0], [np.nan, 1], [0, np.nan]])
+    rates = np.array([[0, 1e12], [0, 0], [1e-9, 2]])
+    got = Poisson(rates).log_likelihood(values)
+    assert_allclose(got[0], -rates.sum(axis=1), rtol=1e-15)
+    assert_array_equal(got[:, 1], [0, -np.inf, -np.inf, -np.inf, 0])
+    assert got[2, 0] == -np.inf
+    assert_allclose(got[3:, 2], [np.log(2) - 2, -1e-9], rtol=1e-14)
+
+
+def test_em_of_counts_of_any_size_never_falls():
+    rng = np.random.default_rng(0)
+    for size in (1e8, 1e12):
+        x = np.repeat(rng.poisson([size, size + 3 * size**0.5]), 30) + rng.poisson(size, 60)
+        steps = np.diff(Model(2, Poisson(), random_state=0, tol=0, max_iter=30).fit(x).history_)
+        assert steps.min(initial=0) > -1e-6
+
+
+@pytest.mark.parametrize("emission", [Gamma(), Mixture(Gamma(), 2), PerState([Gamma(), Exponential()])])
+def test_numbers_whose_rates_would_be_beyond_all_numbers_are_named(emission):
+    with pytest.raises(ValueError, match="step 1: 1e-300 is outside what Gamma takes, .*rescale"):
+        Model(2, emission).fit([1.0, 1e-300, 2.0])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+@pytest.mark.parametrize("emission", [Poisson(), NegativeBinomial(), Mixture(Poisson(), 2)])
+def test_counts_beyond_reason_are_learnt_without_a_warning_and_not_drawn(emission):
+    model = Model(2, emission, random_state=0, max_iter=5).fit(np.repeat([1e200, 5.0], 20))
+    assert np.isfinite(model.history_).all()
+    with pytest.raises(ValueError, match="counts.* beyond 64 bits"):
+        model.sample(100, random_state=0)
+
+
+def test_the_documented_family_takes_one_column():
+    ZeroInflated = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "zero_inflated.py"))["ZeroInflated"]
+    model = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5], [0.5, 0.5]], emission=ZeroInflated([2, 9], [0.2, 0.5]))
+    assert np.isfinite(model.score(np.ones((4, 1))))
+    with pytest.raises(ValueError, match="X has 2 features, but ZeroInflated is expecting 1"):
+        model.score(np.ones((4, 2)))  # as many columns as states: the shapes would fit, and say nothing
+
+
+def test_own_families_are_classes_for_load(tmp_path):
+    with pytest.raises(TypeError, match="must be a list of classes"):
+        Model.load(tmp_path / "model.npz", emissions=[Gaussian()])
+
+
+@pytest.mark.parametrize("form", ["full", "tied"])
+@pytest.mark.parametrize("frozen", [(), ("means",), ("covariances",)])
+def test_labelled_data_with_gaps_give_the_maximiser(form, frozen):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60)
+    x = rng.multivariate_normal([0, 0], [[2, 1.2], [1.2, 1]], 120) + 3 * labels[:, None]
+    x[rng.random(x.shape) < 0.4] = np.nan
+    given = {"means": [[0, 0], [3, 3]], "covariances": np.eye(2) if form == "tied" else [np.eye(2)] * 2}
+    start = Gaussian(**{name: given[name] for name in frozen}, covariance=form, frozen=frozen)
+    learnt = Model(2, start).fit(x, labels).emission_
+    seen = ~np.isnan(x).all(axis=1)
+    values, weights = x[seen], np.eye(2)[labels[seen]]
+
+    def objective(emission):
+        return (weights * emission.log_likelihood(values)).sum() + emission.log_prior()
+
+    before = objective(learnt)
+    for _ in range(50):
+        learnt = copy.copy(learnt)
+        learnt.update(learnt.statistics(values, weights))
+    assert_allclose(objective(learnt), before, atol=1e-4)
+
+
+def test_an_update_that_is_no_maximiser_is_told():
+    class Leaving(Poisson):
+        def update(self, statistics):
+            first = self.rates is None
+            super().update(statistics)
+            self.rates = self.rates if first else 3 * self.rates + 9
+
+    with pytest.warns(ConvergenceWarning, match="lowered the objective, from .* to .* if it is your own"):
+        model = Model(2, Leaving(), n_init=2, random_state=0).fit([1, 2, 1, 0, 9, 8, 11, 9])
+    assert not model.converged_ and model.history_[-1] < model.history_[-2]

@@ -329,6 +329,19 @@ def test_a_missing_step_says_nothing(family):
     assert_allclose(m.posteriors(given).gamma.sum(axis=1), 1)
 
 
+@every_family
+def test_data_of_missing_steps_alone_say_nothing(family):
+    x = np.full((5, family.grid.values.shape[1]), np.nan)
+    for y in (None, [0, 1, 2, 1, 0]):
+        if "Categorical" in repr(family.empty):
+            with pytest.raises(ValueError, match="^(channel 1: )?X holds nothing but missing values"):
+                Model(3, family.empty).fit(x, y)
+            continue
+        m = Model(3, family.empty, random_state=0, pseudocount=0.5).fit(x, y)
+        assert_allclose(m.score(x), 0, atol=1e-12)
+        assert m.report_["missing"] == 5
+
+
 @pytest.mark.parametrize(
     "name", [name for name, f in FAMILIES.items() if (f.grid.values.shape[1] == 2 and f.given.gaps) or "Product" in name]
 )

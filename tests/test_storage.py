@@ -427,14 +427,41 @@ def test_path_forms(tmp_path, monkeypatch):
         storage.read(io.BytesIO())
 
 
-@pytest.mark.parametrize("name, value", [("emission", "nosuch"), ("n_states", 7)])
-def test_forged_arguments_of_a_learnt_model_are_found(tmp_path, name, value):
+FORGED = {  # where, and what a forger puts there: of the wrong length, type or name
+    "emission": ["nosuch"],
+    "n_states": [7, 2.0, "two"],
+    "states": [["x"], ["x", "y", "z"], ["y", "x"], [7, 8], [1.5, 2], {"x": 1}, 7],
+    "final_states": [["z"], [0], [], 7],
+    "learnt.states": [["x"], ["x", "y", "z"], ["y", "x"], [7, 8], [1.5, 2], {"x": 1}, 7],
+    "learnt.final": [[2], [-1], [], ["y"], [0.5], 7],
+    "learnt.n_iter": ["seven", 1.5, None],
+    "learnt.converged": ["no", None],
+    "learnt.named": ["no", None],
+    "learnt.report": [[], None],
+}
+
+
+@pytest.mark.parametrize("place, value", [(place, value) for place, values in FORGED.items() for value in values])
+def test_forged_arguments_of_a_learnt_model_are_found(tmp_path, place, value):
     from chmm import Model, storage
 
     path = tmp_path / "model.npz"
-    Model(2, random_state=0).fit("ababb").save(path)
+    Model(states=["x", "y"], final_states=["y"], random_state=0).fit("ababb").save(path)
     metadata, arrays = storage.read(path)
-    metadata["model"][name] = value
+    *inside, name = place.split(".")
+    there = metadata["model"]["learnt"] if inside else metadata["model"]
+    assert there.get(name) != value
+    there[name] = value
     storage.write(path, metadata, arrays)
-    with pytest.raises(ValueError, match=str(value)):
+    with pytest.raises(ValueError, match=r"does not hold a whole model: (?!.*object|.*argument after)"):
         Model.load(path)
+
+
+@pytest.mark.parametrize("change", [{"n_states": 3}, {"states": "pq"}, {"transmat": [[1.0]]}, {"final_states": [5]}])
+def test_no_file_is_written_that_could_not_be_read(tmp_path, change):
+    from chmm import Model
+
+    model = Model(2, random_state=0).fit("ababb").set_params(**change)
+    with pytest.raises(ValueError, match=next(iter(change))):
+        model.save(tmp_path / "model.npz")
+    assert not list(tmp_path.iterdir())

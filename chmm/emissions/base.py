@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sequences import NO_STEPS, numbers
+from ..statistics import as_floats
 from ..symbols import shown
 
 
@@ -30,16 +31,22 @@ class Emission:
     - `sample(states, rng)` -> one observation for each state of an array
 
     `parameters` names the arrays that are saved, frozen and shown; None until they are known, the first one with an
-    entry for each state. The constructor takes them by name. An emission knows neither time nor sequences. `fit` learns
-    into a copy; it never changes the one that it was given.
+    entry for each state. The constructor takes them by name. Where they have no second axis to tell how many columns a
+    value has, say so: `n_features = 1`. An emission knows neither time nor sequences. `fit` learns into a copy; it
+    never changes the one that it was given.
 
-    Its life in a fit: a deep copy sees all data (`prepare`) and turns them into distinct values (`check`). Without
-    labels each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights, rng)` gives
-    its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then EM asks, each
-    step, for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so assign new
-    arrays, never write into old ones. With labels: `statistics` and `update`, `rounds` times; with `rounds` > 1, for
-    families whose statistics depend on the parameters, after a `start`, and above 2 only while the objective still
-    rises. Questions to the model call `check` and `log_likelihood`.
+    Its life in a fit:
+
+    - a deep copy sees all data (`prepare`) and turns them into distinct values (`check`)
+    - without labels, each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights,
+      rng)` gives its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then
+      each EM step asks for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so
+      assign new arrays, never write into old ones
+    - with labels, `update(statistics(values, weights))` once, weights being how often a state shows a value. Where
+      statistics depend on the parameters, as a mixture's do, one update is a step of EM and no maximiser: say
+      `rounds = 200`, and after a `start` it is repeated until the objective rises no more, at most so often
+
+    Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
@@ -291,10 +298,7 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
     """
     if values is None:
         return None
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
+    array = as_floats(values, name)
     if ndim == 2 and array.ndim == 1:
         array = array[:, None]
     if array.ndim != ndim or not array.size:

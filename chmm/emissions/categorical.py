@@ -72,8 +72,6 @@ class Categorical(Emission):
             self.pseudocount = pseudocount
         if self._symbols is None:
             values, kind, missing = self._as_symbols(data)
-            if kind == "nothing":
-                raise ValueError("X holds no symbols to learn from")
             self._symbols = Symbols.learn(data._replace(values=values, kind=kind, missing=missing))
         elif self._symbols.kind == "letters" and data.kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, data.kind)

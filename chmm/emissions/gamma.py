@@ -7,6 +7,7 @@ from .exponential_family import ExponentialFamily, as_drawn
 from .special import climb, digamma, gammaln, newton, trigamma
 
 RANGE = 1e-6, 1e6
+LEAST, LARGEST = 1e-290, 1e300  # of values, of rates: a rate is at most RANGE[1] / LEAST
 
 
 class Gamma(ExponentialFamily):
@@ -29,17 +30,17 @@ class Gamma(ExponentialFamily):
 
     parameters = ("shapes", "rates")
     features = ("sums", "logs")
-    domain = "numbers > 0"
+    domain = f"numbers > 0, from {LEAST:g} on; rescale smaller ones"
 
     def __init__(self, shapes=None, rates=None, *, frozen=()):
         super().__init__(
             frozen,
             shapes=given(shapes, "shapes", least=RANGE[0], most=RANGE[1]),
-            rates=given(rates, "rates", above=0),
+            rates=given(rates, "rates", above=0, most=LARGEST),
         )
 
     def outside(self, values):
-        return values <= 0
+        return values < LEAST
 
     def coordinates(self, values):
         return np.log(values)

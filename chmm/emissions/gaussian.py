@@ -100,6 +100,7 @@ class Gaussian(Emission):
     def look_at(self, values, n_states):
         """Centre and scale of all data."""
         self.centre, self.scale = quadratic.spread(values)
+        self.rounds = 200 if self._crossed and quadratic.has_gaps(values) else 2  # what gaps stand for is EM, too
         if self.means is not None and self.covariances is None:
             self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
 

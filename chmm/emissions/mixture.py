@@ -105,7 +105,7 @@ class Mixture(Emission):
         share = np.exp(parts - top)
         share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
         share *= weights[:, :, None]
-        inner = self.components.statistics(values, share.reshape(len(share), -1))
+        inner = self.components.statistics(values, share.reshape(len(share), share.shape[1] * self.n))
         return {"counts": share.sum(axis=0), **{f"components.{key}": value for key, value in inner.items()}}
 
     def update(self, statistics):
@@ -129,7 +129,7 @@ class Mixture(Emission):
         if self.weights is None:
             even = np.full((n_states, self.n), 1 / self.n)
             self.weights = fixed(probabilities(share.sum(axis=0), even, self.pseudocount))
-        self.components.start(values, share.reshape(len(share), -1), rng)
+        self.components.start(values, share.reshape(len(share), n_states * self.n), rng)
 
     def log_prior(self):
         return log_prior(self.weights, self.pseudocount, self.free) + self.components.log_prior()

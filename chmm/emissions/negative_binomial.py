@@ -112,9 +112,14 @@ class NegativeBinomial(Emission):
             start = self.sizes
         else:
             # mean + mean^2 / r is the variance
-            excess = share @ used**2 - mean**2 - mean
-            start = np.where(excess > 0, mean**2 / np.where(excess > 0, excess, 1.0), 100.0)
+            scale = np.where(mean > 0, mean, 1.0)
+            excess = (share * (used / scale[..., None] - 1) ** 2).sum(axis=-1) - 1 / scale
+            start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
         return climb(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
 
     def sample(self, states, rng):
-        return as_drawn(rng.negative_binomial(self.sizes[states], self.probs[states]))
+        try:
+            return as_drawn(rng.negative_binomial(self.sizes[states], self.probs[states]))
+        except ValueError as error:
+            mean = (self.sizes * (1 - self.probs) / self.probs).max()
+            raise ValueError(f"the largest mean is {mean:g}: such counts are beyond 64 bits, and not drawn") from error

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .base import given
-from .exponential_family import ExponentialFamily, as_drawn, log, log_factorial, whole
+from .exponential_family import ExponentialFamily, as_drawn, whole
+from .special import log_ratio, stirling
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -41,11 +42,16 @@ class Poisson(ExponentialFamily):
     def look(self, values):
         return [values]
 
-    def natural(self):
-        return [log(self.rates)], -self.rates
-
-    def measure(self, values):
-        return -log_factorial(values)
+    def log_likelihood(self, values):
+        """-(o log(o/r) - o + r) - (log o! - o log o + o): however large o and r are, no more than o - r cancels."""
+        out = np.zeros((len(values), len(self.rates)))
+        for d, rates in enumerate(self.rates.T):
+            seen = ~np.isnan(values[:, d])
+            o = values[seen, d, None]
+            with np.errstate(invalid="ignore"):
+                logs = np.where(o > 0, o * log_ratio(np.maximum(o, 1.0), rates), 0.0)  # infinite at a rate of 0
+            out[seen] += o - rates - logs - stirling(o)
+        return out
 
     def maximiser(self, moments, mass):
         return {"rates": moments[0]}

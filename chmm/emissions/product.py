@@ -1,6 +1,7 @@
 """Several channels in one observation, each of its own family."""
 
 import copy
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -110,16 +111,15 @@ class Product(Emission):
         return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.channels, strict=True)]
 
     def prepare(self, data, n_states, pseudocount):
-        for channel, part in zip(self.channels, self._split(data), strict=True):
-            channel.prepare(part, n_states, pseudocount)
+        for name, channel, part in zip(self.names, self.channels, self._split(data), strict=True):
+            with _naming(name):
+                channel.prepare(part, n_states, pseudocount)
 
     def check(self, data):
         seen = []
         for name, channel, part in zip(self.names, self.channels, self._split(data), strict=True):
-            try:
+            with _naming(name):
                 seen.append(channel.check(part))
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"channel {name!r}: {error}") from error
         sizes = [len(o.distinct) for o in seen]
         places = [o.index for o in seen]
         missing = np.all([place == size for place, size in zip(places, sizes, strict=True)], axis=0)
@@ -221,6 +221,15 @@ class Product(Emission):
         by_name = isinstance(self.names[0], str)
         parts = [f"{name}={c!r}" if by_name else repr(c) for name, c in zip(self.names, self.channels, strict=True)]
         return f"Product({', '.join(parts)})"
+
+
+@contextmanager
+def _naming(name):
+    """An error names the channel that raised it."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"channel {name!r}: {error}") from error
 
 
 def _is_whole(place, table):

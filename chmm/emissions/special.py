@@ -7,21 +7,20 @@ the trapezoidal rule on the circle, which converges like I_M / I_0. Relative err
 import numpy as np
 
 TURN = 2 * np.pi
+_FACTORIALS = np.cumprod(np.arange(10.0).clip(1))
 _ANGLES = np.arange(256) * (TURN / 256)
 
 
 def gammaln(x):
     """log Gamma(x), x > 0."""
     x, product = _shifted(x, lambda total, z: total * z, 1.0)
-    y = 1 / (x * x)
-    series = 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
-    return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + series / x - np.log(product)
+    return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + _rest(x) / x - np.log(product)
 
 
 def digamma(x):
     """The derivative of gammaln."""
     x, total = _shifted(x, lambda total, z: total + 1 / z, 0.0)
-    y = 1 / (x * x)
+    y = (1 / x) ** 2
     series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))
     return np.log(x) - 0.5 / x - series - total
 
@@ -29,9 +28,32 @@ def digamma(x):
 def trigamma(x):
     """The derivative of digamma."""
     x, total = _shifted(x, lambda total, z: total + 1 / (z * z), 0.0)
-    y = 1 / (x * x)
+    y = (1 / x) ** 2
     series = y * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6))))))
     return 1 / x + 0.5 * y + series / x + total
+
+
+def log_ratio(a, b):
+    """log(a / b), a > 0, b >= 0; where they are close, as exact as their difference."""
+    with np.errstate(divide="ignore", over="ignore"):
+        out = np.log(a / b)
+        near = np.abs(a - b) < b / 2
+        out[near] = np.log1p(((a - b) / b)[near])
+    return out
+
+
+def stirling(n):
+    """log n! - n log n + n, n = 0, 1, 2 ..."""
+    few = n < 10
+    x, small = np.where(few, 10.0, n), np.where(few, n, 0.0)
+    exact = np.log(_FACTORIALS[small.astype(np.intp)]) - small * np.log(np.maximum(small, 1.0)) + small
+    return np.where(few, exact, 0.5 * np.log(TURN * x) + _rest(x) / x)
+
+
+def _rest(x):
+    """x times what Stirling's formula leaves of log Gamma, x >= 10."""
+    y = (1 / x) ** 2
+    return 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
 
 
 def _shifted(x, step, total):
@@ -80,8 +102,8 @@ def climb(x, value, step, low, high):
             better = trying & (there > best)
             x, best = np.where(better[..., None], new, x), np.where(better, there, best)
             rose |= better
-            trying &= ~better
             move = move / 2
+            trying &= ~better & (np.abs(move) > 1e-9 * x).any(axis=-1)
         if not rose.any():
             break
     return x

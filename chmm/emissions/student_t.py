@@ -68,19 +68,19 @@ class StudentT(Emission):
         """weights, and weighted sums of u, u y, u y^2 and log u, y the distance to the location; each (N, D)."""
         n, d = weights.shape[1], values.shape[1]
         total = {key: np.zeros((n, d)) for key in ("weights", "u", "uy", "uyy", "log_u")}
-        for k in range(d):
-            seen = ~np.isnan(values[:, k])
-            w = weights[seen]
-            start = self.centre[k] if self.locations is None else self.locations[:, k]
-            y = values[seen, k, None] - start
+        for i, k in np.ndindex(n, d):
+            w = weights[:, i]
+            rows = np.flatnonzero((w > 0) & ~np.isnan(values[:, k]))  # labels leave few to each state
+            w, y = w[rows], values[rows, k] - (self.centre[k] if self.locations is None else self.locations[i, k])
             if self.complete:
-                half = (self.dofs[:, k] + 1) / 2
-                rest = (self.dofs[:, k] + self._z(values[seen], k) ** 2) / 2
-                u, log_u = half / rest, digamma(half) - np.log(rest)
+                half = (self.dofs[i, k] + 1) / 2
+                rest = (self.dofs[i, k] + (y / self.scales[i, k]) ** 2) / 2
+                wu, log_u = w * (half / rest), digamma(half) - np.log(rest)
             else:
-                u, log_u = np.ones_like(y), np.full_like(y, -0.1)
-            for key, sums in (("weights", 1.0), ("u", u), ("uy", u * y), ("uyy", u * y * y), ("log_u", log_u)):
-                total[key][:, k] = (w * sums).sum(axis=0)
+                wu, log_u = w, -0.1
+            wuy = wu * y
+            for key, parts in (("weights", w), ("u", wu), ("uy", wuy), ("uyy", wuy * y), ("log_u", w * log_u)):
+                total[key][i, k] = parts.sum()
         return total
 
     def update(self, statistics):
