@@ -62,8 +62,9 @@ class Parameters(NamedTuple):
 
     def require_possible(self, outcome, data):
         """ValueError for the first sequence of probability 0."""
-        if outcome.step.max(initial=-1) >= 0:
-            s = np.flatnonzero(outcome.step >= 0)[0]
+        impossible = (outcome.step >= 0).nonzero()[0]
+        if len(impossible):
+            s = impossible[0]
             raise impossible_error(data, self.emission, int(data.bounds[s] + outcome.step[s]))
 
     def rows_of_text(self, most=8):

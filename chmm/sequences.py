@@ -14,7 +14,8 @@ Many are a list, tuple or object array of sequences, or one array with `lengths`
 A missing step is None, NaN, pd.NA or masked.
 """
 
-from itertools import chain
+import operator
+from itertools import accumulate, chain, compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -50,8 +51,7 @@ class Sequences(NamedTuple):
         """Results for all steps, in the form in which the sequences came."""
         if self.form != "list":
             return results
-        return [results[a:b] for a, b in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
-
+        return [results[a:b] for a, b in pairwise(self.bounds.tolist())]
 
     @property
     def n_columns(self):
@@ -91,7 +91,8 @@ NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it 
 def one(x, name="x"):
     """A single sequence, for the verbs that take one."""
     steps = _one(x, name, "it takes one sequence; predict, score and predict_proba take a list of them")
-    return Sequences(steps.values, np.array([0, len(steps.values)]), steps.kind, steps.missing, "one", steps.names)
+    bounds = np.array([0, len(steps.values)], dtype=np.int64)
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, "one", steps.names)
 
 
 def numbers(data, family):
@@ -126,31 +127,30 @@ def many(X, lengths=None, name="X"):
     """Many sequences, for the verbs that take a list; a single array or text passes as one."""
     if lengths is not None:
         return _with_lengths(X, lengths, name)
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
         X = list(X)
     if not isinstance(X, list | tuple):
         return one(X, name)
-    texts = [isinstance(x, str | bytes | bytearray) for x in X]
-    nested = [is_text or _is_sequence(x) for x, is_text in zip(X, texts, strict=True)]
-    if X and not any(nested):
-        return one(X, name)
-    if not all(nested):
-        i = nested.index(not nested[0])
-        raise TypeError(
-            f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
-            f"{name} must be a list of sequences, or one flat list of values"
-        )
+    types = set(map(type, X))
+    if not _are_sequences(X, types):
+        nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
+        if not any(nested):
+            return one(X, name)
+        if not all(nested):
+            i = nested.index(not nested[0])
+            raise TypeError(
+                f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
+                f"{name} must be a list of sequences, or one flat list of values"
+            )
     n_steps = list(map(len, X))
     if len(X) > 1 and set(n_steps) == {1}:
-        meant = f"''.join({name})" if all(texts) else f"np.ravel({name})"
+        together = f"{X[0][:0]!r}.join({name})" if _only(types, _TEXTS) else f"np.concatenate({name})"
         raise ValueError(
             f"{name} holds {len(X)} sequences, each of a single step; if they are the steps of one sequence, pass "
-            f"{meant}; if they are sequences, say so: lengths=[1] * {len(X)} with the steps in one array"
+            f"{together}; if they are sequences, say so: {together}, lengths=[1] * {len(X)}"
         )
-    bounds = np.zeros(len(X) + 1, dtype=np.int64)
-    np.cumsum(n_steps, out=bounds[1:])
-    steps = _joined(X, texts, name)
-    return Sequences(steps.values, bounds, steps.kind, steps.missing, "list", steps.names)
+    steps = _joined(X, types, name)
+    return Sequences(steps.values, _bounds(n_steps), steps.kind, steps.missing, "list", steps.names)
 
 
 def labels(y, data, lengths, name="y"):
@@ -182,43 +182,77 @@ def _looks_like_lengths(y):
 
 def _with_lengths(X, lengths, name):
     steps = _one(X, name, "with lengths= it must be one array, text or flat list with all steps")
-    counts = np.asarray(lengths)
+    try:
+        counts = np.asarray(lengths)
+    except ValueError:  # lists of several lengths
+        counts = np.empty((0, 0))
     if counts.ndim != 1 or (counts.dtype.kind not in "iu" and counts.size):
         raise TypeError(f"lengths must be a list of integers, got {shown(lengths)}")
-    if (counts < 0).any():
+    if counts.min(initial=0) < 0:
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    total = sum(counts.tolist())  # in Python: sums of int64 wrap around
+    counts = counts.tolist()  # sums of int64 wrap around
+    total = sum(counts)
     if total != len(steps.values):
         raise ValueError(
             f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs none, and "
             "is what a cross-validation can split"
         )
-    bounds = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=bounds[1:])
-    return Sequences(steps.values, bounds, steps.kind, steps.missing, "lengths", steps.names)
+    return Sequences(steps.values, _bounds(counts), steps.kind, steps.missing, "lengths", steps.names)
+
+
+def _bounds(n_steps):
+    return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
+
+
+_TEXTS = str | bytes | bytearray
+_LISTS = list | tuple | range
+
+
+def _only(types, those):
+    return all(issubclass(t, those) for t in types)
+
+
+def _is_flat(types):
+    return not any(issubclass(t, list | tuple | np.ndarray) for t in types)
 
 
 def _is_sequence(x):
-    if isinstance(x, list | tuple | range):
-        return True
-    return hasattr(x, "__array__") and not isinstance(x, np.generic) and np.ndim(x) > 0
+    return isinstance(x, _LISTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
 
 
-def _joined(X, texts, name):
+def _are_sequences(X, types):
+    """Whether the types say so, which is much faster than a look at each; False where they do not say."""
+    return _only(types, _TEXTS | _LISTS) or (types == {np.ndarray} and all(x.ndim for x in X))
+
+
+def _joined(X, types, name):
     """The steps of a list of sequences."""
-    if texts and all(texts):
-        return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
-    if all(isinstance(x, list | tuple) for x in X):
-        # one look at all elements is much faster than one at each sequence
-        flat = list(chain.from_iterable(X))
-        if not any(isinstance(v, list | tuple | np.ndarray) for v in flat):
-            return _elements(flat, name)
+    try:
+        steps = _alike(X, types, name)
+    except (TypeError, ValueError):
+        steps = None  # a look at each sequence says what is wrong where
+    if steps is not None:
+        return steps
     parts = [
         _one(x, f"{name}[{i}]", "each sequence must be a text, a 1-D or (T, D) array, or a flat list")
         for i, x in enumerate(X)
     ]
     return _join(parts, name)
+
+
+def _alike(X, types, name):
+    """The steps of texts, flat lists, or arrays of one kind, at the speed of C. None for others."""
+    if types and _only(types, _TEXTS):
+        return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
+    if _only(types, list | tuple):
+        flat = list(chain.from_iterable(X))
+        inside = set(map(type, flat))
+        return _elements(flat, name, inside) if _is_flat(inside) else None
+    kinds = {x.dtype.kind for x in X} if types == {np.ndarray} else ()
+    if len(kinds) == 1 and kinds <= set("biuf"):
+        return _array(np.concatenate(X) if len(X) > 1 else X[0], name, "")
+    return None
 
 
 def _join(parts, name):
@@ -246,13 +280,23 @@ def _join(parts, name):
                 f"{name}[{i}] has shape {parts[i].values.shape} and {name}[{some[0]}] {parts[some[0]].values.shape}; "
                 "all sequences must have the same columns"
             )
-        values = np.concatenate([p.values for p in parts if len(p.values)] or [np.empty(0)])
+        values = _end_to_end([p.values for p in parts if len(p.values)] or [np.empty(0)], kind, name)
     missing = None
     if any(p.missing is not None for p in parts):
         missing = np.concatenate(
             [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
         )
     return _Steps(values, kind, missing, _same_names(parts, name))
+
+
+def _end_to_end(arrays, kind, name):
+    values = np.concatenate(arrays)
+    if kind == "integers" and values.dtype.kind == "f":  # what NumPy makes of int64 and uint64
+        low, high = min(int(a.min()) for a in arrays), max(int(a.max()) for a in arrays)
+        if low < 0 and high >= 2**63:
+            raise ValueError(f"{name} holds {low} and {high}: too far apart for 64 bits")
+        values = np.concatenate(arrays, dtype=np.uint64 if high >= 2**63 else np.int64, casting="unsafe")
+    return values
 
 
 def _join_columns(parts, name):
@@ -301,6 +345,8 @@ def _as_kind(steps, kind, width=None):
 
 
 def _one(x, name, expected):
+    if type(x) is np.ndarray:
+        return _array(x, name, expected)
     if isinstance(x, str):
         return _text(x)
     if isinstance(x, bytes | bytearray):
@@ -310,8 +356,9 @@ def _one(x, name, expected):
     if isinstance(x, range):
         x = np.arange(x.start, x.stop, x.step)
     if isinstance(x, list | tuple):
-        if not any(isinstance(v, list | tuple | np.ndarray) for v in x):
-            return _elements(x, name)
+        types = set(map(type, x))
+        if _is_flat(types):
+            return _elements(x, name, types)
         return _nested(x, name, expected)
     if hasattr(x, "toarray"):
         raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
@@ -409,20 +456,25 @@ _KIND_OF = {str: "words", bool: "bools", int: "integers", float: "numbers"}
 _KIND_BY_CLASS = {**_KIND_OF, np.bool_: "bools", np.integer: "integers", np.floating: "numbers"}
 
 
-def _elements(x, name):
+def _elements(x, name, types=None):
     """A flat list of scalars; the set of their types tells nearly everything, at the speed of C."""
-    types = set(map(type, x))
+    types = types or set(map(type, x))
     missing = None
     if not types <= _KIND_OF.keys() or float in types:
-        missing = np.fromiter(map(_is_missing, x), dtype=bool, count=len(x))
-        types = {type(v) for v, gone in zip(x, missing, strict=True) if not gone}
+        gone = map(operator.ne, x, x) if types <= _KIND_OF.keys() else map(_is_missing, x)  # only NaN is not itself
+        missing = np.fromiter(gone, dtype=bool, count=len(x))
+        if missing.any():
+            types = set(map(type, compress(x, ~missing)))
+        else:
+            missing = None
     kinds = {_kind_of(t) for t in types}
     if kinds == {"integers", "numbers"}:
         kinds = {"numbers"}
     if len(kinds) > 1 or None in kinds:
         present = [(i, v) for i, v in enumerate(x) if missing is None or not missing[i]]
         first = _kind_of(type(present[0][1]))
-        i, v = next((i, v) for i, v in present if _kind_of(type(v)) != first or first is None)
+        alike = {"integers", "numbers"} if first in ("integers", "numbers") else {first} - {None}
+        i, v = next((i, v) for i, v in present if _kind_of(type(v)) not in alike)
         raise TypeError(
             f"{name}[{i}] is {shown(v)}, a {type(v).__name__}"
             + (f", among {first}" if first else "")
@@ -432,8 +484,6 @@ def _elements(x, name):
         gone = np.ones(len(x), dtype=bool)
         return _Steps(np.zeros(len(x)), NO_STEPS, gone if len(x) else None)
     kind = kinds.pop()
-    if missing is not None and not missing.any():
-        missing = None
     if kind == "words":
         if types != {str}:  # numpy.str_ and the like
             x = [v if _is_missing(v) else str(v) for v in x]

@@ -121,8 +121,9 @@ class Symbols:
             values = values.astype(self._sorted.dtype)
             place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
             return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
-        outside = (values < 0) | (values >= len(self.names))
-        return np.where(outside, -1, values).astype(np.int32)
+        codes = values.astype(np.int32)
+        codes[(values < 0) | (values >= len(self.names))] = -1
+        return codes
 
     def decode(self, codes):
         """An array of the symbols themselves."""

@@ -93,6 +93,40 @@ def test_many_sequences_in_any_form(form):
         assert all(map(same_bits, learnt(fitted), learnt(PARAMS.model(max_iter=2).fit(parts))))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_each_sequence_may_come_in_another_form(seed):
+    rng, m, parts = np.random.default_rng(seed), PARAMS.model(), np.split(X, np.cumsum(LENGTHS)[:-1])
+    forms = rng.choice(list(FORMS), len(parts))
+    same = [np.empty(0), *(FORMS[form](part) for form, part in zip(forms, parts, strict=True)), []]
+    assert m.score(same) == m.score(parts), forms
+    assert_array_equal(np.concatenate(m.predict(same)), m.predict(X, lengths=LENGTHS))
+
+
+def test_large_integers_stay_exact_beside_small_ones():
+    large, small = 2**63 + np.array([1, 3, 1, 3], dtype=np.uint64), np.array([2**53 + 1, 7, 7])
+    m = Model(2, random_state=0, max_iter=1).fit([large, small])
+    assert m.emission_.symbols == (7, 2**53 + 1, 2**63 + 1, 2**63 + 3)
+    assert m.score([large, small]) == m.score([large.tolist(), small.tolist()])
+    assert Model(1).fit([small.astype(np.uint64), -small]).emission_.symbols == (-(2**53) - 1, -7, 7, 2**53 + 1)
+
+
+@pytest.mark.parametrize("kind", [*INTEGERS, ">i8", ">u2"])
+@pytest.mark.parametrize("n_symbols", [1, 2, 7, 127])
+def test_a_code_beyond_the_last_symbol_is_told_from_those_within(kind, n_symbols):
+    limits = np.iinfo(kind)
+    m = Model(startprob=[1], transmat=[[1]], emission=Categorical([np.full(n_symbols, 1 / n_symbols)]))
+    for code in {limits.min, -n_symbols, -1, 0, n_symbols - 1, n_symbols, 2 * n_symbols, limits.max // 2, limits.max}:
+        if not limits.min <= code <= limits.max:
+            continue
+        x = np.zeros(40, dtype=kind)
+        x[33] = code
+        if 0 <= code < n_symbols:
+            assert_allclose(m.score(x), -40 * np.log(n_symbols), rtol=1e-12, atol=1e-12)
+        else:
+            with pytest.raises(ValueError, match=rf"step 33: symbol {code} "):
+                m.score(x)
+
+
 @pytest.mark.parametrize("container", [list, tuple, lambda parts: np.array([*parts, None], dtype=object)[:-1]],
                          ids=["list", "tuple", "object array"])  # fmt: skip
 def test_containers_of_sequences(container):

@@ -17,15 +17,16 @@ def encode(
     int[::1] index,                         # OUT (T,)
 ):
     """Cast integers to codes. The first position outside 0 ... n_symbols - 1, or -1."""
-    cdef Py_ssize_t t, n_bad = 0, first = -1
-    cdef unsigned long long limit = n_symbols
+    cdef Py_ssize_t t, first = -1
+    cdef unsigned long long value, last = n_symbols - 1, bad = 0
     with nogil:
         for t in range(values.shape[0]):
-            n_bad += <unsigned long long> values[t] >= limit    # a negative number becomes a huge one
-            index[t] = <int> values[t]
-        if n_bad:
+            value = values[t]                   # a negative number becomes a huge one
+            bad |= value | (last - value)       # the top bit says value > last, which vector registers cannot ask
+            index[t] = <int> value
+        if bad >> 63:
             for t in range(values.shape[0]):
-                if <unsigned long long> values[t] >= limit:
+                if <unsigned long long> values[t] > last:
                     first = t
                     break
     return first
