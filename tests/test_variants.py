@@ -393,3 +393,43 @@ def test_all_of_this_and_all_of_exactness_with_every_kind_of_registers(tmp_path)
         if process.returncode:
             failed.append(f"CHMM_REGISTERS={registers}\n{said[-8000:]}")
     assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6, 8, 16])
+@pytest.mark.parametrize("odd_one", ["impossible", "underflows", "missing"])
+def test_a_sequence_beside_others_has_the_answers_that_it_has_alone(n, odd_one):
+    """Short sequences may be taken two at a time; what is wrong with one of them is not its neighbour's."""
+    rng = np.random.default_rng(n)
+    params = random_params(rng, n, N_SYMBOLS)
+    probs, transmat = params.probs.copy(), params.transmat.copy()
+    probs[:, -1] = 0
+    if odd_one == "underflows":
+        transmat = np.eye(n) * 0.5 + np.roll(np.eye(n), 1, axis=1) * 0.5
+        probs[: n // 2, 0], probs[n // 2 :, 1] = 1e-200, 1e-200
+    ready = params._replace(probs=probs / probs.sum(axis=1, keepdims=True), transmat=transmat).model()._ready()
+    odd = {"impossible": [0, N_SYMBOLS - 1, 1, 2, 3], "underflows": [0] * 6 + [1] * 6, "missing": [-1] * 5}[odd_one]
+    lengths = [9, 40, 4, 33, 600, 7, 1, 0, 25, 26, 512, 511]
+    X = [as_given(x) for t in lengths for x in (rng.integers(0, N_SYMBOLS - 1, size=t), np.array(odd))]
+    X = [*X, *X[2::2], *X[1:5:2]]       # beside the odd one, beside their like, beside a second odd one
+    weight = rng.random(len(X))
+
+    together = ready.problem(chmm.sequences.many(X, None))
+    counts, outcome = inference.expected_counts(together, weight)
+    gamma, _ = inference.posteriors(together)
+    loglik = inference.log_likelihood(together).loglik
+    start, trans = np.zeros(n), np.zeros((n, n))
+    for s, x in enumerate(X):
+        if not len(x):
+            continue
+        alone = ready.problem(chmm.sequences.many([x], None))
+        one_counts, one = inference.expected_counts(alone, weight[s : s + 1])
+        assert_allclose([outcome.loglik[s], loglik[s]], one.loglik[0], **loglik_close)
+        assert outcome.step[s] == one.step[0]
+        if one.step[0] < 0:
+            assert_allclose(
+                gamma[together.bounds[s] : together.bounds[s + 1]], inference.posteriors(alone)[0], **close
+            )
+        start += one_counts.start
+        trans += one_counts.trans
+    assert_allclose(counts.start, start, **close)
+    assert_allclose(counts.trans, trans, **close)

@@ -27,6 +27,9 @@ from .passes cimport (
 )
 from .two_ends cimport meet_best, part_best
 
+cdef enum:
+    SHORT = 512         # steps of sequences that are taken two at a time
+
 cdef extern from *:
     """
     /* Did anything underflow in this thread? The processor's own memory of it. On x86 it also remembers operands below
@@ -113,67 +116,104 @@ cdef inline inlined from_the_front(
     return 0
 
 
-cdef int from_both_ends(Job* job, Sequence* seq, bint* done) noexcept nogil:
+cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) noexcept nogil:
     """The same for small models, unless something underflows before the ends meet. Called, and left, without a flag."""
-    meet_best(job, seq)
-    done[0] = seq.status >= STOPPED or (seq.status == OK and NOTICED and not underflowed())
-    if done[0] and seq.status == OK and job.task != LOGLIK:
-        part_best(job, seq)
-        clear_underflow()
+    cdef Py_ssize_t c
+    meet_best(job, seqs, lines)
+    done[0] = NOTICED and not underflowed()
+    for c in range(lines):
+        done[0] = done[0] and seqs[c].status == OK
+    done[0] = done[0] or seqs[0].status >= STOPPED
+    if done[0] and seqs[0].status == OK and job.task != LOGLIK:
+        part_best(job, seqs, lines)
+    clear_underflow()
+    return 0
+
+
+cdef inline inlined begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq, bint* lost) noexcept nogil:
+    job.status[s] = seq.status = OK
+    job.loglik[s] = 0
+    job.step[s] = seq.step = -1
+    seq.n_steps = job.bounds[s + 1] - job.bounds[s]
+    seq.index = job.index + job.bounds[s]
+    seq.weight = 1 if job.weight == NULL else job.weight[s]
+    seq.total = 1
+    seq.alpha = job.alpha
+    if job.task >= ALPHA:
+        seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
+    anything_lost(job, seq, lost)
+    return 0
+
+
+cdef inline inlined finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil:
+    cdef double shifts
+    if seq.status == OK:
+        shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
+        job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
+    elif seq.status == IMPOSSIBLE:
+        job.loglik[s] = -INFINITY
+    job.status[s] = seq.status
+    job.step[s] = seq.step
     return 0
 
 
 cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
-    cdef Py_ssize_t s
-    cdef Sequence seq
-    cdef bint lost, done
-    cdef double shifts
+    cdef Py_ssize_t s = 0, c, lines, most
+    cdef Sequence seqs[2]       # two at a time, where two_ends.pxd can and they are short
+    cdef Sequence* seq
+    cdef bint lost[2]
+    cdef bint ends[2]           # can be taken from both ends
+    cdef bint small, short, done, both
+    cdef int result = OK
     if job.end != NULL:
         if job.ending == NULL:
             forward_pass(kind, n, width, job, job.end)
         else:
             counts_pass(kind, n, width, job, job.end)
         return job.end.status
-    cdef bint both = job.xi == NULL and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
-    cdef bint small = width <= (16 if job.registers else 4)
-    seq.work = job.work
-    seq.alpha = job.alpha
-    seq.front.items = seq.back.items = NULL
-    seq.front.capacity = seq.back.capacity = 0
-    seq.total = 1
-    seq.status = OK
+    small = width <= (16 if job.registers else 4) and job.xi == NULL \
+        and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
+    most = 2 if small and lanes is not double and (width == 4 or width == 8) else 1
+    for c in range(2):
+        seqs[c].work = job.work
+        seqs[c].front.items = seqs[c].back.items = NULL
+        seqs[c].front.capacity = seqs[c].back.capacity = 0
     clear_underflow()
-    for s in range(job.n_sequences):
-        job.status[s] = OK
-        job.loglik[s] = 0
-        job.step[s] = -1
-        seq.step = -1
-        seq.n_steps = job.bounds[s + 1] - job.bounds[s]
-        seq.index = job.index + job.bounds[s]
-        seq.weight = 1 if job.weight == NULL else job.weight[s]
-        if seq.n_steps == 0:
-            continue
-        if job.task >= ALPHA:
-            seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
-        anything_lost(job, &seq, &lost)
-        done = False
-        if small and both and seq.n_steps > 3 and not lost and (job.task != COUNTS or seq.n_steps <= job.stretch):
-            from_both_ends(job, &seq, &done)
-        if not done:
-            from_the_front(kind, n, width, lost, job, &seq)
-            clear_underflow()
-        if seq.status == OK:
-            shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
-            job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
-        elif seq.status == IMPOSSIBLE:
-            job.loglik[s] = -INFINITY
-        job.status[s] = seq.status
-        job.step[s] = seq.step
-        if seq.status >= STOPPED:
-            break
-    free(seq.front.items)
-    free(seq.back.items)
-    return seq.status if seq.status >= STOPPED else OK
+    while s < job.n_sequences and result == OK:
+        lines = 0
+        short = True
+        while short and lines < most and s + lines < job.n_sequences:
+            begin(job, s + lines, n, &seqs[lines], &lost[lines])
+            ends[lines] = small and seqs[lines].n_steps > 3 and not lost[lines] \
+                and (job.task != COUNTS or seqs[lines].n_steps <= job.stretch)
+            short = ends[lines] and seqs[lines].n_steps <= SHORT
+            lines += 1
+        both = False
+        if short and lines == 2:
+            if job.task == COUNTS:
+                seqs[1].alpha = seqs[0].alpha + seqs[0].n_steps * width
+            from_both_ends(job, seqs, 2, &both)
+            if job.task == COUNTS and not both:
+                seqs[1].alpha = job.alpha
+        for c in range(lines):
+            seq = &seqs[c]
+            if seq.n_steps == 0:
+                continue
+            done = both
+            if ends[c] and not done:
+                from_both_ends(job, seq, 1, &done)
+            if not done:
+                from_the_front(kind, n, width, lost[c], job, seq)
+                clear_underflow()
+            finish(job, s + c, seq)
+            if seq.status >= STOPPED:
+                result = seq.status
+                break
+        s += lines
+    for c in range(2):
+        free(seqs[c].front.items)
+        free(seqs[c].back.items)
+    return result
 
 
 cdef for_plain run_plain(Job* job) noexcept nogil:
@@ -228,7 +268,7 @@ def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
     if stretch > budget // 8 // width:
         stretch = <Py_ssize_t> sqrt(<double> longest) + 1
-    return stretch, (stretch + longest // stretch + 3) * width
+    return stretch, max(stretch + longest // stretch + 3, 2 * SHORT) * width
 
 
 @cython.auto_pickle(False)
@@ -298,12 +338,12 @@ cdef int call(
     job.loglik = &loglik[0]
     job.status = &status[0]
     job.step = &step[0]
-    work = malloc((5 + 2 * BLOCK) * width * sizeof(double) + 64)
+    work = malloc((5 + 4 * BLOCK) * width * sizeof(double) + 64)
     if work == NULL:
-        raise MemoryError(f"no memory for {5 + 2 * BLOCK} rows of {width} states")
+        raise MemoryError(f"no memory for {5 + 4 * BLOCK} rows of {width} states")
     job.work = <double*> (<size_t> (<char*> work + 63) // 64 * 64)
     if job.task == LOGLIK:
-        job.alpha = job.work + (3 + 2 * BLOCK) * width
+        job.alpha = job.work + (3 + 4 * BLOCK) * width
     with nogil:
         result = run_best(job)
     free(work)

@@ -14,6 +14,9 @@ other's variables stored, and the two halves of gamma and xi come out the same w
 If nothing underflowed before they met, both are exact (see passes.pxd); if anything did, or P(O) = 0, the caller takes
 the sequence from the front alone, where the certificate and the place of the impossible step are to be had.
 
+Short sequences leave time to wait for at either end of each, so two `lines` of them go side by side, where registers
+hold them: up to the shorter one's middle together, the rest of the longer alone.
+
 `size` is the number of states, rounded up to whole registers: states that do not exist have zeros everywhere.
 """
 
@@ -125,52 +128,76 @@ cdef inline inlined load(Py_ssize_t size, const double* table, Py_ssize_t n, lan
     return 0
 
 
-cdef inline inlined meet(lanes* kind, Py_ssize_t size, Job* job, Sequence* seq) noexcept nogil:
-    """Both ends to the middle: seq.total = P(O), but for scalings and shifts."""
+cdef inline inlined step_together(
+    lanes* kind, Py_ssize_t size, Job* job, Sequence* seq, const lanes* a, const lanes* turned, lanes* front,
+    lanes* back, Py_ssize_t k, int* status,
+) noexcept nogil:
+    """Each end one step on: to step k, and to the one as far from the end."""
+    cdef Py_ssize_t stride = 0 if job.task == LOGLIK else size if job.task == COUNTS else job.chain.n
+    cdef Py_ssize_t t = seq.n_steps - 1 - k
+    cdef const double* rows = job.chain.rows
+    grow(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
+    grow(size, stride, turned, rows + seq.index[t] * size, back, seq.alpha + t * stride, t, &seq.back, status)
+    return 0
+
+
+cdef inline inlined meet(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs) noexcept nogil:
+    """Both ends of each line to the middle: seq.total = P(O), but for scalings and shifts."""
     cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), n = job.chain.n
-    cdef Py_ssize_t k, j, last = seq.n_steps - 1, half = (seq.n_steps + 1) // 2
     cdef Py_ssize_t stride = 0 if job.task == LOGLIK else size if job.task == COUNTS else n
-    cdef lanes front[MOST]
-    cdef lanes back[MOST]
+    cdef Py_ssize_t c, k, j, last, together = seqs[0].n_steps // 2
+    cdef lanes front[2 * MOST]
+    cdef lanes back[2 * MOST]
     cdef lanes a[TABLE]
     cdef lanes turned[TABLE]
     cdef lanes y[MOST]
     cdef lanes sums
     cdef const double* rows = job.chain.rows
-    cdef const int* index = seq.index
-    cdef double* kept = seq.alpha
+    cdef Sequence* seq
     cdef int status = 0
-    forget(&seq.front)
-    forget(&seq.back)
     load(size, job.chain.transmat, n, a)
     load(size, job.chain.transposed, n, turned)
-    for j in range(vectors):
-        front[j] = (<const lanes*> job.chain.startprob)[j]
-        back[j] = front[j] * 0 + 1.0
-    see(size, stride, rows + index[0] * size, front, kept, 0, &seq.front, &status)
-    see(size, stride, rows + index[last] * size, back, kept + last * stride, last, &seq.back, &status)
-    for k in range(1, seq.n_steps - half):
-        grow(size, stride, a, rows + index[k] * size, front, kept + k * stride, k, &seq.front, &status)
-        grow(
-            size, stride, turned, rows + index[last - k] * size, back, kept + (last - k) * stride, last - k, &seq.back,
+    for c in range(lines):
+        seq = &seqs[c]
+        last = seq.n_steps - 1
+        together = min(together, seq.n_steps // 2)
+        forget(&seq.front)
+        forget(&seq.back)
+        for j in range(vectors):
+            front[c * MOST + j] = (<const lanes*> job.chain.startprob)[j]
+            back[c * MOST + j] = front[c * MOST + j] * 0 + 1.0
+        see(size, stride, rows + seq.index[0] * size, front + c * MOST, seq.alpha, 0, &seq.front, &status)
+        see(
+            size, stride, rows + seq.index[last] * size, back + c * MOST, seq.alpha + last * stride, last, &seq.back,
             &status,
         )
+    for k in range(1, together):
+        for c in range(lines):
+            step_together(kind, size, job, &seqs[c], a, turned, front + c * MOST, back + c * MOST, k, &status)
         if status:
             break
         if k % LOOK == 0 and job.stop[0]:
             status = STOPPED
             break
-    if status == 0 and half > seq.n_steps - half:
-        k = half - 1
-        grow(size, stride, a, rows + index[k] * size, front, kept + k * stride, k, &seq.front, &status)
-    times(size, front, a, y)
-    sums = y[0] * back[0]
-    for j in range(1, vectors):
-        sums += y[j] * back[j]
-    sum_lanes(&sums, &seq.total)
-    if status == 0 and not seq.total > 0:
-        status = IMPOSSIBLE
-    seq.status = status
+    for c in range(lines):
+        seq = &seqs[c]
+        if lines > 1:
+            for k in range(together, seq.n_steps // 2):
+                step_together(kind, size, job, seq, a, turned, front + c * MOST, back + c * MOST, k, &status)
+        if status == 0 and seq.n_steps % 2:
+            k = seq.n_steps // 2
+            grow(
+                size, stride, a, rows + seq.index[k] * size, front + c * MOST, seq.alpha + k * stride, k, &seq.front,
+                &status,
+            )
+        times(size, front + c * MOST, a, y)
+        sums = y[0] * back[c * MOST]
+        for j in range(1, vectors):
+            sums += y[j] * back[c * MOST + j]
+        sum_lanes(&sums, &seq.total)
+        if status == 0 and not seq.total > 0:
+            status = IMPOSSIBLE
+        seq.status = status
     return 0
 
 
@@ -198,7 +225,6 @@ cdef inline inlined settle(
     double* weights,            # ADD (size,)
     lanes* pairs,               # ADD (size, size): kept x s, where registers hold it
     double* block,              # OUT (size,): s, where they do not
-    double weight,
     lanes* gamma,               # OUT (size,)
     Py_ssize_t t,
     const Scalings* scalings,
@@ -216,7 +242,7 @@ cdef inline inlined settle(
         gamma[v] = (<const lanes*> kept)[v] * y[v]
     if counts:
         for v in range(vectors):
-            (<lanes*> weights)[v] += weight * gamma[v]
+            (<lanes*> weights)[v] += gamma[v]
         if not first:
             if lanes is double:
                 for i in range(size):
@@ -247,172 +273,270 @@ cdef inline inlined add_pairs(
     return 0
 
 
-cdef inline inlined part(lanes* kind, Py_ssize_t size, Job* job, Sequence* seq) noexcept nogil:
+cdef struct Way:                # through the other end's half
+    double* block               # (BLOCK, size) what the pairs of a block are made of, if registers do not hold them
+    Py_ssize_t cursor           # see replay
+    Py_ssize_t following
+
+
+cdef inline inlined set_out(double* block, const Scalings* scalings, Way* way) noexcept nogil:
+    way.block = block
+    way.cursor = scalings.n
+    way.following = scalings.items[scalings.n - 1].step if scalings.n else -1
+    return 0
+
+
+cdef inline inlined to_the_start(
+    Py_ssize_t size, Job* job, Sequence* seq, bint first, const lanes* turned, lanes* s, lanes* early, lanes* gamma,
+    Py_ssize_t t, Py_ssize_t filled, Way* way,
+) noexcept nogil:
+    """The back passes step t of the first half; its block is filled from the end, so rows are in the order of time."""
+    cdef bint counts = job.task == COUNTS
+    cdef Py_ssize_t stride = size if lanes is double or counts else job.chain.n
+    settle(
+        size, stride, counts, first, turned, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
+        job.weights + seq.index[t] * size, early, way.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
+        &way.cursor, &way.following,
+    )
+    return 0
+
+
+cdef inline inlined to_the_end(
+    Py_ssize_t size, Job* job, Sequence* seq, bint first, const lanes* a, lanes* s, lanes* late, lanes* gamma,
+    Py_ssize_t t, Py_ssize_t filled, Way* way,
+) noexcept nogil:
+    """The front passes step t of the second half."""
+    cdef bint counts = job.task == COUNTS
+    cdef Py_ssize_t stride = size if lanes is double or counts else job.chain.n
+    settle(
+        size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
+        job.weights + seq.index[t] * size, late, way.block + filled * size, gamma, t, &seq.back,
+        &way.cursor, &way.following,
+    )
+    return 0
+
+
+cdef inline inlined flush(
+    Py_ssize_t size, Job* job, Sequence* seq, lanes* early, lanes* late, Py_ssize_t k, Py_ssize_t filled,
+    const Way* back, const Way* front,
+) noexcept nogil:
+    """The pairs of the block that ends with step k from the middle."""
+    cdef Py_ssize_t half = (seq.n_steps + 1) // 2, t = half + k, backs = seq.n_steps - half
+    if job.task == COUNTS:
+        add_pairs(
+            early, size, filled, seq.alpha + (backs - 1 - k) * size, back.block + (BLOCK - filled) * size,
+        )
+        add_pairs(late, size, filled, seq.alpha + (t + 1 - filled) * size, front.block)
+    return 0
+
+
+cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs) noexcept nogil:
     """From the middle on, each end through the other's half."""
     cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), n = job.chain.n
-    cdef Py_ssize_t k, i, j, t, filled, half = (seq.n_steps + 1) // 2, backs = seq.n_steps - half
+    cdef Py_ssize_t c, k, i, j, half, backs, filled, last, start, together = seqs[0].n_steps // 2
     cdef bint counts = job.task == COUNTS
     cdef Py_ssize_t stride = size if lanes is double or counts else n
-    cdef Py_ssize_t front_cursor = seq.front.n, back_cursor = seq.back.n
-    cdef Py_ssize_t front_following = seq.front.items[front_cursor - 1].step if front_cursor else -1
-    cdef Py_ssize_t back_following = seq.back.items[back_cursor - 1].step if back_cursor else -1
-    cdef lanes front[MOST]
-    cdef lanes back[MOST]
+    cdef Way fronts[2]
+    cdef Way ways[2]
+    cdef lanes front[2 * MOST]
+    cdef lanes back[2 * MOST]
     cdef lanes a[TABLE]
     cdef lanes turned[TABLE]
-    cdef lanes gamma[MOST]              # at t = 0 in the end
+    cdef lanes gamma[2 * MOST]          # at t = 0 in the end
     cdef lanes other[MOST]
     cdef lanes early[TABLE]       # pairs[i, j] of the first half
     cdef lanes late[TABLE]        # pairs[j, i] of the second
-    cdef const double* rows = job.chain.rows
-    cdef const int* index = seq.index
-    cdef double* kept = seq.alpha
-    cdef double* weights = job.weights
-    cdef double* early_block = seq.work + BLOCK * size      # filled from its end: rows in the order of time
-    cdef double* late_block = seq.work + BLOCK * size
-    cdef double weight = seq.weight
-    cdef double scale = 1 / seq.total
+    cdef Sequence* seq
+    cdef double scale
     load(size, job.chain.transmat, n, a)
     load(size, job.chain.transposed, n, turned)
-    for j in range(vectors):
-        front[j] = (<const lanes*> (kept + (half - 1) * stride))[j] * scale
-        back[j] = (<const lanes*> (kept + half * stride))[j] * scale
     for i in range(size * vectors):
         early[i] = late[i] = a[0] * 0
-    settle(
-        size, stride, counts, True, a, rows + index[half] * size, front, kept + half * stride,
-        weights + index[half] * size, late, late_block, weight, other, half, &seq.back, &back_cursor, &back_following,
-    )
-    for t in range(half - 1, backs - 2, -1):    # one step or two, so that as many are left on either side
-        settle(
-            size, stride, counts, False, turned, rows + index[t] * size, back, kept + t * stride,
-            weights + index[t] * size, early, early_block - (half - t) * size, weight, gamma, t, &seq.front,
-            &front_cursor, &front_following,
-        )
-    if lanes is not double:
-        if counts:
-            filled = half - backs + 1
-            add_pairs(early, size, filled, kept + (backs - 1) * stride, early_block - filled * size)
+    for c in range(lines):
+        seq = &seqs[c]
+        half = (seq.n_steps + 1) // 2
+        backs = seq.n_steps - half
+        together = min(together, backs)
+        set_out(seq.work + 2 * c * BLOCK * size, &seq.front, &ways[c])
+        set_out(seq.work + (2 * c + 1) * BLOCK * size, &seq.back, &fronts[c])
+        scale = seq.weight / seq.total
+        for j in range(vectors):
+            front[c * MOST + j] = (<const lanes*> (seq.alpha + (half - 1) * stride))[j] * scale
+            back[c * MOST + j] = (<const lanes*> (seq.alpha + half * stride))[j] * scale
+        to_the_end(size, job, seq, True, a, front + c * MOST, late, other, half, 0, &fronts[c])
+        # one step or two, so that as many are left on either side
+        to_the_start(size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 1, 0, &ways[c])
+        filled = 1
+        if half > backs:
+            to_the_start(
+                size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 2, 1, &ways[c],
+            )
+            filled = 2
+        if lanes is not double:
+            if counts:
+                add_pairs(
+                    early, size, filled, seq.alpha + (backs - 1) * stride, ways[c].block + (BLOCK - filled) * size,
+                )
     filled = 0
-    for k in range(1, backs):
+    for k in range(1, together):
+        for c in range(lines):
+            seq = &seqs[c]
+            i = seq.n_steps // 2 - 1 - k
+            to_the_start(size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, i, filled, &ways[c])
+            i = (seq.n_steps + 1) // 2 + k
+            to_the_end(size, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
         filled += 1
-        t = backs - 1 - k
-        settle(
-            size, stride, counts, False, turned, rows + index[t] * size, back, kept + t * stride,
-            weights + index[t] * size, early, early_block - filled * size, weight, gamma, t, &seq.front, &front_cursor,
-            &front_following,
-        )
-        t = half + k
-        settle(
-            size, stride, counts, False, a, rows + index[t] * size, front, kept + t * stride,
-            weights + index[t] * size, late, late_block + (filled - 1) * size, weight, other, t, &seq.back,
-            &back_cursor, &back_following,
-        )
-        if filled == BLOCK or k == backs - 1:
+        if filled == BLOCK or k == together - 1:
             if lanes is not double:
-                if counts:
-                    add_pairs(early, size, filled, kept + (backs - 1 - k) * stride, early_block - filled * size)
-                    add_pairs(late, size, filled, kept + (t + 1 - filled) * stride, late_block)
+                for c in range(lines):
+                    flush(size, job, &seqs[c], early, late, k, filled, &ways[c], &fronts[c])
             filled = 0
         if k % LOOK == 0 and job.stop[0]:
-            seq.status = STOPPED
+            for c in range(lines):
+                seqs[c].status = STOPPED
             return 0
+    if lines > 1:
+        for c in range(lines):
+            seq = &seqs[c]
+            last = seq.n_steps // 2 - 1
+            for k in range(together, last + 1):
+                to_the_start(
+                    size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, last - k, filled, &ways[c],
+                )
+                i = (seq.n_steps + 1) // 2 + k
+                to_the_end(size, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
+                filled += 1
+                if filled == BLOCK or k == last:
+                    if lanes is not double:
+                        flush(size, job, seq, early, late, k, filled, &ways[c], &fronts[c])
+                    filled = 0
     if counts:
         for i in range(n):
-            job.start[i] += weight * (<double*> gamma)[i]
+            for c in range(lines):
+                job.start[i] += (<double*> (gamma + c * MOST))[i]
             for j in range(n):
-                job.pairs[i * size + j] += weight * (
-                    (<double*> early)[i * size + j] + (<double*> late)[j * size + i]
-                )
+                job.pairs[i * size + j] += (<double*> early)[i * size + j] + (<double*> late)[j * size + i]
     return 0
 
 
 # Each size is a function of its own: in one large function the compiler would keep nothing in registers.
 
-cdef inline for_plain meet_plain(Job* job, Sequence* seq) noexcept nogil:
-    meet(<double*> NULL, job.chain.n, job, seq)
+cdef inline for_plain meet_plain(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<double*> NULL, job.chain.n, 1, job, seqs)
 
-cdef inline for_plain part_plain(Job* job, Sequence* seq) noexcept nogil:
-    part(<double*> NULL, job.chain.n, job, seq)
+cdef inline for_plain part_plain(Job* job, Sequence* seqs) noexcept nogil:
+    part(<double*> NULL, job.chain.n, 1, job, seqs)
 
-cdef inline for_medium meet_1(Job* job, Sequence* seq) noexcept nogil:
-    meet(<double*> NULL, 1, job, seq)
+cdef inline for_medium meet_1(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<double*> NULL, 1, 1, job, seqs)
 
-cdef inline for_medium part_1(Job* job, Sequence* seq) noexcept nogil:
-    part(<double*> NULL, 1, job, seq)
+cdef inline for_medium part_1(Job* job, Sequence* seqs) noexcept nogil:
+    part(<double*> NULL, 1, 1, job, seqs)
 
-cdef inline for_medium meet_2(Job* job, Sequence* seq) noexcept nogil:
-    meet(<double*> NULL, 2, job, seq)
+cdef inline for_medium meet_2(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<double*> NULL, 2, 1, job, seqs)
 
-cdef inline for_medium part_2(Job* job, Sequence* seq) noexcept nogil:
-    part(<double*> NULL, 2, job, seq)
+cdef inline for_medium part_2(Job* job, Sequence* seqs) noexcept nogil:
+    part(<double*> NULL, 2, 1, job, seqs)
 
-cdef inline for_medium meet_4(Job* job, Sequence* seq) noexcept nogil:
-    meet(<medium*> NULL, 4, job, seq)
+cdef inline for_medium meet_4(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<medium*> NULL, 4, 1, job, seqs)
 
-cdef inline for_medium part_4(Job* job, Sequence* seq) noexcept nogil:
-    part(<medium*> NULL, 4, job, seq)
+cdef inline for_medium part_4(Job* job, Sequence* seqs) noexcept nogil:
+    part(<medium*> NULL, 4, 1, job, seqs)
 
-cdef inline for_medium meet_8(Job* job, Sequence* seq) noexcept nogil:
-    meet(<medium*> NULL, 8, job, seq)
+cdef inline for_medium meet_4_two(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<medium*> NULL, 4, 2, job, seqs)
 
-cdef inline for_medium part_8(Job* job, Sequence* seq) noexcept nogil:
-    part(<medium*> NULL, 8, job, seq)
+cdef inline for_medium part_4_two(Job* job, Sequence* seqs) noexcept nogil:
+    part(<medium*> NULL, 4, 2, job, seqs)
 
-cdef inline for_medium meet_16(Job* job, Sequence* seq) noexcept nogil:
-    meet(<medium*> NULL, 16, job, seq)
+cdef inline for_medium meet_8(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<medium*> NULL, 8, 1, job, seqs)
 
-cdef inline for_medium part_16(Job* job, Sequence* seq) noexcept nogil:
-    part(<medium*> NULL, 16, job, seq)
+cdef inline for_medium part_8(Job* job, Sequence* seqs) noexcept nogil:
+    part(<medium*> NULL, 8, 1, job, seqs)
 
-cdef inline for_wide meet_16_wide(Job* job, Sequence* seq) noexcept nogil:
-    meet(<wide*> NULL, 16, job, seq)
+cdef inline for_medium meet_8_two(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<medium*> NULL, 8, 2, job, seqs)
 
-cdef inline for_wide part_16_wide(Job* job, Sequence* seq) noexcept nogil:
-    part(<wide*> NULL, 16, job, seq)
+cdef inline for_medium meet_16(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<medium*> NULL, 16, 1, job, seqs)
 
-cdef inline for_wide meet_8_wide(Job* job, Sequence* seq) noexcept nogil:
-    meet(<wide*> NULL, 8, job, seq)
+cdef inline for_medium part_16(Job* job, Sequence* seqs) noexcept nogil:
+    part(<medium*> NULL, 16, 1, job, seqs)
 
-cdef inline for_wide part_8_wide(Job* job, Sequence* seq) noexcept nogil:
-    part(<wide*> NULL, 8, job, seq)
+cdef inline for_wide meet_16_wide(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<wide*> NULL, 16, 1, job, seqs)
+
+cdef inline for_wide part_16_wide(Job* job, Sequence* seqs) noexcept nogil:
+    part(<wide*> NULL, 16, 1, job, seqs)
+
+cdef inline for_wide meet_8_wide(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<wide*> NULL, 8, 1, job, seqs)
+
+cdef inline for_wide part_8_wide(Job* job, Sequence* seqs) noexcept nogil:
+    part(<wide*> NULL, 8, 1, job, seqs)
+
+cdef inline for_wide meet_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
+    meet(<wide*> NULL, 8, 2, job, seqs)
+
+cdef inline for_wide part_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
+    part(<wide*> NULL, 8, 2, job, seqs)
 
 
-cdef inline int meet_best(Job* job, Sequence* seq) noexcept nogil:
+cdef inline int meet_best(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
     if job.registers == 0:
-        meet_plain(job, seq)
+        meet_plain(job, seqs)
     elif job.chain.width == 1:
-        meet_1(job, seq)
+        meet_1(job, seqs)
     elif job.chain.width == 2:
-        meet_2(job, seq)
+        meet_2(job, seqs)
     elif job.chain.width == 4:
-        meet_4(job, seq)
+        if lines == 1:
+            meet_4(job, seqs)
+        else:
+            meet_4_two(job, seqs)
     elif job.chain.width == 8 and job.registers == 1:
-        meet_8(job, seq)
+        if lines == 1:
+            meet_8(job, seqs)
+        else:
+            meet_8_two(job, seqs)
     elif job.chain.width == 8:
-        meet_8_wide(job, seq)
+        if lines == 1:
+            meet_8_wide(job, seqs)
+        else:
+            meet_8_wide_two(job, seqs)
     elif job.registers == 1:
-        meet_16(job, seq)
+        meet_16(job, seqs)
     else:
-        meet_16_wide(job, seq)
+        meet_16_wide(job, seqs)
     return 0
 
 
-cdef inline int part_best(Job* job, Sequence* seq) noexcept nogil:
+cdef inline int part_best(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
+    cdef Py_ssize_t c
     if job.registers == 0:
-        part_plain(job, seq)
+        part_plain(job, seqs)
     elif job.chain.width == 1:
-        part_1(job, seq)
+        part_1(job, seqs)
     elif job.chain.width == 2:
-        part_2(job, seq)
+        part_2(job, seqs)
     elif job.chain.width == 4:
-        part_4(job, seq)
+        if lines == 1:
+            part_4(job, seqs)
+        else:
+            part_4_two(job, seqs)
     elif job.chain.width == 8 and job.registers == 1:
-        part_8(job, seq)
+        for c in range(lines):      # the tables of two lines do not fit in sixteen registers
+            part_8(job, &seqs[c])
     elif job.chain.width == 8:
-        part_8_wide(job, seq)
+        if lines == 1:
+            part_8_wide(job, seqs)
+        else:
+            part_8_wide_two(job, seqs)
     elif job.registers == 1:
-        part_16(job, seq)
+        part_16(job, seqs)
     else:
-        part_16_wide(job, seq)
+        part_16_wide(job, seqs)
     return 0
