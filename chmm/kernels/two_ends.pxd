@@ -333,7 +333,7 @@ cdef inline inlined flush(
 cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs) noexcept nogil:
     """From the middle on, each end through the other's half."""
     cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), n = job.chain.n
-    cdef Py_ssize_t c, k, i, j, half, backs, filled, last, start, together = seqs[0].n_steps // 2
+    cdef Py_ssize_t c, k, i, j, half, backs, filled, last, together = seqs[0].n_steps // 2
     cdef bint counts = job.task == COUNTS
     cdef Py_ssize_t stride = size if lanes is double or counts else n
     cdef Way fronts[2]
