@@ -169,14 +169,18 @@ def _folded(weights, rows):
 def posteriors(problem, n_jobs=1):
     """gamma of all steps (T, N), and an Outcome."""
     loglik, status, step = _outputs(problem)
-    tables = []
+    table, slack = _table(len(problem.index), problem.chain)
 
     def work(first, last, stop):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
-        gamma, slack = _table(bounds[-1] - bounds[0], problem.chain)
+        # vector stores run beyond the last row: into the slack, or into what another thread has written
+        own_table = problem.chain.n < problem.chain.width and last < problem.n_sequences
+        gamma, out = table[bounds[0] : bounds[-1]], slack[bounds[0] * problem.chain.n :]
+        if own_table:
+            gamma, out = _table(bounds[-1] - bounds[0], problem.chain)
         forward_backward.posteriors(
-            problem.rows.tables, problem.index, bounds, stop, slack, None, loglik[part], status[part], step[part]
+            problem.rows.tables, problem.index, bounds, stop, out, None, loglik[part], status[part], step[part]
         )
         for s in _inexact(status[part]):
             s += first
@@ -186,10 +190,11 @@ def posteriors(problem, n_jobs=1):
                 gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]] = np.exp(
                     exact.log_alpha + exact.log_beta
                 )
-        return gamma
+        if own_table:
+            table[bounds[0] : bounds[-1]] = gamma
 
-    tables = _in_chunks(problem, work, 4, n_jobs)
-    return tables[0] if len(tables) == 1 else np.concatenate(tables), Outcome(loglik, step)
+    _in_chunks(problem, work, 4, n_jobs)
+    return table, Outcome(loglik, step)
 
 
 def pair_posteriors(problem):
