@@ -36,6 +36,12 @@ def _padded(table, width, fill):
     return out
 
 
+def _in_panels(table):
+    out = aligned(*table.shape)
+    forward_backward.in_panels(table, out)
+    return out
+
+
 def _log(table):
     with np.errstate(divide="ignore"):
         return np.log(table)
@@ -51,6 +57,7 @@ class Chain:
         self.startprob = _padded(startprob[None], width, 0.0)[0]
         self.transmat = _padded(transmat, width, 0.0)
         self.transposed = _padded(transmat.T, width, 0.0)
+        self.panels, self.turned = _in_panels(self.transmat), _in_panels(self.transposed)
         self.log_startprob = _padded(_log(startprob)[None], width, -np.inf)[0]
         self.log_transmat = _padded(log_transmat, width, -np.inf)
         self.log_transposed = _padded(log_transmat.T, width, -np.inf)
@@ -130,7 +137,9 @@ class Rows:
     def tables(self):
         """All that the scaled recursions read, beside the steps."""
         chain = self.chain
-        return forward_backward.Tables(chain.startprob, chain.transmat, chain.transposed, *self.scaled)
+        return forward_backward.Tables(
+            chain.startprob, chain.transmat, chain.transposed, chain.panels, chain.turned, *self.scaled
+        )
 
 
 class Problem(NamedTuple):

@@ -19,8 +19,9 @@ log_space.pyx takes over. Left-right models underflow as a matter of course, har
 cimport cython
 from libc.math cimport INFINITY, log, sqrt
 from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
-from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, padded, registers, wide
+from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
 from .passes cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
     certify, counts_pass, forward_pass, scale_table, table_pass,
@@ -262,6 +263,17 @@ def row_width(Py_ssize_t n_states):
     return padded(n_states)
 
 
+def in_panels(
+    const double[:, ::1] table,             # IN (N, W)
+    double[:, ::1] panels,                  # OUT (N, W)
+):
+    """A table of the chain in the order in which `Tables` wants it a second time."""
+    cdef Py_ssize_t n = table.shape[0], lane = 1
+    if REGISTERS and n > 2:
+        lane = sizeof(wide) // 8 if REGISTERS == 2 and n > 4 else sizeof(medium) // 8
+    pack(&table[0, 0], &panels[0, 0], n, table.shape[1], lane)
+
+
 def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
     `stretch` and one stretch at a time, computed again."""
@@ -279,6 +291,8 @@ cdef class Tables:
     cdef const double[::1] startprob
     cdef const double[:, ::1] transmat
     cdef const double[:, ::1] transposed
+    cdef const double[:, ::1] panels
+    cdef const double[:, ::1] turned
     cdef const double[:, ::1] rows
     cdef const double[::1] shift
     cdef const unsigned char[::1] lost
@@ -289,29 +303,31 @@ cdef class Tables:
         const double[::1] startprob,            # IN (W,), W = row_width(N)
         const double[:, ::1] transmat,          # IN (N, W)
         const double[:, ::1] transposed,        # IN (N, W)
+        const double[:, ::1] panels,            # IN (N, W): `in_panels` of transmat
+        const double[:, ::1] turned,            # IN (N, W): `in_panels` of transposed
         const double[:, ::1] rows,              # IN (R, W), largest entry of each 1
         const double[::1] shift,                # IN (R,): the logarithm of what was taken out of a row
         const unsigned char[::1] lost,          # IN (R,) or None: rows with entries that were flushed to 0
     ):
         self.startprob, self.transmat, self.transposed = startprob, transmat, transposed
+        self.panels, self.turned = panels, turned
         self.rows, self.shift, self.lost = rows, shift, lost
         self.chain.n = transmat.shape[0]
         self.chain.width = transmat.shape[1]
         self.chain.startprob = &startprob[0]
         self.chain.transmat = &transmat[0, 0]
         self.chain.transposed = &transposed[0, 0]
+        self.chain.panels = &panels[0, 0]
+        self.chain.turned = &turned[0, 0]
         self.chain.rows = &rows[0, 0]
 
     cdef void fill(self, Job* job, const int[::1] index, int[::1] stop) noexcept:
+        memset(job, 0, sizeof(Job))
         job.chain = self.chain
         job.shift = &self.shift[0]
         job.lost = &self.lost[0] if self.lost is not None else NULL
         job.index = &index[0]
         job.stop = &stop[0]
-        job.weight = NULL
-        job.xi = NULL
-        job.log_scale = NULL
-        job.end = NULL
 
 
 cdef int call(
@@ -501,6 +517,7 @@ cdef class End:
                 ones[j] = j < tables.chain.n
             self.job.chain.startprob = ones
             self.job.chain.transmat, self.job.chain.transposed = tables.chain.transposed, tables.chain.transmat
+            self.job.chain.panels, self.job.chain.turned = tables.chain.turned, tables.chain.panels
         self.seq.n_steps = index.shape[0]
         self.seq.index = &index[0]
         self.seq.weight = weight

@@ -55,6 +55,8 @@ cdef struct Chain:
     const double* startprob     # (width,)
     const double* transmat      # (n, width): A
     const double* transposed    # (n, width): A turned, for the way back
+    const double* panels        # both again, as `product` reads them
+    const double* turned
     const double* rows          # (R, width)
 
 cdef struct Sequence:
@@ -173,7 +175,7 @@ cdef inline inlined forward_steps(
                 total += y[j]
         else:
             sums = b[0] * (<const lanes*> b)[0] * 0
-            product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.transmat, WEIGH, <const lanes*> b, &sums)
+            product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.panels, True, WEIGH, <const lanes*> b, &sums)
             sum_lanes(&sums, &total)
         if total < SMALL:
             if total > 0:
@@ -241,7 +243,7 @@ cdef inline inlined certify(
             v[j] = v[j] if v[j] > TINY else TINY
             top[j] = v[j] if v[j] > top[j] else top[j]
             w[j] = b[j] * v[j]
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> chain.transposed, SET, NULL, NULL)
+        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> chain.turned, True, SET, NULL, NULL)
         if t % BLOCK == 0 and stop[0]:
             seq.status = STOPPED
             return 0
@@ -289,7 +291,7 @@ cdef inline inlined counts_steps(
             filled += 1
             w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
             future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
-            product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
+            product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.turned, True, SET, NULL, NULL)
             if seq.weight != 1:
                 for j in range(width):
                     w[j] *= seq.weight
@@ -386,7 +388,7 @@ cdef inline inlined table_pass(
         if t == 0:
             break
         future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.transposed, SET, NULL, NULL)
+        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.turned, True, SET, NULL, NULL)
         if job.xi != NULL:
             alpha -= n
             for i in range(n):
