@@ -137,12 +137,14 @@ def agreeing_labels(path, data, states, startprob, transmat, allowed):
         t = int(last[~allowed[path[last]]][0])
         name = shown(states.names[path[t]])
         raise ValueError(f"y, {data.where(t)}: the sequence ends in {name}, which is not in final_states")
-    later = np.setdiff1d(np.arange(len(path)), first, assume_unique=True)
-    for name, given, steps, at in (
-        ("startprob", startprob, first, (path[first],)),
-        ("transmat", transmat, later, (path[later - 1], path[later])),
-    ):
-        if given is not None and not (given[at] > 0).all():
+    for name, given in (("startprob", startprob), ("transmat", transmat)):
+        if given is None or given.all():
+            continue
+        steps, at = first, (path[first],)
+        if name == "transmat":
+            steps = np.setdiff1d(np.arange(len(path)), first, assume_unique=True)
+            at = path[steps - 1], path[steps]
+        if not given[at].all():
             k = int(np.flatnonzero(given[at] == 0)[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
             raise ValueError(f"y, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")

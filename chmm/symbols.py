@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .kernels.counting import encode, look_up
+from .kernels.counting import encode, look_up, mark
 
+NARROW = 0x110000  # integers this close together, such as all characters, are ticked off in a table
 LETTERS = "letters"  # single characters that nobody has called text or words yet
 
 
@@ -71,10 +72,8 @@ class Symbols:
         if data.missing is not None:
             values = values[~data.missing]
         if data.kind == "text":
-            seen = np.zeros(0x110000, dtype=bool)
-            seen[values] = True
-            return cls([chr(c) for c in np.flatnonzero(seen)], "text")
-        return cls(np.unique(values).tolist())
+            return cls([chr(c) for c in distinct(values)], "text")
+        return cls(distinct(values))
 
     def takes(self, values, kind):
         """Whether values are of the symbols' kind. Words of one character may stand for a text, bools for 0 and 1."""
@@ -138,6 +137,17 @@ class Symbols:
     def preview(self):
         first = ", ".join(map(shown, self.names[:6]))
         return first if len(self) <= 6 else f"{first}, ... ({len(self)} in all)"
+
+
+def distinct(values):
+    """The distinct integers or bools of an array, sorted, as a list."""
+    if values.size and values.dtype.kind != "b":
+        low, high = int(values.min()), int(values.max())
+        if high - low <= NARROW:
+            seen = np.zeros(high - low + 1, dtype=np.uint8)
+            mark(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")).ravel(), low % 2**64, seen)
+            return [low + k for k in np.flatnonzero(seen).tolist()]
+    return np.unique(values).tolist()
 
 
 def shown(value):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..sequences import require_finite
-from ..symbols import shown
+from ..symbols import distinct, shown
 from .base import Emission, Observed
 from .bernoulli import Bernoulli
 from .beta import Beta
@@ -85,7 +85,7 @@ def choose(emission, data):
                 "for measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
             )
         values = data.values if data.missing is None else data.values[~data.missing]
-        n = len(np.unique(values))
+        n = len(distinct(values))
         if n <= MAX_SYMBOLS:
             return Categorical()
         raise ValueError(

@@ -32,6 +32,18 @@ def encode(
     return first
 
 
+def mark(
+    integer[::1] values,                    # IN (T,), all in low ... low + K - 1
+    unsigned long long low,                 # modulo 2^64, as all differences here
+    unsigned char[::1] seen,                # OUT (K,): 1 where a value occurs
+):
+    """Which integers occur."""
+    cdef Py_ssize_t t
+    with nogil:
+        for t in range(values.shape[0]):
+            seen[<unsigned long long> values[t] - low] = 1
+
+
 def look_up(
     const unsigned int[::1] points,         # IN (T,): code points
     const int[::1] table,                   # IN: code of each point, -1 where there is none
