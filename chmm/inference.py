@@ -4,14 +4,14 @@ A chunk of sequences is one kernel call; the rare sequence that scaled arithmeti
 space, here and nowhere else.
 """
 
-import math
 import threading
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import forward_backward, log_space
+from .exact import Exact
+from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
 from .parallel import LEAST, chunks, run
 from .problem import aligned, zeros
@@ -44,7 +44,7 @@ def log_likelihood(problem, n_jobs=1):
         )  # fmt: skip
         for s in _inexact(status[part]):
             s += first
-            exact = _exact(problem, s, stop, backward=False)
+            exact = _exact(problem, s, stop)
             loglik[s], step[s] = exact.loglik, exact.step
 
     _in_chunks(problem, work, 2, n_jobs)
@@ -97,10 +97,11 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
             if exact.step >= 0:
                 continue
             w = 1.0 if weight is None else weight[s]
-            gamma = w * np.exp(exact.log_alpha + exact.log_beta)
+            for window in exact.windows():
+                gamma = w * window.gamma()
+                np.add.at(weights[:, :n], exact.index[window.own], gamma)
+                trans += w * exact.pairs(window)
             start += gamma[0]
-            trans += w * exact.pairs(stop)
-            np.add.at(weights[:, :n], exact.index, gamma)
         if common is not None:
             return Counts(start, trans, 0.0)
         return Counts(start, trans, _folded(weights, rows))
@@ -187,9 +188,9 @@ def posteriors(problem, n_jobs=1):
             exact = _exact(problem, s, stop)
             loglik[s], step[s] = exact.loglik, exact.step
             if exact.step < 0:
-                gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]] = np.exp(
-                    exact.log_alpha + exact.log_beta
-                )
+                of_s = gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]]
+                for window in exact.windows():
+                    of_s[window.own] = window.gamma()
         if own_table:
             table[bounds[0] : bounds[-1]] = gamma
 
@@ -212,9 +213,9 @@ def pair_posteriors(problem):
             exact = _exact(problem, 0, stop)
             loglik[0], step[0] = exact.loglik, exact.step
             if exact.step < 0:
-                gamma = np.exp(exact.log_alpha + exact.log_beta)
-                future = exact.log_rows[1:] + exact.log_beta[1:] - exact.log_scale[1:, None]
-                xi = np.exp(exact.log_alpha[:-1, :, None] + exact.log_transmat + future[:, None, :])
+                for window in exact.windows():
+                    gamma[window.own] = window.gamma()
+                    xi[window.first : window.last] = exact.xi(window)
         return gamma, xi
 
     ((gamma, xi),) = _in_chunks(problem, work, 8, 1)
@@ -223,12 +224,12 @@ def pair_posteriors(problem):
 
 def forward(problem):
     """(alpha, log_scale, Outcome) of one sequence; rows of alpha sum to 1."""
-    return _one_way(problem, forward_backward.forward, lambda exact: exact.log_alpha)
+    return _one_way(problem, forward_backward.forward, "log_alpha")
 
 
 def backward(problem):
     """(beta, log_scale, Outcome) of one sequence; alpha * beta = gamma."""
-    return _one_way(problem, forward_backward.backward, lambda exact: exact.log_beta)
+    return _one_way(problem, forward_backward.backward, "log_beta")
 
 
 def _one_way(problem, kernel, logarithm):
@@ -242,7 +243,9 @@ def _one_way(problem, kernel, logarithm):
             exact = _exact(problem, 0, stop)
             loglik[0], step[0] = exact.loglik, exact.step
             if exact.step < 0:
-                table = np.exp(np.minimum(logarithm(exact), np.log(LARGEST)))
+                for window in exact.windows():
+                    logs = window.of_own(getattr(window, logarithm))
+                    table[window.own] = np.exp(np.minimum(logs, np.log(LARGEST)))
                 log_scale = exact.log_scale
         return table, log_scale
 
@@ -326,36 +329,7 @@ def _in_chunks(problem, work, passes, n_jobs):
     return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)
 
 
-class _exact:
-    """The exact path: one sequence in log space."""
-
-    def __init__(self, problem, s, stop, backward=True):
-        n = problem.chain.n
-        rows = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
-        self.log_startprob, self.log_transmat = problem.chain.exact()
-        self.index = rows
-        self.log_rows = problem.rows.logs[rows, :n]
-        self.steps = np.arange(len(rows), dtype=np.int32)
-        self.log_alpha, self.log_scale = np.empty((len(rows), n)), np.empty(len(rows))
-        done = log_space.forward(
-            self.log_startprob, self.log_transmat, self.log_rows, self.steps, stop, self.log_alpha, self.log_scale
-        )
-        self.step = -1 if done == len(rows) else done
-        self.loglik = -np.inf if self.step >= 0 else compensated_sum(self.log_scale)
-        if backward and self.step < 0:
-            self.log_beta = np.empty((len(rows), n))
-            log_space.backward(self.log_transmat, self.log_rows, self.steps, self.log_scale, stop, self.log_beta)
-
-    def pairs(self, stop):
-        trans = np.zeros_like(self.log_transmat)
-        log_space.pair_counts(
-            self.log_transmat, self.log_rows, self.steps, self.log_scale, self.log_alpha, self.log_beta, stop, trans
-        )
-        return trans
-
-
-def compensated_sum(x):
-    """Sum of an array to a few ulp: NumPy's pairwise sums of blocks, and math.fsum of those."""
-    if len(x) <= 64:
-        return math.fsum(x.tolist())
-    return math.fsum(np.add.reduceat(x, np.arange(0, len(x), 64)).tolist())
+def _exact(problem, s, stop):
+    """Sequence s on the exact path."""
+    steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
+    return Exact(problem.chain, problem.rows.logs, steps, stop, BUDGET)

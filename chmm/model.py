@@ -8,6 +8,7 @@ import numpy as np
 from . import arguments, inference, saving, sequences, storage, training
 from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
+from .exact import compensated_sum
 from .exceptions import NotFittedError, not_fitted
 from .parameters import Parameters, column_names, impossible_error
 from .results import Backward, Decoding, Forward, Posteriors, Sample
@@ -158,7 +159,7 @@ class Model:
         data = sequences.many(X, lengths)
         problem = parameters.problem(data)
         if y is None:
-            return inference.compensated_sum(inference.log_likelihood(problem, self.n_jobs).loglik)
+            return compensated_sum(inference.log_likelihood(problem, self.n_jobs).loglik)
         path = state_path(sequences.labels(y, data, lengths), parameters.states, "y")
         seen = problem.rows.logs[problem.index, path].sum()
         return float(seen + path_log_probability(parameters.startprob, parameters.transmat, path, data.bounds))

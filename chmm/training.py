@@ -8,6 +8,7 @@ import numpy as np
 
 from . import inference
 from .emissions.seeding import shares
+from .exact import compensated_sum
 from .exceptions import ConvergenceWarning
 from .kernels import counting
 from .parallel import run
@@ -211,7 +212,7 @@ def expectation(task, startprob, transmat, emission, scratch=None):
         top * counts.start,
         top * counts.trans,
         emission.statistics(task.observed.distinct, weights),
-        inference.compensated_sum(loglik),
+        compensated_sum(loglik),
         task.n_sequences,
         task.n_steps,
     )

@@ -1,6 +1,7 @@
 """The right number or an error, whatever the magnitude: underflow that matters, underflow that does not, 10^6 steps."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import oracle
@@ -335,8 +336,8 @@ def test_fuzz(n, kinds, with_final, way, monkeypatch):
     truth = type(truth)(**{name: a[possible].astype(float) for name, a in vars(truth).items()})
     models, sequences = ([a[k] for k in np.flatnonzero(possible)] for a in (models, sequences))
     if way == "in stretches":
-        monkeypatch.setattr(inference, "BUDGET", 1)  # alpha of an E-step is not kept
-    elif way == "from both ends":
+        monkeypatch.setattr(inference, "BUDGET", 1)  # alpha of an E-step is not kept, log space goes by windows
+    if way == "from both ends":
         monkeypatch.setattr(inference, "_long_alone", lambda problem: problem.n_sequences == 1)
     else:
         assert_answers_right(models, sequences, truth, final)
@@ -355,6 +356,22 @@ def test_several_sequences_of_which_some_need_the_exact_path():
     counts = oracle.expected_counts([truth.gamma for truth in truths], [truth.xi for truth in truths], X, 3)
     for got, want in zip((s.start, s.trans, s.emission["counts"]), counts):
         assert_allclose(got, want.astype(float), rtol=1e-9, atol=1e-9)
+
+
+def test_log_space_keeps_to_the_budget(monkeypatch):
+    x = stretches([0, 1], [100_000, 70_000])
+    fitted, score, peaks = [], [], []
+    for budget in (inference.BUDGET, 2**19):
+        monkeypatch.setattr(inference, "BUDGET", budget)
+        tracemalloc.start()
+        score.append(SEPARATE.model().score(x))
+        fitted.append(SEPARATE.model(max_iter=1).fit(x).statistics_)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert_allclose(score[1], score[0], rtol=1e-14)
+    assert_allclose(fitted[1].trans, fitted[0].trans, rtol=1e-9, atol=1e-12)
+    table = 2 * 8 * len(x)  # a number for each state and step
+    assert peaks[0] - peaks[1] > 3 * table
 
 
 def test_em_never_falls_where_states_are_revived():

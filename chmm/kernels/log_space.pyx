@@ -6,8 +6,8 @@ Rows are renormalised at every step, so that nothing drifts; a step costs N^2 ex
     log_beta[t, i]  = log P(o_t+1 ... o_T | q_t = i) - log P(o_t+1 ... o_T | o_1 ... o_t)
     log_scale[t]    = log P(o_t | o_1 ... o_t-1)
 
-One sequence a call. Each returns the number of steps done: fewer than T if the sequence became impossible there
-(`forward`), or if it was stopped.
+One window of a sequence a call. Each returns the number of steps done: fewer than T if the sequence became impossible
+there (`forward`), or if it was stopped.
 """
 
 from libc.math cimport INFINITY, exp, log
@@ -27,26 +27,21 @@ cdef inline double log_sum(const double* x, Py_ssize_t n) noexcept nogil:
 
 
 def forward(
-    const double[::1] log_startprob,        # IN (N,)
     const double[:, ::1] log_transmat,      # IN (N, N)
-    const double[:, ::1] log_rows,          # IN (R, N)
-    const int[::1] index,                   # IN (T,)
+    const double[:, ::1] log_rows,          # IN (T, N)
     int[::1] stop,                          # IN (1,)
-    double[:, ::1] log_alpha,               # OUT (T, N)
-    double[::1] log_scale,                  # OUT (T,)
+    double[:, ::1] log_alpha,               # IN its first row, OUT the others (T, N)
+    double[::1] log_scale,                  # OUT (T,), but for the first
 ):
-    cdef Py_ssize_t t, i, j, n = log_startprob.shape[0], done = 0
+    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], done = 1
     cdef volatile int* flag = &stop[0]
-    cdef double[::1] terms = log_startprob.copy()
+    cdef double[::1] terms = log_transmat[0].copy()
     with nogil:
-        for t in range(index.shape[0]):
+        for t in range(1, log_rows.shape[0]):
             for j in range(n):
-                if t == 0:
-                    log_alpha[t, j] = log_startprob[j] + log_rows[index[t], j]
-                else:
-                    for i in range(n):
-                        terms[i] = log_alpha[t - 1, i] + log_transmat[i, j]
-                    log_alpha[t, j] = log_sum(&terms[0], n) + log_rows[index[t], j]
+                for i in range(n):
+                    terms[i] = log_alpha[t - 1, i] + log_transmat[i, j]
+                log_alpha[t, j] = log_sum(&terms[0], n) + log_rows[t, j]
             log_scale[t] = log_sum(&log_alpha[t, 0], n)
             if log_scale[t] == -INFINITY or flag[0]:
                 break
@@ -59,22 +54,20 @@ def forward(
 def backward(
     const double[:, ::1] log_transmat,
     const double[:, ::1] log_rows,
-    const int[::1] index,
     const double[::1] log_scale,            # IN (T,) from `forward`
     int[::1] stop,
-    double[:, ::1] log_beta,                # OUT (T, N)
+    double[:, ::1] log_beta,                # IN its last row, OUT the others (T, N)
 ):
-    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], n_steps = index.shape[0], done = 1
+    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], done = 1
     cdef volatile int* flag = &stop[0]
     cdef double[::1] terms = log_transmat[0].copy()
-    log_beta[n_steps - 1, :] = 0
     with nogil:
-        for t in range(n_steps - 2, -1, -1):
+        for t in range(log_rows.shape[0] - 2, -1, -1):
             if flag[0]:
                 break
             for i in range(n):
                 for j in range(n):
-                    terms[j] = log_transmat[i, j] + log_rows[index[t + 1], j] + log_beta[t + 1, j]
+                    terms[j] = log_transmat[i, j] + log_rows[t + 1, j] + log_beta[t + 1, j]
                 log_beta[t, i] = log_sum(&terms[0], n) - log_scale[t + 1]
             done += 1
     return done
@@ -82,24 +75,19 @@ def backward(
 
 def pair_counts(
     const double[:, ::1] log_transmat,
-    const double[:, ::1] log_rows,
-    const int[::1] index,
-    const double[::1] log_scale,
     const double[:, ::1] log_alpha,
-    const double[:, ::1] log_beta,
+    const double[:, ::1] future,            # IN (T, N): log_rows + log_beta - log_scale
     int[::1] stop,
     double[:, ::1] trans,                   # ADD (N, N): sum of xi
 ):
     cdef Py_ssize_t t, i, j, n = log_transmat.shape[0], done = 1
     cdef volatile int* flag = &stop[0]
-    cdef double future
     with nogil:
-        for t in range(1, index.shape[0]):
+        for t in range(1, log_alpha.shape[0]):
             if flag[0]:
                 break
-            for j in range(n):
-                future = log_rows[index[t], j] + log_beta[t, j] - log_scale[t]
-                for i in range(n):
-                    trans[i, j] += exp(log_alpha[t - 1, i] + log_transmat[i, j] + future)
+            for i in range(n):
+                for j in range(n):
+                    trans[i, j] += exp(log_alpha[t - 1, i] + log_transmat[i, j] + future[t, j])
             done += 1
     return done
