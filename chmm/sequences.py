@@ -15,7 +15,7 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
-from itertools import accumulate, chain, compress, pairwise
+from itertools import chain, compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -191,18 +191,21 @@ def _with_lengths(X, lengths, name):
     if counts.min(initial=0) < 0:
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    counts = counts.tolist()  # sums of int64 wrap around
-    total = sum(counts)
-    if total != len(steps.values):
+    n_steps = len(steps.values)
+    # sums of int64 could wrap around, but not where none is larger than all steps
+    total = int(counts.sum()) if counts.max(initial=0) <= n_steps else sum(counts.tolist())
+    if total != n_steps:
         raise ValueError(
-            f"lengths sum to {total} but {name} has {len(steps.values)} steps; a list of sequences needs none, and "
+            f"lengths sum to {total} but {name} has {n_steps} steps; a list of sequences needs none, and "
             "is what a cross-validation can split"
         )
     return Sequences(steps.values, _bounds(counts), steps.kind, steps.missing, "lengths", steps.names)
 
 
 def _bounds(n_steps):
-    return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
+    bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)
+    np.cumsum(n_steps, out=bounds[1:])
+    return bounds
 
 
 _TEXTS = str | bytes | bytearray
