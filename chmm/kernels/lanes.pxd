@@ -63,6 +63,13 @@ cdef extern from *:
       typedef int chmm_ints __attribute__((vector_size(sizeof(chmm_medium) / 2)));
       typedef unsigned char chmm_bytes __attribute__((vector_size(sizeof(chmm_medium) / 8), aligned(1), may_alias));
     #endif
+    /* entry i of one register in all of its lanes: GCC takes a way around through halves, unless told to shuffle */
+    #if defined(CHMM_X86) && !defined(__clang__)
+      typedef long long chmm_places __attribute__((vector_size(sizeof(chmm_medium))));
+      #define CHMM_SPREAD(s, i) __builtin_shuffle(*(s), (chmm_places) {0} + (i))
+    #else
+      #define CHMM_SPREAD(s, i) ((chmm_medium) {0} + ((const double*) (s))[i])
+    #endif
     #define CHMM_RESTRICT CYTHON_RESTRICT
     #define CHMM_ZERO ((chmm_medium) {0})
     #define CHMM_LARGER(a, b) ((a) > (b) ? (a) : (b))
@@ -100,6 +107,7 @@ cdef extern from *:
     double larger "CHMM_LARGER"(double, double) noexcept nogil
     medium smaller_medium "CHMM_LOWEST"(medium, double) noexcept nogil
     wide smaller_wide "CHMM_LOWEST"(wide, double) noexcept nogil
+    medium spread "CHMM_SPREAD"(const medium*, Py_ssize_t) noexcept nogil
 
 ctypedef fused lanes:
     double

@@ -21,8 +21,8 @@ hold them: up to the shorter one's middle together, the rest of the longer alone
 """
 
 from .lanes cimport (
-    for_medium, for_plain, for_wide, inlined, lanes, medium, outer_product, smaller, smaller_medium,
-    smaller_wide, sum_lanes, wide,
+    for_medium, for_plain, for_wide, inlined, lanes, medium, outer_product, smaller, smaller_medium, smaller_wide,
+    spread, sum_lanes, wide,
 )
 from .passes cimport (
     BLOCK, COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely,
@@ -40,6 +40,10 @@ cdef inline inlined times(Py_ssize_t size, const lanes* s, const lanes* m, lanes
     cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
     cdef const double* x = <const double*> s
     cdef lanes odd[MOST]
+    if lanes is medium:
+        if vectors == 1 and size == 4:
+            y[0] = (spread(s, 0) * m[0] + spread(s, 2) * m[2]) + (spread(s, 1) * m[1] + spread(s, 3) * m[3])
+            return 0
     for v in range(vectors):
         y[v] = x[0] * m[v]
     if size > 1:
