@@ -30,6 +30,7 @@ from .two_ends cimport meet_best, part_best
 
 cdef enum:
     SHORT = 512         # steps of sequences that are taken two at a time
+    CACHE = 8388608     # bytes
 
 cdef extern from *:
     """
@@ -276,9 +277,10 @@ def in_panels(
 
 def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
-    `stretch` and one stretch at a time, computed again."""
+    `stretch` and one stretch at a time, computed again. That is also faster than to fetch alpha from beyond the cache,
+    for models that are too large for two ends in registers and not so large that steps take long."""
     cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
-    if stretch > budget // 8 // width:
+    if stretch > (min(budget, CACHE) if 16 < n_states <= 64 else budget) // 8 // width:
         stretch = <Py_ssize_t> sqrt(<double> longest) + 1
     return stretch, max(stretch + longest // stretch + 3, 2 * SHORT) * width
 
