@@ -24,12 +24,13 @@ from libc.string cimport memset
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
 from .passes cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
-    certify, counts_pass, forward_pass, scale_table, table_pass,
+    certify, counts_pass, counts_together, forward_pass, forward_together, scale_table, table_pass,
 )
 from .two_ends cimport meet_best, part_best
 
 cdef enum:
-    SHORT = 512         # steps of sequences that are taken two at a time
+    SHORT = 512         # steps of sequences that small models take two at a time
+    LARGE = 64          # states: from here on the tables leave the first cache, and are fetched for two at a time
     CACHE = 8388608     # bytes
 
 cdef extern from *:
@@ -132,6 +133,20 @@ cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) 
     return 0
 
 
+cdef inline inlined side_by_side(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs, bint* done,
+) noexcept nogil:
+    """Two sequences of a model whose tables leave the first cache, unless something underflows on the way forward."""
+    seqs[0].back.total = seqs[1].back.total = 0
+    forward_together(kind, n, width, job, seqs)
+    done[0] = NOTICED and not underflowed() and seqs[0].status == OK and seqs[1].status == OK
+    done[0] = done[0] or seqs[0].status >= STOPPED
+    if done[0] and seqs[0].status == OK and job.task == COUNTS:
+        counts_together(kind, n, width, job, seqs)
+    clear_underflow()
+    return 0
+
+
 cdef inline inlined begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq, bint* lost) noexcept nogil:
     job.status[s] = seq.status = OK
     job.loglik[s] = 0
@@ -165,7 +180,7 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     cdef Sequence* seq
     cdef bint lost[2]
     cdef bint ends[2]           # can be taken from both ends
-    cdef bint small, short, done, both
+    cdef bint small, large, paired, done, both
     cdef int result = OK
     if job.end != NULL:
         if job.ending == NULL:
@@ -175,27 +190,34 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
         return job.end.status
     small = width <= (16 if job.registers else 4) and job.xi == NULL \
         and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
-    most = 2 if small and lanes is not double and (width == 4 or width == 8) else 1
+    large = width > LARGE and (job.task == LOGLIK or job.task == COUNTS)
+    most = 2 if large or small and lanes is not double and (width == 4 or width == 8) else 1
     for c in range(2):
-        seqs[c].work = job.work
+        seqs[c].work = job.work + c * (3 + BLOCK) * width * large
         seqs[c].front.items = seqs[c].back.items = NULL
         seqs[c].front.capacity = seqs[c].back.capacity = 0
     clear_underflow()
     while s < job.n_sequences and result == OK:
         lines = 0
-        short = True
-        while short and lines < most and s + lines < job.n_sequences:
-            begin(job, s + lines, n, &seqs[lines], &lost[lines])
-            ends[lines] = small and seqs[lines].n_steps > 3 and not lost[lines] \
-                and (job.task != COUNTS or seqs[lines].n_steps <= job.stretch)
-            short = ends[lines] and seqs[lines].n_steps <= SHORT
+        paired = True
+        while paired and lines < most and s + lines < job.n_sequences:
+            seq = &seqs[lines]
+            begin(job, s + lines, n, seq, &lost[lines])
+            paired = not lost[lines] and (job.task != COUNTS or seq.n_steps <= job.stretch)
+            ends[lines] = small and paired and seq.n_steps > 3
+            paired = ends[lines] and seq.n_steps <= SHORT if small else paired and seq.n_steps > 0
             lines += 1
         both = False
-        if short and lines == 2:
+        if paired and lines == 2 and (job.task != COUNTS or seqs[0].n_steps + seqs[1].n_steps <= job.room):
             if job.task == COUNTS:
                 seqs[1].alpha = seqs[0].alpha + seqs[0].n_steps * width
-            from_both_ends(job, seqs, 2, &both)
-            if job.task == COUNTS and not both:
+            elif large:
+                seqs[1].alpha = job.alpha + 2 * width
+            if small:
+                from_both_ends(job, seqs, 2, &both)
+            else:
+                side_by_side(kind, n, width, job, seqs, &both)
+            if not both and job.task != GAMMA:
                 seqs[1].alpha = job.alpha
         for c in range(lines):
             seq = &seqs[c]
@@ -279,10 +301,13 @@ def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
     `stretch` and one stretch at a time, computed again. That is also faster than to fetch alpha from beyond the cache,
     for models that are too large for two ends in registers and not so large that steps take long."""
-    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1)
-    if stretch > (min(budget, CACHE) if 16 < n_states <= 64 else budget) // 8 // width:
+    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1), room
+    if stretch > (min(budget, CACHE) if 16 < n_states <= LARGE else budget) // 8 // width:
         stretch = <Py_ssize_t> sqrt(<double> longest) + 1
-    return stretch, max(stretch + longest // stretch + 3, 2 * SHORT) * width
+    room = max(stretch + longest // stretch + 3, 2 * SHORT)
+    if n_states > LARGE and stretch >= longest and 2 * longest <= budget // 8 // width:
+        room = max(room, 2 * longest)
+    return stretch, room * width
 
 
 @cython.auto_pickle(False)
@@ -356,9 +381,9 @@ cdef int call(
     job.loglik = &loglik[0]
     job.status = &status[0]
     job.step = &step[0]
-    work = malloc((5 + 4 * BLOCK) * width * sizeof(double) + 64)
+    work = malloc((7 + 4 * BLOCK) * width * sizeof(double) + 64)
     if work == NULL:
-        raise MemoryError(f"no memory for {5 + 4 * BLOCK} rows of {width} states")
+        raise MemoryError(f"no memory for {7 + 4 * BLOCK} rows of {width} states")
     job.work = <double*> (<size_t> (<char*> work + 63) // 64 * 64)
     if job.task == LOGLIK:
         job.alpha = job.work + (3 + 4 * BLOCK) * width
@@ -408,6 +433,7 @@ def expected_counts(
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
     job.stretch = stretch
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
+    job.room = scratch.shape[0] // tables.chain.width
     job.start = &start[0]
     job.pairs = &pairs[0, 0]
     job.weights = &weights[0, 0]

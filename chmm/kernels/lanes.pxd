@@ -208,6 +208,59 @@ cdef inline inlined product(
     return 0
 
 
+cdef inline inlined tiles_for_two(
+    double** y,                 # OUT (2, columns)
+    Py_ssize_t columns,         # a literal
+    Py_ssize_t k,
+    double** x,                 # IN (2, k)
+    const lanes* m,             # IN m[i * 8 + a]
+    Store store,
+    const double** b,
+    lanes* totals,
+    Py_ssize_t j,               # registers before, in y and b
+) noexcept nogil:
+    """`tile_into` for two vectors: each register of M that is loaded serves both."""
+    cdef Py_ssize_t i, a, c
+    cdef lanes sums[16]
+    for a in range(2 * columns):
+        sums[a] = x[0][0] * m[0] * 0
+    for i in range(k):
+        for a in range(columns):
+            sums[a] += x[0][i] * m[i * 8 + a]
+            sums[columns + a] += x[1][i] * m[i * 8 + a]
+    for c in range(2):
+        for a in range(columns):
+            if store == WEIGH:
+                sums[c * columns + a] *= (<const lanes*> b[c])[j + a]
+                totals[c] += sums[c * columns + a]
+            (<lanes*> y[c])[j + a] = sums[c * columns + a]
+    return 0
+
+
+cdef inline inlined product_for_two(
+    const lanes* kind, double** y, Py_ssize_t vectors, Py_ssize_t k, double** x, const double* m, Store store,
+    const double** b, lanes* totals,
+) noexcept nogil:
+    """`product` of two vectors with one matrix in panels, to the same bits: a matrix that does not fit into the first
+    cache is fetched once for both."""
+    cdef const lanes* panel = <const lanes*> m
+    cdef Py_ssize_t c, whole = vectors // 8 * 8, j = 0
+    while j < whole:
+        if lanes is wide:
+            tiles_for_two(y, 8, k, x, panel, store, b, totals, j)
+        else:                   # sixteen registers hold no more
+            tiles_for_two(y, 4, k, x, panel, store, b, totals, j)
+            tiles_for_two(y, 4, k, x, panel + 4, store, b, totals, j + 4)
+        panel += 8 * k
+        j += 8
+    for c in range(2):
+        product(
+            <lanes*> y[c] + whole, vectors - whole, k, x[c], 1, panel, True, store, <const lanes*> b[c] + whole,
+            &totals[c],
+        )
+    return 0
+
+
 cdef inline inlined pack(
     const double* table,        # IN (n, width)
     double* panels,             # OUT (n * width,)

@@ -6,7 +6,9 @@ IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, 
 from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
-from .lanes cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
+from .lanes cimport (
+    SET, WEIGH, alone, inlined, lanes, outer_product, product, product_for_two, rare_double, rarely, sum_lanes,
+)
 
 cdef extern from *:
     """
@@ -86,6 +88,7 @@ cdef struct Job:
     volatile int* stop
     Py_ssize_t stretch          # steps of which the E-step keeps alpha at a time
     double* alpha               # scratch, or the table that comes back
+    Py_ssize_t room             # rows of scratch
     double* work
     double* start               # ADD (n,)
     double* pairs               # ADD (n, width): sum of alpha[t-1] w[t]; times A it is the sum of xi
@@ -266,6 +269,19 @@ cdef inline inlined future(
     return 0
 
 
+cdef inline inlined add_gamma(
+    Py_ssize_t width, const double* alpha, const double* beta, Py_ssize_t t, Job* job, const Sequence* seq,
+) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef alone gamma = job.weights + seq.index[t] * width
+    for j in range(width):
+        gamma[j] += seq.weight * (alpha[j] * beta[j])
+    if t == 0:
+        for j in range(job.chain.n):
+            job.start[j] += seq.weight * (alpha[j] * beta[j])
+    return 0
+
+
 cdef inline inlined counts_steps(
     lanes* kind, Py_ssize_t n, Py_ssize_t width, Py_ssize_t start, Py_ssize_t end,
     const double* rows,         # IN alpha[start], ..., and before it alpha[start - 1], if start > 0
@@ -278,16 +294,10 @@ cdef inline inlined counts_steps(
     cdef const double* alpha
     cdef double* beta = seq.work
     cdef double* w = seq.work
-    cdef alone gamma
     for t in range(end - 1, start - 1, -1):
         alpha = rows + (t - start) * width
-        gamma = job.weights + seq.index[t] * width
-        for j in range(width):
-            gamma[j] += seq.weight * (alpha[j] * beta[j])
-        if t == 0:
-            for j in range(n):
-                job.start[j] += seq.weight * (alpha[j] * beta[j])
-        else:
+        add_gamma(width, alpha, beta, t, job, seq)
+        if t:
             filled += 1
             w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
             future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
@@ -302,6 +312,93 @@ cdef inline inlined counts_steps(
             if job.stop[0]:
                 seq.status = STOPPED
                 return 0
+    return 0
+
+
+cdef inline inlined forward_together(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs,
+) noexcept nogil:
+    """`forward_pass` of two sequences side by side, as long as both last. alpha of each step is kept for the counts."""
+    cdef bint kept = job.task == COUNTS
+    cdef Py_ssize_t t, c, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t together = min(seqs[0].n_steps, seqs[1].n_steps)
+    cdef double total
+    cdef double* rows[2]
+    cdef double* x[2]
+    cdef double* y[2]
+    cdef const double* b[2]
+    cdef lanes sums[2]
+    for c in range(2):
+        rows[c] = seqs[c].alpha
+        forget(&seqs[c].front)
+        forward_steps(kind, n, width, width, kept, False, 0, 1, NULL, rows[c], &job.chain, &seqs[c], job.stop)
+        y[c] = rows[c]
+        if seqs[c].status:
+            return 0
+    for t in range(1, together):
+        for c in range(2):
+            b[c] = job.chain.rows + seqs[c].index[t] * width
+            x[c] = y[c]
+            y[c] = rows[c] + (t if kept else t & 1) * width
+            sums[c] = b[c][0] * (<const lanes*> b[c])[0] * 0
+        product_for_two(kind, y, vectors, n, x, job.chain.panels, WEIGH, b, sums)
+        for c in range(2):
+            sum_lanes(&sums[c], &total)
+            if total < SMALL:
+                seqs[c].status = rescale(y[c], n, &total, t, &seqs[c].front) if total > 0 else IMPOSSIBLE
+            seqs[c].total = total
+        if t % BLOCK == 0 and job.stop[0]:
+            seqs[0].status = STOPPED
+        if seqs[0].status or seqs[1].status:
+            return 0
+    for c in range(2):
+        if seqs[c].n_steps > together:
+            forward_steps(
+                kind, n, width, width, kept, False, together, seqs[c].n_steps, y[c],
+                rows[c] + together * width if kept else rows[c], &job.chain, &seqs[c], job.stop,
+            )
+    return 0
+
+
+cdef inline inlined counts_together(
+    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs,
+) noexcept nogil:
+    """`counts_pass` of two sequences side by side, each from its end."""
+    cdef Py_ssize_t k, t, j, c, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t together = min(seqs[0].n_steps, seqs[1].n_steps) - 1
+    cdef Py_ssize_t cursors[2]
+    cdef double* beta[2]
+    cdef double* w[2]
+    cdef lanes unused[2]
+    for c in range(2):
+        cursors[c] = seqs[c].front.n
+        beta[c] = seqs[c].work
+        for j in range(width):
+            beta[c][j] = 1 / seqs[c].total
+    for k in range(together):
+        filled += 1
+        for c in range(2):
+            t = seqs[c].n_steps - 1 - k
+            add_gamma(width, seqs[c].alpha + t * width, beta[c], t, job, &seqs[c])
+            w[c] = seqs[c].work + (3 + BLOCK - filled) * width
+            future(width, job.chain.rows + seqs[c].index[t] * width, beta[c], w[c], t, &seqs[c], &cursors[c])
+        product_for_two(kind, beta, vectors, n, w, job.chain.turned, SET, <const double**> beta, unused)
+        for c in range(2):
+            if seqs[c].weight != 1:
+                for j in range(width):
+                    w[c][j] *= seqs[c].weight
+        if filled == BLOCK or k == together - 1:
+            for c in range(2):
+                t = seqs[c].n_steps - 1 - k
+                outer_product(
+                    <lanes*> job.pairs, n, vectors, filled, seqs[c].alpha + (t - 1) * width, width, <const lanes*> w[c],
+                )
+            filled = 0
+            if job.stop[0]:
+                seqs[0].status = STOPPED
+                return 0
+    for c in range(2):
+        counts_steps(kind, n, width, 0, seqs[c].n_steps - together, seqs[c].alpha, &cursors[c], job, &seqs[c])
     return 0
 
 
