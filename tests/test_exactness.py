@@ -344,17 +344,28 @@ def test_fuzz(n, kinds, with_final, way, monkeypatch):
     assert_em_steps_right(models, sequences, truth, final)
 
 
-def test_several_sequences_of_which_some_need_the_exact_path():
+@pytest.mark.parametrize("twins", [1, 2, 4, 8, 35])
+def test_several_sequences_of_which_some_need_the_exact_path(twins):
+    """One at a time, two at a time from both ends, two at a time side by side; each state as some twins."""
     rng = np.random.default_rng(2)
-    X = [stretches([0, 1], rng.integers(1, 400, size=2)) for _ in range(20)]
+    X = [stretches([0, 1], rng.integers(1, 400, size=2)) for _ in range(21)]
     truths = [true(SEPARATE, x) for x in X]
-    m = SEPARATE.model(max_iter=1)
+    whose = np.repeat([0, 1], twins)
+    of_twins = np.eye(2)[whose]
+    params = Params(*(a / twins for a in (SEPARATE.startprob[whose], SEPARATE.transmat[np.ix_(whose, whose)])),
+                    SEPARATE.probs[whose])
+    m = params.model(max_iter=1)
     assert_allclose(m.score(X), float(sum(truth.loglik for truth in truths)), rtol=1e-13)
+    assert_allclose([m.score(x) for x in X], [float(truth.loglik) for truth in truths], rtol=1e-13)
     for gamma, truth in zip(m.predict_proba(X), truths):
-        assert_allclose(gamma, truth.gamma.astype(float), rtol=1e-8, atol=1e-10)
-    s = m.fit(X).statistics_
-    counts = oracle.expected_counts([truth.gamma for truth in truths], [truth.xi for truth in truths], X, 3)
-    for got, want in zip((s.start, s.trans, s.emission["counts"]), counts):
+        assert_allclose(gamma @ of_twins, truth.gamma.astype(float), rtol=1e-8, atol=1e-10)
+    weight = rng.random(len(X))
+    s = m.fit(X, sample_weight=weight).statistics_
+    counts = oracle.expected_counts(
+        [w * truth.gamma for w, truth in zip(weight, truths)], [w * truth.xi for w, truth in zip(weight, truths)], X, 3
+    )
+    folded = of_twins.T @ s.start, of_twins.T @ s.trans @ of_twins, of_twins.T @ s.emission["counts"]
+    for got, want in zip(folded, counts):
         assert_allclose(got, want.astype(float), rtol=1e-9, atol=1e-9)
 
 
