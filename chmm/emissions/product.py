@@ -45,8 +45,9 @@ class Product(Emission):
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))  # takes columns of a frame in any order
     rounds = property(lambda self: max(channel.rounds for channel in self.channels))
+    parts = property(lambda self: self.channels)
 
-    def __init__(self, *channels, **named):
+    def __init__(self, /, *channels, **named):
         if bool(channels) == bool(named):
             raise TypeError(
                 "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
@@ -214,8 +215,12 @@ class Product(Emission):
         parts = [
             Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in enumerate(metadata["channels"])
         ]
-        named = dict(zip(metadata["names"], parts, strict=True))
-        return cls(**named) if isinstance(metadata["names"][0], str) else cls(*parts)
+        names = metadata["names"]
+        if names == list(range(len(parts))):
+            return cls(*parts)
+        if len(set(names)) != len(parts) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{shown(names)} cannot be the names of {len(parts)} channels")
+        return cls(**dict(zip(names, parts, strict=True)))
 
     def __repr__(self):
         by_name = isinstance(self.names[0], str)
