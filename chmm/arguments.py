@@ -74,8 +74,10 @@ def states(model, emission, labels=None):
 
 
 def frozen_given(emission):
-    """What is frozen must be given."""
-    for name in getattr(emission, "frozen", ()):
+    """What is frozen must be given, in the parts of an emission too."""
+    for part in emission.parts:
+        frozen_given(part)
+    for name in emission.frozen:
         if getattr(emission, name, None) is None:
             raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be kept")
 

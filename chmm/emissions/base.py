@@ -51,6 +51,7 @@ class Emission:
 
     parameters: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()  # parameters that update leaves alone
+    parts: tuple["Emission", ...] = ()  # the emissions that it is made of
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
     by_name = False  # whether it takes columns of a frame by their names, in any order
@@ -279,7 +280,8 @@ def distinct_rows(columns, spans):
 
 
 def _rounded(a):
-    return np.array2string(np.squeeze(np.asarray(a)), precision=4, separator=", ", threshold=20).replace("\n", "")
+    digits = {"all": "{:.4g}".format}
+    return np.array2string(np.squeeze(np.asarray(a)), separator=", ", threshold=20, formatter=digits).replace("\n", "")
 
 
 def part_of(statistics, name):

@@ -68,6 +68,7 @@ class Mixture(Emission):
     def complete(self):
         return self.weights is not None and self.components.complete
 
+    parts = property(lambda self: (self.components,))
     kind = property(lambda self: self.components.kind)
     n_features = property(lambda self: self.components.n_features)
 
