@@ -145,7 +145,7 @@ def state_path(data, names, argument):
         t = int(np.flatnonzero(data.missing)[0])
         raise NotImplementedError(
             f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences are "
-            "not taken yet: leave them out, or leave out the labels"
+            "not taken: leave them out, or leave out y to learn from X alone"
         )
     values, kind = data.values, data.kind
     refuse_floats(data, argument)
