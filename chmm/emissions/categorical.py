@@ -46,7 +46,8 @@ class Categorical(Emission):
             columns = None if symbols is None else len(self._symbols)
             if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
                 raise ValueError(f"probs has {np.shape(probs)[1]} columns and symbols holds {columns}; they must agree")
-            self.probs = check_probabilities(probs, "probs", (None, columns), normalized=normalized)
+            advice = "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
+            self.probs = check_probabilities(probs, "probs", (None, columns), normalized, advice)
             self.probs.flags.writeable = False
             self.free = self.probs > 0
             if symbols is None:
@@ -216,7 +217,7 @@ class Categorical(Emission):
 
     @staticmethod
     def _shown(values, kind, t):
-        return repr(chr(values[t])) if kind == "text" else shown(values[t] if kind == "words" else values[t].item())
+        return repr(chr(values[t])) if kind == "text" else shown(values[t])
 
     def __repr__(self):
         n = "any number of" if self.probs is None else str(len(self.probs))

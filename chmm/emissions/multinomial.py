@@ -5,6 +5,9 @@ import numpy as np
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from .base import Emission, fixed, frozen_names
 from .exponential_family import MINUS_INFINITY, log, log_factorial, whole
+from .special import log_poisson, stirling
+
+LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
 
 class Multinomial(Emission):
@@ -57,6 +60,10 @@ class Multinomial(Emission):
         return values / np.maximum(values.sum(axis=1, keepdims=True), 1)
 
     def log_likelihood(self, values):
+        n = values.sum(axis=1, keepdims=True)
+        if n.max(initial=0) > LARGE:  # Poisson's counts with means n probs, given that they add up to n
+            parts = [log_poisson(o[:, None], n * p) for o, p in zip(values.T, self.probs.T, strict=True)]
+            return sum(parts, stirling(n))
         out = values @ np.maximum(log(self.probs), MINUS_INFINITY).T
         out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf

@@ -42,7 +42,7 @@ class StudentT(Emission):
             raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
         self.floor = float(floor)
         self.locations = given(locations, "locations")
-        self.scales = given(scales, "scales", above=0)
+        self.scales = given(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
         self.dofs = given(dofs, "dofs", least=DOFS[0], most=DOFS[1])
         same_shape(locations=self.locations, scales=self.scales, dofs=self.dofs)
         self.frozen = frozen_names(frozen, self.parameters)
