@@ -805,7 +805,16 @@ def test_what_is_frozen_inside_must_be_given(emission):
         Model(2, emission).fit([1, 2, 2, 3])
 
 
-def test_a_summary_shows_four_digits_of_small_numbers():
+def test_a_summary_shows_the_digits_of_small_numbers():
     returns = Model(startprob=[1.0], transmat=[[1.0]], emission=StudentT([1.23e-5], [0.00075312], [4.5]))
     returns.score([0.1])
-    assert "locations 1.23e-05, scales 0.0007531, dofs 4.5" in repr(returns)
+    assert "locations 1.23e-05, scales 0.00075312, dofs 4.5" in repr(returns)
+
+
+def test_an_update_that_forgets_a_parameter_is_told():
+    class Forgetful(Poisson):
+        def update(self, statistics):
+            pass
+
+    with pytest.raises(TypeError, match=r"Forgetful\.update\(statistics\) set no rates"):
+        Model(2, Forgetful()).fit([1, 2, 9])

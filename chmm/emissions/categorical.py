@@ -122,7 +122,7 @@ class Categorical(Emission):
         return {"counts": counts}
 
     def update(self, statistics):
-        if self.frozen and self.probs is not None:
+        if self.keeps("probs"):
             return
         counts = statistics["counts"]
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs

@@ -74,7 +74,7 @@ class Multinomial(Emission):
 
     def update(self, statistics):
         counts = statistics["counts"]
-        if self.probs is None or "probs" not in self.frozen:
+        if not self.keeps("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
             self.probs = fixed(probabilities(counts, old, self.pseudocount or 0.0, self.free))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, fixed, frozen_names, given, same_shape
+from .base import Emission, frozen_names, given, same_shape
 from .exponential_family import MINUS_INFINITY, as_drawn, whole
 from .special import climb, digamma, log_poisson, newton, stirling, trigamma
 
@@ -77,14 +77,8 @@ class NegativeBinomial(Emission):
             mass, alive = counts.sum(axis=2), np.ones_like(alive)
         share = counts / np.where(alive, mass, 1.0)[..., None]
         mean = share @ self.levels
-        kept = {name: getattr(self, name) for name in self.frozen if getattr(self, name) is not None}
-        r = kept.get("sizes")
-        if r is None:
-            r = self._sizes(share, mean, kept.get("probs"))
-        new = {"sizes": r, "probs": r / (r + mean), **kept}
-        for name in self.parameters:
-            old = getattr(self, name)
-            setattr(self, name, fixed(np.array(new[name] if old is None else np.where(alive, new[name], old))))
+        r = self.sizes if self.keeps("sizes") else self._sizes(share, mean, self.probs if self.keeps("probs") else None)
+        self.renew({"sizes": r, "probs": r / (r + mean)}, alive)
 
     def _sizes(self, share, mean, probs):
         used = self.levels

@@ -28,8 +28,8 @@ class Product(Emission):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame; an array then has these columns, in this order. Read one
-        as `product["name"]`, or `product[0]`.
+    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` where a name has a space; an
+        array then has these columns, in this order. Read one as `product["name"]`, or `product[0]`.
 
     A family takes one column; with parameters for more, or as a product itself, as many as these say. A missing channel
     says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
