@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chain import check_count, generator, refuse_floats
+from .chain import check_count, generator, require_names
 from .statistics import LARGEST_COUNT, check_probabilities, check_pseudocount
 from .symbols import Symbols, shown
 
@@ -60,7 +60,7 @@ def states(model, emission, labels=None):
     if emission.n_states is not None:
         said["emission"] = emission.n_states
     if names is None and labels is not None:
-        refuse_floats(labels, "y")
+        require_names(labels, "y")
         names = Symbols.learn(labels, "y")
         n = next(iter(said.values()), len(names))
         if labels.kind == "integers" and set(names.names) <= set(range(n)):
