@@ -379,7 +379,7 @@ def _frame(x, name, expected):
     """A data frame: an array if its columns are of one kind, else Columns."""
     names = tuple(x.columns)
     if len(names) < 2 or len(set(names)) < len(names):
-        return _array(np.asarray(x), name, expected)
+        return _array(np.asarray(x), name, expected)._replace(names=names)
     return _side_by_side([_array(np.asarray(x[c]), f"{name}[{c!r}]", expected) for c in names], names)
 
 
@@ -485,7 +485,8 @@ def _elements(x, name, types=None):
         raise TypeError(
             f"{name}[{i}] is {shown(v)}, a {type(v).__name__}"
             + (f", among {first}" if first else "")
-            + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing)"
+            + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing); steps of "
+            "several columns come as a frame, or an array of shape (n_steps, n_columns)"
         )
     if not kinds:
         gone = np.ones(len(x), dtype=bool)

@@ -96,9 +96,10 @@ class Product(Emission):
         widths = [channel.n_features or 1 for channel in self.channels]
         by_name = isinstance(self.names[0], str)
         if by_name and data.names is not None:
-            gone = [name for name in self.names if name not in data.names]
-            if gone:
-                raise ValueError(f"X has no column {gone[0]!r}; its columns are {', '.join(map(repr, data.names))}")
+            for name in self.names:
+                if data.names.count(name) != 1:
+                    many = "no column" if name not in data.names else f"{data.names.count(name)} columns"
+                    raise ValueError(f"X has {many} {name!r}; its columns are {', '.join(map(repr, data.names))}")
             places = [[data.names.index(name)] for name in self.names]
         else:
             have = data.n_columns
@@ -106,7 +107,8 @@ class Product(Emission):
                 return [data] * len(widths)
             if have != sum(widths):
                 takes = f"{sum(widths)} columns, for the channels {', '.join(map(repr, self.names))}"
-                raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}")
+                form = f"as a frame or an array of shape (n_steps, {sum(widths)})"
+                raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
             ends = np.cumsum(widths).tolist()
             places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
         return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.channels, strict=True)]
