@@ -492,6 +492,7 @@ WRONG = [
     ("words for numbers", lambda: Model(2, Gaussian()).fit([["a", "b"]]), "words|text", "numbers"),
     ("a class", lambda: Model(2, Gaussian).fit([0.5, 1.5]), "Gaussian"),
     ("multinomial of one column", lambda: Model(2, Multinomial()).fit([1, 2, 3]), "Categorical"),
+    ("more draws than a count holds", lambda: Multinomial(n_draws=10**30), "n_draws = 10+ must be"),
     ("multinomial, nothing of categorical", lambda: Multinomial([[0.5, 0.6]]), r"1e-06\)$"),
     ("a scale whose square is none", lambda: StudentT([0, 1], [1e-300, 1], [3, 3]), r"scales\[0, 0\]", ">= 1e-100"),
     ("numbers whose sums are none", lambda: Model(2, Gamma()).fit([2.5, 1e301]), "step 1: 1e.301 is beyond", "rescale"),

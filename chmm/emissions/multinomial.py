@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from ..symbols import shown
 from .base import Emission, fixed, frozen_names
 from .exponential_family import MINUS_INFINITY, log, log_factorial, whole
 from .special import log_poisson, stirling
@@ -38,8 +39,8 @@ class Multinomial(Emission):
         self.probs = None if probs is None else fixed(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
-        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 0:
-            raise ValueError(f"n_draws = {n_draws!r} must be an integer >= 0")
+        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or not 0 <= n_draws < 2**63:
+            raise ValueError(f"n_draws = {shown(n_draws)} must be an integer from 0 to 2**63 - 1")
         self.n_draws = int(n_draws)
         self.frozen = frozen_names(frozen, self.parameters)
 
