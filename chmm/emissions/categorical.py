@@ -33,8 +33,10 @@ class Categorical(Emission):
     n_features = 1  # of a value, which is one symbol
 
     def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
-        if unknown not in ("error", "missing"):
-            raise ValueError(f"unknown = {unknown!r} must be 'error' or 'missing'")
+        if not isinstance(unknown, str) or unknown not in ("error", "missing"):
+            raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
+        if not isinstance(normalized, bool | np.bool_):
+            raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
         self.frozen = frozen_names(frozen, self.parameters)
         self.normalized = bool(normalized)

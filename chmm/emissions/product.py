@@ -54,8 +54,7 @@ class Product(Emission):
                 "Product(step=Gamma(), angle=VonMises())"
             )
         self.names = tuple(named) or tuple(range(len(channels)))
-        self.channels = tuple(copy.deepcopy(channel) for channel in (*channels, *named.values()))
-        for name, channel in zip(self.names, self.channels, strict=True):
+        for name, channel in zip(self.names, (*channels, *named.values()), strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
             if isinstance(channel, Precomputed):
@@ -63,6 +62,7 @@ class Product(Emission):
                     f"channel {name!r} is Precomputed, which takes a column for each state; add the log likelihoods of "
                     "the other channels to its values, and use it alone"
                 )
+        self.channels = tuple(map(copy.deepcopy, (*channels, *named.values())))
         said = {name: c.n_states for name, c in zip(self.names, self.channels, strict=True) if c.n_states is not None}
         if len(set(said.values())) > 1:
             raise ValueError(
