@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .chain import check_count, generator, refuse_floats
+from .chain import check_count, generator, require_names
 from .statistics import LARGEST_COUNT, check_probabilities, check_pseudocount
 from .symbols import Symbols, shown
 
@@ -60,7 +60,7 @@ def states(model, emission, labels=None):
     if emission.n_states is not None:
         said["emission"] = emission.n_states
     if names is None and labels is not None:
-        refuse_floats(labels, "y")
+        require_names(labels, "y")
         names = Symbols.learn(labels, "y")
         n = next(iter(said.values()), len(names))
         if labels.kind == "integers" and set(names.names) <= set(range(n)):
@@ -74,8 +74,10 @@ def states(model, emission, labels=None):
 
 
 def frozen_given(emission):
-    """What is frozen must be given."""
-    for name in getattr(emission, "frozen", ()):
+    """What is frozen must be given, in the parts of an emission too."""
+    for part in emission.parts:
+        frozen_given(part)
+    for name in emission.frozen:
         if getattr(emission, name, None) is None:
             raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be kept")
 

@@ -76,7 +76,7 @@ class MarkovChain:
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         pseudocount = check_pseudocount(self.pseudocount)
-        refuse_floats(data, "X")
+        require_names(data, "X")
         known = self.startprob if self.startprob is not None else self.transmat
         if self.states is not None:
             names = Symbols(self.states, argument="states")
@@ -139,16 +139,10 @@ def check_chain(startprob, transmat, n):
 
 def state_path(data, names, argument):
     """Codes of labels; every label must be known."""
-    if np.ndim(data.values) == 2:
-        raise ValueError(f"{argument} has shape {np.shape(data.values)}; it takes one label a step")
+    require_names(data, argument)
     if data.missing is not None and data.missing.any():
-        t = int(np.flatnonzero(data.missing)[0])
-        raise NotImplementedError(
-            f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences are "
-            "not taken yet: leave them out, or leave out the labels"
-        )
+        raise unknown_label(data, argument, int(np.flatnonzero(data.missing)[0]))
     values, kind = data.values, data.kind
-    refuse_floats(data, argument)
     if not names.takes(values, kind) and not (names.kind == "words" and kind == "text"):
         raise TypeError(f"{argument} holds {kind}, the states are {names.kind}: {names.preview()}")
     if names.kind == "words" and kind == "text":
@@ -161,10 +155,22 @@ def state_path(data, names, argument):
     return path
 
 
-def refuse_floats(data, argument):
+def require_names(data, argument):
+    """Labels are names: one a step, and no floats."""
+    if np.ndim(data.values) == 2:
+        raise ValueError(f"{argument} has shape {np.shape(data.values)}; it takes one label a step")
     if data.kind == "numbers":
         t = next(iter(np.flatnonzero(data.values != np.round(data.values))), 0)
+        if np.isnan(data.values[t]):
+            raise unknown_label(data, argument, t)
         raise TypeError(f"{argument}, {data.where(t)}: {data.values[t]} is a float; labels are str, integers or bools")
+
+
+def unknown_label(data, argument, t):
+    return NotImplementedError(
+        f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences are not taken: "
+        "leave them out, or leave out y to learn from X alone"
+    )
 
 
 def path_log_probability(startprob, transmat, path, bounds):

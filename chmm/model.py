@@ -95,7 +95,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : list of sequences, or one sequence; with `lengths`, one array that holds them one after the other.
-        y : labels in the same form, one for each step. sample_weight : (n_sequences,), how often each sequence counts.
+        y : labels in the same form, one for each step, all known. sample_weight : (n_sequences,), how often each
+        sequence counts; a floor, which is a prior, takes the variance of X without weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -391,6 +392,8 @@ class Model:
                 f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
                 "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
             )
+        if type(self) is Model and name not in _ARGUMENTS and not name.startswith("_"):
+            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_ARGUMENTS)}")
         object.__setattr__(self, name, value)
         if "_learnt" not in self.__dict__:
             self.__dict__.pop("_parameters", None)  # it came from the arguments

@@ -56,7 +56,8 @@ def unpack(model_class, metadata, arrays, emissions):
     states = Symbols(saved["states"], argument="states")
     n = len(states)
     _require_agreement(model, states)
-    for name, kind in (("named", bool), ("converged", bool), ("n_iter", int), ("report", dict)):
+    arguments.check_count(saved["n_iter"], "n_iter", 0)
+    for name, kind in (("named", bool), ("converged", bool), ("report", dict)):
         if type(saved[name]) is not kind:
             raise ValueError(f"{name} is {shown(saved[name])}, not of type {kind.__name__}")
     if arrays["history_"].ndim != 1 or not np.isfinite(arrays["history_"]).all():
@@ -70,6 +71,8 @@ def unpack(model_class, metadata, arrays, emissions):
         saved["n_iter"],
         saved["converged"],
     )
+    if not learnt.emission.complete:
+        raise ValueError(f"the emission, {learnt.emission!r}, lacks parameters")
     if learnt.emission.n_states not in (None, n):  # None: Precomputed, which takes any number
         raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
     report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}

@@ -85,12 +85,16 @@ class _Steps(NamedTuple):
     names: tuple | None = None
 
 
+LARGEST = 1e300  # of numbers: sums of larger ones are soon infinite
 NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
 
 
-def one(x, name="x"):
+_MANY = "it must be a list of sequences, or one: a text, an array of one or two axes, a frame or a flat list"
+
+
+def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
     """A single sequence, for the verbs that take one."""
-    steps = _one(x, name, "it takes one sequence; predict, score and predict_proba take a list of them")
+    steps = _one(x, name, expected)
     bounds = np.array([0, len(steps.values)], dtype=np.int64)
     return Sequences(steps.values, bounds, steps.kind, steps.missing, "one", steps.names)
 
@@ -115,12 +119,14 @@ def numbers(data, family):
 
 def require_finite(data, values=None):
     values = data.values if values is None else values
-    infinite = np.isinf(values)
-    if infinite.any():
-        t, *k = np.argwhere(infinite)[0].tolist()
+    huge = (values > LARGEST) | (values < -LARGEST)
+    if huge.any():
+        t, *k = np.argwhere(huge)[0].tolist()
         value = values[(t, *k)]
         column = f", column {k[0]}" if k and values.shape[1] > 1 else ""
-        raise ValueError(f"X, {data.where(t)}{column}: {value} is no number; numbers are finite, NaN where missing")
+        if np.isinf(value):
+            raise ValueError(f"X, {data.where(t)}{column}: {value} is no number; numbers are finite, NaN where missing")
+        raise ValueError(f"X, {data.where(t)}{column}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
 
 
 def many(X, lengths=None, name="X"):
@@ -130,12 +136,12 @@ def many(X, lengths=None, name="X"):
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
         X = list(X)
     if not isinstance(X, list | tuple):
-        return one(X, name)
+        return one(X, name, _MANY)
     types = set(map(type, X))
     if not _are_sequences(X, types):
         nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
         if not any(nested):
-            return one(X, name)
+            return one(X, name, _MANY)
         if not all(nested):
             i = nested.index(not nested[0])
             raise TypeError(
@@ -376,7 +382,7 @@ def _frame(x, name, expected):
     """A data frame: an array if its columns are of one kind, else Columns."""
     names = tuple(x.columns)
     if len(names) < 2 or len(set(names)) < len(names):
-        return _array(np.asarray(x), name, expected)
+        return _array(np.asarray(x), name, expected)._replace(names=names)
     return _side_by_side([_array(np.asarray(x[c]), f"{name}[{c!r}]", expected) for c in names], names)
 
 
@@ -410,7 +416,8 @@ def _array(x, name, expected):
     if x.ndim == 2 and x.shape[1] == 1:
         x = x[:, 0]
     if x.ndim not in (1, 2):
-        raise ValueError(f"{name} has {x.ndim} dimensions, shape {x.shape}: {expected}")
+        way_out = f"; if its first axis counts sequences, pass list({name})" if x.ndim == 3 else ""
+        raise ValueError(f"{name} has {x.ndim} dimensions, shape {x.shape}: {expected}{way_out}")
     if x.ndim == 2 and x.shape[1] == 0:
         raise ValueError(f"{name} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required: no columns")
     kind = x.dtype.kind
@@ -481,7 +488,8 @@ def _elements(x, name, types=None):
         raise TypeError(
             f"{name}[{i}] is {shown(v)}, a {type(v).__name__}"
             + (f", among {first}" if first else "")
-            + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing)"
+            + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing); steps of "
+            "several columns come as a frame, or an array of shape (n_steps, n_columns)"
         )
     if not kinds:
         gone = np.ones(len(x), dtype=bool)
@@ -500,7 +508,7 @@ def _elements(x, name, types=None):
             except OverflowError:
                 pass  # too large for this type
         i = next((i for i, v in enumerate(x) if not -(2**63) <= v < 2**64), x.index(max(x)))
-        raise ValueError(f"{name}[{i}] = {x[i]} does not fit into 64 bits beside the others")
+        raise ValueError(f"{name}[{i}] = {shown(x[i])} does not fit into 64 bits beside the others")
     if kind == "bools":
         return _Steps(np.array(x, dtype=bool), kind, missing)
     values = np.array(x, dtype=np.float64)

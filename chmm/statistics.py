@@ -91,8 +91,8 @@ def as_floats(values, name):
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
 
 
-def check_probabilities(values, name, shape, normalized=True):
-    """A float64 array of probabilities, its last axis summing to 1 within 1e-6."""
+def check_probabilities(values, name, shape, normalized=True, advice=""):
+    """A float64 array of probabilities, its last axis summing to 1 within 1e-6; `advice` ends the error if not."""
     array = as_floats(values, name)
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
     if not fits or not array.size:
@@ -112,10 +112,7 @@ def check_probabilities(values, name, shape, normalized=True):
     if off.any():
         row = np.argwhere(off)[0].tolist()
         place = f"{name}{row}" if row else name
-        message = f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE})"
-        if name == "probs":
-            message += "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
-        raise ValueError(message)
+        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){advice}")
     return array
 
 

@@ -1,5 +1,7 @@
 """Symbols and codes: characters, words, integers or bools on one side, 0, 1, 2 ... on the other."""
 
+import re
+
 import numpy as np
 
 from .kernels.counting import encode, look_up, mark
@@ -151,6 +153,11 @@ def distinct(values):
 
 
 def shown(value):
-    """repr of a value, cut where it is too long for an error message."""
-    text = repr(value)
+    """repr of a value on one line, cut where it is too long for an error message."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        text = re.sub(r"\n\s*", " ", repr(value))
+    except ValueError:  # an int of more digits than Python prints
+        text = f"an integer of {value.bit_length()} bits"
     return text if len(text) <= 80 else f"{text[:60]}...{text[-10:]}"

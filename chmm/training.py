@@ -167,7 +167,8 @@ def initial(task, emission, rng):
     emission = copy.deepcopy(emission)
     if not emission.complete:
         distinct, index = task.observed.distinct, task.observed.index
-        times = np.bincount(index, minlength=len(distinct) + 1)[:-1].astype(np.float64)
+        weight = None if task.weight is None else np.repeat(task.weight, np.diff(task.bounds))
+        times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
         share = shares(emission.coordinates(distinct), times, n, rng)
         emission.start(distinct, share * times[:, None], rng)
     return startprob, transmat, emission

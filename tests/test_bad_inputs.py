@@ -241,6 +241,8 @@ LABELS = [
     ("y of dates", lambda: fit(X=[0, 1], y=np.array(["2020", "2021"], dtype="M8[Y]")), WRONG, r"\by\b", "date"),
     ("y one text for two sequences", lambda: fit(y="ababa"), WRONG, r"\by\b"),
     ("y partly unknown", lambda: fit(X="ab", y=[0, None]), NotImplementedError, r"\by\b", "missing|None|unknown"),
+    ("y soft", lambda: fit(X=[0, 1], y=np.array([[1, 0], [0.5, 0.5]])), ValueError, r"y has shape \(2, 2\)", "label"),
+    ("y partly NaN", lambda: fit(X="abc", y=np.array([0, 1, np.nan])), NotImplementedError, "y, step 2: .*unknown"),
     ("y unknown in score", lambda: coins().score(X, [[0, 1, 2, 7, 0], [0, 0, 0]]), ValueError, r"\by\b", "7"),
     ("y ends elsewhere", lambda: fit(states="ab", final_states="b", X="xy", y="ba"), ValueError, "final_states", "a"),
     ("sample_weight too short", lambda: Model(2).fit(X, sample_weight=[1]), ValueError, "sample_weight", "1", "2"),

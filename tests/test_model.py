@@ -525,3 +525,16 @@ def test_clone():
         assert twin is not m and twin.get_params(deep=False).keys() == m.get_params(deep=False).keys()
     with pytest.raises(NotFittedError):
         base.clone(weather()).score([["walk", "shop"]])
+
+
+def test_a_misspelt_argument_is_not_set():
+    model = Model(2)
+    with pytest.raises(AttributeError, match="no argument 'n_state' to set; it has n_states, emission"):
+        model.n_state = 3
+    model.n_states = 3
+    assert model.get_params()["n_states"] == 3
+
+    class Named(Model):
+        pass
+
+    Named(2).name = "own attributes of a subclass"

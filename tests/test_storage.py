@@ -434,7 +434,7 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type or 
     "final_states": [["z"], [0], [], 7],
     "learnt.states": [["x"], ["x", "y", "z"], ["y", "x"], [7, 8], [1.5, 2], {"x": 1}, 7],
     "learnt.final": [[2], [-1], [], ["y"], [0.5], 7],
-    "learnt.n_iter": ["seven", 1.5, None],
+    "learnt.n_iter": ["seven", 1.5, None, -1],
     "learnt.converged": ["no", None],
     "learnt.named": ["no", None],
     "learnt.report": [[], None],
@@ -454,6 +454,31 @@ def test_forged_arguments_of_a_learnt_model_are_found(tmp_path, place, value):
     there[name] = value
     storage.write(path, metadata, arrays)
     with pytest.raises(ValueError, match=r"does not hold a whole model: (?!.*object|.*argument after)"):
+        Model.load(path)
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["a", 1], [3, 4], [0, 0], ["a"]])
+def test_forged_names_of_channels_are_found(tmp_path, names):
+    from chmm import Model, Poisson, Product, storage
+
+    path = tmp_path / "model.npz"
+    Model(2, Product(a=Poisson(), b=Poisson()), random_state=0).fit(np.array([[1, 2], [3, 4], [9, 9]])).save(path)
+    metadata, arrays = storage.read(path)
+    metadata["model"]["learnt"]["emission"]["names"] = names
+    storage.write(path, metadata, arrays)
+    with pytest.raises(ValueError, match=r"does not hold a whole model: .* cannot be the names of 2 channels"):
+        Model.load(path)
+
+
+def test_parameters_that_a_file_lacks_are_found(tmp_path):
+    from chmm import Gaussian, Model, storage
+
+    path = tmp_path / "model.npz"
+    Model(2, Gaussian(), random_state=0).fit([0.5, 1.5, 2.5, 9.5]).save(path)
+    metadata, arrays = storage.read(path)
+    del arrays["emission_.covariances"]
+    storage.write(path, metadata, arrays)
+    with pytest.raises(ValueError, match=r"does not hold a whole model: .* lacks parameters"):
         Model.load(path)
 
 

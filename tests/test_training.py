@@ -333,6 +333,16 @@ def test_an_integer_weight_is_a_repetition(supervised):
         assert_allclose(weighted.history_, repeated.history_, rtol=1e-11)
 
 
+def test_start_values_look_at_weights():
+    weighted = [3, 4, 5, 3, 21, 19, 20, 22]
+    far = [900, 901] * 4
+    model = Model(2, "poisson", random_state=0).fit([weighted, far], sample_weight=[1, 0])
+    assert sorted(model.emission_.rates.ravel().round(2)) == [3.75, 20.5]
+    twice = [Model(2, "poisson", random_state=0).fit(*args, sample_weight=w) for args, w in (
+        ([[weighted, far]], [2, 1]), ([[weighted, weighted, far]], None))]  # fmt: skip
+    assert_allclose(twice[0].history_, twice[1].history_, rtol=1e-11)
+
+
 def test_only_the_ratio_of_weights_matters_without_pseudocounts():
     X, params = data(12), random_params(np.random.default_rng(12), 3, 5)
     weight = np.random.default_rng(0).random(len(X)) + 0.1

@@ -69,13 +69,15 @@ def choose(emission, data):
     if data.kind in ("text", "words") or (data.kind == "bools" and np.ndim(data.values) == 1):
         return Categorical()
     if data.kind == "columns":
-        held = ", ".join(
-            f"{k if data.names is None else repr(data.names[k])} {part.kind}"
-            for k, part in enumerate(data.values.parts)
-        )
+        kinds = [part.kind for part in data.values.parts]
+        names = range(len(kinds)) if data.names is None else data.names
+        held = ", ".join(f"{name!r} {kind}" for name, kind in zip(names, kinds, strict=True))
+        likely = ["Gaussian()" if kind == "numbers" else "Categorical()" for kind in kinds]
+        if all(isinstance(name, str) and name.isidentifier() for name in names):
+            likely = [f"{name}={family}" for name, family in zip(names, likely, strict=True)]
         raise TypeError(
-            f"X has columns of several kinds ({held}); say what they are: emission=Product(Categorical(), Gaussian()) "
-            "in the order of the columns, or by their names Product(name=Categorical(), ...)"
+            f"X has columns of several kinds ({held}); say what each is, by a family such as Categorical, Gaussian, "
+            f"Gamma, Poisson or VonMises: emission=Product({', '.join(likely)})"
         )
     if data.kind in ("integers", "bools"):
         if np.ndim(data.values) == 2:

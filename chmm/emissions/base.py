@@ -30,27 +30,27 @@ class Emission:
       a state without mass keeps its own
     - `sample(states, rng)` -> one observation for each state of an array
 
-    `parameters` names the arrays that are saved, frozen and shown; None until they are known, the first one with an
-    entry for each state. The constructor takes them by name. Where they have no second axis to tell how many columns a
-    value has, say so: `n_features = 1`. An emission knows neither time nor sequences. `fit` learns into a copy; it
-    never changes the one that it was given.
+    `parameters` names the arrays that are saved, frozen and shown, each the constructor's argument and None until it is
+    known; the first one has an entry for each state. Where none has a second axis to tell how many columns a value has,
+    say so: `n_features = 1`. An emission knows neither time nor sequences.
 
-    Its life in a fit:
+    A fit learns into a deep copy, and calls
 
-    - a deep copy sees all data (`prepare`) and turns them into distinct values (`check`)
-    - without labels, each of the `n_init` starts takes a deep copy; unless it is `complete`, `start(values, weights,
-      rng)` gives its first parameters, here `update(statistics(values, weights))` with the weights of clusters. Then
-      each EM step asks for `log_likelihood`, `statistics` and `log_prior`, and calls `update` on a shallow copy: so
-      assign new arrays, never write into old ones
-    - with labels, `update(statistics(values, weights))` once, weights being how often a state shows a value. Where
-      statistics depend on the parameters, as a mixture's do, one update is a step of EM and no maximiser: say
-      `rounds = 200`, and after a `start` it is repeated until the objective rises no more, at most so often
+    - `prepare(data, n_states, pseudocount)`, which sees all data, and `check(data)`, which gives their distinct values
+    - for each of the `n_init` starts, unless the emission is `complete`, `start(values, weights, rng)`: here
+      `update(statistics(values, weights))` with the weights of clusters
+    - in an EM step `log_likelihood`, `statistics` and `log_prior`, then `update` on a shallow copy: so assign new
+      arrays, never write into old ones
+    - with labels instead `update(statistics(values, weights))` once, weights being how often a state shows a value.
+      Where statistics depend on the parameters, as a mixture's do, this is one step and no maximiser: say
+      `rounds = 200`, and after a `start` it is repeated, at most so often, until the objective rises no more
 
     Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()  # parameters that update leaves alone
+    parts: tuple["Emission", ...] = ()  # the emissions that it is made of
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
     by_name = False  # whether it takes columns of a frame by their names, in any order
@@ -108,6 +108,20 @@ class Emission:
         for name in self.frozen:
             setattr(self, name, known[name])
         self.frozen = frozen
+        for name in self.parameters:
+            if getattr(self, name) is None:
+                raise TypeError(f"{type(self).__name__}.update(statistics) set no {name}")
+
+    def keeps(self, name):
+        """Whether a parameter stays as it is: frozen, and known."""
+        return name in self.frozen and getattr(self, name) is not None
+
+    def renew(self, new, alive):
+        """Set the parameters that are not kept; where nothing was seen (`alive` False), known ones stay."""
+        for name in self.parameters:
+            old = getattr(self, name)
+            if not self.keeps(name):
+                setattr(self, name, fixed(new[name] if old is None else np.where(alive, new[name], old)))
 
     def outside(self, values):
         """(R, D) bool: which numbers are outside `domain`. NaN never is."""
@@ -279,7 +293,8 @@ def distinct_rows(columns, spans):
 
 
 def _rounded(a):
-    return np.array2string(np.squeeze(np.asarray(a)), precision=4, separator=", ", threshold=20).replace("\n", "")
+    digits = {"all": "{:.5g}".format}
+    return np.array2string(np.squeeze(np.asarray(a)), separator=", ", threshold=20, formatter=digits).replace("\n", "")
 
 
 def part_of(statistics, name):
@@ -302,12 +317,8 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
     if ndim == 2 and array.ndim == 1:
         array = array[:, None]
     if array.ndim != ndim or not array.size:
-        want = "(n_states, n_features)" if ndim == 2 else f"{ndim} axes"
-        raise ValueError(
-            f"{name} has shape {np.shape(values)}; it must have {want}, or (n_states,) for one feature"
-            if ndim == 2
-            else f"{name} has shape {np.shape(values)}; it must have {want}"
-        )
+        want = "(n_states, n_features), or (n_states,) for one feature" if ndim == 2 else f"{ndim} axes"
+        raise ValueError(f"{name} has shape {np.shape(values)}; it must have {want}")
     rules = [
         (~np.isfinite(array), "finite"),
         (array <= above if above is not None else None, f"> {above}"),

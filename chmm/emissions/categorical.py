@@ -33,8 +33,10 @@ class Categorical(Emission):
     n_features = 1  # of a value, which is one symbol
 
     def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
-        if unknown not in ("error", "missing"):
-            raise ValueError(f"unknown = {unknown!r} must be 'error' or 'missing'")
+        if not isinstance(unknown, str) or unknown not in ("error", "missing"):
+            raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
+        if not isinstance(normalized, bool | np.bool_):
+            raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
         self.frozen = frozen_names(frozen, self.parameters)
         self.normalized = bool(normalized)
@@ -46,7 +48,8 @@ class Categorical(Emission):
             columns = None if symbols is None else len(self._symbols)
             if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
                 raise ValueError(f"probs has {np.shape(probs)[1]} columns and symbols holds {columns}; they must agree")
-            self.probs = check_probabilities(probs, "probs", (None, columns), normalized=normalized)
+            advice = "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
+            self.probs = check_probabilities(probs, "probs", (None, columns), normalized, advice)
             self.probs.flags.writeable = False
             self.free = self.probs > 0
             if symbols is None:
@@ -121,7 +124,7 @@ class Categorical(Emission):
         return {"counts": counts}
 
     def update(self, statistics):
-        if self.frozen and self.probs is not None:
+        if self.keeps("probs"):
             return
         counts = statistics["counts"]
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
@@ -216,7 +219,7 @@ class Categorical(Emission):
 
     @staticmethod
     def _shown(values, kind, t):
-        return repr(chr(values[t])) if kind == "text" else shown(values[t] if kind == "words" else values[t].item())
+        return repr(chr(values[t])) if kind == "text" else shown(values[t])
 
     def __repr__(self):
         n = "any number of" if self.probs is None else str(len(self.probs))

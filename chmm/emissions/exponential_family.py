@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, fixed, frozen_names, same_shape
+from .base import Emission, frozen_names, same_shape
 from .special import gammaln
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
@@ -85,15 +85,7 @@ class ExponentialFamily(Emission):
             ]
             moments = [np.where(alive, m, p) for m, p in zip(moments, pooled, strict=True)]
             mass, alive = np.where(alive, mass, 1.0), np.ones_like(alive)
-        new = self.maximiser(moments, mass)
-        for name in self.parameters:
-            old = getattr(self, name)
-            if old is None or name not in self.frozen:
-                setattr(self, name, fixed(new[name] if old is None else np.where(alive, new[name], old)))
-
-    def keeps(self, name):
-        """Whether a parameter stays as it is."""
-        return name in self.frozen and getattr(self, name) is not None
+        self.renew(self.maximiser(moments, mass), alive)
 
 
 def _finite(factors):

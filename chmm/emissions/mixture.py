@@ -68,6 +68,7 @@ class Mixture(Emission):
     def complete(self):
         return self.weights is not None and self.components.complete
 
+    parts = property(lambda self: (self.components,))
     kind = property(lambda self: self.components.kind)
     n_features = property(lambda self: self.components.n_features)
 
@@ -109,7 +110,7 @@ class Mixture(Emission):
         return {"counts": share.sum(axis=0), **{f"components.{key}": value for key, value in inner.items()}}
 
     def update(self, statistics):
-        if "weights" not in self.frozen:
+        if not self.keeps("weights"):
             self.weights = fixed(probabilities(statistics["counts"], self.weights, self.pseudocount, self.free))
         self.components = copy.copy(self.components)  # fit copies an emission, not what is inside it
         self.components.update(part_of(statistics, "components"))

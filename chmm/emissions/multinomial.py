@@ -3,8 +3,12 @@
 import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from ..symbols import shown
 from .base import Emission, fixed, frozen_names
 from .exponential_family import MINUS_INFINITY, log, log_factorial, whole
+from .special import log_poisson, stirling
+
+LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
 
 class Multinomial(Emission):
@@ -35,8 +39,8 @@ class Multinomial(Emission):
         self.probs = None if probs is None else fixed(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
-        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 0:
-            raise ValueError(f"n_draws = {n_draws!r} must be an integer >= 0")
+        if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or not 0 <= n_draws < 2**63:
+            raise ValueError(f"n_draws = {shown(n_draws)} must be an integer from 0 to 2**63 - 1")
         self.n_draws = int(n_draws)
         self.frozen = frozen_names(frozen, self.parameters)
 
@@ -57,6 +61,10 @@ class Multinomial(Emission):
         return values / np.maximum(values.sum(axis=1, keepdims=True), 1)
 
     def log_likelihood(self, values):
+        n = values.sum(axis=1, keepdims=True)
+        if n.max(initial=0) > LARGE:  # Poisson's counts with means n probs, given that they add up to n
+            parts = [log_poisson(o[:, None], n * p) for o, p in zip(values.T, self.probs.T, strict=True)]
+            return sum(parts, stirling(n))
         out = values @ np.maximum(log(self.probs), MINUS_INFINITY).T
         out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf
@@ -67,7 +75,7 @@ class Multinomial(Emission):
 
     def update(self, statistics):
         counts = statistics["counts"]
-        if self.probs is None or "probs" not in self.frozen:
+        if not self.keeps("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
             self.probs = fixed(probabilities(counts, old, self.pseudocount or 0.0, self.free))
 

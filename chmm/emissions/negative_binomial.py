@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import Emission, fixed, frozen_names, given, same_shape
-from .exponential_family import as_drawn, log, log_factorial, whole
-from .special import climb, digamma, gammaln, newton, trigamma
+from .base import Emission, frozen_names, given, same_shape
+from .exponential_family import MINUS_INFINITY, as_drawn, whole
+from .special import climb, digamma, log_poisson, newton, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -54,10 +54,7 @@ class NegativeBinomial(Emission):
         out = np.zeros((len(values), len(self.sizes)))
         for d in range(values.shape[1]):
             seen = ~np.isnan(values[:, d])
-            x, r, p = values[seen, d, None], self.sizes[:, d], self.probs[:, d]
-            with np.errstate(invalid="ignore"):
-                tail = np.where(x > 0, x * log(1 - p), 0.0)
-            out[seen] += gammaln(x + r) - gammaln(r) - log_factorial(x) + r * np.log(p) + tail
+            out[seen] += log_density(values[seen, d, None], self.sizes[:, d], self.probs[:, d])
         return out
 
     def statistics(self, values, weights):
@@ -80,22 +77,15 @@ class NegativeBinomial(Emission):
             mass, alive = counts.sum(axis=2), np.ones_like(alive)
         share = counts / np.where(alive, mass, 1.0)[..., None]
         mean = share @ self.levels
-        kept = {name: getattr(self, name) for name in self.frozen if getattr(self, name) is not None}
-        r = kept.get("sizes")
-        if r is None:
-            r = self._sizes(share, mean, kept.get("probs"))
-        new = {"sizes": r, "probs": r / (r + mean), **kept}
-        for name in self.parameters:
-            old = getattr(self, name)
-            setattr(self, name, fixed(np.array(new[name] if old is None else np.where(alive, new[name], old))))
+        r = self.sizes if self.keeps("sizes") else self._sizes(share, mean, self.probs if self.keeps("probs") else None)
+        self.renew({"sizes": r, "probs": r / (r + mean)}, alive)
 
     def _sizes(self, share, mean, probs):
         used = self.levels
 
         def value(r):
             p = r / (r + mean) if probs is None else probs
-            known = (share * gammaln(used + r[..., None])).sum(axis=-1) - gammaln(r)
-            return known + r * np.log(p) + np.where(mean > 0, mean * log(np.where(p < 1, 1 - p, 1.0)), 0.0)
+            return (share * np.maximum(log_density(used, r[..., None], p[..., None]), MINUS_INFINITY)).sum(axis=-1)
 
         def step(r):
             r = r[..., 0]
@@ -123,3 +113,9 @@ class NegativeBinomial(Emission):
         except ValueError as error:
             mean = (self.sizes * (1 - self.probs) / self.probs).max()
             raise ValueError(f"the largest mean is {mean:g}: such counts are beyond 64 bits, and not drawn") from error
+
+
+def log_density(x, r, p):
+    """r of x + r Bernoulli draws succeed, the last one among them: x and r given x + r, as Poisson's."""
+    n = x + r
+    return np.log(r / n) + log_poisson(r, n * p) + log_poisson(x, n - n * p) + stirling(n)

@@ -34,6 +34,7 @@ class PerState(Emission):
     remedy = property(lambda self: self.members[0].remedy)
     gaps = property(lambda self: all(member.gaps for member in self.members))
     rounds = property(lambda self: max(member.rounds for member in self.members))
+    parts = property(lambda self: self.members)
     complete = property(lambda self: all(member.complete for member in self.members))
     n_states = property(lambda self: len(self.members))
     n_features = property(lambda self: next((m.n_features for m in self.members if m.n_features is not None), None))

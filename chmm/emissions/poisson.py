@@ -4,7 +4,7 @@ import numpy as np
 
 from .base import given
 from .exponential_family import ExponentialFamily, as_drawn, whole
-from .special import log_ratio, stirling
+from .special import log_poisson
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -43,14 +43,10 @@ class Poisson(ExponentialFamily):
         return [values]
 
     def log_likelihood(self, values):
-        """-(o log(o/r) - o + r) - (log o! - o log o + o): however large o and r are, no more than o - r cancels."""
         out = np.zeros((len(values), len(self.rates)))
         for d, rates in enumerate(self.rates.T):
             seen = ~np.isnan(values[:, d])
-            o = values[seen, d, None]
-            with np.errstate(invalid="ignore"):
-                logs = np.where(o > 0, o * log_ratio(np.maximum(o, 1.0), rates), 0.0)  # infinite at a rate of 0
-            out[seen] += o - rates - logs - stirling(o)
+            out[seen] += log_poisson(values[seen, d, None], rates)
         return out
 
     def maximiser(self, moments, mass):

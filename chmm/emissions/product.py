@@ -28,8 +28,8 @@ class Product(Emission):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame; an array then has these columns, in this order. Read one
-        as `product["name"]`, or `product[0]`.
+    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` where a name has a space; an
+        array then has these columns, in this order. Read one as `product["name"]`, or `product[0]`.
 
     A family takes one column; with parameters for more, or as a product itself, as many as these say. A missing channel
     says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
@@ -45,16 +45,16 @@ class Product(Emission):
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))  # takes columns of a frame in any order
     rounds = property(lambda self: max(channel.rounds for channel in self.channels))
+    parts = property(lambda self: self.channels)
 
-    def __init__(self, *channels, **named):
+    def __init__(self, /, *channels, **named):
         if bool(channels) == bool(named):
             raise TypeError(
                 "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
                 "Product(step=Gamma(), angle=VonMises())"
             )
         self.names = tuple(named) or tuple(range(len(channels)))
-        self.channels = tuple(copy.deepcopy(channel) for channel in (*channels, *named.values()))
-        for name, channel in zip(self.names, self.channels, strict=True):
+        for name, channel in zip(self.names, (*channels, *named.values()), strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
             if isinstance(channel, Precomputed):
@@ -62,6 +62,7 @@ class Product(Emission):
                     f"channel {name!r} is Precomputed, which takes a column for each state; add the log likelihoods of "
                     "the other channels to its values, and use it alone"
                 )
+        self.channels = tuple(map(copy.deepcopy, (*channels, *named.values())))
         said = {name: c.n_states for name, c in zip(self.names, self.channels, strict=True) if c.n_states is not None}
         if len(set(said.values())) > 1:
             raise ValueError(
@@ -95,9 +96,10 @@ class Product(Emission):
         widths = [channel.n_features or 1 for channel in self.channels]
         by_name = isinstance(self.names[0], str)
         if by_name and data.names is not None:
-            gone = [name for name in self.names if name not in data.names]
-            if gone:
-                raise ValueError(f"X has no column {gone[0]!r}; its columns are {', '.join(map(repr, data.names))}")
+            for name in self.names:
+                if data.names.count(name) != 1:
+                    many = "no column" if name not in data.names else f"{data.names.count(name)} columns"
+                    raise ValueError(f"X has {many} {name!r}; its columns are {', '.join(map(repr, data.names))}")
             places = [[data.names.index(name)] for name in self.names]
         else:
             have = data.n_columns
@@ -105,7 +107,8 @@ class Product(Emission):
                 return [data] * len(widths)
             if have != sum(widths):
                 takes = f"{sum(widths)} columns, for the channels {', '.join(map(repr, self.names))}"
-                raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}")
+                form = f"as a frame or an array of shape (n_steps, {sum(widths)})"
+                raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
             ends = np.cumsum(widths).tolist()
             places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
         return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.channels, strict=True)]
@@ -214,8 +217,12 @@ class Product(Emission):
         parts = [
             Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in enumerate(metadata["channels"])
         ]
-        named = dict(zip(metadata["names"], parts, strict=True))
-        return cls(**named) if isinstance(metadata["names"][0], str) else cls(*parts)
+        names = metadata["names"]
+        if names == list(range(len(parts))):
+            return cls(*parts)
+        if len(set(names)) != len(parts) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{shown(names)} cannot be the names of {len(parts)} channels")
+        return cls(**dict(zip(names, parts, strict=True)))
 
     def __repr__(self):
         by_name = isinstance(self.names[0], str)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..symbols import shown
-from .base import Emission, fixed, frozen_names, given, same_shape
+from .base import Emission, frozen_names, given, same_shape
 from .exponential_family import as_drawn
 from .quadratic import spread
 from .special import climb, digamma, gammaln, newton, trigamma
@@ -42,7 +42,7 @@ class StudentT(Emission):
             raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
         self.floor = float(floor)
         self.locations = given(locations, "locations")
-        self.scales = given(scales, "scales", above=0)
+        self.scales = given(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
         self.dofs = given(dofs, "dofs", least=DOFS[0], most=DOFS[1])
         same_shape(locations=self.locations, scales=self.scales, dofs=self.dofs)
         self.frozen = frozen_names(frozen, self.parameters)
@@ -90,12 +90,11 @@ class StudentT(Emission):
         count = np.where(alive, mass, 1.0)
         start = np.broadcast_to(np.zeros(d) if self.centre is None else self.centre, (n, d))
         start = start if self.locations is None else self.locations
-        kept = {name: getattr(self, name) for name in self.frozen if getattr(self, name) is not None}
-        shift = np.zeros((n, d)) if "locations" in kept else np.divide(uy, u, out=np.zeros((n, d)), where=u > 0)
+        shift = np.zeros((n, d)) if self.keeps("locations") else np.divide(uy, u, out=np.zeros((n, d)), where=u > 0)
         variance = np.ones(d) if self.variance is None else self.variance
         scatter = np.maximum(uyy - shift * (2 * uy - u * shift), 0.0)
         squares = (scatter + self.floor * variance) / (count + self.floor)
-        if (alive & ~(squares > 0)).any() and "scales" not in kept:
+        if (alive & ~(squares > 0)).any() and not self.keeps("scales"):
             i = int(np.argwhere(alive & ~(squares > 0))[0][0])
             raise ValueError(
                 f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger"
@@ -110,11 +109,8 @@ class StudentT(Emission):
             ),
             *DOFS,
         )[..., 0]
-        fallback = {"locations": start, "scales": np.broadcast_to(np.sqrt(variance), (n, d)), "dofs": old}
-        new = {"locations": start + shift, "scales": np.sqrt(squares), "dofs": dofs, **kept}
-        for name in self.parameters:
-            before = getattr(self, name)
-            setattr(self, name, fixed(np.where(alive, new[name], fallback[name] if before is None else before)))
+        scales = np.sqrt(np.where(alive, squares, variance))
+        self.renew({"locations": start + shift, "scales": scales, "dofs": np.where(alive, dofs, old)}, alive)
 
     def log_prior(self):
         if not self.floor or self.variance is None:
