@@ -166,7 +166,7 @@ def plot(results, path, clock, problems=CAPTIONS):
     shape = (3.3 * columns, 3.2 * height + 0.4)
     figure, axes = plt.subplots(height, columns, figsize=shape, sharex=True, sharey="row", squeeze=False)
     names = [name for name in libraries.LIBRARIES if any(name in cells for cells in table.values())]
-    colours = dict(zip(libraries.LIBRARIES, ["#e5383b", "#b5656b", "C0", "C9", "C2", "C4", "C1", "C5", grey]))
+    colours = dict(zip(libraries.LIBRARIES, ["#e5383b", "#b5656b", "C0", "C9", "C2", "C4", "C6", "C1", "C5", grey]))
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     for axis, (problem, task) in zip(axes.flat, panels):

@@ -22,6 +22,7 @@ LIBRARIES = {
     "hmmlearn-log": ("hmmlearn", {"implementation": "log"}),
     "deeptime": ("deeptime", {}),
     "dynamax": ("dynamax", {}),
+    "pomegranate": ("pomegranate", {}),
     "rustling": ("rustling", {}),
     "jieba": ("jieba", {}),
     "textbook": ("textbook", {}),
