@@ -19,7 +19,7 @@ import report
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
-PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense"]
+PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense", "gaussian", "gaussian-8"]
 TASKS = ["score", "decode", "posteriors", "fit", "count", "cut"]
 THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS",
            "NPROC"]  # the last is JAX's
