@@ -16,7 +16,7 @@ import problems
 
 TASKS = {"long": ["score", "decode", "posteriors", "fit"], "text": ["count", "decode", "cut"]}
 TASKS |= dict.fromkeys(["short", "left-right", "dense", "call"], TASKS["long"])
-TASKS["sentence"] = ["score", "decode", "cut"]
+TASKS |= {"sentence": ["score", "decode", "cut"], "gaussian": ["score", "fit"], "gaussian-8": ["score", "fit"]}
 SHORTEST = 0.002  # s: a quicker call is repeated within one measurement
 
 

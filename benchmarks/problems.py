@@ -55,6 +55,13 @@ class Problem:
 
 
 @dataclass
+class Gaussian(Problem):
+    """Normal distributions: `emission` holds the means, and `codes` (n_steps, n_features) the values, float64."""
+
+    variances: np.ndarray  # (n_states, n_features)
+
+
+@dataclass
 class Text(Problem):
     """Segmented text with one tag (B, M, E, S) a character; the model is the one that counting the text gives."""
 
@@ -80,6 +87,9 @@ def make(name, n_states, *, quick=False, seed=0):
         lengths = [min(steps, 4000)] * max(1, steps // 4000)
         model = left_right(n_states, lengths[0], rng) if name == "left-right" else dense(n_states, rng)
         return random_problem(name, model, lengths, rng)
+    if name in ("gaussian", "gaussian-8"):
+        steps = max(min(steps, 100_000), 20 * n_states)  # each state is seen a few times: nobody's variance is 0
+        return gaussian(name, n_states, 8 if name == "gaussian-8" else 1, steps, rng)
     if name == "text":
         return tagged(name, corpus(10**5 if quick else 10**6, rng))
     if name == "sentence":
@@ -104,9 +114,30 @@ def left_right(n_states, length, rng):
     return startprob, transmat, rng.dirichlet(np.ones(N_SYMBOLS), n_states)
 
 
+def gaussian(name, n_states, n_features, n_steps, rng):
+    """One sequence; most states overlap with some others."""
+    startprob, transmat, _ = dense(n_states, rng)
+    means = rng.normal(0, 3, size=(n_states, n_features))
+    variances = rng.uniform(0.5, 2, size=means.shape)
+    states = random_path(startprob, transmat, [n_steps], rng)
+    values = rng.normal(means[states], np.sqrt(variances[states]))
+    return Gaussian(name, startprob, transmat, means, values, np.array([n_steps]), variances)
+
+
 def random_problem(name, model, lengths, rng):
     """Sequences drawn from the model."""
     startprob, transmat, emission = model
+    states = random_path(startprob, transmat, lengths, rng)
+    codes = np.empty(len(states), np.int32)
+    u = rng.random(len(states))
+    for i, row in enumerate(np.cumsum(emission, axis=1)):
+        here = states == i
+        codes[here] = np.minimum(np.searchsorted(row, u[here], side="right"), emission.shape[1] - 1)
+    return Problem(name, startprob, transmat, emission, codes, np.array(lengths, np.int64))
+
+
+def random_path(startprob, transmat, lengths, rng):
+    """States of sequences of these lengths, end to end."""
     rows = [list(accumulate(row)) for row in transmat.tolist()]
     first = list(accumulate(startprob.tolist()))
     last = len(first) - 1
@@ -117,13 +148,7 @@ def random_problem(name, model, lengths, rng):
             state = min(bisect(row, u), last)  # the sum of a row may stop short of 1 by a rounding
             states.append(state)
             row = rows[state]
-    states = np.array(states)
-    codes = np.empty(len(states), np.int32)
-    u = rng.random(len(states))
-    for i, row in enumerate(np.cumsum(emission, axis=1)):
-        here = states == i
-        codes[here] = np.minimum(np.searchsorted(row, u[here], side="right"), emission.shape[1] - 1)
-    return Problem(name, startprob, transmat, emission, codes, np.array(lengths, np.int64))
+    return np.array(states)
 
 
 def corpus(n_characters, rng):

@@ -11,6 +11,7 @@ import libraries
 
 FLOPS = {"score": 2, "posteriors": 4, "fit": 6}  # per n_steps * n_states**2; the maxima of Viterbi are no FMAs
 UNITS = {"text": ("ns per character", 1e9), "sentence": ("µs per call", 1e6), "call": ("µs per call", 1e6)}
+UNITS |= dict.fromkeys(["gaussian", "gaussian-8"], ("ns per step and state", 1e9))
 YARDSTICKS = ("chmm", "chmm-2", "textbook")  # not other libraries
 NAMES = {"score": "log P", "decode": "Viterbi", "posteriors": "γ", "fit": "EM iteration"}
 UNIT = ("ns per step and N²", 1e9)
@@ -23,14 +24,16 @@ CAPTIONS = {
     "sentence": "One sentence of 20 characters",
     "left-right": "Left-right models, sequences of 4,000 steps",
     "dense": "Dense models of the left-right size",
+    "gaussian": "Gaussian emissions of one column, one sequence",
+    "gaussian-8": "Gaussian emissions of eight independent columns, one sequence",
 }
 
 
 def size(record):
     """What a time is divided by."""
-    return {"text": record["n_steps"], "sentence": 1, "call": 1}.get(
-        record["problem"], record["n_steps"] * record["n_states"] ** 2
-    )
+    steps, states = record["n_steps"], record["n_states"]
+    sizes = {"text": steps, "sentence": 1, "call": 1, "gaussian": steps * states, "gaussian-8": steps * states}
+    return sizes.get(record["problem"], steps * states**2)
 
 
 def rows(results, clock):
@@ -166,7 +169,7 @@ def plot(results, path, clock, problems=CAPTIONS):
     shape = (3.3 * columns, 3.2 * height + 0.4)
     figure, axes = plt.subplots(height, columns, figsize=shape, sharex=True, sharey="row", squeeze=False)
     names = [name for name in libraries.LIBRARIES if any(name in cells for cells in table.values())]
-    colours = dict(zip(libraries.LIBRARIES, ["#e5383b", "#b5656b", "C0", "C9", "C2", "C4", "C1", "C5", grey]))
+    colours = dict(zip(libraries.LIBRARIES, ["#e5383b", "#b5656b", "C0", "C9", "C2", "C4", "C6", "C1", "C5", grey]))
     for axis in axes.flat[len(panels) :]:
         axis.set_visible(False)
     for axis, (problem, task) in zip(axes.flat, panels):

@@ -19,10 +19,10 @@ import report
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
-PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense"]
+PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense", "gaussian", "gaussian-8"]
 TASKS = ["score", "decode", "posteriors", "fit", "count", "cut"]
-THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS"]
-JAX = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "JAX_PLATFORMS": "cpu"}
+THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS",
+           "NPROC"]  # the last is JAX's
 
 
 def main():
@@ -63,7 +63,7 @@ def put_into_readme(table):
 
 def measure(orders):
     """The records that one process of measure.py prints, as they come."""
-    environment = os.environ | dict.fromkeys(THREADS, "1") | JAX
+    environment = os.environ | dict.fromkeys(THREADS, "1") | {"JAX_PLATFORMS": "cpu"}
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # let a rival's BLAS choose its best kernels
         environment.pop(name, None)
     command = [sys.executable, str(HERE / "measure.py"), json.dumps(orders)]

@@ -1,18 +1,22 @@
 """One adapter a library.
 
-`build(problem, **options)` gives an object that holds the model and the data in the form its library likes best (none
-of that is timed) and has one method for each task it can do, or None. agreement.py compares what they return:
+`build(problem, **options)`, and `build_gaussian` for Gaussian emissions, gives an object that holds the model and the
+data in the form its library likes best (none of that is timed) and has one method for each task it can do, or None.
+agreement.py compares what they return:
 
     score()       log P(O) over all sequences
     decode()      Viterbi paths: one array, or a list with one a sequence; states as numbers or as B, M, E, S
     posteriors()  gamma: one array, or a list with one a sequence
-    fit()         startprob, transmat, emission after one EM iteration from the problem's own parameters
+    fit()         startprob, transmat, emission after one EM iteration from the problem's own parameters; the emission
+                  of Gaussians is means, variances
     count()       the same three, counted from labelled text (None: the library does not show them)
     cut()         the words of each text, by a segmenter trained beforehand
 """
 
 from importlib import import_module
 from importlib.util import find_spec
+
+from problems import Gaussian
 
 # name in the tables: (module here and package imported, options)
 LIBRARIES = {
@@ -22,6 +26,7 @@ LIBRARIES = {
     "hmmlearn-log": ("hmmlearn", {"implementation": "log"}),
     "deeptime": ("deeptime", {}),
     "dynamax": ("dynamax", {}),
+    "pomegranate": ("pomegranate", {}),
     "rustling": ("rustling", {}),
     "jieba": ("jieba", {}),
     "textbook": ("textbook", {}),
@@ -35,4 +40,6 @@ def installed(name):
 
 def build(name, problem):
     module, options = LIBRARIES[name]
-    return import_module(f"{__name__}.{module}").build(problem, **options)
+    adapter = import_module(f"{__name__}.{module}")
+    function = getattr(adapter, "build_gaussian", None) if isinstance(problem, Gaussian) else adapter.build
+    return function(problem, **options) if function else None

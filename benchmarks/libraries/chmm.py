@@ -1,22 +1,28 @@
 """chmm through its public classes."""
 
 import numpy as np
-from problems import STATES, Text
+import problems
+from problems import STATES
 
-from chmm import Categorical, Model, Segmenter
+from chmm import Categorical, Gaussian, Model, Segmenter
 
 
 def build(problem, n_jobs=1):
-    if isinstance(problem, Text):
+    if isinstance(problem, problems.Text):
         return TextLibrary(problem, n_jobs)
-    return CodesLibrary(problem, n_jobs) if len(problem.lengths) > 1 else OneSequence(problem, n_jobs)
+    library = CodesLibrary if len(problem.lengths) > 1 else OneSequence
+    return library(problem, Categorical(problem.emission), n_jobs)
+
+
+def build_gaussian(problem, n_jobs=1):
+    return OneSequence(problem, Gaussian(problem.emission, problem.variances, floor=0), n_jobs)
 
 
 class CodesLibrary:
-    def __init__(self, problem, n_jobs):
+    def __init__(self, problem, emission, n_jobs):
         self.codes, self.lengths = problem.codes, problem.lengths
-        self.model = Model(startprob=problem.startprob, transmat=problem.transmat,
-                           emission=Categorical(problem.emission), max_iter=1, n_jobs=n_jobs)
+        self.model = Model(startprob=problem.startprob, transmat=problem.transmat, emission=emission, max_iter=1,
+                           n_jobs=n_jobs)
 
     def score(self):
         return self.model.score(self.codes, lengths=self.lengths)
@@ -34,8 +40,8 @@ class CodesLibrary:
 class OneSequence(CodesLibrary):
     """One array needs no lengths, and decode returns one path."""
 
-    def __init__(self, problem, n_jobs):
-        super().__init__(problem, n_jobs)
+    def __init__(self, problem, emission, n_jobs):
+        super().__init__(problem, emission, n_jobs)
         self.lengths = None
 
     def decode(self):
@@ -72,4 +78,5 @@ class TextLibrary:
 
 
 def learnt(model):
-    return np.array(model.startprob_), np.array(model.transmat_), np.array(model.emission_.probs)
+    emission = [getattr(model.emission_, name) for name in model.emission_.parameters]
+    return [np.array(array) for array in (model.startprob_, model.transmat_, *emission)]

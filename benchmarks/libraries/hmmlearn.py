@@ -1,30 +1,34 @@
-"""hmmlearn's CategoricalHMM, in its scaled and its logarithmic form."""
+"""hmmlearn's CategoricalHMM and GaussianHMM, in their scaled and their logarithmic form."""
 
 import logging
 
-from hmmlearn.hmm import CategoricalHMM
+from hmmlearn.hmm import CategoricalHMM, GaussianHMM
 
 logging.getLogger("hmmlearn").setLevel(logging.ERROR)
+# one pass of its loop is one E-step and one M-step, whatever tol says
+ONCE = {"n_iter": 1, "tol": float("-inf"), "init_params": ""}
 
 
 def build(problem, implementation):
-    return Library(problem, implementation)
+    n_states, n_symbols = problem.emission.shape
+    model = CategoricalHMM(n_states, n_features=n_symbols, params="ste", implementation=implementation, **ONCE)
+    return Library(problem, model, problem.codes.astype(int)[:, None], emissionprob_=problem.emission)
+
+
+def build_gaussian(problem, implementation):
+    model = GaussianHMM(problem.n_states, covars_prior=0, covars_weight=0, implementation=implementation, **ONCE)
+    return Library(problem, model, problem.codes, means_=problem.emission, _covars_=problem.variances)
 
 
 class Library:
-    def __init__(self, problem, implementation):
-        self.problem = problem
-        self.codes, self.lengths = problem.codes.astype(int)[:, None], problem.lengths
-        n_states, n_symbols = problem.emission.shape
-        # one pass of its loop is one E-step and one M-step, whatever tol says
-        self.model = CategoricalHMM(n_states, n_features=n_symbols, n_iter=1, tol=float("-inf"), params="ste",
-                                    init_params="", implementation=implementation)
+    def __init__(self, problem, model, codes, **emission):
+        self.model, self.codes, self.lengths = model, codes, problem.lengths
+        self.given = {"startprob_": problem.startprob, "transmat_": problem.transmat} | emission
         self.reset()
 
     def reset(self):
-        self.model.startprob_ = self.problem.startprob
-        self.model.transmat_ = self.problem.transmat
-        self.model.emissionprob_ = self.problem.emission
+        for name, parameter in self.given.items():
+            setattr(self.model, name, parameter)
 
     def score(self):
         return self.model.score(self.codes, self.lengths)
@@ -37,6 +41,6 @@ class Library:
 
     def fit(self):
         self.model.fit(self.codes, self.lengths)
-        learnt = self.model.startprob_, self.model.transmat_, self.model.emissionprob_
-        self.reset()  # three assignments: the next iteration starts from the same parameters
+        learnt = [getattr(self.model, name) for name in self.given]
+        self.reset()  # a few assignments: the next iteration starts from the same parameters
         return learnt
