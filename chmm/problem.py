@@ -42,25 +42,34 @@ def _in_panels(table):
     return out
 
 
-def _log(table):
-    with np.errstate(divide="ignore"):
-        return np.log(table)
-
-
 class Chain:
     """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
 
     def __init__(self, startprob, transmat):
         self.n = len(startprob)
         self.width = width = forward_backward.row_width(self.n)
-        log_transmat = _log(transmat)
         self.startprob = _padded(startprob[None], width, 0.0)[0]
         self.transmat = _padded(transmat, width, 0.0)
         self.transposed = _padded(transmat.T, width, 0.0)
         self.panels, self.turned = _in_panels(self.transmat), _in_panels(self.transposed)
-        self.log_startprob = _padded(_log(startprob)[None], width, -np.inf)[0]
-        self.log_transmat = _padded(log_transmat, width, -np.inf)
-        self.log_transposed = _padded(log_transmat.T, width, -np.inf)
+
+    # EM asks for no logarithms
+
+    @cached_property
+    def log_startprob(self):
+        return self._log(self.startprob[None])[0]
+
+    @cached_property
+    def log_transmat(self):
+        return self._log(self.transmat)
+
+    @cached_property
+    def log_transposed(self):
+        return self._log(self.transposed)
+
+    def _log(self, table):
+        with np.errstate(divide="ignore"):
+            return np.log(table, out=aligned(*table.shape))
 
     def exact(self):
         """Logarithms without padding, for log space."""

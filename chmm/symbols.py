@@ -11,7 +11,7 @@ LETTERS = "letters"  # single characters that nobody has called text or words ye
 
 
 class Symbols:
-    """An ordered set of distinct str, int or bool.
+    """An ordered set of distinct str, int or bool. Immutable.
 
     `kind` is text, words, integers or bools; or letters, for single characters that may come as a text or as words.
     """
@@ -61,6 +61,9 @@ class Symbols:
 
     def __len__(self):
         return len(self.names)
+
+    def __deepcopy__(self, memo):
+        return self
 
     @classmethod
     def learn(cls, data, argument="X"):
