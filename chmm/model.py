@@ -101,6 +101,9 @@ class Model:
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
         observation. A state without evidence keeps its row. Where nothing was given, start values are random.
+        Memory: two rows of n_states doubles for each distinct value (each step, where values are measurements), and for
+        each thread one for each step of the longest sequence (two above 64 states), or about 2 sqrt(n_steps) where that
+        would take more than 1 GiB (8 MiB with 17 to 64 states).
 
         ValueError if the data are impossible under the given start, or the arguments do not fit together; the model is
         then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
@@ -168,7 +171,9 @@ class Model:
     def predict(self, X, *, lengths=None):
         """The most probable path of each sequence (Viterbi); `decode` tells its probability too.
 
-        A list of sequences gives a list of paths, one sequence one path, `lengths` one path for all steps.
+        A list of sequences gives a list of paths, one sequence one path, `lengths` one path for all steps. Memory
+        beside that, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state up to 16,
+        8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than 1 GiB.
         """
         parameters = self._ready()
         data = sequences.many(X, lengths)
@@ -178,7 +183,10 @@ class Model:
         return data.split(parameters.named(path))
 
     def predict_proba(self, X, *, lengths=None):
-        """gamma[t, i] = P(q_t = i | O) for each sequence; it looks at the whole sequence, later steps too."""
+        """gamma[t, i] = P(q_t = i | O) for each sequence; it looks at the whole sequence, later steps too.
+
+        Cost: twice that of `score`. Memory: the tables that come back.
+        """
         parameters = self._ready()
         data = sequences.many(X, lengths)
         problem = parameters.problem(data)
@@ -191,7 +199,8 @@ class Model:
     def decode(self, x):
         """The most probable path of one sequence (Viterbi), and its log P(O, path). Ties take the lowest state.
 
-        ValueError if the sequence is impossible. Cost: n_states^2 additions and comparisons per step.
+        ValueError if the sequence is impossible. Cost: n_states^2 additions and comparisons per step. Memory: see
+        `predict`.
 
         >>> from chmm import Categorical, Model
         >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],

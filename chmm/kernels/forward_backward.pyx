@@ -24,8 +24,9 @@ from libc.string cimport memset
 from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
 from .passes cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
-    certify, counts_pass, counts_together, forward_pass, forward_together, scale_table, table_pass,
+    certify, counts_pass, forward_pass, scale_table, table_pass,
 )
+from .side_by_side cimport counts_together, forward_together
 from .two_ends cimport meet_best, part_best
 
 cdef enum:
@@ -136,7 +137,7 @@ cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) 
 cdef inline inlined side_by_side(
     lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs, bint* done,
 ) noexcept nogil:
-    """Two sequences of a model whose tables leave the first cache, unless something underflows on the way forward."""
+    """Two sequences of a large model, unless something underflows on the way forward: then each goes alone."""
     seqs[0].back.total = seqs[1].back.total = 0
     forward_together(kind, n, width, job, seqs)
     done[0] = NOTICED and not underflowed() and seqs[0].status == OK and seqs[1].status == OK
@@ -176,7 +177,7 @@ cdef inline inlined finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil
 
 cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s = 0, c, lines, most
-    cdef Sequence seqs[2]       # two at a time, where two_ends.pxd can and they are short
+    cdef Sequence seqs[2]       # two at a time, where that pays: in two_ends.pxd if they are short, in side_by_side.pxd
     cdef Sequence* seq
     cdef bint lost[2]
     cdef bint ends[2]           # can be taken from both ends
