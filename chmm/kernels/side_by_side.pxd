@@ -1,5 +1,5 @@
-"""Large models: two sequences at a time. Their tables do not fit into the first cache, and fetching them from the second
-is what a step takes; so each part that is fetched serves a step of both.
+"""Large models: two sequences at a time. Their tables do not fit into the first cache, and fetching them from the
+second is what a step takes; so each part that is fetched serves a step of both.
 """
 
 from .lanes cimport SET, WEIGH, inlined, lanes, outer_product, product_for_two, sum_lanes
