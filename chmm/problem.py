@@ -1,6 +1,5 @@
 """What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
-import math
 from functools import cached_property
 from typing import NamedTuple
 
@@ -8,30 +7,10 @@ import numpy as np
 
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
+from .memory import aligned
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
-HUGE = 2**18  # doubles in a huge page
 BLOCK = 2**16  # logarithms of densities at a time, to stay in the cache
-
-
-def aligned(*shape):
-    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest; large ones at a huge
-    page, and in a block of the size from which NumPy asks for huge pages: to fill small ones costs several times as
-    much as what is computed here."""
-    size = math.prod(shape)
-    if size > 2**59:
-        raise MemoryError(f"an array of shape {shape} does not fit into any memory")
-    line = HUGE if size > HUGE // 8 else 8
-    block = np.empty(size + line if line < HUGE else max(size, HUGE) + HUGE)
-    offset = (-block.ctypes.data // 8) % line
-    return block[offset : offset + size].reshape(shape)
-
-
-def zeros(*shape):
-    """The same, all 0. Not np.zeros: its pages are always fresh, which cost more than to write zeros to used ones."""
-    out = aligned(*shape)
-    out[:] = 0.0
-    return out
 
 
 def _padded(table, width, fill):
