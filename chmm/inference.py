@@ -13,8 +13,8 @@ import numpy as np
 from .exact import Exact
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .memory import aligned, zeros
 from .parallel import LEAST, chunks, run
-from .problem import aligned, zeros
 
 INEXACT = 2  # a sequence's status: needs log space
 LARGEST = 2.0**1023

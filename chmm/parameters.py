@@ -1,6 +1,5 @@
 """The parameters of a model, ready for questions."""
 
-from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -36,7 +35,7 @@ class Parameters(NamedTuple):
         rows = None
         if values is not None:
             ends = () if allowed is None else np.arange(len(values) + 1)
-            rows = Rows(partial(emission.log_likelihood, values), len(values), chain, allowed, ends)
+            rows = Rows(emission, values, chain, allowed, ends)
         return cls(startprob, transmat, emission, states, labels, allowed, chain, rows, columns)
 
     def problem(self, data):

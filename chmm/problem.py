@@ -1,32 +1,16 @@
 """What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
-import math
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
+from .memory import aligned
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
-
-
-def aligned(*shape):
-    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest."""
-    size = math.prod(shape)
-    if size > 2**59:
-        raise MemoryError(f"an array of shape {shape} does not fit into any memory")
-    block = np.empty(size + 8)
-    offset = (-block.ctypes.data // 8) % 8
-    return block[offset : offset + size].reshape(shape)
-
-
-def zeros(*shape):
-    """The same, all 0. Not np.zeros: its pages are always fresh, which cost more than to write zeros to used ones."""
-    out = aligned(*shape)
-    out[:] = 0.0
-    return out
+BLOCK = 2**16  # logarithms of densities at a time, to stay in the cache
 
 
 def _padded(table, width, fill):
@@ -80,13 +64,14 @@ class Rows:
     """Likelihoods of distinct values, then a row of ones, which a missing step sees, then copies of the rows `ends` in
     which only the `allowed` states are possible, for last steps.
 
-    `likelihood()` gives the logarithms, (n_values, N). It is asked when something needs them, and again when something
-    else does: so that no more than one large array is kept.
+    Their logarithms are made when something needs them, and again when something else does, block by block: so that no
+    more than one large array is kept.
     """
 
-    def __init__(self, likelihood, n_values, chain, allowed=None, ends=(), shared=True):
-        self.likelihood, self.n_values, self.chain = likelihood, n_values, chain
-        self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)
+    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True):
+        self.emission, self.values, self.chain = emission, values, chain
+        self.n_values = len(values)
+        self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
 
     def __len__(self):
@@ -96,45 +81,53 @@ class Rows:
         """For copies, which make their tables anew."""
         return {name: value for name, value in vars(self).items() if name not in ("logs", "scaled", "tables")}
 
-    def _parts(self):
-        """Logarithms of the values, and of what comes behind them."""
-        values = np.ascontiguousarray(self.likelihood(), dtype=np.float64)
-        n = self.chain.n
-        if values.shape != (self.n_values, n):
-            raise ValueError(f"X gives log likelihoods of shape {values.shape}; {n} states need {(self.n_values, n)}")
-        if values.size and not values.max() < np.inf:  # NaN is not, either
-            k, i = np.argwhere(~(values < np.inf))[0].tolist()
-            raise ValueError(
-                f"the log likelihood of value {k} of X in state {i} is {values[k, i]}; it must be -inf or a finite "
-                "number: look at the emission's parameters, or at its log_likelihood if it is your own"
-            )
-        behind = np.zeros((1 + len(self.ends), n))
-        if len(self.ends):
-            seen = self.ends < self.n_values  # the others see the row of ones
-            behind[1:][seen] = values[self.ends[seen]]
+    def _blocks(self):
+        """(where, logarithms): those of the values by blocks, then of what comes behind."""
+        values, ends = self.values, self.ends
+        behind = np.zeros((1 + len(ends), self.chain.n))
+        step = max(BLOCK // self.chain.n, 1) if isinstance(values, np.ndarray) else max(self.n_values, 1)
+        for start in range(0, self.n_values, step):
+            where = slice(start, min(start + step, self.n_values))
+            logs = self._logarithms(values[where] if step < self.n_values else values, start)
+            if len(ends):
+                here = slice(*np.searchsorted(ends, [where.start, where.stop]))
+                behind[1:][here] = logs[ends[here] - start]
+            yield where, logs
+        if len(ends):
             behind[1:][:, ~self.allowed] = -np.inf
-        return values, behind
+        yield slice(self.n_values, len(self)), behind
+
+    def _logarithms(self, values, start):
+        logs = np.ascontiguousarray(self.emission.log_likelihood(values), dtype=np.float64)
+        n = self.chain.n
+        if logs.shape != (len(values), n):
+            shape = (len(logs) + self.n_values - len(values), *logs.shape[1:])
+            raise ValueError(f"X gives log likelihoods of shape {shape}; {n} states need {(self.n_values, n)}")
+        if logs.size and not logs.max() < np.inf:  # NaN is not, either
+            k, i = np.argwhere(~(logs < np.inf))[0].tolist()
+            raise ValueError(
+                f"the log likelihood of value {start + k} of X in state {i} is {logs[k, i]}; it must be -inf or a "
+                "finite number: look at the emission's parameters, or at its log_likelihood if it is your own"
+            )
+        return logs
 
     @cached_property
     def logs(self):
         """(R, W) logarithms, -inf where padded."""
-        values, behind = self._parts()
-        logs = aligned(len(self), self.chain.width)
-        logs[: self.n_values, : self.chain.n] = values
-        logs[self.n_values :, : self.chain.n] = behind
-        logs[:, self.chain.n :] = -np.inf
-        return logs
+        table = aligned(len(self), self.chain.width)
+        for where, logs in self._blocks():
+            table[where, : self.chain.n] = logs
+        table[:, self.chain.n :] = -np.inf
+        return table
 
     @cached_property
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
-        values, behind = self._parts()
         rows = aligned(len(self), self.chain.width)
-        shift, lost = np.empty(len(self)), np.empty(len(self), dtype=np.uint8)
-        k = self.n_values
-        any_lost = scale_rows(values, rows[:k], shift[:k], lost[:k])
-        any_lost |= scale_rows(behind, rows[k:], shift[k:], lost[k:])
-        if not np.abs(shift).max() < LARGEST_LOG:
+        shift, lost, any_lost = aligned(len(self)), np.empty(len(self), dtype=np.uint8), False
+        for where, logs in self._blocks():
+            any_lost |= scale_rows(logs, rows[where], shift[where], lost[where])
+        if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
                 f"the log likelihood of value {k} of X is {shift[k]:g} at best; sums of such numbers overflow: "
@@ -188,7 +181,5 @@ def pose(chain, emission, observed, bounds, allowed=None, rows=None):
     if allowed is not None:
         ends, index = last_rows(observed, bounds)
     if rows is None:
-        values = observed.distinct
-        likelihood = partial(emission.log_likelihood, values)
-        rows = Rows(likelihood, len(values), chain, allowed, ends, observed.shared)
+        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared)
     return Problem(chain, rows, index, bounds)

@@ -15,15 +15,19 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from .memory import aligned
 from .symbols import shown
 
 
-class Sequences(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Sequences:
     """All steps of all sequences, one after the other."""
 
     values: np.ndarray | list
@@ -52,6 +56,41 @@ class Sequences(NamedTuple):
         if self.form != "list":
             return results
         return [results[a:b] for a, b in pairwise(self.bounds.tolist())]
+
+    @cached_property
+    def _checked(self):
+        if self.kind == "columns":
+            values = np.column_stack([_as_kind(part, "numbers").values for part in self.values.parts])
+        else:
+            values = np.asarray(self.values, dtype=np.float64)
+            values = values if values.ndim == 2 else values[:, None]
+            if self.missing is not None and self.missing.any():
+                values = np.where(self.missing[:, None], np.nan, values)
+        if not values.flags.f_contiguous:
+            rows, values = values, aligned(*values.shape[::-1]).T
+            values[...] = rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.einsum("td,td->", values, values)
+        if np.isfinite(squares):  # then nothing is missing, infinite or huge: one pass
+            return values, False
+        huge = np.abs(values) > LARGEST
+        if huge.any():
+            t, k = np.argwhere(huge)[0].tolist()
+            value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
+            if np.isinf(value):
+                raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
+            raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
+        return values, bool(np.isnan(values).any())
+
+    @property
+    def numbers(self):
+        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and looked at once."""
+        return self._checked[0]
+
+    @property
+    def gaps(self):
+        """Whether any of the numbers is missing."""
+        return self._checked[1]
 
     @property
     def n_columns(self):
@@ -100,33 +139,13 @@ def one(x, name="x", expected="it takes one sequence; predict, score and predict
 
 
 def numbers(data, family):
-    """(T, D) float64, NaN where missing: the data as a family of numbers takes them. Numbers must be finite."""
+    """The data as a family of numbers takes them: see `Sequences.numbers`."""
     parts = [data] if data.kind != "columns" else data.values.parts
     for k, part in enumerate(parts):
         if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
             column = "" if data.kind != "columns" else f"column {k if data.names is None else repr(data.names[k])} of "
             raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers")
-    if data.kind == "columns":
-        values = np.column_stack([_as_kind(part, "numbers").values for part in parts])
-    else:
-        values = np.asarray(data.values, dtype=np.float64)
-        values = values if values.ndim == 2 else values[:, None]
-        if data.missing is not None and data.missing.any():
-            values = np.where(data.missing[:, None], np.nan, values)
-    require_finite(data, values)
-    return values
-
-
-def require_finite(data, values=None):
-    values = data.values if values is None else values
-    huge = (values > LARGEST) | (values < -LARGEST)
-    if huge.any():
-        t, *k = np.argwhere(huge)[0].tolist()
-        value = values[(t, *k)]
-        column = f", column {k[0]}" if k and values.shape[1] > 1 else ""
-        if np.isinf(value):
-            raise ValueError(f"X, {data.where(t)}{column}: {value} is no number; numbers are finite, NaN where missing")
-        raise ValueError(f"X, {data.where(t)}{column}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
+    return data.numbers
 
 
 def many(X, lengths=None, name="X"):

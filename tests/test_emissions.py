@@ -271,27 +271,6 @@ def test_states_a_million_deviations_apart(form):
     )
 
 
-def test_both_ways_to_a_log_density_agree():
-    from chmm.emissions import quadratic
-
-    rng = np.random.default_rng(0)
-    x, weights = rng.normal(size=(900, 3)), rng.random((900, 4))
-    x_gaps = np.where(rng.random(x.shape) < 0.2, np.nan, x)
-    a = rng.normal(size=(4, 3, 3))
-    full = np.einsum("nij,nkj->nik", a, a) + np.eye(3)
-    for emission in (Gaussian(x[:4], full, covariance="full"), Gaussian(x[:4], rng.random((4, 3)) + 0.1)):
-        for values in (x, x_gaps):
-            answers = []
-            for limit in (1e300, 0):
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setattr(quadratic, "SAFE", limit)
-                    answers.append((emission.log_likelihood(values), emission.statistics(values, weights)))
-            (one, stats), (other, others) = answers
-            assert_allclose(one, other, rtol=1e-11)
-            for key in stats:
-                assert_allclose(stats[key], others[key], rtol=1e-9, atol=1e-9)
-
-
 def test_gaps_in_a_full_gaussian_are_filled_by_what_is_expected():
     """The maximum of the likelihood of what is seen, found by EM over the gaps alone (one state)."""
     rng = np.random.default_rng(0)

@@ -388,7 +388,7 @@ def test_any_number_of_threads_gives_the_same_bits(n, callers):
 def test_all_of_this_and_all_of_exactness_with_every_kind_of_registers(tmp_path):
     """Each in a process of its own, since the choice is made at import; what this process runs with is left out."""
     folder = Path(__file__).parent
-    tests = [str(folder / name) for name in ("test_variants.py", "test_exactness.py")]
+    tests = [str(folder / f"test_{name}.py") for name in ("variants", "exactness", "rows", "quadratic")]
     width = "from chmm.kernels.forward_backward import row_width; print(row_width(9))"
 
     def start(registers, *command):

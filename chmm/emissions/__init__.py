@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..sequences import require_finite
 from ..symbols import distinct, shown
-from .base import Emission, Observed
+from .base import Emission, Observed, all_whole
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
@@ -95,11 +94,9 @@ def choose(emission, data):
             "emission=Categorical() for symbols, Poisson() for counts, Gaussian() for measurements"
         )
     if data.kind == "numbers":
-        require_finite(data)
-        whole = np.isnan(data.values) | (data.values == np.round(data.values))
-        if not whole.all():
+        if not all_whole(data.numbers):
             return Gaussian()
-        held = "whole numbers and missing values" if np.isnan(data.values).any() else "floats that are all whole"
+        held = "whole numbers and missing values" if data.gaps else "floats that are all whole"
         raise TypeError(
             f"X holds {held}; say what they are: emission=Gaussian() for measurements, Poisson() for counts, "
             "Categorical() for symbols"

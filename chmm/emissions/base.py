@@ -124,8 +124,8 @@ class Emission:
                 setattr(self, name, fixed(new[name] if old is None else np.where(alive, new[name], old)))
 
     def outside(self, values):
-        """(R, D) bool: which numbers are outside `domain`. NaN never is."""
-        return np.zeros(values.shape, dtype=bool)
+        """(R, D) bool: which numbers are outside `domain`, NaN never; False if none can be."""
+        return False
 
     def coordinates(self, values):
         """(R, F): values as points whose distance tells how alike they are, for start values; None: there is none."""
@@ -133,7 +133,7 @@ class Emission:
 
     def check(self, data):
         """Sequences -> Observed, or an error that names the place and the value."""
-        return observed(self.numbers(data))
+        return observed(self.numbers(data), data.gaps)
 
     def numbers(self, data):
         """The data as (T, D) float64, all in the domain; NaN where missing."""
@@ -150,13 +150,13 @@ class Emission:
                 way_out = f"Reshape your data to (n_steps, {columns})"
             raise ValueError(f"X has {d} features, but {name} is expecting {columns} features as input: {way_out}")
         wrong = self.outside(values)
-        if wrong.any():
+        if np.any(wrong):
             t, k = np.argwhere(wrong)[0].tolist()
             column = f", column {k if data.names is None else repr(data.names[k])}" if d > 1 else ""
             raise ValueError(
                 f"X, {data.where(t)}{column}: {values[t, k]:.12g} is outside what {name} takes, {self.domain}"
             )
-        if d > 1 and not self.gaps:
+        if d > 1 and data.gaps and not self.gaps:
             partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
             if partly.any():
                 t = int(np.flatnonzero(partly)[0])
@@ -218,7 +218,8 @@ class Emission:
         """What a fit has to tell of the data: a dict, empty if nothing."""
         if not self.gaps:
             return {}
-        gone = np.isnan(numbers(data, type(self).__name__))
+        values = numbers(data, type(self).__name__)
+        gone = np.isnan(values if data.gaps else values[:0])
         return {"partly_missing": int((gone.any(axis=1) & ~gone.all(axis=1)).sum())}
 
     def __repr__(self):
@@ -230,11 +231,11 @@ class Emission:
         return f"{name}({self.n_states} states: {shapes})"
 
 
-def observed(values):
+def observed(values, gaps=True):
     """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
     n, d = values.shape
-    gone = np.isnan(values)
-    if _few_whole(values, gone):
+    if all_whole(values):
+        gone = np.isnan(values)
         low = np.where(gone, np.inf, values).min(axis=0, initial=np.inf)
         low[np.isinf(low)] = 0.0
         top = np.where(gone, low, values).max(axis=0, initial=0.0) - low + 1  # stands for NaN
@@ -244,19 +245,19 @@ def observed(values):
             if parts is not None:
                 parts = np.stack(parts, axis=1)
                 return Observed(np.where(parts == top, np.nan, parts + low), index, True)
-    missing = gone.all(axis=1)
+    missing = np.isnan(values if gaps else values[:0]).all(axis=1)
     if not missing.any():
-        # columns that lie together are read fastest
-        return Observed(np.asfortranarray(values), np.arange(n, dtype=np.int32), False)
+        return Observed(values, np.arange(n, dtype=np.int32), False)
     index = np.cumsum(~missing, dtype=np.int32) - 1
     index[missing] = n - missing.sum()
     return Observed(np.asfortranarray(values[~missing]), index, False)
 
 
-def _few_whole(values, gone):
-    """Whether all are whole numbers; a sample tells mostly."""
+def all_whole(values):
+    """Whether all are whole numbers or NaN; a sample tells mostly."""
     for some in (slice(None, None, max(1, len(values) // 1000)), slice(None)):
-        if not (gone[some] | (values[some] == np.round(values[some]))).all():
+        part = values[some]
+        if not ((part == np.round(part)) | np.isnan(part)).all():
             return False
     return True
 

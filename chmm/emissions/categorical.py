@@ -1,5 +1,7 @@
 """Symbols from a finite alphabet."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
@@ -75,7 +77,7 @@ class Categorical(Emission):
             self.pseudocount = pseudocount
         if self._symbols is None:
             values, kind, missing = self._as_symbols(data)
-            self._symbols = Symbols.learn(data._replace(values=values, kind=kind, missing=missing))
+            self._symbols = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
         elif self._symbols.kind == "letters" and data.kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, data.kind)
         if self.probs is None:

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from ..kernels.quadratic import log_densities
+from ..kernels.quadratic import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
 from .base import Emission, fixed, frozen_names, given, same_shape
@@ -92,8 +92,6 @@ class Gaussian(Emission):
             return self.means.shape[1]
         return None if self.covariances is None or self.covariance == "spherical" else self.covariances.shape[1]
 
-    # Independent columns: distances to each mean, in a kernel. Crossed ones: products of z = x - centre, or distances
-
     def prepare(self, data, n_states, pseudocount):
         self.look_at(self.numbers(data), n_states)
 
@@ -127,81 +125,37 @@ class Gaussian(Emission):
         return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
 
     def _roots(self):
-        """R with R' R = S^-1 for each state, the logarithms of |S|, and an upper limit of the eigenvalues of S^-1."""
+        """R with R' R = S^-1 for each state, and the logarithms of |S|."""
         chol = np.linalg.cholesky(self._matrices())
-        log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2))
-        roots = np.linalg.inv(chol)
-        return roots, log_det, np.linalg.norm(roots, axis=(1, 2)) ** 2
-
-    def _centre(self):
-        return self.means.mean(axis=0) if self.means is not None else self.centre
-
-    def _is_safe(self, values, limit):
-        """Whether the expanded square keeps its digits."""
-        centre = self._centre()
-        far = np.abs(self.means - centre).max(axis=0)
-        if len(values):
-            ends = [np.fmax.reduce(values, axis=0), np.fmin.reduce(values, axis=0)]
-            far = np.fmax(far, np.abs(ends - centre).max(axis=0))
-        return (far @ far) * limit.max() < quadratic.SAFE
+        return np.linalg.inv(chol), 2 * np.log(np.diagonal(chol, axis1=1, axis2=2)).sum(axis=1)
 
     def log_likelihood(self, values):
+        if self._crossed and quadratic.has_gaps(values):
+            return self._by_pattern(values)
         n, d = self.means.shape
-        out = np.empty((len(values), n))
-        if not self._crossed:
+        values, means, out = quadratic.together(values), np.ascontiguousarray(self.means), np.empty((len(values), n))
+        if self._crossed:
+            roots, log_det = self._roots()
+            constants = -0.5 * (d * np.log(2 * np.pi) + log_det)
+            crossed_log_densities(values, means, np.ascontiguousarray(roots), constants, out)
+        else:
             v = np.ascontiguousarray(self._variances())
-            values, seen = quadratic.columns(values, self._centre())
-            log_densities(values, seen, self.means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
-            return out
-        if quadratic.has_gaps(values):
-            return self._by_pattern(values, lambda part, seen: self.marginal(seen).log_likelihood(part[:, seen]))
-        roots, log_det, limit = self._roots()
-        constants = -0.5 * (d * np.log(2 * np.pi) + log_det.sum(axis=1))
-        if not self._is_safe(values, limit):
-            for i in range(n):
-                y = (values - self.means[i]) @ roots[i].T
-                out[:, i] = constants[i] - 0.5 * np.einsum("td,td->t", y, y)
-            return out
-        m = self.means - self._centre()
-        precision = np.einsum("nki,nkj->nij", roots, roots)
-        upper = np.triu_indices(d)
-        squares = -0.5 * np.where(upper[0] == upper[1], 1.0, 2.0) * precision[:, *upper]
-        linear = np.einsum("nij,nj->ni", precision, m)
-        constants -= 0.5 * (linear * m).sum(axis=1)
-        factors = np.hstack([squares, linear, constants[:, None]])
-        for rows, f in quadratic.blocks(values, self._centre()):
-            np.matmul(f.T, factors.T, out=out[rows])
+            log_densities(values, means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
         return out
 
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
-        n, d = weights.shape[1], values.shape[1]
-        means = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
-        if not self._crossed:
-            return quadratic.scatter(*quadratic.columns(values, self._centre()), means, weights)
-        if quadratic.has_gaps(values) and self.complete:
+        if self._crossed and self.complete and quadratic.has_gaps(values):
             return self._expected(values, weights)
-        if not self.complete or not self._is_safe(values, self._roots()[2]):
-            return quadratic.distances(values, weights, means)
-        pairs = d * (d + 1) // 2
-        total = np.zeros((n, pairs + d + 1))
-        for rows, f in quadratic.blocks(values, self._centre()):
-            total += (f @ weights[rows]).T
-        mass = total[:, pairs + d :] * np.ones(d)
-        m, z = means - self._centre(), total[:, pairs : pairs + d]
-        sums = z - mass * m
-        squares = np.empty((n, d, d))
-        upper = np.triu_indices(d)
-        squares[:, *upper] = total[:, :pairs]
-        squares[:, upper[1], upper[0]] = total[:, :pairs]
-        squares -= m[:, :, None] * z[:, None, :] + sums[:, :, None] * m[:, None, :]
-        return {"weights": mass, "sums": sums, "squares": squares}
+        means = self.centre if self.means is None else self.means
+        means = np.broadcast_to(means, (weights.shape[1], values.shape[1]))
+        return quadratic.scatter(values, means, weights, self._crossed)
 
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
         n, d = mass.shape
         alive = mass > 0
-        old = np.broadcast_to(self._centre() if self.means is None else self.means, (n, d))
+        old = np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
         shift = np.divide(sums, mass, out=np.zeros((n, d)), where=alive)
         if "means" in self.frozen and self.means is not None:
             shift = np.zeros((n, d))
@@ -252,7 +206,7 @@ class Gaussian(Emission):
         if not self.floor or self.scale is None:
             return 0.0
         if self._crossed:
-            roots, log_det, _ = self._roots()
+            roots, log_det = self._roots()
             return -0.5 * self.floor * float(log_det.sum() + (roots**2 @ self.scale).sum())
         v = self._variances()
         return -0.5 * self.floor * float((np.log(v) + self.scale / v).sum())
@@ -279,10 +233,11 @@ class Gaussian(Emission):
             other.covariances = self.covariances if self.covariance == "spherical" else self.covariances[:, columns]
         return other
 
-    def _by_pattern(self, values, answer):
-        out = np.empty((len(values), len(self.means)))
+    def _by_pattern(self, values):
+        out = np.zeros((len(values), len(self.means)))
         for rows, seen in quadratic.patterns(values):
-            out[rows] = answer(values[rows], seen)
+            if seen.any():
+                out[rows] = self.marginal(seen).log_likelihood(values[np.ix_(rows, seen)])
         return out
 
     def _expected(self, values, weights):

@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -259,4 +260,4 @@ def _as_symbols(data, channel):
     values = np.where(missing, 0, data.values)
     if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
         return data
-    return data._replace(values=values.astype(np.int64), kind="integers", missing=missing if missing.any() else None)
+    return replace(data, values=values.astype(np.int64), kind="integers", missing=missing if missing.any() else None)

@@ -1,61 +1,35 @@
-"""Sums of squares, for densities and scatter: of independent columns in a kernel; of crossed ones fast as matrix
-products of features, exact as distances to the means."""
+"""Sums of squares, for densities and scatter: distances to the means in a kernel, so that nothing cancels."""
 
 import numpy as np
 
-from ..kernels.quadratic import add_scatter
+from ..kernels.quadratic import add_crossed_scatter, add_scatter
 
-SAFE = 1e4  # expanded squares lose digits as (distance / deviation)^2: up to here no more than the last four of 16
-BLOCK = 65536  # numbers in a block of features, to stay in the cache
-
-
-def columns(values, fill):
-    """(values, seen) as the kernel takes them: columns together, gaps filled and marked by 0 in `seen`, else None."""
-    values = np.asfortranarray(values)
-    if not has_gaps(values):
-        return values, None
-    seen = ~np.isnan(values)
-    return np.asfortranarray(np.where(seen, values, fill)), np.asfortranarray(seen, dtype=np.float64)
+WORK = 2**24  # squares at a time, so that Ctrl-C acts
+BLOCK = 256  # values that the kernels look at together
 
 
-def scatter(values, seen, means, weights):
-    """Statistics of independent columns: sums of weights, distances to the means and their squares, (N, D) each."""
-    mass, sums, squares = np.zeros((3, *means.shape))
-    add_scatter(values, seen, np.ascontiguousarray(means), weights, mass, sums, squares)
-    return {"weights": mass, "sums": sums, "squares": squares}
+def together(values):
+    """The values with columns that lie in one piece each, as the kernels take them."""
+    return values if len(values) < 2 or values.strides[0] == values.itemsize else np.asfortranarray(values)
 
 
-def blocks(values, centre):
-    """(rows, features) by blocks: features (F, B) are products z_i z_j, z, and ones."""
-    n, d = values.shape
-    pairs = d * (d + 1) // 2
-    step = max(256, BLOCK // (pairs + d + 1))
-    features = np.ones((pairs + d + 1, min(step, n)))
-    centre = centre[:, None]
-    for a in range(0, n, step):
-        block = values[a : a + step].T
-        f = features[:, : block.shape[1]]
-        z = f[pairs : pairs + d]
-        np.subtract(block, centre, out=z)
-        k = 0
-        for i in range(d):
-            np.multiply(z[i], z[i:], out=f[k : k + d - i])
-            k += d - i
-        yield slice(a, a + step), f
+def scatter(values, means, weights, crossed=False):
+    """Statistics: sums of weights and of distances to the means, (N, D) each, and of their squares, (N, D) of
+    independent columns, (N, D, D) of crossed ones.
 
-
-def distances(values, weights, means):
-    """Statistics of crossed columns from the distances to each mean, one state after the other: nothing cancels. A gap
-    stands at the mean."""
+    A gap has no weight; among crossed columns it stands at the mean.
+    """
     n, d = means.shape
-    mass, sums, squares = np.empty((n, d)), np.empty((n, d)), np.empty((n, d, d))
-    for i in range(n):
-        y = values - means[i]
-        y[np.isnan(y)] = 0.0
-        w = weights[:, i]
-        mass[i] = w.sum()
-        sums[i] = w @ y
-        squares[i] = (w[:, None] * y).T @ y
+    values, means = together(values), np.ascontiguousarray(means)
+    mass, sums = np.zeros((2, n, d))
+    squares = np.zeros((n, d, d) if crossed else (n, d))
+    add = add_crossed_scatter if crossed else add_scatter
+    step = max(1, WORK // (BLOCK * squares.size)) * BLOCK
+    for start in range(0, len(values), step):
+        some = slice(start, start + step)
+        add(values[some], means, weights[some], mass, sums, squares)
+    if crossed:
+        squares += np.swapaxes(np.tril(squares, -1), 1, 2)
     return {"weights": mass, "sums": sums, "squares": squares}
 
 
@@ -68,36 +42,35 @@ def patterns(values):
 
 def spread(values):
     """(mean, variance) of each column, gaps left out; where a column is constant, 1 stands for its variance."""
-    centre, variance = np.zeros(values.shape[1]), np.ones(values.shape[1])
-    seen = ~np.isnan(values).all(axis=0)
-    if seen.any():
-        with np.errstate(over="ignore", invalid="ignore"):
-            centre[seen] = _mean(values[:, seen])
-            squares = _mean((values - centre)[:, seen] ** 2)
-        squares[np.isnan(squares)] = np.inf
-        # a spread that is no more than rounding is none
-        variance[seen] = np.where(np.sqrt(squares) <= 1e-14 * np.abs(centre[seen]), 1.0, squares)
-        extreme = ~((variance > 1e-200) & (variance < 1e200))
-        if extreme.any():
-            k = int(np.flatnonzero(extreme)[0])
-            raise ValueError(
-                f"column {k} of X has a variance of {variance[k]:.3g}; rescale it, such as by dividing by its "
-                "standard deviation, so that squares and their inverses are numbers too"
-            )
+    ones = np.broadcast_to(1.0, (len(values), 1))
+    centre = _first(values)  # distances to a value of the data lose nothing
+    around = scatter(values, centre[None], ones)
+    mass = np.maximum(around["weights"][0], 1.0)
+    centre = centre + around["sums"][0] / mass
+    squares = scatter(values, centre[None], ones)["squares"][0] / mass
+    squares[np.isnan(squares)] = np.inf
+    # a spread that is no more than rounding is none
+    variance = np.where(np.sqrt(squares) <= 1e-14 * np.abs(centre), 1.0, squares)
+    extreme = ~((variance > 1e-200) & (variance < 1e200))
+    if extreme.any():
+        k = int(np.flatnonzero(extreme)[0])
+        raise ValueError(
+            f"column {k} of X has a variance of {variance[k]:.3g}; rescale it, such as by dividing by its "
+            "standard deviation, so that squares and their inverses are numbers too"
+        )
     return centre, variance
+
+
+def _first(values):
+    """The first number of each column; 0 where there is none."""
+    first = values[0].copy()
+    for k in np.flatnonzero(np.isnan(first)):
+        seen = values[:, k][~np.isnan(values[:, k])]
+        first[k] = seen[0] if len(seen) else 0.0
+    return first
 
 
 def has_gaps(values):
     """Whether anything is NaN; a sum tells at less cost than a look at each."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isnan(values.sum()))
-
-
-def _mean(values):
-    """Mean of each column, gaps left out."""
-    if not has_gaps(values):
-        first = values[0]
-        return first + np.array([(column - x).sum() for column, x in zip(values.T, first, strict=True)]) / len(values)
-    seen = ~np.isnan(values)
-    first = values[seen.argmax(axis=0), np.arange(values.shape[1])]  # distances to a value of the data lose nothing
-    return first + np.where(seen, values - first, 0.0).sum(axis=0) / seen.sum(axis=0)

@@ -21,6 +21,7 @@ cdef extern from *:
         (__typeof__(a_)) (((__typeof__(mask_)) a_ & mask_) | ((__typeof__(mask_)) b_ & ~mask_)); })
       #define CHMM_LOWEST(a, limit) ({ __typeof__(a) limit_ = (__typeof__(a)) {0} + (limit); \
         CHMM_SELECT((a) < limit_, (a), limit_); })
+      #define CHMM_SEEN(x, y) ((__typeof__(y)) ((__typeof__((x) == (x))) (y) & ((x) == (x))))
       #define CHMM_TO_BYTES(lanes, p) \
         (*(chmm_bytes*) (p) = __builtin_convertvector(__builtin_convertvector((lanes), chmm_ints), chmm_bytes))
     #else
@@ -30,6 +31,7 @@ cdef extern from *:
       #define CHMM_VECTOR(bytes)
       #define CHMM_SELECT(condition, a, b) ((condition) ? (a) : (b))
       #define CHMM_LOWEST(a, limit) ((a) < (limit) ? (a) : (limit))
+      #define CHMM_SEEN(x, y) CHMM_SEEN_ONE(x, y)
       #define CHMM_TO_BYTES(lanes, p) (*(unsigned char*) (p) = (unsigned char) (int) (lanes))
     #endif
     #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
@@ -70,6 +72,7 @@ cdef extern from *:
     #else
       #define CHMM_SPREAD(s, i) ((chmm_medium) {0} + ((const double*) (s))[i])
     #endif
+    #define CHMM_SEEN_ONE(x, y) ((x) == (x) ? (y) : 0.0)
     #define CHMM_RESTRICT CYTHON_RESTRICT
     #define CHMM_ZERO ((chmm_medium) {0})
     #define CHMM_LARGER(a, b) ((a) > (b) ? (a) : (b))
@@ -108,6 +111,9 @@ cdef extern from *:
     medium smaller_medium "CHMM_LOWEST"(medium, double) noexcept nogil
     wide smaller_wide "CHMM_LOWEST"(wide, double) noexcept nogil
     medium spread "CHMM_SPREAD"(const medium*, Py_ssize_t) noexcept nogil
+    double seen_double "CHMM_SEEN_ONE"(double, double) noexcept nogil
+    medium seen_medium "CHMM_SEEN"(medium, medium) noexcept nogil
+    wide seen_wide "CHMM_SEEN"(wide, wide) noexcept nogil
 
 ctypedef fused lanes:
     double
@@ -326,6 +332,17 @@ cdef inline inlined outer_product(
     while i < n:
         product(y + i * vectors, vectors, k, x + i, x_step, m, False, ADD, NULL, NULL)
         i += 1
+    return 0
+
+
+cdef inline inlined only_seen(const lanes* x, lanes* y) noexcept nogil:
+    """y becomes 0 where x is NaN."""
+    if lanes is double:
+        y[0] = seen_double(x[0], y[0])
+    elif lanes is medium:
+        y[0] = seen_medium(x[0], y[0])
+    else:
+        y[0] = seen_wide(x[0], y[0])
     return 0
 
 

@@ -1,216 +1,487 @@
-"""Normal distributions without crossed terms: densities and scatter from the distances to each mean.
+"""Normal distributions: log densities, and scatter around the means.
 
 A register holds one column of several values, so columns must lie together. Distances are taken before they are
 squared: nothing cancels, wherever the data are.
 """
 
-from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, registers, sum_lanes, wide
+from libc.stdlib cimport free, malloc
+
+from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, only_seen, registers, sum_lanes, wide
 
 cdef enum:
     BLOCK = 256         # values whose columns stay in the cache while state after state looks at them
     ACROSS = 4          # registers at a time, to hide the latency of the multiply-adds
 
 ctypedef struct Columns:
-    const double* values    # (D, T), `step` doubles from one column to the next
-    const double* seen      # (D, T): 0 where there is a gap; NULL: no gaps
+    const double* values    # (D, T), `step` doubles from one column to the next; NaN where there is a gap
     Py_ssize_t step
+    Py_ssize_t n_values
     Py_ssize_t d
+
+ctypedef struct Normals:
+    Py_ssize_t n
+    const double* means         # (N, D)
+    const double* halves        # (N, D): 1 / (2 variance)
+    const double* roots         # or crossed: (N, D, D), R with R' R = S^-1, lower triangles
+    const double* constants     # (N, D): -log(2 pi variance) / 2; crossed: (N,), of all columns
+    double* out                 # (T, N)
+
+ctypedef struct Scatter:
+    Py_ssize_t n
+    const double* means         # (N, D)
+    const double* weights       # weights[t * row + i * column]
+    Py_ssize_t row
+    Py_ssize_t column
+    double* mass                # (N, D)
+    double* sums                # (N, D)
+    double* squares             # (N, D); crossed: (N, D, D)
+
+
+# Independent columns ------------------------------------------------------------------------------------------------
+
+cdef inline inlined look_for_gaps(
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, const lanes* kind, bint* found,
+) noexcept nogil:
+    """Whether any is NaN: a sum tells (or says so when it overflows, which costs nothing but time)."""
+    cdef Py_ssize_t size = sizeof(lanes) // sizeof(double), t, k
+    cdef Py_ssize_t whole = start + (end - start) // (4 * size) * (4 * size)
+    cdef const lanes* x
+    cdef lanes a, b
+    cdef double result, total = 0
+    for k in range(c.d):
+        t = start
+        if t < whole:
+            x = <const lanes*> (c.values + k * c.step + t)
+            a = x[0] + x[1]
+            b = x[2] + x[3]
+            t += 4 * size
+            while t < whole:
+                x += 4
+                a += x[0] + x[1]
+                b += x[2] + x[3]
+                t += 4 * size
+            a += b
+            sum_lanes(&a, &result)
+            total += result
+        while t < end:
+            total += c.values[k * c.step + t]
+            t += 1
+    found[0] = not total == total
+    return 0
 
 
 cdef inline inlined densities(
-    Columns* c, Py_ssize_t start, Py_ssize_t end, const lanes* kind, Py_ssize_t across, Py_ssize_t n,
-    const double* means, const double* halves, const double* constants, double* out,
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const lanes* kind, Py_ssize_t across,
+    const Normals* p,
 ) noexcept nogil:
     """Whole tiles of `across` registers of c.values[start:end]; `kind` only tells the type."""
     cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t = start, i, k, a
     cdef const lanes* x
-    cdef const lanes* seen
-    cdef lanes y
+    cdef lanes y, z
     cdef lanes total[ACROSS]
     while t + size <= end:
-        for i in range(n):
+        for i in range(p.n):
             for k in range(c.d):
                 x = <const lanes*> (c.values + k * c.step + t)
-                seen = <const lanes*> (c.seen + k * c.step + t)
                 for a in range(across):
-                    y = x[a] - means[i * c.d + k]
+                    y = x[a] - p.means[i * c.d + k]
+                    z = p.constants[i * c.d + k] - p.halves[i * c.d + k] * y * y
+                    if gaps:
+                        only_seen(&y, &z)
                     if k == 0:
-                        total[a] = y * 0
-                    if c.seen == NULL:
-                        total[a] += constants[i * c.d + k] - halves[i * c.d + k] * y * y
+                        total[a] = z
                     else:
-                        total[a] += seen[a] * (constants[i * c.d + k] - halves[i * c.d + k] * y * y)
+                        total[a] += z
             for a in range(size):
-                out[(t + a) * n + i] = (<double*> total)[a]
+                p.out[(t + a) * p.n + i] = (<double*> total)[a]
         t += size
     return 0
 
 
+cdef inline inlined all_densities(const Columns* c, const lanes* kind, const Normals* p) noexcept nogil:
+    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), start = 0, end, whole
+    cdef bint gaps
+    while start < c.n_values:
+        end = min(start + BLOCK, c.n_values)
+        whole = start + (end - start) // size * size
+        look_for_gaps(c, start, end, kind, &gaps)
+        if gaps:
+            densities(c, start, whole, True, kind, ACROSS, p)
+            densities(c, whole, end, True, <const double*> NULL, 1, p)
+        else:
+            densities(c, start, whole, False, kind, ACROSS, p)
+            densities(c, whole, end, False, <const double*> NULL, 1, p)
+        start = end
+    return 0
+
+
 cdef inline inlined scatter(
-    Columns* c, Py_ssize_t start, Py_ssize_t end, const lanes* kind, Py_ssize_t across, Py_ssize_t i,
-    const double* means, const double* w, double* mass, double* sums, double* squares,
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const lanes* kind, Py_ssize_t across, Py_ssize_t i,
+    const double* w, Scatter* s,
 ) noexcept nogil:
     """The same tiles for state i; w[t - start]."""
     cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t, k, a
     cdef const lanes* x
-    cdef const lanes* seen
     cdef const lanes* v
     cdef lanes y, u
-    cdef lanes m[ACROSS]
-    cdef lanes s[ACROSS]
-    cdef lanes q[ACROSS]
+    cdef lanes mass[ACROSS]
+    cdef lanes sums[ACROSS]
+    cdef lanes squares[ACROSS]
     cdef double part
     if start + size > end:
         return 0
     for k in range(c.d):
         for a in range(across):
-            m[a] = s[a] = q[a] = (<const lanes*> w)[a] * 0
+            mass[a] = sums[a] = squares[a] = (<const lanes*> w)[a] * 0
         t = start
         while t + size <= end:
             x = <const lanes*> (c.values + k * c.step + t)
-            seen = <const lanes*> (c.seen + k * c.step + t)
             v = <const lanes*> (w + t - start)
             for a in range(across):
+                y = x[a] - s.means[i * c.d + k]
                 u = v[a]
-                if c.seen != NULL:
-                    u = u * seen[a]
-                y = x[a] - means[i * c.d + k]
-                m[a] += u
-                s[a] += u * y
-                q[a] += u * y * y
+                if gaps:
+                    only_seen(&y, &u)
+                    only_seen(&y, &y)
+                mass[a] += u
+                sums[a] += u * y
+                squares[a] += u * y * y
             t += size
         for a in range(1, across):
-            m[0] += m[a]
-            s[0] += s[a]
-            q[0] += q[a]
-        sum_lanes(&m[0], &part)
-        mass[i * c.d + k] += part
-        sum_lanes(&s[0], &part)
-        sums[i * c.d + k] += part
-        sum_lanes(&q[0], &part)
-        squares[i * c.d + k] += part
+            mass[0] += mass[a]
+            sums[0] += sums[a]
+            squares[0] += squares[a]
+        sum_lanes(&mass[0], &part)
+        s.mass[i * c.d + k] += part
+        sum_lanes(&sums[0], &part)
+        s.sums[i * c.d + k] += part
+        sum_lanes(&squares[0], &part)
+        s.squares[i * c.d + k] += part
     return 0
 
 
-cdef inline inlined all_densities(
-    Columns* c, Py_ssize_t n_values, const lanes* kind, Py_ssize_t n,
-    const double* means, const double* halves, const double* constants, double* out,
-) noexcept nogil:
-    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), whole = n_values // size * size
-    densities(c, 0, whole, kind, ACROSS, n, means, halves, constants, out)
-    densities(c, whole, n_values, <const double*> NULL, 1, n, means, halves, constants, out)
-    return 0
-
-
-cdef inline inlined all_scatter(
-    Columns* c, Py_ssize_t n_values, const lanes* kind, Py_ssize_t n, const double* means, const double* weights,
-    Py_ssize_t row, Py_ssize_t column, double* mass, double* sums, double* squares,
-) noexcept nogil:
+cdef inline inlined all_scatter(const Columns* c, const lanes* kind, Scatter* s) noexcept nogil:
     cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), start = 0, end, whole, i, t
     cdef double w[BLOCK]
-    while start < n_values:
-        end = min(start + BLOCK, n_values)
+    cdef double* rest
+    cdef bint gaps
+    while start < c.n_values:
+        end = min(start + BLOCK, c.n_values)
         whole = start + (end - start) // size * size
-        for i in range(n):
+        rest = w + whole - start
+        look_for_gaps(c, start, end, kind, &gaps)
+        for i in range(s.n):
             for t in range(start, end):
-                w[t - start] = weights[t * row + i * column]
-            scatter(c, start, whole, kind, ACROSS, i, means, w, mass, sums, squares)
-            scatter(c, whole, end, <const double*> NULL, 1, i, means, w + whole - start, mass, sums, squares)
+                w[t - start] = s.weights[t * s.row + i * s.column]
+            if gaps:
+                scatter(c, start, whole, True, kind, ACROSS, i, w, s)
+                scatter(c, whole, end, True, <const double*> NULL, 1, i, rest, s)
+            else:
+                scatter(c, start, whole, False, kind, ACROSS, i, w, s)
+                scatter(c, whole, end, False, <const double*> NULL, 1, i, rest, s)
         start = end
     return 0
 
 
-cdef for_plain densities_plain(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
-) noexcept nogil:
-    all_densities(c, t, <const double*> NULL, n, m, h, k, out)
+# Crossed columns ----------------------------------------------------------------------------------------------------
+# Distances are laid out (D, size), so that a register of them is multiplied again and again.
 
-cdef for_medium densities_medium(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
+cdef inline inlined distances(
+    const Columns* c, Py_ssize_t start, Py_ssize_t count, Py_ssize_t size, const lanes* kind, const double* mean,
+    double* y,
 ) noexcept nogil:
-    all_densities(c, t, <const medium*> NULL, n, m, h, k, out)
+    """y[k, t] = value - mean for `count` values; 0 where there is a gap, and behind them up to `size`."""
+    cdef Py_ssize_t step = sizeof(lanes) // sizeof(double), whole = count // step * step, t, k
+    cdef const double* x
+    cdef lanes far
+    cdef double far_one
+    for k in range(c.d):
+        x = c.values + k * c.step + start
+        t = 0
+        while t < whole:
+            far = (<const lanes*> (x + t))[0] - mean[k]
+            only_seen(&far, &far)
+            (<lanes*> (y + k * size + t))[0] = far
+            t += step
+        while t < count:
+            far_one = x[t] - mean[k]
+            only_seen(&far_one, &far_one)
+            y[k * size + t] = far_one
+            t += 1
+        while t < size:
+            y[k * size + t] = 0
+            t += 1
+    return 0
 
-cdef for_wide densities_wide(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* h, const double* k, double* out,
-) noexcept nogil:
-    all_densities(c, t, <const wide*> NULL, n, m, h, k, out)
 
-cdef for_plain scatter_plain(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
-    double* mass, double* sums, double* squares,
-) noexcept nogil:
-    all_scatter(c, t, <const double*> NULL, n, m, w, row, column, mass, sums, squares)
+cdef inline inlined crossed_densities(const Columns* c, const lanes* kind, const Normals* p, double* y) noexcept nogil:
+    """constant - |R (value - mean)|^2 / 2, two rows of R at a time. No gaps."""
+    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), t = 0, count, i, j, k, a
+    cdef const lanes* x
+    cdef const double* one
+    cdef const double* two
+    cdef lanes total[ACROSS]
+    cdef lanes z[ACROSS]
+    cdef lanes u[ACROSS]
+    while t < c.n_values:
+        count = min(size, c.n_values - t)
+        for i in range(p.n):
+            distances(c, t, count, size, kind, p.means + i * c.d, y)
+            for a in range(ACROSS):
+                total[a] = (<const lanes*> y)[a] * 0 + p.constants[i]
+            for k in range(0, c.d, 2):
+                one = p.roots + (i * c.d + k) * c.d
+                two = one + c.d if k + 1 < c.d else one
+                x = <const lanes*> y
+                for a in range(ACROSS):
+                    z[a] = one[0] * x[a]
+                    u[a] = two[0] * x[a]
+                for j in range(1, k + 1):
+                    x += ACROSS
+                    for a in range(ACROSS):
+                        z[a] += one[j] * x[a]
+                        u[a] += two[j] * x[a]
+                for a in range(ACROSS):
+                    total[a] -= 0.5 * z[a] * z[a]
+                if k + 1 < c.d:
+                    x += ACROSS
+                    for a in range(ACROSS):
+                        u[a] += two[k + 1] * x[a]
+                        total[a] -= 0.5 * u[a] * u[a]
+            for a in range(count):
+                p.out[(t + a) * p.n + i] = (<double*> total)[a]
+        t += size
+    return 0
 
-cdef for_medium scatter_medium(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
-    double* mass, double* sums, double* squares,
-) noexcept nogil:
-    all_scatter(c, t, <const medium*> NULL, n, m, w, row, column, mass, sums, squares)
 
-cdef for_wide scatter_wide(
-    Columns* c, Py_ssize_t t, Py_ssize_t n, const double* m, const double* w, Py_ssize_t row, Py_ssize_t column,
-    double* mass, double* sums, double* squares,
+cdef inline inlined crossed_tile(
+    const double* u, const double* y, Py_ssize_t size, const lanes* kind, Py_ssize_t j, Py_ssize_t k, Py_ssize_t d,
+    double* squares,
 ) noexcept nogil:
-    all_scatter(c, t, <const wide*> NULL, n, m, w, row, column, mass, sums, squares)
+    """squares[j, k] += sum_t u[j, t] y[k, t] for two rows and four columns, as far as k <= j < d."""
+    cdef Py_ssize_t step = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t, a
+    cdef const lanes* v = <const lanes*> (u + j * size)
+    cdef const lanes* x = <const lanes*> (y + k * size)
+    cdef lanes sums[8]
+    cdef double part
+    for a in range(8):
+        sums[a] = v[a // 4 * step] * x[a % 4 * step]
+    for t in range(1, step):
+        for a in range(8):
+            sums[a] += v[a // 4 * step + t] * x[a % 4 * step + t]
+    for a in range(8):
+        if k + a % 4 <= j + a // 4 < d:
+            sum_lanes(&sums[a], &part)
+            squares[(j + a // 4) * d + k + a % 4] += part
+    return 0
+
+
+cdef inline inlined crossed_scatter(const Columns* c, const lanes* kind, Scatter* s, double* y) noexcept nogil:
+    """The lower triangles of the squares. A gap stands at the mean."""
+    cdef Py_ssize_t lane = sizeof(lanes) // sizeof(double), start = 0, count, i, j, k, t
+    cdef double* u = y + wide_rows(c.d) * BLOCK      # weighted distances
+    cdef double w[BLOCK]
+    cdef const lanes* v = <const lanes*> w
+    cdef lanes total
+    cdef double part
+    for t in range(c.d * BLOCK, wide_rows(c.d) * BLOCK):
+        y[t] = u[t] = 0
+    while start < c.n_values:
+        count = min(BLOCK, c.n_values - start)
+        for i in range(s.n):
+            for t in range(count):
+                w[t] = s.weights[(start + t) * s.row + i * s.column]
+            for t in range(count, BLOCK):
+                w[t] = 0
+            distances(c, start, count, BLOCK, kind, s.means + i * c.d, y)
+            total = v[0]
+            for t in range(1, BLOCK // lane):
+                total += v[t]
+            sum_lanes(&total, &part)
+            for k in range(c.d):
+                s.mass[i * c.d + k] += part
+            for k in range(c.d):
+                total = v[0] * 0
+                for t in range(BLOCK // lane):
+                    (<lanes*> (u + k * BLOCK))[t] = v[t] * (<lanes*> (y + k * BLOCK))[t]
+                    total += (<lanes*> (u + k * BLOCK))[t]
+                sum_lanes(&total, &part)
+                s.sums[i * c.d + k] += part
+            for j in range(0, c.d, 2):
+                for k in range(0, j + 1, 4):
+                    crossed_tile(u, y, BLOCK, kind, j, k, c.d, s.squares + i * c.d * c.d)
+        start += BLOCK
+    return 0
+
+
+cdef inline Py_ssize_t wide_rows(Py_ssize_t d) noexcept nogil:
+    """Rows of distances, those of whole tiles."""
+    return (d + 3) // 4 * 4
+
+
+# For each kind of registers -------------------------------------------------------------------------------------------
+
+cdef for_plain densities_plain(const Columns* c, const Normals* p, double* y) noexcept nogil:
+    if p.roots == NULL:
+        all_densities(c, <const double*> NULL, p)
+    else:
+        crossed_densities(c, <const double*> NULL, p, y)
+
+cdef for_medium densities_medium(const Columns* c, const Normals* p, double* y) noexcept nogil:
+    if p.roots == NULL:
+        all_densities(c, <const medium*> NULL, p)
+    else:
+        crossed_densities(c, <const medium*> NULL, p, y)
+
+cdef for_wide densities_wide(const Columns* c, const Normals* p, double* y) noexcept nogil:
+    if p.roots == NULL:
+        all_densities(c, <const wide*> NULL, p)
+    else:
+        crossed_densities(c, <const wide*> NULL, p, y)
+
+cdef for_plain scatter_plain(const Columns* c, Scatter* s, double* y) noexcept nogil:
+    if y == NULL:
+        all_scatter(c, <const double*> NULL, s)
+    else:
+        crossed_scatter(c, <const double*> NULL, s, y)
+
+cdef for_medium scatter_medium(const Columns* c, Scatter* s, double* y) noexcept nogil:
+    if y == NULL:
+        all_scatter(c, <const medium*> NULL, s)
+    else:
+        crossed_scatter(c, <const medium*> NULL, s, y)
+
+cdef for_wide scatter_wide(const Columns* c, Scatter* s, double* y) noexcept nogil:
+    if y == NULL:
+        all_scatter(c, <const wide*> NULL, s)
+    else:
+        crossed_scatter(c, <const wide*> NULL, s, y)
 
 cdef int REGISTERS = registers()
 
+cdef int best_densities(const Columns* c, const Normals* p) except -1:
+    cdef double* y = scratch(c.d, 0 if p.roots == NULL else ACROSS * sizeof(wide) // sizeof(double))
+    with nogil:
+        if REGISTERS == 2:
+            densities_wide(c, p, y)
+        elif REGISTERS:
+            densities_medium(c, p, y)
+        else:
+            densities_plain(c, p, y)
+    free(y)
+    return 0
+
+
+cdef int best_scatter(const Columns* c, Scatter* s, bint crossed) except -1:
+    cdef double* y = scratch(c.d, 2 * BLOCK if crossed else 0)
+    with nogil:
+        if REGISTERS == 2:
+            scatter_wide(c, s, y)
+        elif REGISTERS:
+            scatter_medium(c, s, y)
+        else:
+            scatter_plain(c, s, y)
+    free(y)
+    return 0
+
+
+cdef double* scratch(Py_ssize_t d, Py_ssize_t size) except? NULL:
+    """Room for `size` distances of each column; NULL for 0."""
+    if not size:
+        return NULL
+    cdef double* y = <double*> malloc(wide_rows(d) * size * sizeof(double))
+    if y == NULL:
+        raise MemoryError(f"no memory for {size} values of {d} columns")
+    return y
+
+
+cdef Columns columns(const double[:, :] values):
+    """(T, D), T > 0; the values of a column must lie together."""
+    cdef Columns c
+    c.values = &values[0, 0]
+    c.step = values.strides[1] // <Py_ssize_t> sizeof(double)
+    c.n_values = values.shape[0]
+    c.d = values.shape[1]
+    return c
+
 
 def log_densities(
-    const double[::1, :] values,            # IN (T, D), no NaN
-    const double[::1, :] seen,              # IN (T, D): 0 where there is a gap, else 1; None: no gaps
+    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, ::1] halves,            # IN (N, D): 1 / (2 variance)
     const double[:, ::1] constants,         # IN (N, D): -log(2 pi variance) / 2
-    double[:, ::1] out,                     # OUT (T, N): sum_d seen (constant - half (value - mean)^2)
+    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is seen
 ):
-    cdef Py_ssize_t t = values.shape[0], n = means.shape[0]
-    if not t:
-        return
     cdef Columns c
-    c.values = &values[0, 0]
-    c.seen = NULL
-    if seen is not None:
-        c.seen = &seen[0, 0]
-    c.step = t
-    c.d = values.shape[1]
-    with nogil:
-        if REGISTERS == 2:
-            densities_wide(&c, t, n, &means[0, 0], &halves[0, 0], &constants[0, 0], &out[0, 0])
-        elif REGISTERS:
-            densities_medium(&c, t, n, &means[0, 0], &halves[0, 0], &constants[0, 0], &out[0, 0])
-        else:
-            densities_plain(&c, t, n, &means[0, 0], &halves[0, 0], &constants[0, 0], &out[0, 0])
+    cdef Normals p
+    if not len(values):
+        return
+    c = columns(values)
+    p.n = means.shape[0]
+    p.means, p.halves, p.roots, p.constants = &means[0, 0], &halves[0, 0], NULL, &constants[0, 0]
+    p.out = &out[0, 0]
+    best_densities(&c, &p)
+
+
+def crossed_log_densities(
+    const double[:, :] values,              # IN (T, D), columns together; no NaN
+    const double[:, ::1] means,             # IN (N, D)
+    const double[:, :, ::1] roots,          # IN (N, D, D): lower triangles R with R' R = S^-1
+    const double[::1] constants,            # IN (N,): -log |2 pi S| / 2
+    double[:, ::1] out,                     # OUT (T, N): constant - |R (value - mean)|^2 / 2
+):
+    cdef Columns c
+    cdef Normals p
+    if not len(values):
+        return
+    c = columns(values)
+    p.n = means.shape[0]
+    p.means, p.halves, p.roots, p.constants = &means[0, 0], NULL, &roots[0, 0, 0], &constants[0]
+    p.out = &out[0, 0]
+    best_densities(&c, &p)
 
 
 def add_scatter(
-    const double[::1, :] values,            # IN (T, D), no NaN
-    const double[::1, :] seen,              # IN (T, D): 0 where there is a gap, else 1; None: no gaps
+    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
-    double[:, ::1] mass,                    # ADD (N, D): sum_t weight seen
-    double[:, ::1] sums,                    # ADD (N, D): sum_t weight seen (value - mean)
-    double[:, ::1] squares,                 # ADD (N, D): sum_t weight seen (value - mean)^2
+    double[:, ::1] mass,                    # ADD (N, D): sum_t weight, over what is seen
+    double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
+    double[:, ::1] squares,                 # ADD (N, D): sum_t weight (value - mean)^2
 ):
-    cdef Py_ssize_t t = values.shape[0], n = means.shape[0]
-    if not t:
-        return
-    cdef Py_ssize_t row = weights.strides[0] // <Py_ssize_t> sizeof(double)
-    cdef Py_ssize_t column = weights.strides[1] // <Py_ssize_t> sizeof(double)
     cdef Columns c
-    c.values = &values[0, 0]
-    c.seen = NULL
-    if seen is not None:
-        c.seen = &seen[0, 0]
-    c.step = t
-    c.d = values.shape[1]
-    cdef double* m = &mass[0, 0]
-    cdef double* s = &sums[0, 0]
-    cdef double* q = &squares[0, 0]
-    with nogil:
-        if REGISTERS == 2:
-            scatter_wide(&c, t, n, &means[0, 0], &weights[0, 0], row, column, m, s, q)
-        elif REGISTERS:
-            scatter_medium(&c, t, n, &means[0, 0], &weights[0, 0], row, column, m, s, q)
-        else:
-            scatter_plain(&c, t, n, &means[0, 0], &weights[0, 0], row, column, m, s, q)
+    cdef Scatter s
+    if not len(values):
+        return
+    c = columns(values)
+    s = around(means, weights, mass, sums, &squares[0, 0])
+    best_scatter(&c, &s, False)
+
+
+def add_crossed_scatter(
+    const double[:, :] values,              # IN (T, D), columns together; NaN, a gap, stands at the mean
+    const double[:, ::1] means,             # IN (N, D)
+    const double[:, :] weights,             # IN (T, N)
+    double[:, ::1] mass,                    # ADD (N, D): sum_t weight
+    double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
+    double[:, :, ::1] squares,              # ADD (N, D, D): sum_t weight (value - mean) (value - mean)', lower half
+):
+    cdef Columns c
+    cdef Scatter s
+    if not len(values):
+        return
+    c = columns(values)
+    s = around(means, weights, mass, sums, &squares[0, 0, 0])
+    best_scatter(&c, &s, True)
+
+
+cdef Scatter around(
+    const double[:, ::1] means, const double[:, :] weights, double[:, ::1] mass, double[:, ::1] sums, double* squares,
+):
+    cdef Scatter s
+    s.n = means.shape[0]
+    s.means, s.weights = &means[0, 0], &weights[0, 0]
+    s.row = weights.strides[0] // <Py_ssize_t> sizeof(double)
+    s.column = weights.strides[1] // <Py_ssize_t> sizeof(double)
+    s.mass, s.sums, s.squares = &mass[0, 0], &sums[0, 0], squares
+    return s

@@ -7,7 +7,7 @@ Within 1 ulp or so of the exact value (tests/test_rows.py); 0 below -708, never 
 
 from libc.math cimport INFINITY, log
 
-from .lanes cimport ROW_TOP, for_medium, for_plain, inlined, registers
+from .lanes cimport ROW_TOP, for_medium, for_plain, for_wide, inlined, larger, registers
 
 cdef extern from *:
     """
@@ -59,47 +59,91 @@ cdef inline inlined exponentials(double* x, Py_ssize_t n) noexcept nogil:
     return 0
 
 
-cdef inline inlined scale(
-    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
-    double* shift, unsigned char* lost, bint* any_lost,
+cdef inline inlined take_out(
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    cdef Py_ssize_t r, j, start = 0, end, step = max(BLOCK // width, 1)
-    cdef const double* x
+    """out = x - the largest of its row."""
+    cdef Py_ssize_t r, j
     cdef double top
-    cdef bint gone
+    cdef bint gone, any_gone = False
+    for r in range(n_rows):
+        top = x[r * n]
+        for j in range(1, n):
+            top = larger(x[r * n + j], top)
+        top = either(top == -INFINITY, 0.0, top)
+        gone = False
+        for j in range(n):
+            out[r * n + j] = x[r * n + j] - top
+            gone |= (x[r * n + j] - top < LOWEST) & (x[r * n + j] > -INFINITY)
+        shift[r] = top - log(ROW_TOP) if ROW_TOP < 1 else top
+        lost[r] = gone
+        any_gone |= gone
+    any_lost[0] |= any_gone
+    return 0
+
+
+cdef inline inlined pad(
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* out,
+) noexcept nogil:
+    """out = x with zeros behind each row; it looks at up to 7 doubles behind x."""
+    cdef Py_ssize_t r, j
+    for r in range(n_rows):
+        for j in range(width):
+            out[r * width + j] = either(j < n, x[r * n + j], 0.0)
+    return 0
+
+
+cdef inline inlined scale(
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
+    unsigned char* lost, bint* any_lost,
+) noexcept nogil:
+    """By blocks of whole rows, the padding added last."""
+    cdef Py_ssize_t start = 0, count, step = max(BLOCK // n, 1)
+    cdef double block[BLOCK + 8]
+    cdef double* out
     while start < n_rows:
-        end = min(start + step, n_rows)
-        for r in range(start, end):
-            x = log_rows + r * stride
-            top = x[0]
-            for j in range(1, n):
-                top = max(top, x[j])
-            if top == -INFINITY:
-                top = 0
-            shift[r] = top - log(ROW_TOP) if ROW_TOP < 1 else top
-            gone = False
-            for j in range(n):
-                rows[r * width + j] = x[j] - top
-                gone |= (x[j] - top < LOWEST) & (x[j] > -INFINITY)
-            for j in range(n, width):
-                rows[r * width + j] = -INFINITY
-            lost[r] = gone
-            any_lost[0] |= gone
-        exponentials(rows + start * width, (end - start) * width)
-        start = end
+        count = min(step, n_rows - start)
+        out = rows + start * width
+        if width > n and n <= BLOCK:
+            out = block
+        if n == 1:
+            take_out(x, count, 1, out, shift + start, lost + start, any_lost)
+        elif n == 2:
+            take_out(x, count, 2, out, shift + start, lost + start, any_lost)
+        elif n == 3:
+            take_out(x, count, 3, out, shift + start, lost + start, any_lost)
+        elif n == 4:
+            take_out(x, count, 4, out, shift + start, lost + start, any_lost)
+        else:
+            take_out(x, count, n, out, shift + start, lost + start, any_lost)
+        exponentials(out, count * n)
+        if width > n and width == 4:
+            pad(out, count, n, 4, rows + start * 4)
+        elif width > n and width == 8:
+            pad(out, count, n, 8, rows + start * 8)
+        elif width > n:
+            pad(out, count, n, width, rows + start * width)
+        x += count * n
+        start += count
     return 0
 
 cdef for_plain scale_plain(
-    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
-    double* shift, unsigned char* lost, bint* any_lost,
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
+    unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef for_medium scale_medium(
-    const double* log_rows, Py_ssize_t stride, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows,
-    double* shift, unsigned char* lost, bint* any_lost,
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
+    unsigned char* lost, bint* any_lost,
 ) noexcept nogil:
-    scale(log_rows, stride, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
+
+cdef for_wide scale_wide(
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
+    unsigned char* lost, bint* any_lost,
+) noexcept nogil:
+    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
 
 cdef int REGISTERS = registers()
 
@@ -116,8 +160,10 @@ def scale_rows(
     if not n_rows:
         return False
     with nogil:
-        if REGISTERS:
-            scale_medium(&log_rows[0, 0], n, n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+        if REGISTERS == 2:
+            scale_wide(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+        elif REGISTERS:
+            scale_medium(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
         else:
-            scale_plain(&log_rows[0, 0], n, n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+            scale_plain(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
     return any_lost

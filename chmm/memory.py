@@ -1,0 +1,27 @@
+"""Large arrays, where the kernels like them."""
+
+import math
+
+import numpy as np
+
+HUGE = 2**18  # doubles in a huge page
+
+
+def aligned(*shape):
+    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest; large ones at a huge
+    page, and in a block of the size from which NumPy asks for huge pages: to fill small ones costs several times as
+    much as what is computed here."""
+    size = math.prod(shape)
+    if size > 2**59:
+        raise MemoryError(f"an array of shape {shape} does not fit into any memory")
+    line = HUGE if size > HUGE // 8 else 8
+    block = np.empty(size + line if line < HUGE else max(size, HUGE) + HUGE)
+    offset = (-block.ctypes.data // 8) % line
+    return block[offset : offset + size].reshape(shape)
+
+
+def zeros(*shape):
+    """The same, all 0. Not np.zeros: its pages are always fresh, which cost more than to write zeros to used ones."""
+    out = aligned(*shape)
+    out[:] = 0.0
+    return out
