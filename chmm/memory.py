@@ -20,6 +20,11 @@ def aligned(*shape):
     return block[offset : offset + size].reshape(shape)
 
 
+def indices(n):
+    """(n,) int32, likewise if they are many."""
+    return aligned((n + 1) // 2).view(np.int32)[:n] if n > HUGE // 4 else np.empty(n, dtype=np.int32)
+
+
 def zeros(*shape):
     """The same, all 0. Not np.zeros: its pages are always fresh, which cost more than to write zeros to used ones."""
     out = aligned(*shape)

@@ -17,7 +17,7 @@ A missing step is None, NaN, pd.NA or masked.
 import operator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, compress, pairwise
+from itertools import accumulate, chain, compress, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ from .memory import aligned
 from .symbols import shown
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)  # never changed; to freeze it would cost a short call more than its steps
 class Sequences:
     """All steps of all sequences, one after the other."""
 
@@ -228,6 +228,9 @@ def _with_lengths(X, lengths, name):
 
 
 def _bounds(n_steps):
+    """From a list or an array; each has a way that is fast."""
+    if isinstance(n_steps, list):
+        return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
     bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)
     np.cumsum(n_steps, out=bounds[1:])
     return bounds

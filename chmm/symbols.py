@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from .kernels.counting import encode, look_up, mark
+from .memory import indices
 
 NARROW = 0x110000  # integers this close together, such as all characters, are ticked off in a table
 LETTERS = "letters"  # single characters that nobody has called text or words yet
@@ -94,10 +95,10 @@ class Symbols:
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
         if kind == "text":
-            codes = np.empty(len(values), np.int32)
+            codes = indices(len(values))
             return codes, look_up(values, self._table, codes) >= 0
         if kind == "integers" and missing is None and self._is_range and values.dtype.isnative:
-            codes = np.empty(len(values), np.int32)
+            codes = indices(len(values))
             if encode(np.ascontiguousarray(values), n, codes) < 0:
                 return codes, False
         if kind == "words":
