@@ -133,11 +133,10 @@ cdef inline inlined load(Py_ssize_t size, const double* table, Py_ssize_t n, lan
 
 
 cdef inline inlined step_together(
-    lanes* kind, Py_ssize_t size, Job* job, Sequence* seq, const lanes* a, const lanes* turned, lanes* front,
-    lanes* back, Py_ssize_t k, int* status,
+    lanes* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const lanes* a, const lanes* turned,
+    lanes* front, lanes* back, Py_ssize_t k, int* status,
 ) noexcept nogil:
     """Each end one step on: to step k, and to the one as far from the end."""
-    cdef Py_ssize_t stride = 0 if job.task == LOGLIK else size if job.task == COUNTS else job.chain.n
     cdef Py_ssize_t t = seq.n_steps - 1 - k
     cdef const double* rows = job.chain.rows
     grow(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
@@ -177,7 +176,9 @@ cdef inline inlined meet(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
         )
     for k in range(1, together):
         for c in range(lines):
-            step_together(kind, size, job, &seqs[c], a, turned, front + c * MOST, back + c * MOST, k, &status)
+            step_together(
+                kind, size, stride, job, &seqs[c], a, turned, front + c * MOST, back + c * MOST, k, &status,
+            )
         if status:
             break
         if k % LOOK == 0 and job.stop[0]:
@@ -187,7 +188,9 @@ cdef inline inlined meet(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
         seq = &seqs[c]
         if lines > 1:
             for k in range(together, seq.n_steps // 2):
-                step_together(kind, size, job, seq, a, turned, front + c * MOST, back + c * MOST, k, &status)
+                step_together(
+                    kind, size, stride, job, seq, a, turned, front + c * MOST, back + c * MOST, k, &status,
+                )
         if status == 0 and seq.n_steps % 2:
             k = seq.n_steps // 2
             grow(
@@ -291,12 +294,10 @@ cdef inline inlined set_out(double* block, const Scalings* scalings, Way* way) n
 
 
 cdef inline inlined to_the_start(
-    Py_ssize_t size, Job* job, Sequence* seq, bint first, const lanes* turned, lanes* s, lanes* early, lanes* gamma,
-    Py_ssize_t t, Py_ssize_t filled, Way* way,
+    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const lanes* turned, lanes* s,
+    lanes* early, lanes* gamma, Py_ssize_t t, Py_ssize_t filled, Way* way,
 ) noexcept nogil:
     """The back passes step t of the first half; its block is filled from the end, so rows are in the order of time."""
-    cdef bint counts = job.task == COUNTS
-    cdef Py_ssize_t stride = size if lanes is double or counts else job.chain.n
     settle(
         size, stride, counts, first, turned, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
         job.weights + seq.index[t] * size, early, way.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
@@ -306,12 +307,10 @@ cdef inline inlined to_the_start(
 
 
 cdef inline inlined to_the_end(
-    Py_ssize_t size, Job* job, Sequence* seq, bint first, const lanes* a, lanes* s, lanes* late, lanes* gamma,
-    Py_ssize_t t, Py_ssize_t filled, Way* way,
+    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const lanes* a, lanes* s,
+    lanes* late, lanes* gamma, Py_ssize_t t, Py_ssize_t filled, Way* way,
 ) noexcept nogil:
     """The front passes step t of the second half."""
-    cdef bint counts = job.task == COUNTS
-    cdef Py_ssize_t stride = size if lanes is double or counts else job.chain.n
     settle(
         size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
         job.weights + seq.index[t] * size, late, way.block + filled * size, gamma, t, &seq.back,
@@ -367,13 +366,17 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
         for j in range(vectors):
             front[c * MOST + j] = (<const lanes*> (seq.alpha + (half - 1) * stride))[j] * scale
             back[c * MOST + j] = (<const lanes*> (seq.alpha + half * stride))[j] * scale
-        to_the_end(size, job, seq, True, a, front + c * MOST, late, other, half, 0, &fronts[c])
+        to_the_end(size, stride, counts, job, seq, True, a, front + c * MOST, late, other, half, 0, &fronts[c])
         # one step or two, so that as many are left on either side
-        to_the_start(size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 1, 0, &ways[c])
+        to_the_start(
+            size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 1, 0,
+            &ways[c],
+        )
         filled = 1
         if half > backs:
             to_the_start(
-                size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 2, 1, &ways[c],
+                size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 2, 1,
+                &ways[c],
             )
             filled = 2
         if lanes is not double:
@@ -386,9 +389,12 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
         for c in range(lines):
             seq = &seqs[c]
             i = seq.n_steps // 2 - 1 - k
-            to_the_start(size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, i, filled, &ways[c])
+            to_the_start(
+                size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, i, filled,
+                &ways[c],
+            )
             i = (seq.n_steps + 1) // 2 + k
-            to_the_end(size, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
+            to_the_end(size, stride, counts, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
         filled += 1
         if filled == BLOCK or k == together - 1:
             if lanes is not double:
@@ -405,10 +411,13 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
             last = seq.n_steps // 2 - 1
             for k in range(together, last + 1):
                 to_the_start(
-                    size, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, last - k, filled, &ways[c],
+                    size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, last - k,
+                    filled, &ways[c],
                 )
                 i = (seq.n_steps + 1) // 2 + k
-                to_the_end(size, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
+                to_the_end(
+                    size, stride, counts, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c],
+                )
                 filled += 1
                 if filled == BLOCK or k == last:
                     if lanes is not double:
