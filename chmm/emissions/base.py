@@ -334,6 +334,12 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
     return fixed(array)
 
 
+def checked_floor(floor):
+    if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
+        raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
+    return float(floor)
+
+
 def same_shape(**arrays):
     """ValueError unless all that are given have one shape."""
     known = {name: a.shape for name, a in arrays.items() if a is not None}

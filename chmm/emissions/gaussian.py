@@ -1,14 +1,15 @@
 """Normal distributions, with four forms of covariance."""
 
-
 import numpy as np
 
 from ..kernels.quadratic import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, fixed, frozen_names, given, same_shape
+from .base import Emission, checked_floor, fixed, frozen_names, given, same_shape
+from .exponential_family import as_drawn
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
+LEAST, MOST = 1e-200, 1e200  # of a variance, so that squares and their inverses are numbers too
 
 
 class Gaussian(Emission):
@@ -43,10 +44,8 @@ class Gaussian(Emission):
     def __init__(self, means=None, covariances=None, *, covariance="diag", floor=1e-3, frozen=()):
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
-        if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
-            raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
         self.covariance = covariance
-        self.floor = float(floor)
+        self.floor = checked_floor(floor)
         self.frozen = frozen_names(frozen, self.parameters)
         self.means = given(means, "means")
         self.covariances = self._given_covariances(covariances)
@@ -56,7 +55,7 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
-            array = given(covariances, "covariances", above=0, ndim=FORMS[self.covariance])
+            array = given(covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance])
             if self.covariance == "diag":
                 same_shape(means=self.means, covariances=array)
             elif self.means is not None and len(array) != len(self.means):
@@ -75,9 +74,11 @@ class Gaussian(Emission):
             name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
             if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
                 raise ValueError(f"{name} is not symmetric")
-            low = np.linalg.eigvalsh(matrix)[0]
+            low, *_, high = np.linalg.eigvalsh(matrix)[[0, -1]]
             if low <= 0:
                 raise ValueError(f"{name} is singular: its least eigenvalue is {low:.3g}, it must be > 0")
+            if low < LEAST or high > MOST:
+                raise ValueError(f"{name} has eigenvalues from {low:.3g} to {high:.3g}; {LEAST} to {MOST} will do")
         return array
 
     @property
@@ -218,7 +219,7 @@ class Gaussian(Emission):
             noise = np.einsum("tij,tj->ti", chol[states], noise)
         else:
             noise *= np.sqrt(self._variances())[states]
-        return _squeezed(self.means[states] + noise)
+        return as_drawn(self.means[states] + noise)
 
     # Gaps ----------------------------------------------------------------------------------------------------------
 
@@ -276,8 +277,3 @@ class Gaussian(Emission):
 def _over(a, b):
     with np.errstate(invalid="ignore", divide="ignore"):
         return a / b
-
-
-def _squeezed(values):
-    """One feature: (T,)."""
-    return values[:, 0] if values.shape[1] == 1 else values

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..symbols import shown
-from .base import Emission, frozen_names, given, same_shape
+from .base import Emission, checked_floor, frozen_names, given, same_shape
 from .exponential_family import as_drawn
 from .quadratic import spread
 from .special import climb, digamma, gammaln, newton, trigamma
@@ -38,9 +37,7 @@ class StudentT(Emission):
     rounds = 200
 
     def __init__(self, locations=None, scales=None, dofs=None, *, floor=1e-3, frozen=()):
-        if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
-            raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
-        self.floor = float(floor)
+        self.floor = checked_floor(floor)
         self.locations = given(locations, "locations")
         self.scales = given(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
         self.dofs = given(dofs, "dofs", least=DOFS[0], most=DOFS[1])
