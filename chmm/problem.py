@@ -10,7 +10,7 @@ from .kernels.rows import scale_rows
 from .memory import aligned
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
-BLOCK = 2**16  # logarithms of densities at a time, to stay in the cache
+BLOCK = 2**15  # logarithms of densities at a time, to stay in the cache
 
 
 def _padded(table, width, fill):
