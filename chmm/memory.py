@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 HUGE = 2**18  # doubles in a huge page
+BLOCK = 2**15  # doubles of a table that is made block by block, to stay in the cache
 
 
 def aligned(*shape):
@@ -30,3 +31,12 @@ def zeros(*shape):
     out = aligned(*shape)
     out[:] = 0.0
     return out
+
+
+def blocks(values, width):
+    """(where, values[where]), at least once, for values that make rows of `width` doubles; all of what is no array."""
+    n = len(values)
+    step = max(BLOCK // width, 1) if isinstance(values, np.ndarray) else max(n, 1)
+    for start in range(0, max(n, 1), step):
+        where = slice(start, min(start + step, n))
+        yield where, values[where] if step < n else values

@@ -7,10 +7,9 @@ import numpy as np
 
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
-from .memory import aligned
+from .memory import aligned, blocks
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
-BLOCK = 2**16  # logarithms of densities at a time, to stay in the cache
 
 
 def _padded(table, width, fill):
@@ -85,13 +84,11 @@ class Rows:
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
         values, ends = self.values, self.ends
         behind = np.zeros((1 + len(ends), self.chain.n))
-        step = max(BLOCK // self.chain.n, 1) if isinstance(values, np.ndarray) else max(self.n_values, 1)
-        for start in range(0, self.n_values, step):
-            where = slice(start, min(start + step, self.n_values))
-            logs = self._logarithms(values[where] if step < self.n_values else values, start)
+        for where, block in blocks(values, self.chain.n):
+            logs = self._logarithms(block, where.start)
             if len(ends):
                 here = slice(*np.searchsorted(ends, [where.start, where.stop]))
-                behind[1:][here] = logs[ends[here] - start]
+                behind[1:][here] = logs[ends[here] - where.start]
             yield where, logs
         if len(ends):
             behind[1:][:, ~self.allowed] = -np.inf

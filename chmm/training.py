@@ -250,7 +250,7 @@ def report(task, learnt, data, states):
     return {
         "n_sequences": task.n_sequences,
         "n_steps": task.n_steps,
-        "missing": int((task.observed.index == len(task.observed.distinct)).sum()),
+        "missing": int(np.count_nonzero(task.observed.index == len(task.observed.distinct))),
         "states_without_evidence": [name for name, mass in zip(states.names, visits, strict=True) if not mass > 0],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
         **learnt.emission.report(data),

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from shared import ROW_TOP
 
-from chmm import Gaussian, Model, Precomputed, problem, sequences
+from chmm import Gaussian, Model, Precomputed, memory, sequences
 from chmm.problem import Chain, Rows
 
 
@@ -73,7 +73,7 @@ def test_rows_by_blocks_are_those_of_one_block(n, ends, monkeypatch):
     data = sequences.many(x, lengths)
     whole = ready.problem(data).rows
     for block in (1, 10 * n, 100 * n, 229 * n):
-        monkeypatch.setattr(problem, "BLOCK", block)
+        monkeypatch.setattr(memory, "BLOCK", block)
         rows = ready.problem(data).rows
         assert_array_equal(rows.logs, whole.logs)
         for mine, theirs in zip(rows.scaled, whole.scaled, strict=True):
@@ -81,7 +81,7 @@ def test_rows_by_blocks_are_those_of_one_block(n, ends, monkeypatch):
 
 
 def test_a_bad_row_is_named_by_its_place_among_all(monkeypatch):
-    monkeypatch.setattr(problem, "BLOCK", 4)
+    monkeypatch.setattr(memory, "BLOCK", 4)
     logs = np.zeros((7, 2))
     logs[5, 1] = np.inf
     with pytest.raises(ValueError, match="of value 5 of X in state 1 is inf"):

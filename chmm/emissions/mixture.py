@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 
+from ..kernels.rows import scale_rows
+from ..memory import blocks
 from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, fixed, frozen_names, part_of
@@ -88,26 +90,32 @@ class Mixture(Emission):
         return self.components.alphabet()
 
     def _parts(self, values):
-        """(R, n_states, n): log of weight times density of each component."""
-        parts = self.components.log_likelihood(values)
-        return parts.reshape(len(parts), len(self.weights), self.n) + log(self.weights)
+        """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
+        and their sums, by exp(shift)."""
+        logs = self.components.log_likelihood(values) + log(self.weights).ravel()
+        parts, shift = np.empty_like(logs), np.empty((len(logs), len(self.weights)))
+        lost = np.empty(shift.size, dtype=np.uint8)
+        scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
+        return parts, (parts.reshape(-1, self.n) @ np.ones(self.n)).reshape(shift.shape), shift
 
     def log_likelihood(self, values):
-        parts = self._parts(values)
-        top = parts.max(axis=2)
-        top[top == -np.inf] = 0.0
-        return top + log(np.exp(parts - top[:, :, None]).sum(axis=2))
+        _, total, shift = self._parts(values)
+        return shift + log(total)
 
     def statistics(self, values, weights):
         """counts (n_states, n), and the components' statistics, each key with "components." before it."""
-        parts = self._parts(values)
-        top = parts.max(axis=2, keepdims=True)
-        top[top == -np.inf] = 0.0
-        share = np.exp(parts - top)
-        share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
-        share *= weights[:, :, None]
-        inner = self.components.statistics(values, share.reshape(len(share), share.shape[1] * self.n))
-        return {"counts": share.sum(axis=0), **{f"components.{key}": value for key, value in inner.items()}}
+        total = None
+        for where, block in blocks(values, self.weights.size):
+            part = self._statistics(block, weights[where])
+            total = part if total is None else {key: total[key] + part[key] for key in part}
+        return total
+
+    def _statistics(self, values, weights):
+        share, total, _ = self._parts(values)
+        share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
+        inner = self.components.statistics(values, share)
+        counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
+        return {"counts": counts, **{f"components.{key}": value for key, value in inner.items()}}
 
     def update(self, statistics):
         if not self.keeps("weights"):
