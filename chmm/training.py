@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -86,8 +87,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
         if k == emission.rounds:
             break
         if k == look and emission.rounds > 2:  # seldom: a look costs more than a round
-            with np.errstate(invalid="ignore"):
-                objective = np.nansum(weights * emission.log_likelihood(distinct)) + emission.log_prior()
+            objective = explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
             before, looked, look = objective, k, k + 1 + k // 4
@@ -164,14 +164,35 @@ def initial(task, emission, rng):
 
     startprob = rows(n) if task.startprob is None else task.startprob
     transmat = rows(n, n) if task.transmat is None else task.transmat
-    emission = copy.deepcopy(emission)
     if not emission.complete:
         distinct, index = task.observed.distinct, task.observed.index
         weight = None if task.weight is None else np.repeat(task.weight, np.diff(task.bounds))
         times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
-        share = shares(emission.coordinates(distinct), times, n, rng)
-        emission.start(distinct, share * times[:, None], rng)
-    return startprob, transmat, emission
+        weights = shares(emission.coordinates(distinct), times, n, rng) * times[:, None]
+        best, most = None, -np.inf
+        for order in orders(emission, n, rng):
+            mine, trial = weights[:, order], copy.deepcopy(emission)
+            trial.start(distinct, mine, rng)
+            fit = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
+            if best is None or fit > most:
+                best, most = trial, fit
+        return startprob, transmat, best
+    return startprob, transmat, copy.deepcopy(emission)
+
+
+def orders(emission, n, rng):
+    """Which cluster each state starts with. Where something is given, all orders are tried, or as many as of four."""
+    if emission.exchangeable:
+        return [np.arange(n)]
+    if n <= 4:
+        return [list(order) for order in permutations(range(n))]
+    return [rng.permutation(n) for _ in range(24)]
+
+
+def explained(emission, distinct, weights):
+    """sum weights * log b; nothing for what has no weight."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(weights * emission.log_likelihood(distinct))
 
 
 def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):

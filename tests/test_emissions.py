@@ -808,3 +808,12 @@ def test_an_update_that_forgets_a_parameter_is_told():
 
     with pytest.raises(TypeError, match=r"Forgetful\.update\(statistics\) set no rates"):
         Model(2, Forgetful()).fit([1, 2, 9])
+
+
+def test_given_parameters_start_with_their_own_cluster():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.gamma(2, 1 / 2, 300), rng.gamma(50, 1 / 2, 300)])
+    for seed in range(6):
+        for shapes in ([2, 50], [50, 2]):
+            m = Model(2, Gamma(shapes=shapes, frozen=("shapes",)), random_state=seed).fit(x)
+            np.testing.assert_allclose(m.emission_.rates.ravel(), 2, rtol=0.2)

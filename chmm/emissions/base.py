@@ -92,6 +92,11 @@ class Emission:
         """Whether all parameters are known."""
         return bool(self.parameters) and len(self._known()) == len(self.parameters)
 
+    @property
+    def exchangeable(self):
+        """Whether nothing is given yet, so that any cluster of values will do for any state."""
+        return not self._known() and all(part.exchangeable for part in self.parts)
+
     def _known(self):
         return [getattr(self, name) for name in self.parameters if getattr(self, name, None) is not None]
 
