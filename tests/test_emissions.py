@@ -29,6 +29,8 @@ from chmm import (
     Product,
     StudentT,
     VonMises,
+    memory,
+    sequences,
 )
 from chmm.emissions import special
 
@@ -283,6 +285,24 @@ def test_gaps_in_a_full_gaussian_are_filled_by_what_is_expected():
     assert_allclose(m.emission_.means[0], [x[:, 0].mean(), mean], rtol=1e-5)
 
 
+@pytest.mark.parametrize("family", [Gaussian([[0, 1], [5, 1], [2, 2], [1, 7]], np.ones((4, 2))), Poisson(np.ones((4, 2)))])
+def test_a_mixture_is_the_same_by_blocks_of_any_size(family, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, weights = rng.integers(0, 9, size=(50, 2)).astype(float), rng.random((50, 2))
+    x[::7, 0] = np.nan
+    emission = Mixture(family, 2, [[0.3, 0.7], [1, 0]])
+    parts = np.exp(family.log_likelihood(x)).reshape(50, 2, 2) * emission.weights  # the definition
+    assert_allclose(np.exp(emission.log_likelihood(x)), parts.sum(axis=2), rtol=1e-12)
+    share = parts / parts.sum(axis=2, keepdims=True) * weights[:, :, None]
+    want = family.statistics(x, share.reshape(50, 4))
+    for block in (1, 12, 2**15):
+        monkeypatch.setattr(memory, "BLOCK", block)
+        found = emission.statistics(x, weights)
+        assert_allclose(found["counts"], share.sum(axis=0), rtol=1e-12)
+        for key, value in want.items():
+            assert_allclose(found[f"components.{key}"], value, rtol=1e-10, atol=1e-12)
+
+
 def test_singular_without_a_floor_is_named_and_with_it_works():
     x = np.c_[np.arange(12.0), 2 * np.arange(12.0)]
     with pytest.raises(ValueError, match="singular.*floor"):
@@ -389,6 +409,33 @@ def test_frames_give_columns_by_name():
         Model(2, Gaussian()).fit(frame)
     with pytest.raises(ValueError, match="mood.*green.*symbols"):
         m.score(frame.assign(mood="green"))
+
+
+@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_numbers_in_any_layout_give_the_same_bits(d, gaps):
+    x = np.random.default_rng(0).normal(size=(300, d))
+    if gaps:
+        x[5, 0] = x[7] = np.nan
+    wide = np.zeros((600, 2 * d))
+    wide[::2, ::2] = x
+    fixed = x[::-1].copy()
+    fixed.flags.writeable = False
+    layouts = [x, np.asfortranarray(x), wide[::2, ::2], fixed[::-1], x.astype(">f8"), np.ma.masked_invalid(x), x.tolist()]
+    fitted = [Model(2, Gaussian(), max_iter=3, random_state=0).fit(layout, lengths=[300]).emission_ for layout in layouts]
+    for emission in fitted[1:]:
+        assert_array_equal(emission.means, fitted[0].means)
+        assert_array_equal(emission.covariances, fitted[0].covariances)
+
+
+def test_numbers_are_made_columns_once():
+    data = sequences.many(np.random.default_rng(0).normal(size=(50, 3)))
+    assert data.numbers.flags.f_contiguous and data.numbers is data.numbers and not data.gaps
+    emission = Gaussian()
+    emission.prepare(data, 2, 0)
+    assert emission.check(data).distinct is data.numbers
+    column = np.arange(50.0)
+    assert np.shares_memory(sequences.many(column).numbers, column)  # nothing to be made
 
 
 def test_frames_of_numbers_are_arrays():
