@@ -303,6 +303,20 @@ def test_a_mixture_is_the_same_by_blocks_of_any_size(family, monkeypatch):
             assert_allclose(found[f"components.{key}"], value, rtol=1e-10, atol=1e-12)
 
 
+def test_a_mixture_reads_densities_that_lie_column_by_column():
+    """As a family of one's own returns them that stacks its states and turns the table."""
+
+    class Turned(Gaussian):
+        def log_likelihood(self, values):
+            return np.asfortranarray(super().log_likelihood(values))
+
+    values, weights = np.random.default_rng(0).normal(size=(40, 1)), np.full((40, 2), 0.5)
+    plain, turned = (Mixture(f([-1, 0, 1, 2], [1] * 4), 2, [[0.3, 0.7], [0.6, 0.4]]) for f in (Gaussian, Turned))
+    assert_array_equal(turned.log_likelihood(values), plain.log_likelihood(values))
+    for key, want in plain.statistics(values, weights).items():
+        assert_array_equal(turned.statistics(values, weights)[key], want)
+
+
 def test_singular_without_a_floor_is_named_and_with_it_works():
     x = np.c_[np.arange(12.0), 2 * np.arange(12.0)]
     with pytest.raises(ValueError, match="singular.*floor"):

@@ -93,7 +93,7 @@ class Mixture(Emission):
         """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
         and their sums, by exp(shift)."""
         logs = self.components.log_likelihood(values) + log(self.weights).ravel()
-        parts, shift = np.empty_like(logs), np.empty((len(logs), len(self.weights)))
+        parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # by rows, unlike some logs
         lost = np.empty(shift.size, dtype=np.uint8)
         scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
         return parts, (parts.reshape(-1, self.n) @ np.ones(self.n)).reshape(shift.shape), shift
