@@ -35,11 +35,12 @@ class Outcome(NamedTuple):
 def log_likelihood(problem, n_jobs=1):
     """log P(O) of each sequence: an Outcome. Memory: one row of alpha."""
     loglik, status, step = _outputs(problem)
+    tables = problem.rows.tables  # once, before threads ask for them
 
     def work(first, last, stop):
         part = slice(first, last)
         forward_backward.log_likelihood(
-            problem.rows.tables, problem.index, problem.bounds[first : last + 1], stop, loglik[part], status[part],
+            tables, problem.index, problem.bounds[first : last + 1], stop, loglik[part], status[part],
             step[part],
         )  # fmt: skip
         for s in _inexact(status[part]):
@@ -170,6 +171,7 @@ def _folded(weights, rows):
 def posteriors(problem, n_jobs=1):
     """gamma of all steps (T, N), and an Outcome."""
     loglik, status, step = _outputs(problem)
+    tables = problem.rows.tables  # once, before threads ask for them
     table, slack = _table(len(problem.index), problem.chain)
 
     def work(first, last, stop):
@@ -181,7 +183,7 @@ def posteriors(problem, n_jobs=1):
         if own_table:
             gamma, out = _table(bounds[-1] - bounds[0], problem.chain)
         forward_backward.posteriors(
-            problem.rows.tables, problem.index, bounds, stop, out, None, loglik[part], status[part], step[part]
+            tables, problem.index, bounds, stop, out, None, loglik[part], status[part], step[part]
         )
         for s in _inexact(status[part]):
             s += first
@@ -257,13 +259,13 @@ def viterbi(problem, n_jobs=1):
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
-    chain = problem.chain
+    chain, logs = problem.chain, problem.rows.logs
 
     def work(first, last, stop):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
         viterbi_kernel.viterbi(
-            chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.logs, problem.index,
+            chain.log_startprob, chain.log_transmat, chain.log_transposed, logs, problem.index,
             bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared import Params, as_given, learnt, random_params, same_bits
 
 import chmm
-from chmm import inference, parallel
+from chmm import Model, Precomputed, inference, parallel
 from chmm.kernels import forward_backward, viterbi
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -379,6 +379,24 @@ def test_any_number_of_threads_gives_the_same_bits(n, callers):
         assert threading.main_thread() not in callers
         if lengths is ragged:
             assert len(callers) > 3 * 12, "not in several chunks"
+
+
+def test_an_emission_is_asked_before_there_are_threads(callers):
+    """So it is asked once, whoever comes first, and need not be safe to call from several threads."""
+    askers = []
+
+    class Noted(Precomputed):
+        def log_likelihood(self, values):
+            askers.append(threading.current_thread())
+            return values
+
+    n_steps = int(9e6 / 5)
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Noted(), n_jobs=2)
+    x = np.zeros((n_steps, 2))
+    for ask in (m.score, m.predict, m.predict_proba):
+        ask(x, lengths=[n_steps // 60] * 60)
+    assert threading.main_thread() not in callers
+    assert set(askers) == {threading.main_thread()}
 
 
 # ----------------------------------------------------------------------------------------------------- instruction sets
