@@ -391,7 +391,7 @@ cdef int call(
     with nogil:
         result = run_best(job)
     free(work)
-    if result == NO_MEMORY:
+    if result >= NO_MEMORY:     # or more, beside an impossible step
         raise MemoryError("no memory to note where a sequence was scaled")
     return result == STOPPED
 
