@@ -266,6 +266,26 @@ def test_an_e_step_takes_no_more_memory_than_the_budget(n, tiny_budget):
     assert peak() < before - alpha + budget
 
 
+@pytest.mark.parametrize("n", [65, 70, 129])
+def test_large_models_side_by_side_where_rows_are_scaled(n):
+    """Long enough for several scalings, at other steps in each; the shorter one first, last, and alone at the end."""
+    rng = np.random.default_rng(n)
+    params = random_params(rng, n, N_SYMBOLS)
+    lengths, weight = [600, 900, 1000, 550, 700], np.array([1.0, 0.5, 0.3, 1.0, 0.7])
+    X = [rng.integers(0, N_SYMBOLS, size=t) for t in lengths]
+    m = params.model()
+    assert_allclose(m.score(X), sum(m.score(x) for x in X), **loglik_close)
+    start, trans, counts = np.zeros(n), np.zeros((n, n)), np.zeros((N_SYMBOLS, n))
+    for x, w in zip(X, weight):
+        gamma, xi, loglik = m.posteriors(x, pairs=True)
+        assert loglik < -2 * 256 * np.log(2)  # a row is scaled where its sum is below 2^-256
+        start += w * gamma[0]
+        trans += w * xi.sum(axis=0)
+        np.add.at(counts, x, w * gamma)
+    for got, want in zip(counts_of(params.model(max_iter=1).fit(X, sample_weight=weight)), (start, trans, counts.T)):
+        assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+
+
 def test_medium_models_keep_no_alpha_beyond_the_cache():
     """It is quicker to compute it again; and what is learnt is the same."""
     n, n_steps = 20, 60_000
