@@ -64,7 +64,8 @@ class Counts(NamedTuple):
 
 
 def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
-    """The E-step: (Counts, Outcome). Nothing is counted for an impossible sequence. Memory: alpha of one sequence."""
+    """The E-step: (Counts, Outcome). Nothing is counted for an impossible sequence. Memory: alpha of one sequence,
+    of two above 64 states."""
     loglik, status, step = _outputs(problem)
     chain, rows = problem.chain, problem.rows
     n, width = chain.n, chain.width
@@ -297,9 +298,9 @@ class Scratch:
 
 
 def _outputs(problem):
-    """Arrays for the kernels to fill: loglik, status, step."""
+    """Arrays for the kernels to fill: loglik, status, step. What a stopped call leaves unfilled is not INEXACT."""
     n = problem.n_sequences
-    return np.empty(n), np.empty(n, np.int32), np.empty(n, np.int64)
+    return np.empty(n), np.zeros(n, np.int32), np.empty(n, np.int64)
 
 
 def _inexact(status):

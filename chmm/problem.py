@@ -63,8 +63,8 @@ class Rows:
     """Likelihoods of distinct values, then a row of ones, which a missing step sees, then copies of the rows `ends` in
     which only the `allowed` states are possible, for last steps.
 
-    Their logarithms are made when something needs them, and again when something else does, block by block: so that no
-    more than one large array is kept.
+    Their logarithms are made when something needs them, and again when something else does, block by block: so that EM,
+    which asks for `scaled`, keeps no more than one large array.
     """
 
     def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True):

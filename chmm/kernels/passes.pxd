@@ -65,8 +65,8 @@ cdef struct Sequence:
     const int* index            # (n_steps,)
     double weight
     double* alpha               # scratch, or the table that comes back
-    double* last                # the last row of alpha
-    double* work                # (3 + BLOCK, width)
+    double* last                # the last row of alpha, for `meet`
+    double* work                # (3 + BLOCK, width); with both ends of two lines (4 * BLOCK, width)
     Scalings front              # of alpha, from the first step on
     Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
     double total                # sum of the last alpha; with both ends, P(O) but for shifts and scalings
