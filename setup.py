@@ -21,7 +21,7 @@ NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
 AS_WRITTEN = [] if sys.platform == "win32" else ["-fno-tree-slp-vectorize", "-fno-schedule-insns2"]
 KERNELS = {
     "rows": NO_TRAPS,
-    "quadratic": [],
+    "gaussian": [],
     "forward_backward": AS_WRITTEN,
     "log_space": [],
     "viterbi": NO_TRAPS,

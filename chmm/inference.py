@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .exact import Exact
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .log_space import Exact
 from .memory import aligned, zeros
 from .parallel import LEAST, chunks, run
 

@@ -5,11 +5,11 @@ import inspect
 
 import numpy as np
 
-from . import arguments, inference, saving, sequences, storage, training
+from . import checks, inference, saving, sequences, storage, training
 from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
-from .exact import compensated_sum
 from .exceptions import NotFittedError, not_fitted
+from .log_space import compensated_sum
 from .parameters import Parameters, column_names, impossible_error
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .symbols import shown
@@ -108,26 +108,26 @@ class Model:
         ValueError if the data are impossible under the given start, or the arguments do not fit together; the model is
         then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
-        options = arguments.options(self)
+        options = checks.options(self)
         data = sequences.many(X, lengths)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        arguments.refuse_texts_as_words(X, data)
+        checks.refuse_texts_as_words(X, data)
         emission = copy.deepcopy(choose(self.emission, data))
-        arguments.frozen_given(emission)
+        checks.frozen_given(emission)
         labels = None if y is None else sequences.labels(y, data, lengths)
-        states = arguments.states(self, emission, labels)
+        states = checks.states(self, emission, labels)
         path = None if labels is None else state_path(labels, states, "y")
-        startprob, transmat = arguments.given_chain(self, len(states))
-        allowed = arguments.allowed_ends(self, states)
+        startprob, transmat = checks.given_chain(self, len(states))
+        allowed = checks.allowed_ends(self, states)
         emission.prepare(data, len(states), options.pseudocount)
         observed = emission.check(data)
-        weight = arguments.sequence_weights(sample_weight, data)
+        weight = checks.sequence_weights(sample_weight, data)
         task = training.Task(
             observed, data.bounds, weight, len(states), startprob, transmat, allowed, options.pseudocount, self.n_jobs
         )
         if path is not None:
-            arguments.agreeing_labels(path, data, states, startprob, transmat, allowed)
+            checks.agreeing_labels(path, data, states, startprob, transmat, allowed)
             learnt = training.count(task, emission, path, options.rng)
         else:
             try:
@@ -437,10 +437,10 @@ class Model:
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
-        arguments.options(self)
-        states = arguments.states(self, emission)
-        startprob, transmat = arguments.given_chain(self, len(states))
-        allowed = arguments.allowed_ends(self, states)
+        checks.options(self)
+        states = checks.states(self, emission)
+        startprob, transmat = checks.given_chain(self, len(states))
+        allowed = checks.allowed_ends(self, states)
         parameters = Parameters.make(startprob, transmat, emission, states, allowed, self.states is not None)
         self.__dict__["_parameters"] = parameters
         return parameters

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .emissions import Emission
-from .problem import Chain, Rows, pose
+from .kernel_input import Chain, Rows, pose
 from .symbols import Symbols, shown
 
 
@@ -72,7 +72,7 @@ class Parameters(NamedTuple):
             row = self.transmat[i]
             best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
             to = ", ".join(f"{shown(self.states.names[j])} {row[j]:.3g}" for j in best)
-            yield f"  {shown(name)}: start {self.startprob[i]:.3g}, to {to}; {self.emission.top(i)}"
+            yield f"  {shown(name)}: start {self.startprob[i]:.3g}, to {to}; {self.emission.summary(i)}"
         if len(self.states) > most:
             yield f"  ... and {len(self.states) - most} more"
 
@@ -86,5 +86,5 @@ def impossible_error(data, emission, t):
     """Why the step at place t among all steps cannot be."""
     return ValueError(
         f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
-        f"(and, at a last step, is final), so the sequence is impossible; {emission.remedy}"
+        f"(and, at a last step, is final), so the sequence is impossible; {emission.hint}"
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import arguments, training
+from . import checks, training
 from .emissions import FAMILIES, Emission, choose
 from .statistics import check_probabilities
 from .symbols import Symbols, shown
@@ -12,7 +12,7 @@ ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
 
 def pack(model, parameters, learnt, report):
     """(metadata, arrays): the arguments, and what was learnt."""
-    arguments.options(model)
+    checks.options(model)
     if learnt is not None:
         _require_agreement(model, parameters.states)
     given = model.get_params()
@@ -50,13 +50,13 @@ def unpack(model_class, metadata, arrays, emissions):
     elif emission != "auto":
         choose(emission, None)  # a ValueError for a name that no family has
     model = model_class(emission=emission, **options)
-    arguments.options(model)
+    checks.options(model)
     if saved is None:
         return model, None
     states = Symbols(saved["states"], argument="states")
     n = len(states)
     _require_agreement(model, states)
-    arguments.check_count(saved["n_iter"], "n_iter", 0)
+    checks.check_count(saved["n_iter"], "n_iter", 0)
     for name, kind in (("named", bool), ("converged", bool), ("report", dict)):
         if type(saved[name]) is not kind:
             raise ValueError(f"{name} is {shown(saved[name])}, not of type {kind.__name__}")
@@ -93,14 +93,14 @@ def _require_agreement(model, states):
     n = len(states)
     of_emission = None if isinstance(model.emission, str) else model.emission.n_states
     for name, said in (("n_states", model.n_states), ("emission", of_emission)):
-        if said is not None and arguments.check_count(said, name, 1) != n:
+        if said is not None and checks.check_count(said, name, 1) != n:
             raise ValueError(f"{name} says {said} states, what was learnt has {n}: fit again, or set {name} back")
     if model.states is not None and Symbols(model.states, argument="states").names != states.names:
         raise ValueError(
             f"states = {shown(model.states)}, what was learnt has {states.preview()}: fit again, or set states back"
         )
-    arguments.given_chain(model, n)
-    arguments.allowed_ends(model, states)
+    checks.given_chain(model, n)
+    checks.allowed_ends(model, states)
 
 
 def _pairs(counts):

@@ -9,11 +9,11 @@ import numpy as np
 
 from . import inference
 from .emissions.seeding import shares
-from .exact import compensated_sum
 from .exceptions import ConvergenceWarning
+from .kernel_input import Chain, pose
 from .kernels import counting
+from .log_space import compensated_sum
 from .parallel import run
-from .problem import Chain, pose
 from .statistics import Statistics, log_prior, probabilities
 
 FALL = 1e-6  # of the objective: what EM may lose to rounding
@@ -70,7 +70,7 @@ def count(task, emission, states, rng):
         counting.count(states, observed.index, task.bounds, task.weight, stop, start, trans, weights)
 
     run([work], task.n_steps * 3e-9)
-    if emission.rounds > 1:
+    if emission.max_inner_iter > 1:
         emission.start(observed.distinct, weights[:-1], rng)  # its statistics may need parameters
     tallies = emission.statistics(observed.distinct, weights[:-1])
     statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
@@ -82,11 +82,11 @@ def count(task, emission, states, rng):
 def settle(emission, distinct, weights, tallies, n_steps):
     """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do."""
     before, looked, look = -np.inf, 0, 1
-    for k in range(1, emission.rounds + 1):
+    for k in range(1, emission.max_inner_iter + 1):
         emission.update(tallies)
-        if k == emission.rounds:
+        if k == emission.max_inner_iter:
             break
-        if k == look and emission.rounds > 2:  # seldom: a look costs more than a round
+        if k == look and emission.max_inner_iter > 2:  # seldom: a look costs more than a round
             objective = explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
@@ -168,7 +168,7 @@ def initial(task, emission, rng):
         distinct, index = task.observed.distinct, task.observed.index
         weight = None if task.weight is None else np.repeat(task.weight, np.diff(task.bounds))
         times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
-        weights = shares(emission.coordinates(distinct), times, n, rng) * times[:, None]
+        weights = shares(emission.embed(distinct), times, n, rng) * times[:, None]
         best, most = None, -np.inf
         for order in orders(emission, n, rng):
             mine, trial = weights[:, order], copy.deepcopy(emission)

@@ -15,7 +15,7 @@ class ZeroInflated(Emission):
     parameters = ("rates", "zeros")
     n_features = 1  # columns of a value: the parameters, of one axis, do not tell
     domain = "counts 0, 1, 2 ..."
-    rounds = 200  # statistics depend on the parameters
+    max_inner_iter = 200  # statistics depend on the parameters
 
     def __init__(self, rates=None, zeros=None):
         self.rates = None if rates is None else np.array(rates, dtype=float)

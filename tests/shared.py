@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from chmm import Categorical, Model, Precomputed
-from chmm.problem import Chain, Rows
+from chmm.kernel_input import Chain, Rows
 
-# The largest entry of a scaled row: 1, or a hair below on processors without x86's flags (chmm/kernels/lanes.pxd).
+# The largest entry of a scaled row: 1, or a hair below on processors without x86's flags (chmm/kernels/simd.pxd).
 ROW_TOP = float(Rows(Precomputed(), np.zeros((1, 1)), Chain(np.ones(1), np.ones((1, 1)))).scaled[0][0, 0])
 
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from shared import ROW_TOP
 
 from chmm import Gaussian, Model, Precomputed, memory, sequences
-from chmm.problem import Chain, Rows
+from chmm.kernel_input import Chain, Rows
 
 
 def rows_of(log_rows):

@@ -43,23 +43,23 @@ class Emission:
       arrays, never write into old ones
     - with labels instead `update(statistics(values, weights))` once, weights being how often a state shows a value.
       Where statistics depend on the parameters, as a mixture's do, this is one step and no maximiser: say
-      `rounds = 200`, and after a `start` it is repeated, at most so often, until the objective rises no more
+      `max_inner_iter = 200`, and after a `start` it is repeated, at most so often, until the objective rises no more
 
     Questions to the model call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()  # parameters that update leaves alone
-    parts: tuple["Emission", ...] = ()  # the emissions that it is made of
+    members: tuple["Emission", ...] = ()  # the emissions that it is made of
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
     by_name = False  # whether it takes columns of a frame by their names, in any order
-    remedy = (  # what helps where a value cannot be
+    hint = (  # what helps where a value cannot be
         "look at the zeros in startprob and transmat (a pseudocount keeps learnt ones away from 0), and at what the "
         "emission's parameters allow"
     )
     domain = "numbers"  # what a value must be, in words; `outside` tells which are not
-    rounds = 1  # updates that labelled data take; more where statistics depend on the parameters
+    max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
 
     def log_likelihood(self, values):
         raise TypeError(f"{type(self).__name__} has no log_likelihood(values)")
@@ -95,7 +95,7 @@ class Emission:
     @property
     def exchangeable(self):
         """Whether nothing is given yet, so that any cluster of values will do for any state."""
-        return not self._known() and all(part.exchangeable for part in self.parts)
+        return not self._known() and all(part.exchangeable for part in self.members)
 
     def _known(self):
         return [getattr(self, name) for name in self.parameters if getattr(self, name, None) is not None]
@@ -117,22 +117,22 @@ class Emission:
             if getattr(self, name) is None:
                 raise TypeError(f"{type(self).__name__}.update(statistics) set no {name}")
 
-    def keeps(self, name):
+    def is_frozen(self, name):
         """Whether a parameter stays as it is: frozen, and known."""
         return name in self.frozen and getattr(self, name) is not None
 
-    def renew(self, new, alive):
+    def assign(self, new, alive):
         """Set the parameters that are not kept; where nothing was seen (`alive` False), known ones stay."""
         for name in self.parameters:
             old = getattr(self, name)
-            if not self.keeps(name):
-                setattr(self, name, fixed(new[name] if old is None else np.where(alive, new[name], old)))
+            if not self.is_frozen(name):
+                setattr(self, name, read_only(new[name] if old is None else np.where(alive, new[name], old)))
 
     def outside(self, values):
         """(R, D) bool: which numbers are outside `domain`, NaN never; False if none can be."""
         return False
 
-    def coordinates(self, values):
+    def embed(self, values):
         """(R, F): values as points whose distance tells how alike they are, for start values; None: there is none."""
         return np.asarray(values, dtype=np.float64)
 
@@ -183,7 +183,7 @@ class Emission:
         """The value at place t among all steps, for an error message."""
         return f"the value {shown(data.values[t])}"
 
-    def top(self, state):
+    def summary(self, state):
         """The parameters of a state in a few words, for the model's repr."""
         known = [(name, np.asarray(getattr(self, name))) for name in self.parameters]
         return ", ".join(f"{name} {_rounded(a[state])}" for name, a in known if len(a) == self.n_states)
@@ -312,7 +312,7 @@ def part_of(statistics, name):
 # For constructors -----------------------------------------------------------------------------------------------------
 
 
-def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2):
+def check_parameter(values, name, *, above=None, least=None, most=None, below=None, ndim=2):
     """A parameter as the user gave it: a read-only float64 array (N, D), each number in its range; None stays None.
 
     One number a state, (N,), is one column.
@@ -336,7 +336,7 @@ def given(values, name, *, above=None, least=None, most=None, below=None, ndim=2
         if wrong is not None and wrong.any():
             at = np.argwhere(wrong)[0].tolist()
             raise ValueError(f"{name}{at} = {array[tuple(at)]} must be {text}")
-    return fixed(array)
+    return read_only(array)
 
 
 def checked_floor(floor):
@@ -365,7 +365,7 @@ def frozen_names(frozen, parameters):
     return names
 
 
-def fixed(array):
+def read_only(array):
     """The array, read-only."""
     array.flags.writeable = False
     return array

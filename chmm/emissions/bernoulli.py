@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..statistics import check_pseudocount
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn, log
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, log, squeeze_feature
 
 
 class Bernoulli(ExponentialFamily):
@@ -31,7 +31,7 @@ class Bernoulli(ExponentialFamily):
     domain = "marks 0 or 1"
 
     def __init__(self, probs=None, *, pseudocount=None, frozen=()):
-        super().__init__(frozen, probs=given(probs, "probs", least=0, most=1))
+        super().__init__(frozen, probs=check_parameter(probs, "probs", least=0, most=1))
         self.free = True if self.probs is None else (self.probs > 0) & (self.probs < 1)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Bernoulli's pseudocount")
 
@@ -42,10 +42,10 @@ class Bernoulli(ExponentialFamily):
     def outside(self, values):
         return (values != 0) & (values != 1) & ~np.isnan(values)
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [values, 1 - values]
 
-    def natural(self):
+    def natural_parameters(self):
         return [log(self.probs), log(1 - self.probs)], np.zeros(self.probs.shape)
 
     def maximiser(self, moments, mass):
@@ -62,4 +62,4 @@ class Bernoulli(ExponentialFamily):
         return {"pseudocount": self.pseudocount, **super().settings()}
 
     def sample(self, states, rng):
-        return as_drawn((rng.random((len(states), self.probs.shape[1])) < self.probs[states]).astype(np.int64))
+        return squeeze_feature((rng.random((len(states), self.probs.shape[1])) < self.probs[states]).astype(np.int64))

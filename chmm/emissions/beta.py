@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn
-from .special import climb, digamma, gammaln, newton, trigamma
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, squeeze_feature
+from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -30,22 +30,22 @@ class Beta(ExponentialFamily):
     parameters = ("a", "b")
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
-    filler = 0.5
+    placeholder = 0.5
 
     def __init__(self, a=None, b=None, *, frozen=()):
         super().__init__(
             frozen,
-            a=given(a, "a", least=RANGE[0], most=RANGE[1]),
-            b=given(b, "b", least=RANGE[0], most=RANGE[1]),
+            a=check_parameter(a, "a", least=RANGE[0], most=RANGE[1]),
+            b=check_parameter(b, "b", least=RANGE[0], most=RANGE[1]),
         )
 
     def outside(self, values):
         return (values <= 0) | (values >= 1)
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [np.log(values), np.log1p(-values)]
 
-    def natural(self):
+    def natural_parameters(self):
         return [self.a - 1, self.b - 1], gammaln(self.a + self.b) - gammaln(self.a) - gammaln(self.b)
 
     def maximiser(self, moments, mass):
@@ -74,11 +74,11 @@ class Beta(ExponentialFamily):
             return step_of_one
 
         start = np.stack([np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1)
-        if self.keeps("a") or self.keeps("b"):
-            step = one(1 if self.keeps("a") else 0)
-        ab = climb(start, value, step, *RANGE)
+        if self.is_frozen("a") or self.is_frozen("b"):
+            step = one(1 if self.is_frozen("a") else 0)
+        ab = newton_ascent(start, value, step, *RANGE)
         return {"a": ab[..., 0], "b": ab[..., 1]}
 
     def sample(self, states, rng):
         # drawn values round to 0 or 1 where a and b are small
-        return as_drawn(np.clip(rng.beta(self.a[states], self.b[states]), 1e-300, 1 - 1e-16))
+        return squeeze_feature(np.clip(rng.beta(self.a[states], self.b[states]), 1e-300, 1 - 1e-16))

@@ -30,7 +30,7 @@ class Categorical(Emission):
     Categorical(2 states, 2 symbols: 'heads', 'tails')
     """
 
-    remedy = "a pseudocount keeps probabilities away from 0"
+    hint = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 
@@ -113,7 +113,7 @@ class Categorical(Emission):
             counts[symbol] = counts.get(symbol, 0) + 1
         return counts
 
-    def coordinates(self, values):
+    def embed(self, values):
         return None  # symbols have no distance
 
     def log_likelihood(self, values):
@@ -126,7 +126,7 @@ class Categorical(Emission):
         return {"counts": counts}
 
     def update(self, statistics):
-        if self.keeps("probs"):
+        if self.is_frozen("probs"):
             return
         counts = statistics["counts"]
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
@@ -161,7 +161,7 @@ class Categorical(Emission):
     def report(self, data):
         return {"unknown": self._unknown_counts(data)} if self.unknown == "missing" else {}
 
-    def top(self, state):
+    def summary(self, state):
         probs = self.probs[state]
         best = [k for k in np.argsort(-probs, kind="stable")[:3] if probs[k] > 0]
         return "emits " + ", ".join(f"{shown(self.symbols[k])} {probs[k]:.3g}" for k in best)

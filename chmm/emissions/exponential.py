@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, squeeze_feature
 
 LARGEST = 1e12
 
@@ -30,22 +30,22 @@ class Exponential(ExponentialFamily):
     domain = "numbers >= 0"
 
     def __init__(self, rates=None, *, frozen=()):
-        super().__init__(frozen, rates=given(rates, "rates", above=0, most=LARGEST))
+        super().__init__(frozen, rates=check_parameter(rates, "rates", above=0, most=LARGEST))
 
     def outside(self, values):
         return values < 0
 
-    def coordinates(self, values):
+    def embed(self, values):
         return values**0.25  # nearly normal
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [values]
 
-    def natural(self):
+    def natural_parameters(self):
         return [-self.rates], np.log(self.rates)
 
     def maximiser(self, moments, mass):
         return {"rates": np.minimum(1 / np.maximum(moments[0], 1e-300), LARGEST)}
 
     def sample(self, states, rng):
-        return as_drawn(rng.exponential(1 / self.rates[states]))
+        return squeeze_feature(rng.exponential(1 / self.rates[states]))

@@ -16,7 +16,7 @@ class ExponentialFamily(Emission):
 
     gaps = True
     features: tuple[str, ...] = ()  # names of the sums that the statistics keep
-    filler = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
+    placeholder = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
 
     def __init__(self, frozen=(), **parameters):
         for name, values in parameters.items():
@@ -26,17 +26,17 @@ class ExponentialFamily(Emission):
 
     # What a family says ---------------------------------------------------------------------------------------------
 
-    def measure(self, values):
+    def log_base_measure(self, values):
         """h: (R, D), the part of the log density without parameters; None: 0."""
         return None
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         """f: the features, a list of (R, D)."""
-        raise TypeError(f"{type(self).__name__} has no look(values)")
+        raise TypeError(f"{type(self).__name__} has no sufficient_statistics(values)")
 
-    def natural(self):
+    def natural_parameters(self):
         """(e, c): a list of (N, D) factors of the features, and the (N, D) constants."""
-        raise TypeError(f"{type(self).__name__} has no natural()")
+        raise TypeError(f"{type(self).__name__} has no natural_parameters()")
 
     def maximiser(self, moments, mass):
         """{parameter: (N, D)} from the weighted means of the features and the weights."""
@@ -47,15 +47,15 @@ class ExponentialFamily(Emission):
     def log_likelihood(self, values):
         seen = ~np.isnan(values)
         whole = bool(seen.all())
-        values = values if whole else np.where(seen, values, self.filler)
-        looks = self.look(values)
-        factors, constants = self.natural()
+        values = values if whole else np.where(seen, values, self.placeholder)
+        looks = self.sufficient_statistics(values)
+        factors, constants = self.natural_parameters()
         if whole:
             out = np.hstack(looks) @ _finite(np.hstack(factors)).T
             out += _finite(constants).sum(axis=1)
         else:
             out = np.hstack([f * seen for f in looks] + [seen]) @ _finite(np.hstack([*factors, constants])).T
-        measure = self.measure(values)
+        measure = self.log_base_measure(values)
         if measure is not None:
             out += (measure * seen).sum(axis=1)[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf
@@ -67,8 +67,8 @@ class ExponentialFamily(Emission):
         if seen.all():
             mass = np.tile(weights.sum(axis=0)[:, None], (1, values.shape[1]))
         else:
-            mass, values = weights.T @ seen, np.where(seen, values, self.filler)
-        sums = [weights.T @ (f * seen) for f in self.look(values)]
+            mass, values = weights.T @ seen, np.where(seen, values, self.placeholder)
+        sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
 
     def update(self, statistics):
@@ -78,14 +78,14 @@ class ExponentialFamily(Emission):
         if not self.complete and not alive.all():
             # no mass and no old parameters: what all states saw, or any value
             total = mass.sum(axis=0)
-            anything = self.look(np.full((1, mass.shape[1]), self.filler))
+            anything = self.sufficient_statistics(np.full((1, mass.shape[1]), self.placeholder))
             pooled = [
                 np.where(total > 0, statistics[f].sum(axis=0) / np.maximum(total, 1e-300), any_[0])
                 for f, any_ in zip(self.features, anything, strict=True)
             ]
             moments = [np.where(alive, m, p) for m, p in zip(moments, pooled, strict=True)]
             mass, alive = np.where(alive, mass, 1.0), np.ones_like(alive)
-        self.renew(self.maximiser(moments, mass), alive)
+        self.assign(self.maximiser(moments, mass), alive)
 
 
 def _finite(factors):
@@ -98,7 +98,7 @@ def log(x):
         return np.log(x)
 
 
-def whole(values):
+def not_counts(values):
     """Which numbers are no counts 0, 1, 2 ...; NaN passes."""
     return (values < 0) | (values != np.round(values)) & ~np.isnan(values)
 
@@ -107,6 +107,6 @@ def log_factorial(values):
     return gammaln(values + 1)
 
 
-def as_drawn(values):
+def squeeze_feature(values):
     """A sample (T, D); (T,) for one column."""
     return values[:, 0] if values.shape[1] == 1 else values

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn
-from .special import climb, digamma, gammaln, newton, trigamma
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, squeeze_feature
+from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 LEAST, LARGEST = 1e-290, 1e300  # of values, of rates: a rate is at most RANGE[1] / LEAST
@@ -35,39 +35,39 @@ class Gamma(ExponentialFamily):
     def __init__(self, shapes=None, rates=None, *, frozen=()):
         super().__init__(
             frozen,
-            shapes=given(shapes, "shapes", least=RANGE[0], most=RANGE[1]),
-            rates=given(rates, "rates", above=0, most=LARGEST),
+            shapes=check_parameter(shapes, "shapes", least=RANGE[0], most=RANGE[1]),
+            rates=check_parameter(rates, "rates", above=0, most=LARGEST),
         )
 
     def outside(self, values):
         return values < LEAST
 
-    def coordinates(self, values):
+    def embed(self, values):
         return np.log(values)
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [values, np.log(values)]
 
-    def natural(self):
+    def natural_parameters(self):
         return [-self.rates, self.shapes - 1], self.shapes * np.log(self.rates) - gammaln(self.shapes)
 
     def maximiser(self, moments, mass):
         mean, mean_log = moments
-        if self.keeps("rates"):
+        if self.is_frozen("rates"):
             # a log b - log Gamma(a) + a mean_log
             pull = np.log(self.rates) + mean_log
-            shapes = climb(
+            shapes = newton_ascent(
                 np.maximum(mean * self.rates, RANGE[0])[..., None],
                 lambda a: a[..., 0] * pull - gammaln(a[..., 0]),
                 lambda a: newton(pull[..., None] - digamma(a), -trigamma(a), a),
                 *RANGE,
             )[..., 0]
             return {"shapes": shapes, "rates": self.rates}
-        shapes = self.shapes if self.keeps("shapes") else _shape(np.maximum(np.log(mean) - mean_log, 0.0))
+        shapes = self.shapes if self.is_frozen("shapes") else _shape(np.maximum(np.log(mean) - mean_log, 0.0))
         return {"shapes": shapes, "rates": shapes / mean}
 
     def sample(self, states, rng):
-        return as_drawn(rng.gamma(self.shapes[states], 1 / self.rates[states]))
+        return squeeze_feature(rng.gamma(self.shapes[states], 1 / self.rates[states]))
 
 
 def _shape(s):

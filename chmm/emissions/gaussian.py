@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..kernels.quadratic import crossed_log_densities, log_densities
+from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, checked_floor, fixed, frozen_names, given, same_shape
-from .exponential_family import as_drawn
+from .base import Emission, check_parameter, checked_floor, frozen_names, read_only, same_shape
+from .exponential_family import squeeze_feature
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = 1e-200, 1e200  # of a variance, so that squares and their inverses are numbers too
@@ -38,7 +38,7 @@ class Gaussian(Emission):
 
     parameters = ("means", "covariances")
     gaps = True
-    rounds = 2  # the second centred at the means
+    max_inner_iter = 2  # the second centred at the means
     domain = "finite numbers"
 
     def __init__(self, means=None, covariances=None, *, covariance="diag", floor=1e-3, frozen=()):
@@ -47,7 +47,7 @@ class Gaussian(Emission):
         self.covariance = covariance
         self.floor = checked_floor(floor)
         self.frozen = frozen_names(frozen, self.parameters)
-        self.means = given(means, "means")
+        self.means = check_parameter(means, "means")
         self.covariances = self._given_covariances(covariances)
         self.centre = self.scale = None
 
@@ -55,7 +55,9 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
-            array = given(covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance])
+            array = check_parameter(
+                covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance]
+            )
             if self.covariance == "diag":
                 same_shape(means=self.means, covariances=array)
             elif self.means is not None and len(array) != len(self.means):
@@ -63,7 +65,7 @@ class Gaussian(Emission):
                     f"covariances has {len(array)} entries and means {len(self.means)} rows; they must agree"
                 )
             return array
-        array = given(covariances, "covariances", ndim=FORMS[self.covariance])
+        array = check_parameter(covariances, "covariances", ndim=FORMS[self.covariance])
         n, d = (array.shape[0], array.shape[1]) if self.means is None else self.means.shape
         want = (n, d, d) if self.covariance == "full" else (d, d)
         if array.shape != want:
@@ -99,7 +101,9 @@ class Gaussian(Emission):
     def look_at(self, values, n_states):
         """Centre and scale of all data."""
         self.centre, self.scale = quadratic.spread(values)
-        self.rounds = 200 if self._crossed and quadratic.has_gaps(values) else 2  # what gaps stand for is EM, too
+        self.max_inner_iter = (
+            200 if self._crossed and quadratic.has_gaps(values) else 2
+        )  # what gaps stand for is EM, too
         if self.means is not None and self.covariances is None:
             self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
 
@@ -167,8 +171,8 @@ class Gaussian(Emission):
                 scatter = scatter + mass[:, :, None] * shift[:, :, None] * shift[:, None, :]
             else:
                 scatter = squares - shift * (2 * sums - mass * shift)
-            self.covariances = fixed(self._maximiser(scatter, mass, self.floor, prior))
-        self.means = fixed(np.where(alive, old + shift, old))
+            self.covariances = read_only(self._maximiser(scatter, mass, self.floor, prior))
+        self.means = read_only(np.where(alive, old + shift, old))
 
     def _maximiser(self, scatter, mass, floor, prior):
         alive = mass > 0
@@ -219,7 +223,7 @@ class Gaussian(Emission):
             noise = np.einsum("tij,tj->ti", chol[states], noise)
         else:
             noise *= np.sqrt(self._variances())[states]
-        return as_drawn(self.means[states] + noise)
+        return squeeze_feature(self.means[states] + noise)
 
     # Gaps ----------------------------------------------------------------------------------------------------------
 

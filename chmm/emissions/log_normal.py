@@ -28,7 +28,7 @@ class LogNormal(Gaussian):
     def prepare(self, data, n_states, pseudocount):
         self.look_at(np.log(self.numbers(data)), n_states)
 
-    def coordinates(self, values):
+    def embed(self, values):
         return np.log(values)
 
     def log_likelihood(self, values):

@@ -8,7 +8,7 @@ from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, fixed, frozen_names, part_of
+from .base import Emission, frozen_names, part_of, read_only
 from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
@@ -37,7 +37,7 @@ class Mixture(Emission):
     """
 
     parameters = ("weights",)
-    rounds = 200
+    max_inner_iter = 200
 
     def __init__(self, family, n=2, weights=None, *, frozen=()):
         if not isinstance(family, Emission):
@@ -48,7 +48,7 @@ class Mixture(Emission):
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
         self.components = copy.deepcopy(family)
-        self.weights = None if weights is None else fixed(check_probabilities(weights, "weights", (None, self.n)))
+        self.weights = None if weights is None else read_only(check_probabilities(weights, "weights", (None, self.n)))
         self.free = None if self.weights is None else self.weights > 0
         self.frozen = frozen_names(frozen, self.parameters)
         self.pseudocount = 0.0
@@ -70,7 +70,7 @@ class Mixture(Emission):
     def complete(self):
         return self.weights is not None and self.components.complete
 
-    parts = property(lambda self: (self.components,))
+    members = property(lambda self: (self.components,))
     kind = property(lambda self: self.components.kind)
     n_features = property(lambda self: self.components.n_features)
 
@@ -78,13 +78,13 @@ class Mixture(Emission):
         self.pseudocount = pseudocount
         self.components.prepare(data, n_states * self.n, pseudocount)
         if self.weights is None and self.components.complete:
-            self.weights = fixed(np.full((n_states, self.n), 1 / self.n))
+            self.weights = read_only(np.full((n_states, self.n), 1 / self.n))
 
     def check(self, data):
         return self.components.check(data)
 
-    def coordinates(self, values):
-        return self.components.coordinates(values)
+    def embed(self, values):
+        return self.components.embed(values)
 
     def alphabet(self):
         return self.components.alphabet()
@@ -118,8 +118,8 @@ class Mixture(Emission):
         return {"counts": counts, **{f"components.{key}": value for key, value in inner.items()}}
 
     def update(self, statistics):
-        if not self.keeps("weights"):
-            self.weights = fixed(probabilities(statistics["counts"], self.weights, self.pseudocount, self.free))
+        if not self.is_frozen("weights"):
+            self.weights = read_only(probabilities(statistics["counts"], self.weights, self.pseudocount, self.free))
         self.components = copy.copy(self.components)  # fit copies an emission, not what is inside it
         self.components.update(part_of(statistics, "components"))
 
@@ -129,7 +129,7 @@ class Mixture(Emission):
             return
         n_states = weights.shape[1]
         share = np.empty((len(weights), n_states, self.n))
-        points = self.coordinates(values)
+        points = self.embed(values)
         for i in range(n_states):
             # what is mostly another state's says nothing of this one's components
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
@@ -137,7 +137,7 @@ class Mixture(Emission):
         share *= weights[:, :, None]
         if self.weights is None:
             even = np.full((n_states, self.n), 1 / self.n)
-            self.weights = fixed(probabilities(share.sum(axis=0), even, self.pseudocount))
+            self.weights = read_only(probabilities(share.sum(axis=0), even, self.pseudocount))
         self.components.start(values, share.reshape(len(share), n_states * self.n), rng)
 
     def log_prior(self):
@@ -153,9 +153,9 @@ class Mixture(Emission):
     def report(self, data):
         return self.components.report(data)
 
-    def top(self, state):
+    def summary(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
-        return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.top(state * self.n + k)}" for k in best)
+        return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.summary(state * self.n + k)}" for k in best)
 
     def saved(self, prefix, arrays):
         metadata = super().saved(prefix, arrays)

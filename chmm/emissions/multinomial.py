@@ -4,8 +4,8 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, fixed, frozen_names
-from .exponential_family import MINUS_INFINITY, log, log_factorial, whole
+from .base import Emission, frozen_names, read_only
+from .exponential_family import MINUS_INFINITY, log, log_factorial, not_counts
 from .special import log_poisson, stirling
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
@@ -36,7 +36,7 @@ class Multinomial(Emission):
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs=None, *, pseudocount=None, n_draws=1, frozen=()):
-        self.probs = None if probs is None else fixed(check_probabilities(probs, "probs", (None, None)))
+        self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
         if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or not 0 <= n_draws < 2**63:
@@ -55,9 +55,9 @@ class Multinomial(Emission):
             )
 
     def outside(self, values):
-        return whole(values)
+        return not_counts(values)
 
-    def coordinates(self, values):
+    def embed(self, values):
         return values / np.maximum(values.sum(axis=1, keepdims=True), 1)
 
     def log_likelihood(self, values):
@@ -75,9 +75,9 @@ class Multinomial(Emission):
 
     def update(self, statistics):
         counts = statistics["counts"]
-        if not self.keeps("probs"):
+        if not self.is_frozen("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = fixed(probabilities(counts, old, self.pseudocount or 0.0, self.free))
+            self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free))
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)

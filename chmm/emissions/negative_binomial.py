@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import Emission, frozen_names, given, same_shape
-from .exponential_family import MINUS_INFINITY, as_drawn, whole
-from .special import climb, digamma, log_poisson, newton, stirling, trigamma
+from .base import Emission, check_parameter, frozen_names, same_shape
+from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
+from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -34,8 +34,8 @@ class NegativeBinomial(Emission):
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, sizes=None, probs=None, *, frozen=()):
-        self.sizes = given(sizes, "sizes", least=RANGE[0], most=RANGE[1])
-        self.probs = given(probs, "probs", above=0, most=1)
+        self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
+        self.probs = check_parameter(probs, "probs", above=0, most=1)
         same_shape(sizes=self.sizes, probs=self.probs)
         self.frozen = frozen_names(frozen, self.parameters)
         self.levels = None
@@ -45,9 +45,9 @@ class NegativeBinomial(Emission):
         self.levels = np.unique(values[~np.isnan(values)])
 
     def outside(self, values):
-        return whole(values)
+        return not_counts(values)
 
-    def coordinates(self, values):
+    def embed(self, values):
         return np.log1p(values)
 
     def log_likelihood(self, values):
@@ -77,8 +77,12 @@ class NegativeBinomial(Emission):
             mass, alive = counts.sum(axis=2), np.ones_like(alive)
         share = counts / np.where(alive, mass, 1.0)[..., None]
         mean = share @ self.levels
-        r = self.sizes if self.keeps("sizes") else self._sizes(share, mean, self.probs if self.keeps("probs") else None)
-        self.renew({"sizes": r, "probs": r / (r + mean)}, alive)
+        r = (
+            self.sizes
+            if self.is_frozen("sizes")
+            else self._sizes(share, mean, self.probs if self.is_frozen("probs") else None)
+        )
+        self.assign({"sizes": r, "probs": r / (r + mean)}, alive)
 
     def _sizes(self, share, mean, probs):
         used = self.levels
@@ -105,11 +109,11 @@ class NegativeBinomial(Emission):
             scale = np.where(mean > 0, mean, 1.0)
             excess = (share * (used / scale[..., None] - 1) ** 2).sum(axis=-1) - 1 / scale
             start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
-        return climb(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
+        return newton_ascent(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
 
     def sample(self, states, rng):
         try:
-            return as_drawn(rng.negative_binomial(self.sizes[states], self.probs[states]))
+            return squeeze_feature(rng.negative_binomial(self.sizes[states], self.probs[states]))
         except ValueError as error:
             mean = (self.sizes * (1 - self.probs) / self.probs).max()
             raise ValueError(f"the largest mean is {mean:g}: such counts are beyond 64 bits, and not drawn") from error

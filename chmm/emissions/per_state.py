@@ -31,10 +31,9 @@ class PerState(Emission):
     """
 
     kind = property(lambda self: self.members[0].kind)
-    remedy = property(lambda self: self.members[0].remedy)
+    hint = property(lambda self: self.members[0].hint)
     gaps = property(lambda self: all(member.gaps for member in self.members))
-    rounds = property(lambda self: max(member.rounds for member in self.members))
-    parts = property(lambda self: self.members)
+    max_inner_iter = property(lambda self: max(member.max_inner_iter for member in self.members))
     complete = property(lambda self: all(member.complete for member in self.members))
     n_states = property(lambda self: len(self.members))
     n_features = property(lambda self: next((m.n_features for m in self.members if m.n_features is not None), None))
@@ -71,8 +70,8 @@ class PerState(Emission):
                     raise ValueError("it sees other values than members[0]; all must take the same columns or symbols")
         return first
 
-    def coordinates(self, values):
-        return self.members[0].coordinates(values)
+    def embed(self, values):
+        return self.members[0].embed(values)
 
     def alphabet(self):
         return self.members[0].alphabet()
@@ -115,8 +114,8 @@ class PerState(Emission):
     def report(self, data):
         return {key: value for member in self.members for key, value in member.report(data).items()}
 
-    def top(self, state):
-        return f"{type(self.members[state]).__name__}: {self.members[state].top(0)}"
+    def summary(self, state):
+        return f"{type(self.members[state]).__name__}: {self.members[state].summary(0)}"
 
     def saved(self, prefix, arrays):
         parts = [member.saved(f"{prefix}.{i}", arrays) for i, member in enumerate(self.members)]

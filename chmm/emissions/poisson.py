@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn, whole
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import log_poisson
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
@@ -31,15 +31,15 @@ class Poisson(ExponentialFamily):
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, rates=None, *, frozen=()):
-        super().__init__(frozen, rates=given(rates, "rates", least=0))
+        super().__init__(frozen, rates=check_parameter(rates, "rates", least=0))
 
     def outside(self, values):
-        return whole(values)
+        return not_counts(values)
 
-    def coordinates(self, values):
+    def embed(self, values):
         return np.sqrt(values)  # of equal variance wherever the mean
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [values]
 
     def log_likelihood(self, values):
@@ -56,4 +56,4 @@ class Poisson(ExponentialFamily):
         if (self.rates[states] > MOST_DRAWN).any():
             i, d = np.argwhere((self.rates > MOST_DRAWN) & np.isin(np.arange(len(self.rates)), states)[:, None])[0]
             raise ValueError(f"rates[{i}, {d}] = {self.rates[i, d]:g}: state {i} draws counts beyond 64 bits")
-        return as_drawn(rng.poisson(self.rates[states]))
+        return squeeze_feature(rng.poisson(self.rates[states]))

@@ -49,7 +49,7 @@ class Precomputed(Emission):
     def update(self, statistics):
         pass
 
-    def top(self, state):
+    def summary(self, state):
         return "log likelihoods as given"
 
     @classmethod

@@ -45,8 +45,8 @@ class Product(Emission):
 
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))  # takes columns of a frame in any order
-    rounds = property(lambda self: max(channel.rounds for channel in self.channels))
-    parts = property(lambda self: self.channels)
+    max_inner_iter = property(lambda self: max(channel.max_inner_iter for channel in self.channels))
+    members = property(lambda self: self.channels)
 
     def __init__(self, /, *channels, **named):
         if bool(channels) == bool(named):
@@ -140,10 +140,10 @@ class Product(Emission):
                 places = [place[~missing] for place in places]
         return Observed(Cells([o.distinct for o in seen], places), index, shared)
 
-    def coordinates(self, cells):
+    def embed(self, cells):
         parts = []
         for channel, table, place in zip(self.channels, cells.tables, cells.places, strict=True):
-            points = channel.coordinates(table) if len(table) else None
+            points = channel.embed(table) if len(table) else None
             if points is not None:
                 parts.append(np.vstack([points, np.full((1, points.shape[1]), np.nan)])[place])
         return np.hstack(parts) if parts else None
@@ -206,8 +206,8 @@ class Product(Emission):
         partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
         return {**inside, "partly_missing": partly + inside.get("partly_missing", 0)}
 
-    def top(self, state):
-        return "; ".join(f"{name}: {c.top(state)}" for name, c in zip(self.names, self.channels, strict=True))
+    def summary(self, state):
+        return "; ".join(f"{name}: {c.summary(state)}" for name, c in zip(self.names, self.channels, strict=True))
 
     def saved(self, prefix, arrays):
         parts = [channel.saved(f"{prefix}.{k}", arrays) for k, channel in enumerate(self.channels)]

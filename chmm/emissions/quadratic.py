@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels.quadratic import add_crossed_scatter, add_scatter
+from ..kernels.gaussian import add_crossed_scatter, add_scatter
 
 WORK = 2**24  # squares at a time, so that Ctrl-C acts
 BLOCK = 256  # values that the kernels look at together

@@ -94,7 +94,7 @@ def log_bessel(kappa):
     return log_i0, np.where(large, i1 / i0, ratio)
 
 
-def climb(x, value, step, low, high):
+def newton_ascent(x, value, step, low, high):
     """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
 
     x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`.

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .base import Emission, checked_floor, frozen_names, given, same_shape
-from .exponential_family import as_drawn
+from .base import Emission, check_parameter, checked_floor, frozen_names, same_shape
+from .exponential_family import squeeze_feature
 from .quadratic import spread
-from .special import climb, digamma, gammaln, newton, trigamma
+from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
 DOFS = 0.1, 1e6
 
@@ -34,13 +34,13 @@ class StudentT(Emission):
 
     parameters = ("locations", "scales", "dofs")
     gaps = True
-    rounds = 200
+    max_inner_iter = 200
 
     def __init__(self, locations=None, scales=None, dofs=None, *, floor=1e-3, frozen=()):
         self.floor = checked_floor(floor)
-        self.locations = given(locations, "locations")
-        self.scales = given(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
-        self.dofs = given(dofs, "dofs", least=DOFS[0], most=DOFS[1])
+        self.locations = check_parameter(locations, "locations")
+        self.scales = check_parameter(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
+        self.dofs = check_parameter(dofs, "dofs", least=DOFS[0], most=DOFS[1])
         same_shape(locations=self.locations, scales=self.scales, dofs=self.dofs)
         self.frozen = frozen_names(frozen, self.parameters)
         self.centre = self.variance = None
@@ -87,18 +87,18 @@ class StudentT(Emission):
         count = np.where(alive, mass, 1.0)
         start = np.broadcast_to(np.zeros(d) if self.centre is None else self.centre, (n, d))
         start = start if self.locations is None else self.locations
-        shift = np.zeros((n, d)) if self.keeps("locations") else np.divide(uy, u, out=np.zeros((n, d)), where=u > 0)
+        shift = np.zeros((n, d)) if self.is_frozen("locations") else np.divide(uy, u, out=np.zeros((n, d)), where=u > 0)
         variance = np.ones(d) if self.variance is None else self.variance
         scatter = np.maximum(uyy - shift * (2 * uy - u * shift), 0.0)
         squares = (scatter + self.floor * variance) / (count + self.floor)
-        if (alive & ~(squares > 0)).any() and not self.keeps("scales"):
+        if (alive & ~(squares > 0)).any() and not self.is_frozen("scales"):
             i = int(np.argwhere(alive & ~(squares > 0))[0][0])
             raise ValueError(
                 f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger"
             )
         pull = (log_u - u) / count
         old = np.full((n, d), 10.0) if self.dofs is None else self.dofs
-        dofs = climb(
+        dofs = newton_ascent(
             old[..., None],
             lambda v: v[..., 0] / 2 * (np.log(v[..., 0] / 2) + pull) - gammaln(v[..., 0] / 2),
             lambda v: newton(
@@ -107,7 +107,7 @@ class StudentT(Emission):
             *DOFS,
         )[..., 0]
         scales = np.sqrt(np.where(alive, squares, variance))
-        self.renew({"locations": start + shift, "scales": scales, "dofs": np.where(alive, dofs, old)}, alive)
+        self.assign({"locations": start + shift, "scales": scales, "dofs": np.where(alive, dofs, old)}, alive)
 
     def log_prior(self):
         if not self.floor or self.variance is None:
@@ -119,4 +119,4 @@ class StudentT(Emission):
         return {"floor": self.floor, **super().settings()}
 
     def sample(self, states, rng):
-        return as_drawn(self.locations[states] + self.scales[states] * rng.standard_t(self.dofs[states]))
+        return squeeze_feature(self.locations[states] + self.scales[states] * rng.standard_t(self.dofs[states]))

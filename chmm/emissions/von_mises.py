@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import given
-from .exponential_family import ExponentialFamily, as_drawn
-from .special import TURN, climb, log_bessel
+from .base import check_parameter
+from .exponential_family import ExponentialFamily, squeeze_feature
+from .special import TURN, log_bessel, newton_ascent
 
 LARGEST = 1e6
 
@@ -30,32 +30,32 @@ class VonMises(ExponentialFamily):
     parameters = ("means", "concentrations")
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
-    filler = 0.0
+    placeholder = 0.0
 
     def __init__(self, means=None, concentrations=None, *, frozen=()):
         super().__init__(
             frozen,
-            means=given(means, "means", least=-TURN, most=TURN),
-            concentrations=given(concentrations, "concentrations", least=0, most=LARGEST),
+            means=check_parameter(means, "means", least=-TURN, most=TURN),
+            concentrations=check_parameter(concentrations, "concentrations", least=0, most=LARGEST),
         )
 
     def outside(self, values):
         return np.abs(values) > TURN * (1 + 1e-12)
 
-    def coordinates(self, values):
-        return np.hstack(self.look(values))
+    def embed(self, values):
+        return np.hstack(self.sufficient_statistics(values))
 
-    def look(self, values):
+    def sufficient_statistics(self, values):
         return [np.cos(values), np.sin(values)]
 
-    def natural(self):
+    def natural_parameters(self):
         k = self.concentrations
         return [k * np.cos(self.means), k * np.sin(self.means)], -log_bessel(k)[0] - np.log(TURN)
 
     def maximiser(self, moments, mass):
         cosine, sine = moments
-        means = self.means if self.keeps("means") else np.arctan2(sine, cosine)
-        if self.keeps("concentrations"):
+        means = self.means if self.is_frozen("means") else np.arctan2(sine, cosine)
+        if self.is_frozen("concentrations"):
             return {"means": means, "concentrations": self.concentrations}
         length = np.clip(cosine * np.cos(means) + sine * np.sin(means), 0.0, 1.0)
 
@@ -65,10 +65,10 @@ class VonMises(ExponentialFamily):
 
         # within 2 % of the root (Banerjee et al. 2005)
         start = np.maximum(length * (2 - length**2) / np.maximum(1 - length**2, 1e-9), 1e-9)
-        k = climb(start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST)[
-            ..., 0
-        ]
+        k = newton_ascent(
+            start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST
+        )[..., 0]
         return {"means": means, "concentrations": np.where(length > 0, k, 0.0)}
 
     def sample(self, states, rng):
-        return as_drawn(rng.vonmises(self.means[states], self.concentrations[states]))
+        return squeeze_feature(rng.vonmises(self.means[states], self.concentrations[states]))

@@ -21,13 +21,13 @@ from libc.math cimport INFINITY, log, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
-from .passes cimport (
+from .simd cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
+from .recursions cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
     certify, counts_pass, forward_pass, scale_table, table_pass,
 )
 from .side_by_side cimport counts_together, forward_together
-from .two_ends cimport meet_best, part_best
+from .bidirectional cimport meet_best, part_best
 
 cdef enum:
     SHORT = 512         # steps of sequences that small models take two at a time
@@ -38,7 +38,7 @@ cdef extern from *:
     """
     /* Did anything underflow in this thread? The processor's own memory of it. On x86 it also remembers operands below
        the normal range: powers of two get there without rounding, which no standard flag reports. Elsewhere see
-       CHMM_ROW_TOP in lanes.pxd. */
+       CHMM_ROW_TOP in simd.pxd. */
     #ifdef CHMM_X86
       #include <xmmintrin.h>
       static int chmm_underflowed(void) { return (_mm_getcsr() & 0x12) != 0; }
@@ -177,7 +177,7 @@ cdef inline inlined finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil
 
 cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s = 0, c, lines, most
-    cdef Sequence seqs[2]       # two at a time, where that pays: in two_ends.pxd if they are short, in side_by_side.pxd
+    cdef Sequence seqs[2]       # two at a time, where that pays: in bidirectional.pxd if they are short, in side_by_side.pxd
     cdef Sequence* seq
     cdef bint lost[2]
     cdef bint ends[2]           # can be taken from both ends

@@ -7,7 +7,7 @@ Within 1 ulp or so of the exact value (tests/test_rows.py); 0 below -708, never 
 
 from libc.math cimport INFINITY, log
 
-from .lanes cimport ROW_TOP, for_medium, for_plain, for_wide, inlined, larger, registers
+from .simd cimport ROW_TOP, for_medium, for_plain, for_wide, inlined, larger, registers
 
 cdef extern from *:
     """

@@ -2,8 +2,8 @@
 second is what a step takes; so each part that is fetched serves a step of both.
 """
 
-from .lanes cimport SET, WEIGH, inlined, lanes, outer_product, product_for_two, sum_lanes
-from .passes cimport (
+from .simd cimport SET, WEIGH, inlined, lanes, outer_product, product_for_two, sum_lanes
+from .recursions cimport (
     BLOCK, COUNTS, IMPOSSIBLE, SMALL, STOPPED, Job, Sequence, add_gamma, counts_steps, forget, forward_steps, future,
     rescale,
 )

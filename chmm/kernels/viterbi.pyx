@@ -16,7 +16,7 @@ is computed again on the way back.
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdlib cimport free, malloc
 
-from .lanes cimport (
+from .simd cimport (
     ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
 )
 

@@ -75,7 +75,7 @@ def states(model, emission, labels=None):
 
 def frozen_given(emission):
     """What is frozen must be given, in the parts of an emission too."""
-    for part in emission.parts:
+    for part in emission.members:
         frozen_given(part)
     for name in emission.frozen:
         if getattr(emission, name, None) is None:

@@ -6,7 +6,7 @@ squared: nothing cancels, wherever the data are.
 
 from libc.stdlib cimport free, malloc
 
-from .lanes cimport for_medium, for_plain, for_wide, inlined, lanes, medium, only_seen, registers, sum_lanes, wide
+from .simd cimport for_medium, for_plain, for_wide, inlined, lanes, medium, only_seen, registers, sum_lanes, wide
 
 cdef enum:
     BLOCK = 256         # values whose columns stay in the cache while state after state looks at them

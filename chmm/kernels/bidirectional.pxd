@@ -11,7 +11,7 @@ other's variables stored, and the two halves of gamma and xi come out the same w
     t < h    y = A delta[t+1]      gamma[t] = alpha[t] y       xi[t] = alpha[t] x delta[t+1] . A
     t >= h   y = alpha[t-1] A      gamma[t] = delta[t] y       xi[t-1] = alpha[t-1] x delta[t] . A
 
-If nothing underflowed before they met, both are exact (see passes.pxd); if anything did, or P(O) = 0, the caller takes
+If nothing underflowed before they met, both are exact (see recursions.pxd); if anything did, or P(O) = 0, the caller takes
 the sequence from the front alone, where the certificate and the place of the impossible step are to be had.
 
 Short sequences leave time to wait for at either end of each, so two `lines` of them go side by side, where registers
@@ -20,11 +20,11 @@ hold them: up to the shorter one's middle together, the rest of the longer alone
 `size` is the number of states, rounded up to whole registers: states that do not exist have zeros everywhere.
 """
 
-from .lanes cimport (
+from .simd cimport (
     for_medium, for_plain, for_wide, inlined, lanes, medium, outer_product, smaller, smaller_medium, smaller_wide,
     spread, sum_lanes, wide,
 )
-from .passes cimport (
+from .recursions cimport (
     BLOCK, COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely,
     rescale_rarely,
 )

@@ -1,5 +1,5 @@
 """One sequence, step by step: the recursions for any number of states. Small models have siblings in
-two_ends.pxd, several sequences of large ones in side_by_side.pxd.
+bidirectional.pxd, several sequences of large ones in side_by_side.pxd.
 
 IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, largest 1.
 """
@@ -7,7 +7,7 @@ IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, 
 from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
-from .lanes cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
+from .simd cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
 
 cdef extern from *:
     """
@@ -76,7 +76,7 @@ cdef struct Sequence:
 cdef struct Job:
     Chain chain
     Task task
-    int registers               # see lanes.pxd
+    int registers               # see simd.pxd
     int result                  # OUT: OK, STOPPED or NO_MEMORY
     Py_ssize_t n_sequences
     const long long* bounds     # (S + 1,)
