@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..checks import as_floats
 from ..sequences import NO_STEPS, numbers
-from ..statistics import as_floats
 from ..symbols import shown
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..statistics import check_pseudocount
+from ..checks import check_pseudocount
 from .base import check_parameter
 from .exponential_family import ExponentialFamily, log, squeeze_feature
 
