@@ -12,11 +12,12 @@ import numpy as np
 
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .kernels.status import Status
 from .log_space import Exact
 from .memory import aligned, zeros
 from .parallel import LEAST, chunks, run
 
-INEXACT = 2  # a sequence's status: needs log space
+INEXACT = int(Status.INEXACT)
 LARGEST = 2.0**1023
 NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
