@@ -11,9 +11,7 @@ from .emissions import Emission
 from .kernel_input import Chain, Problem, Rows, pose
 from .sequences import Sequences
 from .statistics import Statistics
-from .symbols import LETTERS, Symbols, shown
-
-EMPTY = np.empty(0)
+from .symbols import Symbols, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +68,8 @@ class Fit:
         return path if self.names is None else self.names[path]
 
     def read(self, X, lengths=None, ids=None) -> Sequences:
-        """One or many sequences, as this model takes them: a list of str is one sequence if its symbols are words."""
-        if isinstance(X, list | tuple) and lengths is None and ids is None and X:
-            kind = self.emission.kind
-            if kind in ("words", LETTERS) and isinstance(X[0], str) and not any(map(_is_sequence_of_words, X)):
-                if kind == "words" or all(len(x) == 1 for x in X if isinstance(x, str)):
-                    return sequences.one(X, "X")
-        return sequences.read(X, lengths, ids)
+        """One or many sequences, as this model takes them."""
+        return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
     def problem(self, data: Sequences) -> Problem:
         """What the kernels are asked about these sequences."""
@@ -93,10 +86,6 @@ class Fit:
             f"the feature names should match those that were passed during fit: column {k} of X is {shown(got)}, and "
             f"was {shown(want)}; pass X[{shown(list(self.columns))}], or an array if the names do not matter"
         )
-
-
-def _is_sequence_of_words(x):
-    return isinstance(x, list | tuple | np.ndarray)
 
 
 def column_names(data: Sequences) -> tuple | None:

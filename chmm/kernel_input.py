@@ -34,6 +34,7 @@ class Chain:
     """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
 
     def __init__(self, startprob, transmat):
+        self.given = startprob, transmat
         self.n = len(startprob)
         self.width = width = forward_backward.row_width(self.n)
         self.startprob = _padded(startprob[None], width, 0.0)[0]

@@ -19,7 +19,7 @@ import operator
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
 from typing import Any, NamedTuple
@@ -72,6 +72,15 @@ class Sequences:
         if self.form == "one":
             return results[0]
         return results if self.keys is None else dict(zip(self.keys, results, strict=True))
+
+    def chosen(self, which):
+        """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
+        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        part = _some(_Steps(self.values, self.kind, self.missing), steps)
+        bounds = _bounds(np.diff(self.bounds)[which])
+        return replace(
+            self, values=part.values, missing=part.missing, bounds=bounds, keys=tuple(compress(keys, which))
+        )
 
     @cached_property
     def _checked(self):
@@ -131,6 +140,15 @@ class Columns:
 
     def __getitem__(self, t):
         return tuple(part.values[t] for part in self.parts)
+
+
+def _some(steps, which):
+    values, missing = steps.values, None if steps.missing is None else steps.missing[which]
+    if isinstance(values, Columns):
+        values = Columns([_some(part, which) for part in values.parts])
+    else:
+        values = list(compress(values, which)) if isinstance(values, list) else values[which]
+    return steps._replace(values=values, missing=missing)
 
 
 class _Steps(NamedTuple):
