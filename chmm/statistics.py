@@ -112,35 +112,6 @@ class Statistics:
         return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
 
 
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """What a model must have seen of all data before its first step; surveys of shards add up, by `+` or `sum`.
-
-    family : the emission as it was given. emission : what that family keeps, or None if it needs nothing.
-    n_sequences, n_steps : how many went in; empty sequences do not count.
-    """
-
-    family: object
-    emission: object
-    n_sequences: int
-    n_steps: int
-
-    def __add__(self, other) -> "Survey":
-        if not isinstance(other, Survey):
-            return NotImplemented
-        if type(self.family) is not type(other.family):
-            raise ValueError(f"these surveys are of two families: {self.family!r} and {other.family!r}")
-        seen = self.emission
-        if seen is None:
-            seen = other.emission
-        elif other.emission is not None:
-            seen = seen + other.emission
-        return Survey(self.family, seen, self.n_sequences + other.n_sequences, self.n_steps + other.n_steps)
-
-    def __radd__(self, other) -> "Survey":
-        return self if isinstance(other, int) and other == 0 else NotImplemented
-
-
 def probabilities(counts, old, pseudocount=0.0, free=None):
     """Rows of counts to rows that sum to 1: the maximiser of sum counts log p + sum pseudocount log p.
 

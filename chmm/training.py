@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 
 from . import checks, inference
-from .emissions import choose
+from .emissions import Emission, Survey, choose
 from .emissions.seeding import shares
 from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
@@ -17,36 +17,40 @@ from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
 from .paths import ROUNDING, state_path
-from .statistics import Digest, Statistics, Survey, log_prior, probabilities
+from .statistics import Digest, Statistics, log_prior, probabilities
 
 FALL = 1e-6  # of the objective: what EM may lose to rounding
 EVIDENCE = 1e-6  # of a step: a state with less has none
 
 
-def survey(family, data) -> Survey:
-    """What the emission must have seen of all data."""
+def survey(family, data) -> tuple[Emission, Survey]:
+    """The emission that learns from these data, and what it must know of all data before its first step."""
     emission = choose(family, data)
     checks.frozen_given(emission)
-    return Survey(emission, emission.survey(data), count_sequences(data), data.n_steps)
+    seen = {type(emission).__name__: emission.survey(data), "n_sequences": n_sequences(data), "n_steps": data.n_steps}
+    return emission, Survey(seen)
 
 
-def count_sequences(data):
+def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen, labels=None, weight=None):
+def prepared(model, data, seen=None, labels=None, weight=None):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
     waits for parameters."""
-    emission = copy.deepcopy(seen.family)
+    emission, own = survey(model.emission, data)
+    seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
+    if name not in seen:
+        raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
     structure = checks.structure(model, emission, labels)
-    emission.prepare(seen.emission, structure.n, structure.pseudocount)
+    emission.prepare(seen[name], structure.n, structure.pseudocount)
     return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
 
 def fit(model, data, labels=None, weight=None) -> Fit:
     """All of Model.fit once its data are read."""
     options = checks.options(model)
-    structure, emission, problem = prepared(model, data, survey(model.emission, data), labels, weight)
+    structure, emission, problem = prepared(model, data, None, labels, weight)
     if labels is None:
         learnt = baum_welch(problem, structure, emission, options)
     else:
@@ -80,9 +84,9 @@ def supervised(problem, structure, emission, path, rng):
     if emission.max_inner_iter > 1:
         emission.start(distinct, weights, rng)  # its statistics may need parameters
     tallies = emission.statistics(distinct, weights)
-    n_sequences, n_steps = count_sequences(problem.data), problem.data.n_steps
+    n_steps = problem.data.n_steps
     digest = Digest(None, None, copy.copy(emission))
-    statistics = Statistics(start, trans, tallies, 0.0, n_sequences, n_steps, digest)
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
     settle(emission, distinct, weights, tallies, n_steps)
     startprob, transmat = maximise(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
@@ -271,7 +275,7 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         top * trans,
         emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
         total_loglik(outcome, weight),
-        count_sequences(data),
+        n_sequences(data),
         data.n_steps,
         digest,
         shards,
