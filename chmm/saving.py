@@ -2,79 +2,73 @@
 
 import numpy as np
 
-from . import checks, training
+from . import checks
 from .emissions import FAMILIES, Emission, choose
-from .statistics import check_probabilities
+from .fit import Fit
 from .symbols import Symbols, shown
 
 ARRAYS = ("startprob", "transmat")  # arguments that are kept as arrays
 
 
-def pack(model, parameters, learnt, report):
+def pack(model, fit):
     """(metadata, arrays): the arguments, and what was learnt."""
     checks.options(model)
-    if learnt is not None:
-        _require_agreement(model, parameters.states)
-    given = model.get_params()
+    if fit.history is not None:
+        _require_agreement(model, fit.states)
+    given = {name: value for name, value in vars(model).items() if not name.startswith("_")}
     metadata = {name: _plain(value) for name, value in given.items() if name not in (*ARRAYS, "emission")}
     arrays = {name: np.array(given[name], dtype=np.float64) for name in ARRAYS if given[name] is not None}
     metadata["emission"] = model.emission
     if not isinstance(model.emission, str):
         metadata["emission"] = model.emission.saved("emission", arrays)
     metadata["learnt"] = None
-    if learnt is not None:
+    if fit.history is not None:
         metadata["learnt"] = {
-            "states": list(parameters.states.names),
-            "named": parameters.labels is not None,
-            "columns": None if parameters.columns is None else list(parameters.columns),
-            "final": None if parameters.allowed is None else np.flatnonzero(parameters.allowed).tolist(),
-            "emission": learnt.emission.saved("emission_", arrays),
-            "n_iter": learnt.n_iter,
-            "converged": bool(learnt.converged),
-            "report": {key: _pairs(value) if key == "unknown" else value for key, value in report.items()},
+            "states": list(fit.states.names),
+            "columns": None if fit.columns is None else list(fit.columns),
+            "final": None if fit.allowed is None else np.flatnonzero(fit.allowed).tolist(),
+            "emission": fit.emission.saved("emission_", arrays),
+            "n_iter": fit.n_iter,
+            "converged": bool(fit.converged),
+            "loglik": fit.loglik,
+            "report": {key: _pairs(value) if key == "unknown" else value for key, value in fit.report.items()},
         }
-        arrays.update(startprob_=learnt.startprob, transmat_=learnt.transmat, history_=learnt.history)
+        arrays.update(startprob_=fit.startprob, transmat_=fit.transmat, history_=fit.history)
     return {"model": metadata}, arrays
 
 
 def unpack(model_class, metadata, arrays, emissions):
-    """(model, what it had learnt, or None)."""
+    """The model."""
     families = {family.__name__: family for family in (*FAMILIES, *emissions)}
     metadata = metadata["model"]
     saved = metadata["learnt"]
     options = {name: value for name, value in metadata.items() if name not in ("emission", "learnt")}
-    options.update({name: arrays[name] for name in ARRAYS if name in arrays})
+    options |= {name: arrays.get(name) for name in ARRAYS}
     emission = metadata["emission"]
     if not isinstance(emission, str):
         emission = Emission.loaded(emission, "emission", arrays, families)
     elif emission != "auto":
         choose(emission, None)  # a ValueError for a name that no family has
-    model = model_class(emission=emission, **options)
+    model = model_class.__new__(model_class)
+    for name, value in {**options, "emission": emission}.items():
+        setattr(model, name, value)
     checks.options(model)
     if saved is None:
-        return model, None
+        return model
     states = Symbols(saved["states"], argument="states")
     n = len(states)
     _require_agreement(model, states)
     checks.check_count(saved["n_iter"], "n_iter", 0)
-    for name, kind in (("named", bool), ("converged", bool), ("report", dict)):
+    for name, kind in (("converged", bool), ("report", dict)):
         if type(saved[name]) is not kind:
             raise ValueError(f"{name} is {shown(saved[name])}, not of type {kind.__name__}")
     if arrays["history_"].ndim != 1 or not np.isfinite(arrays["history_"]).all():
         raise ValueError("history_ is not a list of finite numbers")
-    learnt = training.Learnt(
-        check_probabilities(arrays["startprob_"], "startprob_", (n,)),
-        check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
-        Emission.loaded(saved["emission"], "emission_", arrays, families),
-        None,
-        arrays["history_"],
-        saved["n_iter"],
-        saved["converged"],
-    )
-    if not learnt.emission.complete:
-        raise ValueError(f"the emission, {learnt.emission!r}, lacks parameters")
-    if learnt.emission.n_states not in (None, n):  # None: Precomputed, which takes any number
-        raise ValueError(f"the emission has {learnt.emission.n_states} states, the model {n}")
+    learnt = Emission.loaded(saved["emission"], "emission_", arrays, families)
+    if not learnt.complete:
+        raise ValueError(f"the emission, {learnt!r}, lacks parameters")
+    if learnt.n_states not in (None, n):  # None: Precomputed, which takes any number
+        raise ValueError(f"the emission has {learnt.n_states} states, the model {n}")
     report = {key: dict(value) if key == "unknown" else value for key, value in saved["report"].items()}
     allowed, final = None, saved["final"]
     if final is not None:
@@ -84,8 +78,20 @@ def unpack(model_class, metadata, arrays, emissions):
     columns = saved.get("columns")
     if columns is not None and not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
         raise ValueError("columns is not a list of names")
-    columns = None if columns is None else tuple(columns)
-    return model, (learnt, states, report, allowed, saved["named"], columns)
+    model._fit = Fit(
+        checks.check_probabilities(arrays["startprob_"], "startprob_", (n,)),
+        checks.check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+        learnt.published(),
+        states,
+        allowed,
+        None if columns is None else tuple(columns),
+        arrays["history_"],
+        saved["n_iter"],
+        saved["converged"],
+        saved["loglik"],
+        report=report,
+    )
+    return model
 
 
 def _require_agreement(model, states):
@@ -99,8 +105,10 @@ def _require_agreement(model, states):
         raise ValueError(
             f"states = {shown(model.states)}, what was learnt has {states.preview()}: fit again, or set states back"
         )
-    checks.given_chain(model, n)
-    checks.allowed_ends(model, states)
+    found = checks.structure(model, None if isinstance(model.emission, str) else model.emission, n=n)
+    for name in found.states.names if model.final_states is not None else ():
+        if name not in states.codes:
+            raise ValueError(f"final_states holds {shown(name)}, which is not among the states ({states.preview()})")
 
 
 def _pairs(counts):
