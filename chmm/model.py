@@ -2,10 +2,12 @@
 
 import copy
 import inspect
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 
-from . import checks, inference, saving, sequences, storage, training
+from . import checks, files, inference, sequences, training
 from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
 from .exceptions import NotFittedError, not_fitted
@@ -298,30 +300,34 @@ class Model:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several."""
         return stationary_distribution(self._ready().transmat)
 
-    def save(self, path):
-        """Write the model to one file: its arguments and what was learnt, as an npz with JSON metadata, no pickle.
+    def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
+        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
 
-        The statistics of the fit are not kept, nor a random_state that is no int. `Model.load` reads the file.
+        `metadata`: notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors give
+        back. The statistics of the fit are not kept, nor a random_state that is no int. A path is written whole or
+        not at all. `Model.load` reads the file.
         """
-        parameters = self._ready()
-        storage.write(path, *saving.pack(self, parameters, self.__dict__.get("_learnt"), self.__dict__.get("_report")))
+        parameters, learnt, report = self._ready(), self.__dict__.get("_learnt"), self.__dict__.get("_report")
+        files.save(self, parameters, learnt, report, path_or_file, metadata)
 
     @classmethod
-    def load(cls, path, *, emissions=()):
+    def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
         """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
 
         ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
+
+        >>> import io
+        >>> from chmm import Categorical, Model
+        >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))
+        >>> coin.save(file := io.BytesIO())
+        >>> Model.load(io.BytesIO(file.getvalue())).emission_.probs
+        array([[0.5, 0.5]])
         """
         if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
-        metadata, arrays = storage.read(path)
-        try:
-            model, learnt = saving.unpack(cls, metadata, arrays, emissions)
-            if learnt is not None:
-                model._keep(*learnt)
-            model._ready()
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} does not hold a whole model: {error}") from error
+        model, learnt = files.load(cls, path_or_file, emissions)
+        if learnt is not None:
+            model._keep(*learnt)
         return model
 
     # Parameters ------------------------------------------------------------------------------------------------------
