@@ -2,13 +2,13 @@
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, hints, questions, saving, sequences, storage, training
+from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
 from .fit import Fit
@@ -210,7 +210,7 @@ class Model:
         these, n_iter_ by 1.
         """
         fit = self._ready()
-        structure = checks.structure(self, fit.emission)._replace(states=fit.states, allowed=fit.allowed)
+        structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
     def _data(self, X, lengths, ids, sample_weight=None):
@@ -351,28 +351,31 @@ class Model:
         """
         return stationary_distribution(self._ready().transmat)
 
-    def save(self, path):
-        """Write the model to one file: its arguments and what was learnt, as an npz with JSON metadata, no pickle.
+    def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
+        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
 
-        The statistics of the fit are not kept, nor a random_state that is no int. `Model.load` reads the file.
+        `metadata`: notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors give
+        back. The statistics of the fit are not kept, nor a random_state that is no int. A path is written whole or
+        not at all. `Model.load` reads the file.
         """
-        storage.write(path, *saving.pack(self, self._ready()))
+        files.save(self, self._ready(), path_or_file, metadata)
 
     @classmethod
-    def load(cls, path, *, emissions=()):
+    def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
         """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
 
         ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
+
+        >>> import io
+        >>> from chmm import Categorical, Model
+        >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))
+        >>> coin.save(file := io.BytesIO())
+        >>> Model.load(io.BytesIO(file.getvalue())).emission_.probs
+        array([[0.5, 0.5]])
         """
         if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
-        metadata, arrays = storage.read(path)
-        try:
-            model = saving.unpack(cls, metadata, arrays, emissions)
-            model._ready()
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} does not hold a whole model: {error}") from error
-        return model
+        return files.load(cls, path_or_file, emissions)
 
     # Parameters ------------------------------------------------------------------------------------------------------
 
