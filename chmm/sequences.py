@@ -16,7 +16,6 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
-import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -382,7 +381,7 @@ def _is_flat(types):
 
 
 def _is_sequence(x):
-    return isinstance(x, Sequence) and not isinstance(x, _TEXTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
+    return (isinstance(x, Sequence) and not isinstance(x, _TEXTS)) or (hasattr(x, "__array__") and np.ndim(x) > 0)
 
 
 def _are_sequences(X, types, kind):
