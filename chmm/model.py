@@ -347,9 +347,11 @@ class Model:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
-        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
+        in the data learnt from: EM leaves such dust where data show none.
         """
-        return stationary_distribution(self._ready().transmat)
+        fit = self._ready()
+        return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
@@ -393,7 +395,7 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are "
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
         "no connection; and what the emission reports, such as unknown symbols.",
     )
 

@@ -74,7 +74,8 @@ class Sequences:
 
     def chosen(self, which):
         """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
-        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        steps = np.repeat(which, np.diff(self.bounds))
+        keys = range(self.n_sequences) if self.keys is None else self.keys
         part = _some(_Steps(self.values, self.kind, self.missing), steps)
         bounds = _bounds(np.diff(self.bounds)[which])
         return replace(

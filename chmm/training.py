@@ -16,11 +16,10 @@ from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
-from .paths import ROUNDING, require_names, state_path
+from .paths import EVIDENCE, require_names, state_path
 from .statistics import Digest, Statistics, log_prior, probabilities
 
 FALL = 1e-6  # of the objective: what EM may lose to rounding
-EVIDENCE = 1e-6  # of a step: a state with less has none
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -323,7 +322,7 @@ def report(problem, structure, learnt):
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
     given = [a for a in (structure.startprob, structure.transmat) if a is not None]
-    dust = int(((learnt.transmat > 0) & (learnt.transmat <= ROUNDING)).sum())
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
@@ -333,7 +332,7 @@ def report(problem, structure, learnt):
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **({"transitions_below_rounding": dust} if dust else {}),
+        **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
         **learnt.emission.report(statistics.emission),
     }
