@@ -67,8 +67,9 @@ class Rows:
     which asks for `scaled`, keeps no more than one large array.
     """
 
-    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True):
+    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True, observed=None):
         self.emission, self.values, self.chain = emission, values, chain
+        self.observed = observed  # names the place of a value, in an error
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
@@ -103,7 +104,7 @@ class Rows:
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
-                f"the log likelihood of value {start + k} of X in state {i} is {logs[k, i]}; it must be -inf or a "
+                f"{self._place(start + k)} has the log likelihood {logs[k, i]} in state {i}; it must be -inf or a "
                 "finite number: look at the emission's parameters, or at its log_likelihood if it is your own"
             )
         return logs
@@ -127,10 +128,13 @@ class Rows:
         if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
-                f"the log likelihood of value {k} of X is {shift[k]:g} at best; sums of such numbers overflow: "
+                f"{self._place(k)} has the log likelihood {shift[k]:g} at best; sums of such numbers overflow: "
                 "rescale the data, or look at the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
+
+    def _place(self, k):
+        return f"value {k} of X" if self.observed is None else self.observed.place(self.emission, k)
 
     @cached_property
     def tables(self):
@@ -178,5 +182,5 @@ def pose(chain, emission, observed, bounds, allowed=None, rows=None):
     if allowed is not None:
         ends, index = last_rows(observed, bounds)
     if rows is None:
-        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared)
+        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, observed)
     return Problem(chain, rows, index, bounds)
