@@ -32,6 +32,18 @@ def trigamma(x):
     return 1 / x + 0.5 * y + series / x + total
 
 
+def half_step(x):
+    """(log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, its derivative), x > 0; large terms do not cancel."""
+    large, small = np.maximum(x, 50.0), np.minimum(x, 50.0)
+    y = (1 / large) ** 2
+    log = -(1 / 8 - y * (1 / 192 - y * (1 / 640 - y * 17 / 14336))) / large
+    slope = y * (1 / 8 - y * (1 / 64 - y * (1 / 128 - y * 17 / 2048)))
+    return (
+        np.where(x < 50, gammaln(small + 0.5) - gammaln(small) - 0.5 * np.log(small), log),
+        np.where(x < 50, digamma(small + 0.5) - digamma(small) - 0.5 / small, slope),
+    )
+
+
 def log_ratio(a, b):
     """log(a / b), a > 0, b >= 0; where they are close, as exact as their difference."""
     with np.errstate(divide="ignore", over="ignore"):

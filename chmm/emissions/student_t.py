@@ -5,9 +5,10 @@ import numpy as np
 from .base import Emission, check_parameter, checked_floor, frozen_names, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import spread
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .special import half_step, newton, newton_ascent
 
 DOFS = 0.1, 1e6
+FIRST_DOFS = 30.0  # light tails to start with: heavy ones let one state take everything
 
 
 class StudentT(Emission):
@@ -54,7 +55,7 @@ class StudentT(Emission):
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.locations)))
         v, s = self.dofs, self.scales
-        constants = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(s)
+        constants = half_step(v / 2)[0] - 0.5 * np.log(2 * np.pi) - np.log(s)
         for d in range(values.shape[1]):
             seen = ~np.isnan(values[:, d])
             z = self._z(values[seen], d)
@@ -62,26 +63,30 @@ class StudentT(Emission):
         return out
 
     def statistics(self, values, weights):
-        """weights, and weighted sums of u, u y, u y^2 and log u, y the distance to the location; each (N, D)."""
+        """Weighted sums (N, D) of 1, u, u y and u y^2, y the distance to the location, and, given it and the scale, of
+        the first two derivatives by v of -(v + 1)/2 log(1 + z^2/v)."""
         n, d = weights.shape[1], values.shape[1]
-        total = {key: np.zeros((n, d)) for key in ("weights", "u", "uy", "uyy", "log_u")}
+        total = {key: np.zeros((n, d)) for key in ("weights", "u", "uy", "uyy", "slopes", "bends")}
         for i, k in np.ndindex(n, d):
             w = weights[:, i]
             rows = np.flatnonzero((w > 0) & ~np.isnan(values[:, k]))  # labels leave few to each state
             w, y = w[rows], values[rows, k] - (self.centre[k] if self.locations is None else self.locations[i, k])
+            wu, slopes, bends = w, 0.0, 0.0
             if self.complete:
-                half = (self.dofs[i, k] + 1) / 2
-                rest = (self.dofs[i, k] + (y / self.scales[i, k]) ** 2) / 2
-                wu, log_u = w * (half / rest), digamma(half) - np.log(rest)
-            else:
-                wu, log_u = w, -0.1
+                v = self.dofs[i, k]
+                x = (y / self.scales[i, k]) ** 2 / v
+                wu = w * ((1 + 1 / v) / (1 + x))
+                part = x / (1 + x)
+                slopes = w * (0.5 * (part * (1 + 1 / v) - np.log1p(x)))
+                bends = w * (0.5 / v * (part**2 - part / v * (1 + 1 / (1 + x))))
             wuy = wu * y
-            for key, parts in (("weights", w), ("u", wu), ("uy", wuy), ("uyy", wuy * y), ("log_u", w * log_u)):
-                total[key][i, k] = parts.sum()
+            parts = (w, wu, wuy, wuy * y, slopes, bends)
+            for key, part in zip(total, parts, strict=True):
+                total[key][i, k] = np.sum(part)
         return total
 
     def update(self, statistics):
-        mass, u, uy, uyy, log_u = (statistics[key] for key in ("weights", "u", "uy", "uyy", "log_u"))
+        mass, u, uy, uyy, slopes, bends = statistics.values()
         alive = mass > 0
         n, d = mass.shape
         count = np.where(alive, mass, 1.0)
@@ -96,18 +101,44 @@ class StudentT(Emission):
             raise ValueError(
                 f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger"
             )
-        pull = (log_u - u) / count
-        old = np.full((n, d), 10.0) if self.dofs is None else self.dofs
-        dofs = newton_ascent(
-            old[..., None],
-            lambda v: v[..., 0] / 2 * (np.log(v[..., 0] / 2) + pull) - gammaln(v[..., 0] / 2),
-            lambda v: newton(
-                0.5 * (np.log(v / 2) + 1 + pull[..., None] - digamma(v / 2)), 0.5 / v - 0.25 * trigamma(v / 2), v
-            ),
-            *DOFS,
-        )[..., 0]
         scales = np.sqrt(np.where(alive, squares, variance))
-        self.assign({"locations": start + shift, "scales": scales, "dofs": np.where(alive, dofs, old)}, alive)
+        new = {"locations": start + shift, "scales": scales, "dofs": np.full((n, d), FIRST_DOFS)}
+        if self.complete:
+            gain = 0.5 * (uyy + self.floor * variance) / self.scales**2
+            gain = gain - 0.5 * (scatter + self.floor * variance) / scales**2
+            gain = gain - (count + self.floor) * np.log(scales / self.scales)
+            new["dofs"], more = self._dofs(mass, slopes, bends)
+            turn = alive & (more > gain) & (not self.is_frozen("dofs"))
+            for name in self.parameters:
+                new[name] = np.where(turn == (name == "dofs"), new[name], getattr(self, name))
+        self.assign(new, alive)
+
+    def _dofs(self, mass, slopes, bends):
+        """The dofs at the top of a bound from below on the log likelihood, and how far it rises there.
+
+        In t = v / (v + 1), -(v + 1)/2 log(1 + z^2/v) is concave, and its second derivative grows no faster than the
+        cubes of (1 - t0)/(1 - t), going up, and of t0/t, going down, whatever z. So the bound agrees with the
+        likelihood to second order: the steps converge as Newton's, and never lower it.
+        """
+        v0 = self.dofs
+        bend = np.minimum((v0 + 1) * bends + 2 * slopes, 0.0)
+
+        def value(v):
+            t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
+            return mass * half_step(v / 2)[0] + (v0 + 1) * slopes * t + 0.5 * bend * (v - v0) * t * far
+
+        def gradient(v):
+            t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
+            turn = (v0 + 1) / (v + 1) ** 2
+            rise = (t + (v - v0) * turn) * far - np.where(v < v0, (v - v0) * t * far / v, 0.0)
+            return 0.5 * mass * half_step(v / 2)[1] + (v0 + 1) * slopes * turn + 0.5 * bend * rise
+
+        def step(v):
+            here = gradient(v)
+            return newton(here, (gradient(v * (1 + 1e-4)) - here) / (1e-4 * v), v)
+
+        v = newton_ascent(v0[..., None], lambda v: value(v[..., 0]), lambda v: step(v[..., 0])[..., None], *DOFS)[..., 0]
+        return v, value(v) - value(v0)
 
     def log_prior(self):
         if not self.floor or self.variance is None:
