@@ -14,9 +14,9 @@ class ExponentialFamily(Emission):
 
     A family says which features f_k it has, what e and c are, and what maximises. Columns that are NaN drop out.
 
-    The prior adds `prior` steps to each cell (state and column) whose features have the means r_kd of a fixed reference,
-    made once from all data: prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective. The reference is the
-    mean of some density of the family, so this is bounded.
+    The prior adds `prior` steps to each cell (state and column), in which the means of the features are those of a
+    fixed reference, r_kd, made once from all data: prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective.
+    Some density of the family has these means, so this is bounded.
     """
 
     gaps = True

@@ -37,6 +37,17 @@ def scatter(values, means, weights, crossed=False):
     return {"weights": mass, "sums": sums, "squares": squares}
 
 
+def shifted(statistics, move):
+    """The statistics of `scatter`, taken from other centres: the old ones less `move` (N, D)."""
+    mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
+    new = sums + mass * move
+    if squares.ndim == 3:
+        squares = squares + sums[:, :, None] * move[:, None] + move[:, :, None] * new[:, None]
+    else:
+        squares = squares + move * (sums + new)
+    return {"weights": mass, "sums": new, "squares": squares}
+
+
 def patterns(values):
     """(rows, seen) for each pattern of gaps."""
     kinds, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
