@@ -21,7 +21,7 @@ import re
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
 from types import SimpleNamespace
@@ -76,6 +76,15 @@ class Sequences:
             return results[0]
         return results if self.keys is None else dict(zip(self.keys, results, strict=True))
 
+    def chosen(self, which):
+        """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
+        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        part = _some(_Steps(self.values, self.kind, self.missing), steps)
+        bounds = _bounds(np.diff(self.bounds)[which])
+        return replace(
+            self, values=part.values, missing=part.missing, bounds=bounds, keys=tuple(compress(keys, which))
+        )
+
     @cached_property
     def _checked(self):
         if self.kind == "columns":
@@ -115,12 +124,28 @@ class Sequences:
     def n_columns(self):
         return len(_columns(self))
 
+    def without(self, gone):
+        """The same, with the steps of a mask (T,) missing."""
+        if self.kind == "columns":
+            values = Columns([part._replace(**_hidden(part, gone)) for part in self.values.parts])
+            return replace(self, values=values)
+        return replace(self, **_hidden(self, gone))
+
     def columns(self, places):
         """Some of the columns, as Sequences of their own."""
         parts = _columns(self)
         names = None if self.names is None else tuple(self.names[k] for k in places)
         steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)
         return _sequences(steps, self.bounds, self.form, self.keys)
+
+
+def _hidden(steps, gone):
+    """Values and the mask of missing steps, where those of `gone` are missing, too."""
+    if steps.kind == "numbers":
+        values = np.array(steps.values, dtype=np.float64)
+        values[gone] = np.nan
+        return {"values": values}
+    return {"missing": gone if steps.missing is None else steps.missing | gone}
 
 
 class Columns:
@@ -134,6 +159,15 @@ class Columns:
 
     def __getitem__(self, t):
         return tuple(part.values[t] for part in self.parts)
+
+
+def _some(steps, which):
+    values, missing = steps.values, None if steps.missing is None else steps.missing[which]
+    if isinstance(values, Columns):
+        values = Columns([_some(part, which) for part in values.parts])
+    else:
+        values = list(compress(values, which)) if isinstance(values, list) else values[which]
+    return steps._replace(values=values, missing=missing)
 
 
 class _Steps(NamedTuple):
