@@ -17,7 +17,6 @@ A missing step is None, NaN, pd.NA or masked.
 
 import operator
 import os
-import re
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
@@ -29,8 +28,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .memory import aligned, blocks
-from .symbols import Letters, plain, shown
+from .kernels.counting import characters
+from .memory import aligned
+from .symbols import Letters, distinct, plain, shown
 
 
 @dataclass(eq=False)  # never changed; to freeze it would cost a short call more than its steps
@@ -74,11 +74,12 @@ class Sequences:
         a dict with its keys, all others the list."""
         if self.form == "one":
             return results[0]
-        return results if self.keys is None else dict(zip(self.keys, results, strict=True))
+        return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
     def chosen(self, which):
         """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
-        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        steps = np.repeat(which, np.diff(self.bounds))
+        keys = range(self.n_sequences) if self.keys is None else self.keys
         part = _some(_Steps(self.values, self.kind, self.missing), steps)
         bounds = _bounds(np.diff(self.bounds)[which])
         return replace(
@@ -266,12 +267,13 @@ def _refuse_slips(X, data, name):
     elif data.kind == "words" and data.form == "list" and all(type(x) is tuple for x in X) and _pairs(X[0]):
         if all(map(_pairs, X)):
             raise ValueError(
-                f"{name} is a list of pairs such as {shown(X[0])}: the words of a sequence go in X and their tags in y "
-                f", X = [word, ...] and y = [tag, ...]. If each is a sequence of two words, pass lists: list(map(list, {name}))"
+                f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
+                f"list(map(list, {name}))"
             )
-    elif data.kind == "words" and data.form == "one" and not isinstance(X, list | tuple | Letters):
-        words = [word for word in data.values if isinstance(word, str)]
-        if len(words) > 1 and len(set(words)) == len(words):
+    elif data.kind == "words" and data.form == "one" and not isinstance(X, list | tuple):
+        words = data.values
+        known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
+        if len(words) > 1 and len(known) == len(words):
             raise ValueError(
                 f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
                 f"nothing to learn. If they are texts, pass list({name}); if it is one sequence of words, pass it as a "
@@ -619,38 +621,20 @@ _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 def _letters(x):
     """(T,) code points of an array of single characters; None if any is longer, or empty."""
     if x.dtype.kind == "T":
-        points = _ascii(x)
-        if points is not None:
-            return points
-        try:
-            x = x.astype("U2")  # of a longer one, two characters are left
-        except ValueError:  # missing ones
-            return None
+        return _decoded(x)
     x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
     points = x.view(np.uint8 if x.dtype.kind == "S" else np.uint32).reshape(len(x), -1)
     first = points[:, 0]
     return np.ascontiguousarray(first, dtype=np.uint32) if first.all() and not any(map(np.any, points.T[1:])) else None
 
 
-def _ascii(x):
-    """Likewise for a StringDType, where a cast takes longer than a model's answer. Short strings are stored in place
-    (NEP 55), so what differs from the bytes of "a" in nothing but the first is a single ASCII character."""
-    first, *rest = _stored(np.array(["a"], dtype=x.dtype))[0].tolist()
-    if first != ord("a"):
-        return None  # stored in another way
-    points = np.empty(len(x), dtype=np.uint32)
-    for where, block in blocks(_stored(np.ascontiguousarray(x)), x.itemsize // 8):
-        letters, *others = block.T
-        if letters.max() > 127 or not all((v == r).all() for v, r in zip(others, rest, strict=True)):
-            return None
-        points[where] = letters
-    return points if points.all() else None
-
-
-def _stored(x):
-    """(T, W) uint64: the memory of each element, which NumPy does not let us view."""
-    memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize // 8), "typestr": "=u8", "version": 3}
-    return np.asarray(SimpleNamespace(__array_interface__=memory, owner=x))
+def _decoded(x):
+    """Likewise of a StringDType, from the memory that NumPy does not let us view: a cast takes longer than a model's
+    answer. None if it is laid out in another way, too."""
+    x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
+    memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
+    stored = np.asarray(SimpleNamespace(__array_interface__=memory))
+    return points if x.itemsize == 16 and characters(stored, points) else None
 
 
 def _rows(x, name, expected):
@@ -672,7 +656,7 @@ def _pairs(row):
     """What to do with rows such as (word, tag)."""
     if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
         return (
-            f". Pairs such as {shown(row)}, of a word and its tag, are taken apart: all words in X, their tags in y, "
+            f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
             "X = [[word, ...], ...] and y = [[tag, ...], ...]"
         )
     return ""

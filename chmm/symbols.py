@@ -25,8 +25,9 @@ class Letters:
     def __len__(self) -> int:
         return len(self.points)
 
-    def __getitem__(self, t: int) -> str:
-        return chr(self.points[t])
+    def __getitem__(self, t: Any) -> Any:
+        points = self.points[t]
+        return Letters(points) if isinstance(points, np.ndarray) else chr(points)
 
     def __iter__(self) -> Iterator[str]:
         return map(chr, self.points.tolist())
@@ -105,7 +106,15 @@ class Symbols:
         if data.missing is not None:
             values = values[~data.missing]
         if data.kind == "text":
-            return cls([chr(c) for c in distinct(values)], "text")
+            names = list(map(chr, distinct(values)))
+            if argument == "y" and data.n_sequences > 1 and 2 * len(names) > data.n_steps:
+                raise ValueError(
+                    f"y holds {data.n_sequences} texts, read as one label for each character, and {len(names)} "
+                    f"different labels on {data.n_steps} characters do not fit them. If X and y are words and their "
+                    "tags, they are one sequence: pass [X], [y]; if each character is the name of a state, name the "
+                    "states: states=..."
+                )
+            return cls(names, "text")
         return cls(distinct(values))
 
     def takes(self, values: Any, kind: str) -> bool:
