@@ -227,10 +227,8 @@ class Model:
         parameters = self._ready()
         data = sequences.one(x)
         problem = parameters.problem(data)
-        alpha, log_scale, outcome = inference.forward(problem)
+        alpha, log_scale, outcome = inference.forward(problem, scaled)
         parameters.require_possible(outcome, data)
-        if not scaled:
-            alpha = _unscaled(alpha, np.cumsum(log_scale), "alpha")
         return Forward(alpha, log_scale, float(outcome.loglik[0]))
 
     def backward(self, x, *, scaled=True):
@@ -244,11 +242,8 @@ class Model:
         parameters = self._ready()
         data = sequences.one(x)
         problem = parameters.problem(data)
-        beta, log_scale, outcome = inference.backward(problem)
+        beta, log_scale, outcome = inference.backward(problem, scaled)
         parameters.require_possible(outcome, data)
-        if not scaled:
-            following = np.append(np.cumsum(log_scale[:0:-1])[::-1], 0.0) if len(log_scale) else log_scale
-            beta = _unscaled(beta, following, "beta")
         return Backward(beta, log_scale, float(outcome.loglik[0]))
 
     def posteriors(self, x, *, pairs=False):
@@ -465,13 +460,3 @@ class Model:
 
 
 _ARGUMENTS = tuple(inspect.signature(Model).parameters)
-
-
-def _unscaled(table, log_factor, name):
-    with np.errstate(under="ignore"):
-        result = table * np.exp(log_factor)[:, None]
-    small = (result < np.finfo(float).tiny) & (table > 0)
-    if small.any():
-        t, i = np.argwhere(small)[0].tolist()
-        raise ValueError(f"{name}[{t}, {i}] is below 1e-308 without scaling; use scaled=True, which holds any length")
-    return result

@@ -369,8 +369,8 @@ cdef inline inlined table_pass(
 ) noexcept nogil:
     """beta or gamma written over alpha, row by row from the last, and xi on request."""
     cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.front.n
-    cdef double total
+    cdef Py_ssize_t cursor = seq.front.n, ahead = cursor
+    cdef double total, factor
     cdef double* alpha
     cdef double* xi
     cdef double* beta = seq.work
@@ -386,8 +386,13 @@ cdef inline inlined table_pass(
             total = 0
             for j in range(n):
                 total += alpha[j]
+            replay(&seq.front, t, &ahead, &factor)
             for j in range(n):
-                alpha[j] = min(beta[j] * total, HUGE)
+                alpha[j] = beta[j] * total
+                if not beta[j] * factor < HUGE:     # `future` would cap it
+                    seq.status = INEXACT
+            if seq.status:
+                return 0
         if t == 0:
             break
         future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
