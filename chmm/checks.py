@@ -47,8 +47,10 @@ def options(model) -> Options:
     )
 
 
-def structure(model, emission=None, labels=None, argument="y") -> Structure:
-    """Number and names of the states, from everything that says so, and the chain's given parameters."""
+def structure(model, emission=None, labels=None, argument="y", known: Symbols | None = None) -> Structure:
+    """Number and names of the states, from everything that says so, and the chain's given parameters.
+
+    known : the states, where a fit has settled them; the arguments must agree."""
     given = {name: getattr(model, name) for name in ("startprob", "transmat") if getattr(model, name) is not None}
     said = {}
     n_states = getattr(model, "n_states", None)
@@ -57,10 +59,16 @@ def structure(model, emission=None, labels=None, argument="y") -> Structure:
         if n_states > MAX_STATES:
             gigabytes = shown(int(n_states) ** 2 // 2**27)
             raise MemoryError(f"n_states = {shown(n_states)}: transmat alone would take {gigabytes} GiB")
-    names, frame = None, _names_in_frames(given)
+    names, frame = known, _names_in_frames(given)
     if model.states is not None:
         names = Symbols(model.states, argument="states")
         said["states"] = len(names)
+        if known is not None and names.names != known.names:
+            raise ValueError(
+                f"states = {shown(model.states)}, what was learnt has {known.preview()}: fit again, or set states back"
+            )
+    elif known is not None:
+        said["what was learnt"] = len(known)
     elif frame is not None:
         names = Symbols(frame, argument="the index of startprob or transmat")
     arrays = {}

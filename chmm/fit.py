@@ -10,8 +10,10 @@ from . import sequences
 from .emissions import Emission
 from .kernel_input import Chain, Problem, Rows, pose
 from .sequences import Sequences
-from .statistics import Statistics
+from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
+
+KINDS = {"text": "characters", "columns": "several columns", "nothing": "all missing"}  # others are called as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,30 @@ class Fit:
         self.require_same_columns(data)
         return pose(data, self.emission.check(data), self.emission, self.chain, self.allowed, rows=self.rows)
 
+    def title(self) -> str:
+        return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
+
+    def rows_of_text(self, most=8):
+        """What the repr tells: one line a state, and how the parameters came about."""
+        for i, name in enumerate(self.states.names[:most]):
+            row = self.transmat[i]
+            best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
+            to = ", ".join(f"{shown(self.states.names[j])} {rounded(row[j])}" for j in best)
+            yield f"  {shown(name)}: start {rounded(self.startprob[i])}, to {to}; {self.emission.summary(i)}"
+        if len(self.states) > most:
+            yield f"  ... and {len(self.states) - most} more"
+        if self.history is None:
+            yield "  with given parameters"
+            return
+        told = self.report
+        if told:
+            steps = f"{told['n_steps']:,} steps ({KINDS.get(told['kind'], told['kind'])})"
+            labels = "" if len(self.history) else ", with labels"
+            yield f"  learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
+        if len(self.history):
+            how = "converged" if self.converged else "NOT converged"
+            yield f"  {how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
+
     def require_same_columns(self, data):
         """ValueError for a frame whose columns are others, or in another order."""
         if None in (self.columns, column_names(data)) or data.names == self.columns or self.emission.by_name:
@@ -91,3 +117,7 @@ class Fit:
 def column_names(data: Sequences) -> tuple | None:
     """Those of a frame, if they are all texts; others say nothing."""
     return data.names if data.names is not None and all(isinstance(name, str) for name in data.names) else None
+
+
+def _plural(n, noun):
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

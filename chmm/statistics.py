@@ -131,3 +131,14 @@ def log_prior(probs, pseudocount, free=None):
         free = np.ones(np.shape(probs), dtype=bool)
     with np.errstate(divide="ignore"):
         return float((pseudocount * np.log(probs[free])).sum())
+
+
+def rounded(p) -> str:
+    """A probability in a few digits, which reads 0 or 1 only where it is."""
+    if p in (0, 1):
+        return f"{p:.0f}"
+    if p < 1e-9:
+        return "~0"
+    if 1 - p < 1e-9:
+        return "~1"
+    return f"{p:.3g}" if p < 0.999 else f"{p:.{2 - int(np.floor(np.log10(1 - p)))}f}".rstrip("0")

@@ -57,7 +57,7 @@ def fit(model, data, labels=None, weight=None) -> Fit:
         path = state_path(labels, structure.states, "y")
         checks.agreeing_labels(path, data, structure)
         learnt = supervised(problem, structure, emission, path, options.rng)
-    return replace(learnt, report=report(problem, structure, learnt))
+    return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
 
 
 # Labelled data --------------------------------------------------------------------------------------------------------
@@ -291,6 +291,22 @@ def step(structure, statistics, startprob, transmat, emission):
     emission = copy.copy(emission)
     emission.update(statistics.emission)
     return *maximise(structure, statistics, startprob, transmat), emission
+
+
+def next_fit(structure, statistics, fit) -> Fit:
+    """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
+    parameters = fit.startprob, fit.transmat, fit.emission
+    if statistics.digest is not None and statistics.digest != Digest(*parameters):
+        raise ValueError(
+            "these statistics were made with other parameters: take them with e_step of the model whose m_step is called"
+        )
+    before = np.empty(0) if fit.history is None else fit.history
+    history = np.append(before, statistics.loglik + prior(structure, *parameters))
+    startprob, transmat, emission = step(structure, statistics, *parameters)
+    return replace(
+        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
+    )  # fmt: skip
 
 
 def finished(problem, run, options):
