@@ -16,7 +16,7 @@ Each function does one window of a sequence, and returns early if `stop` is set.
 from cython.view cimport array as cvarray
 from libc.math cimport NAN
 
-from .simd cimport alone, for_medium, for_plain, for_wide, inlined, larger, registers, smaller
+from .simd cimport for_medium, for_plain, for_wide, inline_int, larger, registers, restrict_ptr, smaller
 
 cdef extern from *:
     """
@@ -89,10 +89,10 @@ cdef struct Job:
     Py_ssize_t done             # OUT
 
 
-cdef inline inlined times(Py_ssize_t n, const double* x, const double* b, alone y) noexcept nogil:
+cdef inline inline_int times(Py_ssize_t n, const double* x, const double* b, restrict_ptr y) noexcept nogil:
     """y[j] = x[j] b[j]"""
     cdef Py_ssize_t j
-    cdef alone e = y + n
+    cdef restrict_ptr e = y + n
     for j in range(n):
         y[j] = x[j] * b[j]
         e[j] = larger(x[n + j] + b[n + j], ZERO_EXPONENT)
@@ -105,7 +105,7 @@ cdef inline double scaled(double x, double k) noexcept nogil:
     return x * power_of_two(half) * power_of_two(larger(k - half, -1000.0))
 
 
-cdef inline inlined largest(Py_ssize_t n, const double* e, const double* a, alone top) noexcept nogil:
+cdef inline inline_int largest(Py_ssize_t n, const double* e, const double* a, restrict_ptr top) noexcept nogil:
     """top[j] = the largest exponent among x[i] A[i, j], from those of x."""
     cdef Py_ssize_t i, j
     for j in range(n):
@@ -116,15 +116,15 @@ cdef inline inlined largest(Py_ssize_t n, const double* e, const double* a, alon
     return 0
 
 
-cdef inline inlined renew(Py_ssize_t n, double* x, Job* job) noexcept nogil:
+cdef inline inline_int renew(Py_ssize_t n, double* x, Job* job) noexcept nogil:
     """Choose exponents for x that will stand still for long, and make the matrix that holds for them."""
     cdef Py_ssize_t i, j
     cdef double m
     cdef double* e = x + n
     cdef const double* a = job.transmat
     cdef const double* exponents
-    cdef alone top = job.held + n
-    cdef alone row
+    cdef restrict_ptr top = job.held + n
+    cdef restrict_ptr row
     for j in range(n):
         m = x[j]
         x[j] = where(m > 0, mantissa(m), 0.0)
@@ -144,7 +144,7 @@ cdef inline inlined renew(Py_ssize_t n, double* x, Job* job) noexcept nogil:
     return 0
 
 
-cdef inline inlined product(Py_ssize_t n, double* x, Job* job, alone y) noexcept nogil:
+cdef inline inline_int product(Py_ssize_t n, double* x, Job* job, restrict_ptr y) noexcept nogil:
     """y[j] = sum_i x[i] A[i, j]
 
     The largest exponent among the terms of a sum becomes that of the sum. What the others are smaller by is in the
@@ -155,7 +155,7 @@ cdef inline inlined product(Py_ssize_t n, double* x, Job* job, alone y) noexcept
     cdef bint same = True
     cdef const double* top = job.held + n
     cdef const double* row
-    cdef alone e = y + n
+    cdef restrict_ptr e = y + n
     for j in range(n):
         same &= (x[n + j] == job.held[j]) & (((x[j] >= LOW) & (x[j] <= HIGH)) | (x[n + j] == ZERO_EXPONENT))
     if not same:
@@ -171,7 +171,7 @@ cdef inline inlined product(Py_ssize_t n, double* x, Job* job, alone y) noexcept
     return 0
 
 
-cdef inline inlined forward_steps(Py_ssize_t n, Job* job) noexcept nogil:
+cdef inline inline_int forward_steps(Py_ssize_t n, Job* job) noexcept nogil:
     cdef Py_ssize_t t, j
     cdef double* y
     cdef double most
@@ -191,7 +191,7 @@ cdef inline inlined forward_steps(Py_ssize_t n, Job* job) noexcept nogil:
     return 0
 
 
-cdef inline inlined backward_steps(Py_ssize_t n, Job* job) noexcept nogil:
+cdef inline inline_int backward_steps(Py_ssize_t n, Job* job) noexcept nogil:
     cdef Py_ssize_t t
     for t in range(job.n_steps - 1, 0, -1):
         times(n, job.beta + 2 * n * t, job.rows + 2 * n * job.index[t], job.row)
@@ -201,13 +201,13 @@ cdef inline inlined backward_steps(Py_ssize_t n, Job* job) noexcept nogil:
     return 0
 
 
-cdef inline inlined add_pairs(Py_ssize_t n, Job* job) noexcept nogil:
+cdef inline inline_int add_pairs(Py_ssize_t n, Job* job) noexcept nogil:
     """The sums of alpha[t-1, i] b[t, j] beta[t, j] over steps of equal exponents become counts."""
     cdef Py_ssize_t i, j
     cdef double e
     cdef const double* a
     cdef const double* sums
-    cdef alone xi
+    cdef restrict_ptr xi
     for i in range(n):
         a = job.transmat + 2 * n * i
         sums = job.matrix + n * i
@@ -218,14 +218,14 @@ cdef inline inlined add_pairs(Py_ssize_t n, Job* job) noexcept nogil:
     return 0
 
 
-cdef inline inlined count_steps(Py_ssize_t n, Job* job) noexcept nogil:
+cdef inline inline_int count_steps(Py_ssize_t n, Job* job) noexcept nogil:
     cdef Py_ssize_t t, i, j
     cdef double m
     cdef bint same, pending = False
     cdef const double* x
     cdef const double* future = job.row
-    cdef alone gamma
-    cdef alone sums
+    cdef restrict_ptr gamma
+    cdef restrict_ptr sums
     for t in range(job.n_steps):
         x = job.alpha + 2 * n * t
         if t >= job.own:
@@ -261,7 +261,7 @@ cdef inline inlined count_steps(Py_ssize_t n, Job* job) noexcept nogil:
     return 0
 
 
-cdef inline inlined run(Py_ssize_t n, Job* job) noexcept nogil:
+cdef inline inline_int run(Py_ssize_t n, Job* job) noexcept nogil:
     if job.task == FORWARD:
         forward_steps(n, job)
     elif job.task == BACKWARD:
