@@ -131,7 +131,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
-        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out.
+        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
+        prior ignores these weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -210,6 +211,8 @@ class Model:
         these, n_iter_ by 1.
         """
         fit = self._ready()
+        if self._fit is None:
+            raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 

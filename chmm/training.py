@@ -299,8 +299,7 @@ def next_fit(structure, statistics, fit) -> Fit:
         raise ValueError(
             "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
-    before = np.empty(0) if fit.history is None else fit.history
-    history = np.append(before, statistics.loglik + prior(structure, *parameters))
+    history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
     startprob, transmat, emission = step(structure, statistics, *parameters)
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,

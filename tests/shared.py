@@ -63,6 +63,12 @@ def same_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+def assert_plausible(counts, probs):
+    """Counts within six standard deviations of what they should be."""
+    expected = counts.sum(axis=-1, keepdims=True) * probs
+    assert (np.abs(counts - expected) <= 6 * np.sqrt(expected * (1 - probs)) + 1e-9).all()
+
+
 def interrupt_after(seconds, call):
     """Press Ctrl-C while `call` runs; True if the call was given up for it, False if it came to its end first."""
     finished = False
