@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import given, weather
+from models import weather
 from shared import random_params
 
 from chmm import Categorical, Gaussian, Model, NotFittedError
