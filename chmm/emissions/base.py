@@ -422,14 +422,13 @@ class Emission:
 
 def observed(values, gaps=True):
     """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
-    gone = np.isnan(values) if gaps else None
-    partly = 0 if gone is None or values.shape[1] == 1 else int((gone.any(axis=1) & ~gone.all(axis=1)).sum())
-    seen = _observed(values, gaps)
-    return seen._replace(notes={"partly_missing": partly})
-
-
-def _observed(values, gaps):
-    n, d = values.shape
+    d = values.shape[1]
+    missing, partly = None, 0
+    if gaps:
+        gone = np.isnan(values)
+        missing = gone.all(axis=1)
+        partly = int((gone.any(axis=1) & ~missing).sum())
+    notes = {"partly_missing": partly}
     if all_whole(values):
         gone = np.isnan(values)
         low = np.where(gone, np.inf, values).min(axis=0, initial=np.inf)
@@ -440,26 +439,26 @@ def _observed(values, gaps):
             parts, index = distinct_rows(codes, [int(t) + 1 for t in top])
             if parts is not None:
                 parts = np.stack(parts, axis=1)
-                return Observed(np.where(parts == top, np.nan, parts + low), index, True)
-    if not gaps:
-        return Observed(values, np.arange(n, dtype=np.int32), False)
-    return unshared(values, np.isnan(values).all(axis=1))
+                return Observed(np.where(parts == top, np.nan, parts + low), index, True, notes)
+    return unshared(values, missing, notes)
 
 
-def unshared(values, missing):
-    """Observed in which each step has a value of its own, but for missing ones."""
-    if not missing.any():
-        return Observed(values, np.arange(len(values), dtype=np.int32), False)
+def unshared(values, missing, notes):
+    """Observed in which each step has a value of its own; missing (T,) bool, or None if none is."""
+    if missing is None or not missing.any():
+        return Observed(values, np.arange(len(values), dtype=np.int32), False, notes)
     index = np.cumsum(~missing, dtype=np.int32) - 1
     index[missing] = len(values) - missing.sum()
     kept = values[~missing]
-    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False)
+    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False, notes)
 
 
 def all_whole(values):
-    """Whether all are whole numbers or NaN; a sample tells mostly."""
-    for some in (slice(None, None, max(1, len(values) // 1000)), slice(None)):
-        part = values[some]
+    """Whether all are whole numbers or NaN; the first one, or a sample, mostly tells."""
+    if values.size and values.item(0) % 1 > 0:
+        return False
+    for step in (max(1, len(values) // 1000), 1):
+        part = values[::step]
         if not ((part == np.round(part)) | np.isnan(part)).all():
             return False
     return True
