@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import as_floats
 from ..sequences import NO_STEPS, numbers
-from ..statistics import as_floats
 from ..symbols import shown
 
 EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
@@ -23,15 +23,12 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
 
-    data: Any = None  # the Sequences, for error messages
 
-    def place(self, emission: "Emission", k: int) -> str:
+    def place(self, data, emission: "Emission", k: int) -> str:
         """Where distinct value k is first seen, and what it is, for an error message."""
-        if self.data is None:
-            return f"value {k} of X"
         t = int((self.index == k).argmax())
-        part, value = emission.culprit(self.data, self.distinct, k, t)
-        return f"X, {self.data.where(t)}{part}: {value}"
+        part, value = emission.culprit(data, self.distinct, k, t)
+        return f"X, {data.where(t)}{part}: {value}"
 
 
 class Survey(dict):
@@ -242,12 +239,20 @@ class Emission:
         extra = self.statistics(values, np.repeat(weights[:, None], n, axis=1))
         return {key: value + extra[key] for key, value in statistics.items()}
 
+    def limits(self) -> dict:
+        """The least and the largest that a learnt parameter can be, by its name."""
+        return {}
+
     def report(self, statistics) -> dict:
-        mass = statistics.get("weights")
-        if mass is None:
-            return {}
-        empty = np.argwhere(np.atleast_2d(np.transpose(mass)).T <= EVIDENCE).tolist()
-        return {"cells_without_evidence": [(i, f"column {k}") for i, k in empty]} if empty else {}
+        found = {"cells_without_evidence": [], "at_limits": []}
+        if "weights" in statistics:
+            empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
+            found["cells_without_evidence"] = [(i, f"column {k}") for i, k in empty.tolist()]
+        for name, (low, high) in self.limits().items():
+            value = getattr(self, name)
+            ends = ((value <= low) | (value >= high)) & ~np.asarray(self.held(name))
+            found["at_limits"] += [(i, f"{name}, column {k}") for i, k in np.argwhere(ends).tolist()]
+        return {fact: items for fact, items in found.items() if items}
 
     # Data -----------------------------------------------------------------------------------------------------------
 
@@ -266,7 +271,7 @@ class Emission:
         """Sequences -> Observed, or an error that names the place and the value."""
         seen = self.observe(data)
         self._require_inside(data, seen.distinct, seen.index)
-        return seen._replace(data=data)
+        return seen
 
     def observe(self, data):
         """Sequences -> Observed, whatever the support."""
