@@ -23,15 +23,12 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
 
-    data: Any = None  # the Sequences, for error messages
 
-    def place(self, emission: "Emission", k: int) -> str:
+    def place(self, data, emission: "Emission", k: int) -> str:
         """Where distinct value k is first seen, and what it is, for an error message."""
-        if self.data is None:
-            return f"value {k} of X"
         t = int((self.index == k).argmax())
-        part, value = emission.culprit(self.data, self.distinct, k, t)
-        return f"X, {self.data.where(t)}{part}: {value}"
+        part, value = emission.culprit(data, self.distinct, k, t)
+        return f"X, {data.where(t)}{part}: {value}"
 
 
 class Survey(dict):
@@ -274,7 +271,7 @@ class Emission:
         """Sequences -> Observed, or an error that names the place and the value."""
         seen = self.observe(data)
         self._require_inside(data, seen.distinct, seen.index)
-        return seen._replace(data=data)
+        return seen
 
     def observe(self, data):
         """Sequences -> Observed, whatever the support."""
@@ -430,14 +427,13 @@ class Emission:
 
 def observed(values, gaps=True):
     """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
-    gone = np.isnan(values) if gaps else None
-    partly = 0 if gone is None or values.shape[1] == 1 else int((gone.any(axis=1) & ~gone.all(axis=1)).sum())
-    seen = _observed(values, gaps)
-    return seen._replace(notes={"partly_missing": partly})
-
-
-def _observed(values, gaps):
-    n, d = values.shape
+    d = values.shape[1]
+    missing, partly = None, 0
+    if gaps:
+        gone = np.isnan(values)
+        missing = gone.all(axis=1)
+        partly = int((gone.any(axis=1) & ~missing).sum())
+    notes = {"partly_missing": partly}
     if all_whole(values):
         gone = np.isnan(values)
         low = np.where(gone, np.inf, values).min(axis=0, initial=np.inf)
@@ -448,26 +444,26 @@ def _observed(values, gaps):
             parts, index = distinct_rows(codes, [int(t) + 1 for t in top])
             if parts is not None:
                 parts = np.stack(parts, axis=1)
-                return Observed(np.where(parts == top, np.nan, parts + low), index, True)
-    if not gaps:
-        return Observed(values, np.arange(n, dtype=np.int32), False)
-    return unshared(values, np.isnan(values).all(axis=1))
+                return Observed(np.where(parts == top, np.nan, parts + low), index, True, notes)
+    return unshared(values, missing, notes)
 
 
-def unshared(values, missing):
-    """Observed in which each step has a value of its own, but for missing ones."""
-    if not missing.any():
-        return Observed(values, np.arange(len(values), dtype=np.int32), False)
+def unshared(values, missing, notes):
+    """Observed in which each step has a value of its own; missing (T,) bool, or None if none is."""
+    if missing is None or not missing.any():
+        return Observed(values, np.arange(len(values), dtype=np.int32), False, notes)
     index = np.cumsum(~missing, dtype=np.int32) - 1
     index[missing] = len(values) - missing.sum()
     kept = values[~missing]
-    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False)
+    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False, notes)
 
 
 def all_whole(values):
-    """Whether all are whole numbers or NaN; a sample tells mostly."""
-    for some in (slice(None, None, max(1, len(values) // 1000)), slice(None)):
-        part = values[some]
+    """Whether all are whole numbers or NaN; the first one, or a sample, mostly tells."""
+    if values.size and values.item(0) % 1 > 0:
+        return False
+    for step in (max(1, len(values) // 1000), 1):
+        part = values[::step]
         if not ((part == np.round(part)) | np.isnan(part)).all():
             return False
     return True

@@ -151,6 +151,8 @@ def _alike(a, b):
     """Whether two checks found the same."""
     if isinstance(a, Cells) and isinstance(b, Cells):
         a, b = (*a.tables, *a.places), (*b.tables, *b.places)
+    if a is None or b is None:
+        return a is b
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_alike, a, b))
     return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.array_equal(a, b, equal_nan=True)

@@ -32,7 +32,7 @@ class Precomputed(Emission):
         values = np.asarray(data.values, dtype=np.float64)  # -inf is legal here
         values = values.reshape(len(values), -1)
         self._require_whole(data, values)
-        return unshared(values, np.isnan(values).all(axis=1))
+        return unshared(values, np.isnan(values).all(axis=1), {})
 
     def log_likelihood(self, values):
         return values
