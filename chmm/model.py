@@ -151,7 +151,7 @@ class Model:
         labels = None
         if y is not None:
             checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data, lengths)
+            labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
             some = weight > 0
             data, weight = data.chosen(some), weight[some]
@@ -159,7 +159,7 @@ class Model:
         self._fit = training.fit(self, data, labels, weight)
         return self
 
-    # One step of EM at a time, over data in any number of pieces -------------------------------------------------------
+    # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
     @door
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
@@ -218,7 +218,6 @@ class Model:
         data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        checks.refuse_texts_as_words(X, data)
         return data, checks.sequence_weights(sample_weight, data)
 
     def _with(self, fit):
@@ -226,7 +225,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many ---------------------------------------------------------------------------------
+    # Questions: each takes one or many -------------------------------------------------------------------------------
 
     @door
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
@@ -245,7 +244,7 @@ class Model:
         if y is None:
             return questions.score(fit, data, None, self.n_jobs)
         checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data, lengths))
+        return questions.score(fit, data, sequences.labels(y, data))
 
     @door
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
@@ -393,8 +392,8 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are no "
-        "connection; and what the emission reports, such as unknown symbols.",
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are "
+        "no connection; and what the emission reports, such as unknown symbols.",
     )
 
     @property
@@ -419,7 +418,7 @@ class Model:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
         return np.array(columns, dtype=object)
 
-    # scikit-learn's conventions ----------------------------------------------------------------------------------------
+    # scikit-learn's conventions --------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags

@@ -282,14 +282,6 @@ def _refuse_slips(X, data, name):
             )
 
 
-def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
-    return _alone(x, name, expected)
-
-
-def many(X, lengths=None, name="X"):
-    return read(X, lengths, name=name, kind="")
-
-
 def numbers(data, family):
     """The data as a family of numbers takes them: see `Sequences.numbers`."""
     parts = [data] if data.kind != "columns" else data.values.parts
@@ -300,7 +292,7 @@ def numbers(data, family):
     return data.numbers
 
 
-def labels(y: Any, data: Sequences, lengths: Any = None, name: str = "y") -> Sequences:
+def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`: in the same form, and one for each step."""
     if data.form in ("list", "dict"):
         if data.keys is not None and isinstance(y, Mapping) and set(y) == set(data.keys):
