@@ -470,7 +470,8 @@ def _join(parts, name, keys):
             if {k, kind} == {"integers", "numbers"}:
                 kind = "numbers"
                 continue
-            raise TypeError(f"{name}[{keys[i]!r}] holds {k} and the sequences before it {kind}; all must be of one kind")
+            place = f"{name}[{keys[i]!r}]"
+            raise TypeError(f"{place} holds {k} and the sequences before it {kind}; all must be of one kind")
     width = next((p.values.shape[1] for p in parts if np.ndim(p.values) == 2), None)
     parts = [_as_kind(p, kind, width) for p in parts]
     if kind == "words":
@@ -637,7 +638,10 @@ def _rows(x, name, expected):
     """A (T, D) list of rows of numbers."""
     try:
         widths = set(map(len, x))
-        flat = _elements(list(chain.from_iterable(x)), name)
+        flat = list(chain.from_iterable(x))
+        if {bool} < set(map(type, flat)) <= {*_NUMBERS, type(None)}:  # columns of marks beside columns of numbers
+            flat = [np.nan if v is None else float(v) for v in flat]
+        flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}") from error
     if flat.kind == "words" or len(widths) > 1:
