@@ -241,17 +241,6 @@ def refuse_one_label_a_sequence(y, data):
         )
 
 
-def refuse_texts_as_words(X, data):
-    """An array of strings is one sequence of words; where none recurs, texts were probably meant."""
-    if data.form == "one" and data.kind == "words" and not isinstance(X, list | tuple):
-        words = [word for word in data.values if isinstance(word, str)]
-        if len(words) > 1 and len(set(words)) == len(words):
-            raise ValueError(
-                f"X is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
-                "nothing to learn. If they are texts, pass list(X); if it is one sequence of words, pass it as a list"
-            )
-
-
 # Numbers, options, probabilities --------------------------------------------------------------------------------------
 
 

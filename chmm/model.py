@@ -152,7 +152,7 @@ class Model:
         labels = None
         if y is not None:
             checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data, lengths)
+            labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
             some = weight > 0
             data, weight = data.chosen(some), weight[some]
@@ -221,7 +221,6 @@ class Model:
         data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        checks.refuse_texts_as_words(X, data)
         return data, checks.sequence_weights(sample_weight, data)
 
     def _with(self, fit):
@@ -248,7 +247,7 @@ class Model:
         if y is None:
             return questions.score(fit, data, None, self.n_jobs)
         checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data, lengths))
+        return questions.score(fit, data, sequences.labels(y, data))
 
     @door
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class Segmenter:
 
     def __init__(self, *, pseudocount: float = 0.0):
         self.pseudocount = pseudocount
-        self._model: Model | None = None
+        self._model: Any = None
 
     @classmethod
     def from_model(cls, model: Model) -> "Segmenter":

@@ -33,28 +33,28 @@ from .memory import aligned
 from .symbols import Letters, distinct, plain, shown
 
 
-@dataclass(eq=False)  # never changed; to freeze it would cost a short call more than its steps
+@dataclass(eq=False)  # not frozen, although it never changes: that would cost a short call more than its recursion
 class Sequences:
     """All steps of all sequences, one after the other."""
 
-    values: np.ndarray | list
+    values: Any  # by kind, as above
     bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
     form: str  # "one", "list", "dict", "lengths" or "ids": how results go back
     names: tuple | None = None  # of the columns of a frame
     categories: tuple | None = None  # what a Categorical or Enum column declares, in its order
-    keys: tuple | None = None  # of a dict, one for each sequence
+    keys: Any = None  # of a dict: a tuple, one for each sequence
 
     @property
-    def n_sequences(self):
+    def n_sequences(self) -> int:
         return len(self.bounds) - 1
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         return int(self.bounds[-1])
 
-    def where(self, position):
+    def where(self, position: int) -> str:
         """'sequence 3, step 12' for a position among all steps."""
         s = int(np.searchsorted(self.bounds, position, side="right")) - 1
         step = f"step {position - int(self.bounds[s])}"
@@ -62,21 +62,21 @@ class Sequences:
             return step
         return f"sequence {s if self.keys is None else shown(self.keys[s])}, {step}"
 
-    def split(self, results):
+    def split(self, results: Any) -> Any:
         """An array over all steps, in the form in which the sequences came: see `collect`, but `lengths` and `ids`
         give the array as it is."""
         if self.form not in ("list", "dict"):
             return results
         return self.collect([results[a:b] for a, b in pairwise(self.bounds.tolist())])
 
-    def collect(self, results):
+    def collect(self, results: list) -> Any:
         """A list of one result for each sequence, in the form in which they came: one sequence gives its result, a dict
         a dict with its keys, all others the list."""
         if self.form == "one":
             return results[0]
         return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
-    def chosen(self, which):
+    def chosen(self, which: np.ndarray) -> "Sequences":
         """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
         steps = np.repeat(which, np.diff(self.bounds))
         keys = range(self.n_sequences) if self.keys is None else self.keys
@@ -112,29 +112,29 @@ class Sequences:
         return values, bool(np.isnan(values).any())
 
     @property
-    def numbers(self):
-        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and looked at once."""
+    def numbers(self) -> np.ndarray:
+        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and checked once."""
         return self._checked[0]
 
     @property
-    def gaps(self):
+    def gaps(self) -> bool:
         """Whether any of the numbers is missing."""
         return self._checked[1]
 
     @property
-    def n_columns(self):
+    def n_columns(self) -> int:
         if self.kind == "columns":
             return len(self.values.parts)
         return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
-    def without(self, gone):
+    def without(self, gone: np.ndarray) -> "Sequences":
         """The same, with the steps of a mask (T,) missing."""
         if self.kind == "columns":
             values = Columns([part._replace(**_hidden(part, gone)) for part in self.values.parts])
             return replace(self, values=values)
         return replace(self, **_hidden(self, gone))
 
-    def columns(self, places):
+    def columns(self, places: list[int]) -> "Sequences":
         """Some of the columns, as Sequences of their own."""
         if self.kind == "numbers" and np.ndim(self.values) == 2:  # checked already
             values, gaps = self._checked
@@ -183,7 +183,7 @@ def _some(steps, which):
 
 
 class _Steps(NamedTuple):
-    values: np.ndarray | list | Columns
+    values: Any
     kind: str
     missing: np.ndarray | None
     names: tuple | None = None
@@ -191,7 +191,7 @@ class _Steps(NamedTuple):
 
 
 LARGEST = 1e300  # of numbers: sums of larger ones are soon infinite
-NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
+NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing; it agrees with every other kind
 
 
 _ONE = "it must be one sequence: a text, an array of one or two axes, a frame or a flat list"
@@ -293,15 +293,7 @@ def _refuse_slips(X, data, name):
             )
 
 
-def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
-    return _alone(x, name, expected)
-
-
-def many(X, lengths=None, name="X"):
-    return read(X, lengths, name=name, kind="")
-
-
-def numbers(data, family):
+def numbers(data: Sequences, family: str) -> np.ndarray:
     """The data as a family of numbers takes them: see `Sequences.numbers`."""
     parts = [data] if data.kind != "columns" else data.values.parts
     for k, part in enumerate(parts):
@@ -311,35 +303,33 @@ def numbers(data, family):
     return data.numbers
 
 
-def labels(y: Any, data: Sequences, lengths: Any = None, name: str = "y") -> Sequences:
+def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`: in the same form, and one for each step."""
-    if data.form in ("list", "dict"):
-        if data.keys is not None and isinstance(y, Mapping) and set(y) == set(data.keys):
-            y = {key: y[key] for key in data.keys}
-        parts = _read(y, name, "labels")
-    else:
-        parts = _alone(y, name, _ONE)
-    if data.form in ("lengths", "ids") and parts.n_steps == data.n_steps:
-        return _sequences(parts, data.bounds, data.form)
-    if parts.keys != data.keys:
-        raise ValueError(f"{name} must be a dict with the keys of X, got {shown(y)}")
-    if parts.n_sequences != data.n_sequences:
-        if parts.kind == "integers" and parts.n_steps == data.n_sequences and parts.values.sum() == data.n_steps:
-            raise ValueError(_looks_like_lengths(y))
-        raise ValueError(f"{name} has {parts.n_sequences} sequences and X has {data.n_sequences}")
-    differ = np.flatnonzero(np.diff(parts.bounds) != np.diff(data.bounds))
-    if len(differ):
-        s = differ[0]
-        have, want = np.diff(parts.bounds)[s], np.diff(data.bounds)[s]
-        if parts.kind == "integers" and parts.values.sum() == data.n_steps:
-            raise ValueError(_looks_like_lengths(y))
-        place = "" if data.form == "one" else f", sequence {s}"
-        raise ValueError(f"{name}{place}: {have} labels for {want} steps; there must be one label for each step")
-    return parts
-
-
-def _looks_like_lengths(y):
-    return f"y = {shown(y)} looks like lengths: pass lengths=..., y holds one label for each step"
+    if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
+        y = {key: y[key] for key in data.keys}
+    parts = _read(y, name, "labels") if data.form in ("list", "dict") else _alone(y, name, _ONE)
+    if data.form not in ("one", "list") and parts.form == "one" and parts.n_steps == data.n_steps:
+        return _sequences(parts, data.bounds, data.form, data.keys)
+    if data.form == "dict" and parts.keys != data.keys:
+        raise ValueError(f"{name} must have the keys of X, {shown(data.keys)}, got {shown(y)}")
+    n_steps, wanted = np.diff(parts.bounds), np.diff(data.bounds)
+    if np.array_equal(n_steps, wanted):
+        return parts
+    if parts.kind == "integers" and np.ndim(parts.values) == 1 and parts.values.sum() == data.n_steps:
+        raise ValueError(
+            f"{name} = {shown(y)} looks like lengths: pass lengths=..., {name} holds one label for each step"
+        )
+    if data.form in ("lengths", "ids"):
+        raise ValueError(f"{name} has {parts.n_steps} labels for {data.n_steps} steps; there must be one for each step")
+    if len(n_steps) != len(wanted):
+        raise ValueError(f"{name} has {len(n_steps)} sequences and X has {len(wanted)}")
+    s = int(np.flatnonzero(n_steps != wanted)[0])
+    place = "" if data.form == "one" else f", sequence {s if parts.keys is None else shown(parts.keys[s])}"
+    words = data.kind == parts.kind == "text" and data.form == "list"
+    way_out = "; if X is one sequence of words, pass [X] and [y]" if words else ""
+    raise ValueError(
+        f"{name}{place}: {n_steps[s]} labels for {wanted[s]} steps; there must be one label for each step{way_out}"
+    )
 
 
 def _in_a_row(X, lengths, ids, name):
@@ -385,7 +375,7 @@ def _runs(ids, n_steps, argument, of):
         raise ValueError(f"{argument}[{i}] is missing; every step belongs to a sequence")
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[:n_steps])
     keys = values[starts].tolist()
-    seen: dict = {}
+    seen = {}
     for s, key in enumerate(keys):
         if key in seen:
             last = int(starts[seen[key] + 1]) - 1
@@ -398,7 +388,7 @@ def _runs(ids, n_steps, argument, of):
 
 
 def _bounds(n_steps):
-    """From a list or an array; each has a way that is fast."""
+    """From a list or an array, each in its fastest way."""
     if isinstance(n_steps, list):
         return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
     bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)
@@ -461,8 +451,9 @@ def _joined(X, types, name, keys):
     if steps is not None:
         return steps, list(map(len, X))
     expected = _EACH if keys is None else f"{name} is a dict, and {_EACH}"
-    parts = [_one(x, f"{name}[{i if keys is None else repr(keys[i])}]", expected) for i, x in enumerate(X)]
-    return _join(parts, name), [len(part.values) for part in parts]
+    keys = range(len(X)) if keys is None else keys
+    parts = [_one(x, f"{name}[{key!r}]", expected) for key, x in zip(keys, X, strict=True)]
+    return _join(parts, name, keys), [len(part.values) for part in parts]
 
 
 def _alike(X, types, name):
@@ -479,10 +470,10 @@ def _alike(X, types, name):
     return None
 
 
-def _join(parts, name):
+def _join(parts, name, keys):
     """Steps of several sequences, one after the other."""
     if any(p.kind == "columns" for p in parts):
-        return _join_columns(parts, name)
+        return _join_columns(parts, name, keys)
     kinds = [p.kind for p in parts]
     kind = next((k for k in kinds if k != NO_STEPS), NO_STEPS)
     for i, k in enumerate(kinds):
@@ -490,7 +481,8 @@ def _join(parts, name):
             if {k, kind} == {"integers", "numbers"}:
                 kind = "numbers"
                 continue
-            raise TypeError(f"{name}[{i}] holds {k} and the sequences before it {kind}; all must be of one kind")
+            place = f"{name}[{keys[i]!r}]"
+            raise TypeError(f"{place} holds {k} and the sequences before it {kind}; all must be of one kind")
     width = next((p.values.shape[1] for p in parts if np.ndim(p.values) == 2), None)
     parts = [_as_kind(p, kind, width) for p in parts]
     if kind == "words":
@@ -501,7 +493,8 @@ def _join(parts, name):
             some = [i for i, p in enumerate(parts) if len(p.values)]
             i = next(i for i in some if parts[i].values.shape[1:] != parts[some[0]].values.shape[1:])
             raise ValueError(
-                f"{name}[{i}] has shape {parts[i].values.shape} and {name}[{some[0]}] {parts[some[0]].values.shape}; "
+                f"{name}[{keys[i]!r}] has shape {parts[i].values.shape} and {name}[{keys[some[0]]!r}] "
+                f"{parts[some[0]].values.shape}; "
                 "all sequences must have the same columns"
             )
         values = _end_to_end([p.values for p in parts if len(p.values)] or [np.empty(0)], kind, name)
@@ -511,7 +504,7 @@ def _join(parts, name):
             [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
         )
     declared = {p.categories for p in parts if len(p.values)}
-    return _Steps(values, kind, missing, _same_names(parts, name), declared.pop() if len(declared) == 1 else None)
+    return _Steps(values, kind, missing, _same_names(parts, name, keys), declared.pop() if len(declared) == 1 else None)
 
 
 def _end_to_end(arrays, kind, name):
@@ -524,24 +517,25 @@ def _end_to_end(arrays, kind, name):
     return values
 
 
-def _join_columns(parts, name):
+def _join_columns(parts, name, keys):
+    keys = [key for key, p in zip(keys, parts, strict=True) if len(p.values)]
     parts = [p for p in parts if len(p.values)]
     columns = [_columns(p) for p in parts]
     n = len(columns[0])
-    for i, other in enumerate(columns):
+    for key, other in zip(keys, columns, strict=True):
         if len(other) != n:
-            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns (sequence {i}); all must agree")
-    names = _same_names(parts, name)
+            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns ({key!r}); all must agree")
+    names = _same_names(parts, name, keys)
     called = range(n) if names is None else map(repr, names)
-    joined = [_join([c[k] for c in columns], f"{name}, column {label}") for k, label in enumerate(called)]
+    joined = [_join([c[k] for c in columns], f"column {label} of {name}", keys) for k, label in enumerate(called)]
     return _Steps(Columns(joined), "columns", None, names)
 
 
-def _same_names(parts, name):
+def _same_names(parts, name, keys):
     names = next((p.names for p in parts if p.names is not None), None)
-    for i, p in enumerate(parts):
+    for key, p in zip(keys, parts, strict=True):
         if p.names not in (None, names):
-            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, others {shown(list(names))}")
+            raise ValueError(f"{name}[{key!r}] has columns {shown(list(p.names))}, others {shown(list(names))}")
     return names
 
 
@@ -655,7 +649,10 @@ def _rows(x, name, expected):
     """A (T, D) list of rows of numbers."""
     try:
         widths = set(map(len, x))
-        flat = _elements(list(chain.from_iterable(x)), name)
+        flat = list(chain.from_iterable(x))
+        if {bool} < set(map(type, flat)) <= {*_NUMBERS, type(None)}:  # columns of marks beside columns of numbers
+            flat = [np.nan if v is None else float(v) for v in flat]
+        flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}") from error
     if flat.kind == "words" or len(widths) > 1:

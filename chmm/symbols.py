@@ -158,7 +158,7 @@ class Symbols:
             # cast to the symbols' own type; what does not fit there is unknown
             unsigned = self._sorted.dtype == np.uint64
             if unsigned == (values.dtype == np.uint64):
-                outside = np.False_
+                outside = np.zeros(1, dtype=bool)
             else:
                 outside = values < 0 if unsigned else values > np.uint64(2**63 - 1)
             values = values.astype(self._sorted.dtype)
