@@ -15,14 +15,13 @@ import os
 import threading
 import zlib
 from functools import reduce
-from types import SimpleNamespace
 from typing import BinaryIO
 
 import numpy as np
 
-from . import checks, training
+from . import checks
 from .emissions import FAMILIES, Emission, choose
-from .statistics import check_probabilities
+from .fit import Fit
 from .symbols import Symbols, shown
 
 VERSION = 1
@@ -222,10 +221,11 @@ def _texts(points, offsets):
 # The model: what its document says ------------------------------------------------------------------------------------
 
 
-def save(model, parameters, learnt, report, target, metadata):
-    """The constructor's arguments, and what was learnt, to a file."""
+def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
+    """The model's arguments and other attributes, and what was learnt, to a file."""
     checks.options(model)
-    arguments, arrays = model.get_params(), {}
+    arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    arrays: dict = {}
     for name, value in arguments.items():
         if isinstance(value, Emission):
             arguments[name] = value.saved(name, arrays)
@@ -234,25 +234,29 @@ def save(model, parameters, learnt, report, target, metadata):
     if not isinstance(model.random_state, int | np.integer):
         arguments["random_state"] = None  # a generator is no data
     document = {"arguments": arguments, "learnt": None}
-    if learnt is not None:
-        _require_agreement(model, parameters.states)
-        arrays.update(startprob_=learnt.startprob, transmat_=learnt.transmat)
+    if fit.history is not None:
+        checks.structure(model, _emission(model), known=fit.states)
+        arrays.update(startprob_=fit.startprob, transmat_=fit.transmat)
         document["learnt"] = {
-            "states": parameters.states.names,
-            "named": parameters.labels is not None,
-            "columns": parameters.columns,
-            "history": learnt.history,
-            "final": parameters.allowed,
-            "emission": learnt.emission.saved("emission_", arrays),
-            "n_iter": learnt.n_iter,
-            "converged": bool(learnt.converged),
-            "report": report,
+            "states": fit.states.names,
+            "columns": fit.columns,
+            "history": fit.history,
+            "final": fit.allowed,
+            "emission": fit.emission.saved("emission_", arrays),
+            "n_iter": fit.n_iter,
+            "converged": bool(fit.converged),
+            "loglik": fit.loglik,
+            "report": fit.report,
         }
     write(target, document, arrays, metadata)
 
 
+def _emission(model):
+    return model.emission if isinstance(model.emission, Emission) else None
+
+
 def load(model_class, source, emissions):
-    """(model, what it had learnt, or None)."""
+    """The model that `save` wrote."""
     document, arrays, _ = read(source)
     try:
         return _rebuilt(model_class, document, arrays, {family.__name__: family for family in (*FAMILIES, *emissions)})
@@ -265,24 +269,28 @@ def _rebuilt(model_class, document, arrays, families):
     for name, value in arguments.items():
         if isinstance(value, dict) and "family" in value:
             arguments[name] = Emission.loaded(value, name, arrays, families)
-    model = model_class(**arguments)
+    model = model_class.__new__(model_class)  # a subclass's constructor may take other arguments
+    for name, value in arguments.items():
+        if name.startswith("_"):
+            raise ValueError(f"{name} is no argument")
+        setattr(model, name, value)
     checks.options(model)
     if not isinstance(model.emission, Emission) and model.emission != "auto":
         choose(model.emission, None)  # a ValueError for a name that no family has
     if learnt is None:
         model._ready()
-        return model, None
+        return model
     states = Symbols(learnt["states"], argument="states")
     n, n_iter, history = len(states), learnt["n_iter"], learnt["history"]
     columns, final = learnt["columns"], learnt["final"]
-    _require_agreement(model, states)
+    checks.structure(model, _emission(model), known=states)
     for name, good in (
-        ("named", type(learnt["named"]) is bool),
         ("converged", type(learnt["converged"]) is bool),
         ("report", type(learnt["report"]) is dict),
         ("n_iter", type(n_iter) is int and n_iter >= 0),
         ("columns", columns is None or (type(columns) is list and all(type(name) is str for name in columns))),
         ("final", final is None or (final.dtype == bool and final.shape == (n,) and final.any())),
+        ("loglik", learnt["loglik"] is None or type(learnt["loglik"]) is float),
         ("history", history.dtype == np.float64 and history.ndim == 1 and np.isfinite(history).all()),
     ):
         if not good:
@@ -290,19 +298,10 @@ def _rebuilt(model_class, document, arrays, families):
     emission = Emission.loaded(learnt["emission"], "emission_", arrays, families)
     if not emission.complete or emission.n_states not in (None, n):  # None: Precomputed, which takes any number
         raise ValueError(f"the emission, {emission!r}, lacks parameters, or is not one of {n} states")
-    fit = training.Learnt(
-        check_probabilities(arrays["startprob_"], "startprob_", (n,)),
-        check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
-        emission, None, history, learnt["n_iter"], learnt["converged"],
+    model._fit = Fit(
+        checks.check_probabilities(arrays["startprob_"], "startprob_", (n,)),
+        checks.check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+        emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
+        learnt["loglik"], report=learnt["report"],
     )  # fmt: skip
-    return model, (fit, states, learnt["report"], final, learnt["named"], columns and tuple(columns))
-
-
-def _require_agreement(model, states):
-    """ValueError unless the arguments can be those of the fit that learnt these states: a file must hold one model."""
-    names = checks.states(model, SimpleNamespace(n_states=len(states))).names
-    if model.states is not None and names != states.names:
-        raise ValueError(
-            f"states = {shown(model.states)}, what was learnt has {states.preview()}: fit again, or set states back"
-        )
-    checks.allowed_ends(model, states)
+    return model
