@@ -6,7 +6,7 @@ tells the sequences apart), a pandas groupby, or one array with `lengths=` or `i
 
     kind        values
     text        code points, uint32
-    words       a list of str
+    words       a list of str; Letters where they came as an array of single characters
     integers    an array of integers
     bools       an array of bool
     numbers     an array of floats, (T,) or (T, D); NaN where missing
@@ -16,18 +16,21 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
+import os
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .kernels.counting import characters
 from .memory import aligned
-from .symbols import shown
+from .symbols import Letters, distinct, plain, shown
 
 
 @dataclass(eq=False)  # never changed; to freeze it would cost a short call more than its steps
@@ -71,11 +74,12 @@ class Sequences:
         a dict with its keys, all others the list."""
         if self.form == "one":
             return results[0]
-        return results if self.keys is None else dict(zip(self.keys, results, strict=True))
+        return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
     def chosen(self, which):
         """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
-        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        steps = np.repeat(which, np.diff(self.bounds))
+        keys = range(self.n_sequences) if self.keys is None else self.keys
         part = _some(_Steps(self.values, self.kind, self.missing), steps)
         bounds = _bounds(np.diff(self.bounds)[which])
         return replace(
@@ -215,9 +219,8 @@ def _read(X, name, kind):
             keys, X = tuple(X), list(X.values())
         else:
             X = _plain(X)
-            objects = getattr(X, "dtype", None) == object and np.ndim(X) == 1
-            if objects and len(X) and all(map(_is_sequence, values := list(X))):
-                X = values
+            if getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
+                X = list(X)
     if not isinstance(X, list | tuple):
         return _alone(X, name)
     types = set(map(type, X))
@@ -253,7 +256,29 @@ def _sequences(steps, bounds, form, keys=None):
 
 
 def _refuse_slips(X, data, name):
-    pass
+    """What could be learnt from, but hardly can be meant."""
+    if data.kind == "text":
+        texts = [X] if isinstance(X, str) else X
+        if all(isinstance(text, str) and len(text) < 1000 and os.path.isfile(text) for text in texts):
+            raise ValueError(
+                f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
+                f"the name itself is the text, say so: {name}, lengths=[{len(texts[0])}]"
+            )
+    elif data.kind == "words" and data.form == "list" and all(type(x) is tuple for x in X) and _pairs(X[0]):
+        if all(map(_pairs, X)):
+            raise ValueError(
+                f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
+                f"list(map(list, {name}))"
+            )
+    elif data.kind == "words" and data.form == "one" and not isinstance(X, list | tuple):
+        words = data.values
+        known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
+        if len(words) > 1 and len(known) == len(words):
+            raise ValueError(
+                f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
+                f"nothing to learn. If they are texts, pass list({name}); if it is one sequence of words, pass it as a "
+                "list"
+            )
 
 
 def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
@@ -382,7 +407,7 @@ def _is_flat(types):
 
 
 def _is_sequence(x):
-    return isinstance(x, Sequence) and not isinstance(x, _TEXTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
+    return (isinstance(x, Sequence) and not isinstance(x, _TEXTS)) or (hasattr(x, "__array__") and np.ndim(x) > 0)
 
 
 def _are_sequences(X, types, kind):
@@ -435,7 +460,7 @@ def _alike(X, types, name):
         inside = set(map(type, flat))
         return _elements(flat, name, inside) if _is_flat(inside) else None
     kinds = {x.dtype.kind for x in X} if types == {np.ndarray} else ()
-    if len(kinds) == 1 and kinds <= set("biuf"):
+    if len(kinds) == 1 and kinds <= set("biufUST"):
         return _array(np.concatenate(X) if len(X) > 1 else X[0], name, "")
     return None
 
@@ -544,7 +569,7 @@ def _one(x, name, expected):
         types = set(map(type, x))
         if _is_flat(types):
             return _elements(x, name, types)
-        return _nested(x, name, expected)
+        return _rows(x, name, expected)
     if hasattr(x, "toarray"):
         raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
@@ -586,17 +611,55 @@ def _side_by_side(parts, names=None):
 
 
 def _text(text):
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = np.frombuffer(text.encode(_UTF_32, "surrogatepass"), dtype=np.uint32)
     return _Steps(codes, "text" if text else NO_STEPS, None)
 
 
-def _nested(x, name, expected):
-    """A (T, D) list of lists of numbers."""
+_UTF_32 = f"utf-32-{sys.byteorder[0]}e"
+
+
+def _letters(x):
+    """(T,) code points of an array of single characters; None if any is longer, or empty."""
+    if x.dtype.kind == "T":
+        return _decoded(x)
+    x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
+    points = x.view(np.uint8 if x.dtype.kind == "S" else np.uint32).reshape(len(x), -1)
+    first = points[:, 0]
+    return np.ascontiguousarray(first, dtype=np.uint32) if first.all() and not any(map(np.any, points.T[1:])) else None
+
+
+def _decoded(x):
+    """Likewise of a StringDType, from the memory that NumPy does not let us view: a cast takes longer than a model's
+    answer. None if it is laid out in another way, too."""
+    x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
+    memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
+    stored = np.asarray(SimpleNamespace(__array_interface__=memory))
+    return points if x.itemsize == 16 and characters(stored, points) else None
+
+
+def _rows(x, name, expected):
+    """A (T, D) list of rows of numbers."""
     try:
-        array = np.array([[np.nan if _is_missing(v) else v for v in row] for row in x], dtype=np.float64)
+        widths = set(map(len, x))
+        flat = _elements(list(chain.from_iterable(x)), name)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}") from error
-    return _array(array, name, expected)
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}") from error
+    if flat.kind == "words" or len(widths) > 1:
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}")
+    if widths == {1}:
+        return flat
+    flat = _as_kind(flat, "numbers") if flat.missing is not None else flat
+    return _array(flat.values.reshape(len(x), -1), name, expected)
+
+
+def _pairs(row):
+    """What to do with rows such as (word, tag)."""
+    if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
+        return (
+            f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
+            "X = [[word, ...], ...] and y = [[tag, ...], ...]"
+        )
+    return ""
 
 
 def _array(x, name, expected):
@@ -608,7 +671,7 @@ def _array(x, name, expected):
     if x.ndim == 2 and x.shape[1] == 0:
         raise ValueError(f"{name} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required: no columns")
     kind = x.dtype.kind
-    if not x.size and kind in "OUSfiub":
+    if not x.size and kind in "OUSTfiub":
         return _Steps(np.empty(0), NO_STEPS, None)
     if kind == "b":
         return _Steps(x, "bools", None)
@@ -616,7 +679,10 @@ def _array(x, name, expected):
         return _Steps(x, "integers", None)
     if kind == "f":
         return _numbers(x)
-    if kind in "OUS" and x.ndim == 1:
+    if kind in "OUST" and x.ndim == 1:
+        points = None if kind == "O" else _letters(x)
+        if points is not None:
+            return _Steps(Letters(points), "words", None)
         values = x.tolist()
         if kind == "S":
             values = [v.decode("latin-1") for v in values]
@@ -683,8 +749,8 @@ def _elements(x, name, types=None):
         return _Steps(np.zeros(len(x)), NO_STEPS, gone if len(x) else None)
     kind = kinds.pop()
     if kind == "words":
-        if types != {str}:  # numpy.str_ and the like
-            x = [v if _is_missing(v) else str(v) for v in x]
+        if types != {str}:  # numpy.str_, members of an Enum
+            x = [v if _is_missing(v) else plain(v) for v in x]
         return _Steps(list(x), kind, missing)
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]
