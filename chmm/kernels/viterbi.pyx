@@ -18,7 +18,7 @@ from libc.stdlib cimport free, malloc
 
 from .status cimport IMPOSSIBLE, OK, STOPPED
 from .simd cimport (
-    ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
+    ZERO, restrict_ptr, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, select, to_bytes,
 )
 
 cdef extern from *:
@@ -67,7 +67,7 @@ cdef struct Sum:
     double lost
 
 
-cdef inline inlined add(Sum* sum, double x) noexcept nogil:
+cdef inline inline_int add(Sum* sum, double x) noexcept nogil:
     """Neumaier's compensated sum."""
     cdef double after = sum.total + x
     if fabs(sum.total) >= fabs(x):
@@ -78,7 +78,7 @@ cdef inline inlined add(Sum* sum, double x) noexcept nogil:
     return 0
 
 
-cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
+cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     """Bring the maximum to 0, unless nothing is left."""
     cdef Py_ssize_t j
     top[0] = y[0]
@@ -90,7 +90,7 @@ cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     return 0
 
 
-cdef inline inlined walk_back(
+cdef inline inline_int walk_back(
     Py_ssize_t width,
     bint packed,                # two bits for each state in the byte of a step, or a byte for each state
     Job* job,
@@ -125,7 +125,7 @@ cdef inline inlined walk_back(
 
 # Up to four states: everything in registers ------------------------------------------------------------------------
 
-cdef inline inlined tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef unsigned char* origin = job.origin
@@ -174,7 +174,7 @@ cdef inline inlined tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s)
 
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
 
-cdef inline inlined best_and_origin(
+cdef inline inline_int best_and_origin(
     Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b,
     double* y,                  # OUT (width,)
     unsigned char* origin,      # OUT (width,): the i that gave it
@@ -209,7 +209,7 @@ cdef inline inlined best_and_origin(
     return 0
 
 
-cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef const double* rows = job.rows
@@ -241,8 +241,8 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
 
 # Any number of states ----------------------------------------------------------------------------------------------
 
-cdef inline inlined best_of(
-    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, alone y,
+cdef inline inline_int best_of(
+    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, restrict_ptr y,
 ) noexcept nogil:
     """y[j] = max_i (x[i] + A[i, j]) + b[j], eight rows of A at a time."""
     cdef Py_ssize_t i = 0, j
@@ -275,7 +275,7 @@ cdef inline inlined best_of(
     return 0
 
 
-cdef inline inlined stretch_of(
+cdef inline inline_int stretch_of(
     Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end,
     const double* before, double* top,
 ) noexcept nogil:
@@ -299,7 +299,7 @@ cdef inline inlined stretch_of(
     return OK
 
 
-cdef inline inlined origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
+cdef inline inline_int origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
     """The first i with the largest x[i] + a[i]; even and odd places apart, so that they need not wait."""
     cdef Py_ssize_t i, even = 0, odd = 1
     cdef double v, largest = x[0] + a[0], largest_odd = -INFINITY
@@ -320,7 +320,7 @@ cdef inline inlined origin_of(Py_ssize_t n, const double* x, const double* a, Py
     return 0
 
 
-cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, k, start, end, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef Py_ssize_t n_stretches = (n_steps + job.stretch - 1) // job.stretch
     cdef const int* index = job.index + job.bounds[s]
@@ -374,7 +374,7 @@ cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
     return OK
 
 
-cdef inline inlined when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
     """The step at which the last state died: a plain run, without keeping anything."""
     cdef Py_ssize_t t, i, j, n = job.n, width = job.width, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
