@@ -23,7 +23,7 @@ KERNELS = {
     "rows": NO_TRAPS,
     "gaussian": [],
     "forward_backward": AS_WRITTEN,
-    "log_space": [],
+    "log_space": NO_TRAPS,
     "viterbi": NO_TRAPS,
     "counting": [],
     "sampling": [],

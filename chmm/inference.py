@@ -18,7 +18,6 @@ from .memory import aligned, zeros
 from .parallel import LEAST, chunks, run
 
 INEXACT = int(Status.INEXACT)
-LARGEST = 2.0**1023
 NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
 
@@ -82,12 +81,7 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         scratch.give(alpha)
         trans = _transitions(pairs, chain)
         for s, exact in _rescued(problem, first, last, loglik, status, step, stop):
-            w = 1.0 if weight is None else weight[s]
-            for window in exact.windows():
-                gamma = w * window.gamma()
-                np.add.at(weights[:, :n], exact.index[window.own], gamma)
-                trans += w * exact.pairs(window)
-            start += gamma[0]
+            exact.expected_counts(1.0 if weight is None else weight[s], start, trans, weights)
         return start, trans, _folded(weights, rows) if common is None else 0.0
 
     parts = _in_chunks(problem, work, 6, n_jobs)
@@ -169,9 +163,7 @@ def posteriors(problem, n_jobs=1):
             tables, problem.index, bounds, stop, out, None, loglik[part], status[part], step[part]
         )
         for s, exact in _rescued(problem, first, last, loglik, status, step, stop):
-            of_s = gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]]
-            for window in exact.windows():
-                of_s[window.own] = window.gamma()
+            exact.posteriors(gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]])
         if own_table:
             table[bounds[0] : bounds[-1]] = gamma
 
@@ -191,37 +183,36 @@ def pair_posteriors(problem):
             problem.rows.tables, problem.index, problem.bounds, stop, slack, xi, loglik, status, step
         )
         for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
-            for window in exact.windows():
-                gamma[window.own] = window.gamma()
-                xi[window.first : window.last] = exact.xi(window)
+            exact.posteriors(gamma, xi)
         return gamma, xi
 
     ((gamma, xi),) = _in_chunks(problem, work, 8, 1)
     return gamma, xi, Outcome(loglik, step)
 
 
-def forward(problem):
-    """(alpha, log_scale, Outcome) of one sequence; rows of alpha sum to 1."""
-    return _one_way(problem, forward_backward.forward, "log_alpha")
+def forward(problem, scaled=True):
+    """(alpha, log_scale, Outcome) of one sequence; scaled, rows of alpha sum to 1."""
+    return _one_way(problem, forward_backward.forward, Exact.forward, scaled)
 
 
-def backward(problem):
-    """(beta, log_scale, Outcome) of one sequence; alpha * beta = gamma."""
-    return _one_way(problem, forward_backward.backward, "log_beta")
+def backward(problem, scaled=True):
+    """(beta, log_scale, Outcome) of one sequence; scaled, alpha * beta = gamma."""
+    return _one_way(problem, forward_backward.backward, Exact.backward, scaled)
 
 
-def _one_way(problem, kernel, logarithm):
+def _one_way(problem, kernel, exactly, scaled):
+    """The table of one recursion. Without scaling it is made in log space at once: what a double holds is short."""
     loglik, status, step = _outputs(problem)
 
     def work(first, last, stop):
         table, slack = _table(len(problem.index), problem.chain)
         log_scale = np.empty(len(problem.index))
-        kernel(problem.rows.tables, problem.index, problem.bounds, stop, slack, log_scale, loglik, status, step)
+        if scaled or not len(problem.index):
+            kernel(problem.rows.tables, problem.index, problem.bounds, stop, slack, log_scale, loglik, status, step)
+        else:
+            status[:] = INEXACT
         for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
-            for window in exact.windows():
-                logs = window.of_own(getattr(window, logarithm))
-                table[window.own] = np.exp(np.minimum(logs, np.log(LARGEST)))
-            log_scale = exact.log_scale
+            exactly(exact, table, log_scale, scaled)
         return table, log_scale
 
     ((table, log_scale),) = _in_chunks(problem, work, 4, 1)
@@ -282,7 +273,7 @@ def _rescued(problem, first, last, loglik, status, step, stop):
         return
     for s in first + np.flatnonzero(status[first:last] == INEXACT):
         steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
-        exact = Exact(problem.chain, problem.rows.logs, steps, stop, BUDGET)
+        exact = Exact(problem.chain, problem.rows, steps, stop, BUDGET)
         loglik[s], step[s] = exact.loglik, exact.step
         if exact.step < 0:
             yield s, exact

@@ -175,41 +175,39 @@ cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
 
 cdef inline inline_int best_and_origin(
-    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b,
-    double* y,                  # OUT (width,)
-    unsigned char* origin,      # OUT (width,): the i that gave it
+    Py_ssize_t n,
+    Py_ssize_t width,
+    Py_ssize_t columns,         # a literal 8, 12 or 16, at least n
+    const double* x,
+    const double* a,
+    const double* b,
+    double* y,                  # OUT (columns,)
+    unsigned char* origin,      # OUT (columns,): the i that gave it
 ) noexcept nogil:
-    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it; the upper half of the i beside the lower."""
-    cdef Py_ssize_t i, c, half = n // 2, size = sizeof(medium) // sizeof(double), vectors = width // size
-    cdef const medium* r
-    cdef medium low, high, v, i_low, i_high, from_low, from_high
+    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it, in registers: all columns for each row."""
+    cdef Py_ssize_t i, c, size = sizeof(medium) // sizeof(double), vectors = columns // size
+    cdef const medium* row
+    cdef medium v, this
+    cdef medium best[16]
+    cdef medium where[16]
     for c in range(vectors):
-        r = <const medium*> a + c
-        low = x[0] + r[0]
-        high = x[half] + r[half * vectors]
-        i_low = ZERO
-        from_low = i_low
-        i_high = i_low + <double> half
-        from_high = i_high
-        for i in range(1, half):
-            i_low = i_low + 1.0
-            v = x[i] + r[i * vectors]
-            from_low = select(v > low, i_low, from_low)
-            low = select(v > low, v, low)
-            i_high = i_high + 1.0
-            v = x[half + i] + r[(half + i) * vectors]
-            from_high = select(v > high, i_high, from_high)
-            high = select(v > high, v, high)
-        if n % 2:
-            v = x[n - 1] + r[(n - 1) * vectors]
-            from_high = select(v > high, i_high + 1.0, from_high)
-            high = select(v > high, v, high)
-        to_bytes(select(high > low, from_high, from_low), origin + c * size)
-        (<medium*> y)[c] = select(high > low, high, low) + (<const medium*> b)[c]
+        best[c] = x[0] + (<const medium*> a)[c]
+        where[c] = ZERO
+    this = ZERO
+    for i in range(1, n):
+        row = <const medium*> (a + i * width)
+        this = this + 1.0
+        for c in range(vectors):
+            v = x[i] + row[c]
+            where[c] = select(v > best[c], this, where[c])
+            best[c] = select(v > best[c], v, best[c])
+    for c in range(vectors):
+        to_bytes(where[c], origin + c * size)
+        (<medium*> y)[c] = best[c] + (<const medium*> b)[c]
     return 0
 
 
-cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef const double* rows = job.rows
@@ -217,12 +215,12 @@ cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_
     cdef double* y = job.delta
     cdef unsigned char* origin = job.origin
     cdef double top
-    for j in range(width):
+    for j in range(columns):
         y[j] = job.startprob[j] + rows[index[0] * width + j]
     for t in range(1, n_steps):
         x = y
         y = job.delta + (t & 1) * width
-        best_and_origin(n, width, x, job.transmat, rows + index[t] * width, y, origin + t * width)
+        best_and_origin(n, width, columns, x, job.transmat, rows + index[t] * width, y, origin + t * width)
         if t % BLOCK == 0:
             if job.stop[0]:
                 return STOPPED
@@ -419,12 +417,15 @@ cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
 
 cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
     if job.n == 8:
-        job.result = small(8, 8, job, s)
+        job.result = small(8, 8, 8, job, s)
     else:
-        job.result = small(job.n, job.width, job, s)
+        job.result = small(job.n, 8, 8, job, s)
+
+cdef for_medium small_12(Job* job, Py_ssize_t s) noexcept nogil:
+    job.result = small(job.n, 16, 12, job, s)
 
 cdef for_medium small_16(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = small(job.n, job.width, job, s)
+    job.result = small(job.n, 16, 16, job, s)
 
 cdef for_plain general_plain(Job* job, Py_ssize_t s) noexcept nogil:
     job.result = general(job.n, job.width, job, s)
@@ -449,6 +450,8 @@ cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
             tiny_plain(job, s)
     elif job.in_bytes and job.n <= 8:
         small_8(job, s)
+    elif job.in_bytes and job.n <= 12:
+        small_12(job, s)
     elif job.in_bytes:
         small_16(job, s)
     elif REGISTERS == 2:
