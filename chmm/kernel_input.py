@@ -1,7 +1,6 @@
 """What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
-from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -76,14 +75,12 @@ class Rows:
     which asks for `scaled`, keeps no more than one large array.
     """
 
-    def __init__(
-        self, emission, values, chain, allowed=None, ends=(), shared=True, place: Callable[[int], str] | None = None
-    ):
+    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True, observed: Observed | None = None):
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
-        self.place = place or "value {} of the alphabet".format  # where a value is, in words
+        self.observed = observed  # names the place of a value, in an error
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
@@ -115,7 +112,7 @@ class Rows:
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
-                f"{self.place(start + k)}: the log likelihood in state {i} is {logs[k, i]}; it must be -inf or a "
+                f"{self._place(start + k)} has the log likelihood {logs[k, i]} in state {i}; it must be -inf or a "
                 "finite number: check the emission's parameters, or its log_likelihood if it is your own"
             )
         return logs
@@ -144,10 +141,13 @@ class Rows:
         if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
-                f"{self.place(k)}: the log likelihood is {shift[k]:g} at best; sums of such numbers overflow: rescale "
-                "the data, or check the emission's parameters"
+                f"{self._place(k)} has the log likelihood {shift[k]:g} at best; sums of such numbers overflow: "
+                "rescale the data, or check the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
+
+    def _place(self, k):
+        return f"value {k} of X" if self.observed is None else self.observed.place(self.emission, k)
 
     @cached_property
     def tables(self):
@@ -182,8 +182,7 @@ class Problem(NamedTuple):
     def under(self, startprob, transmat, emission: Emission) -> "Problem":
         """The same sequences under these parameters."""
         chain, observed = Chain(startprob, transmat), self.observed
-        place = partial(first_place, self.data, observed)
-        rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
+        rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, observed)
         return self._replace(chain=chain, rows=rows)
 
     def alone(self):
@@ -211,11 +210,6 @@ class Problem(NamedTuple):
         )
 
 
-def first_place(data, observed, k):
-    """Where value k of the distinct ones occurs first, in words."""
-    return f"X, {data.where(int(np.argmax(observed.index == k)))}"
-
-
 def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None) -> Problem:
     """The Problem of observations; without a chain, one that waits for parameters (`under`).
 
@@ -234,6 +228,5 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
             ends, place = np.unique(observed.index[last], return_inverse=True)
             index[last] = n_values + 1 + place
     if rows is None and chain is not None:
-        place = partial(first_place, data, observed)
-        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
+        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, observed)
     return Problem(data, observed, index, data.bounds, ends, allowed, weight, chain, rows)

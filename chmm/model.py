@@ -159,7 +159,7 @@ class Model:
         self._fit = training.fit(self, data, labels, weight)
         return self
 
-    # One step of EM at a time, over data in any number of pieces -------------------------------------------------------
+    # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
     @door
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
@@ -226,7 +226,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many ---------------------------------------------------------------------------------
+    # Questions: each takes one or many -------------------------------------------------------------------------------
 
     @door
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
@@ -347,9 +347,11 @@ class Model:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
-        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
+        in the data learnt from: EM leaves such dust where data show none.
         """
-        return stationary_distribution(self._ready().transmat)
+        fit = self._ready()
+        return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
@@ -393,8 +395,8 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are no "
-        "connection; and what the emission reports, such as unknown symbols.",
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
+        "no connection; and what the emission reports, such as unknown symbols.",
     )
 
     @property
@@ -419,7 +421,7 @@ class Model:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
         return np.array(columns, dtype=object)
 
-    # scikit-learn's conventions ----------------------------------------------------------------------------------------
+    # scikit-learn's conventions --------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags

@@ -7,6 +7,7 @@ from .kernels import sampling
 from .symbols import shown
 
 ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
+EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
 
 def state_path(data, names, argument):
@@ -97,23 +98,23 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     return path
 
 
-def stationary_distribution(transmat):
+def stationary_distribution(transmat, least=ROUNDING):
     """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
 
-    A transition below the rounding of its row, 2^-52, is no connection: EM leaves such dust where data show none.
-    Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
+    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
     digits; O(N^3).
     """
     n = len(transmat)
-    reach = (transmat > ROUNDING) | np.eye(n, dtype=bool)
+    reach = (transmat > least) | np.eye(n, dtype=bool)
     for _ in range(max(n - 1, 1).bit_length()):
         reach = reach @ reach
     # a state is recurrent if every state that it reaches can come back; all must be in one class
     recurrent = np.flatnonzero((~reach | reach.T).all(axis=1))
     if not reach[np.ix_(recurrent, recurrent)].all():
-        dust = " (a transition below 2e-16 is no connection)" if ((transmat > 0) & (transmat <= ROUNDING)).any() else ""
+        dust = ((transmat > 0) & (transmat <= least)).any()
+        told = f" (a transition below {least:.2g} is no connection)" if dust else ""
         raise ValueError(
-            f"the stationary distribution is not unique: there are sets of states that are never left{dust}"
+            f"the stationary distribution is not unique: there are sets of states that are never left{told}"
         )
     a = np.array(transmat[np.ix_(recurrent, recurrent)])
     m = len(a)

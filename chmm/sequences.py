@@ -199,7 +199,8 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     """
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
-    data = _read(X, name, kind)
+    is_one = type(X) is str or (type(X) is np.ndarray and X.dtype.kind != "O")
+    data = _alone(X, name) if is_one else _read(X, name, kind)
     if kind is None:
         _refuse_slips(X, data, name)
     return data
@@ -207,7 +208,7 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
 
 def _read(X, name, kind):
     keys = None
-    if not isinstance(X, list | tuple | str | bytes) and not (type(X) is np.ndarray and X.dtype.kind != "O"):
+    if not isinstance(X, _ROWS):
         index = getattr(X, "index", None)
         if getattr(index, "nlevels", 1) > 1:
             bounds, keys = _runs(index.get_level_values(0), len(X), f"{name}.index", "rows")
@@ -221,11 +222,11 @@ def _read(X, name, kind):
             X = _plain(X)
             if getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
                 X = list(X)
-    if not isinstance(X, list | tuple):
-        return _alone(X, name)
+        if not isinstance(X, _ROWS):
+            return _alone(X, name)
     types = set(map(type, X))
     if keys is None and not _are_sequences(X, types, kind):
-        if _are_words(X, types, kind):
+        if types <= _NUMBERS or _are_words(X, types, kind):
             return _alone(X, name)
         nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
         if not any(nested):
@@ -247,8 +248,8 @@ def _read(X, name, kind):
 
 
 def _alone(x, name, expected=_MANY):
-    steps = _one(x, name, expected)
-    return _sequences(steps, np.array([0, len(steps.values)], dtype=np.int64), "one")
+    values, kind, missing, names, categories = _one(x, name, expected)
+    return Sequences(values, np.array([0, len(values)], dtype=np.int64), kind, missing, "one", names, categories)
 
 
 def _sequences(steps, bounds, form, keys=None):
@@ -270,7 +271,7 @@ def _refuse_slips(X, data, name):
                 f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
                 f"list(map(list, {name}))"
             )
-    elif data.kind == "words" and data.form == "one" and not isinstance(X, list | tuple):
+    elif data.kind == "words" and data.form == "one" and not isinstance(X, _ROWS):
         words = data.values
         known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
         if len(words) > 1 and len(known) == len(words):
@@ -394,8 +395,10 @@ def _bounds(n_steps):
     return bounds
 
 
-_TEXTS = str | bytes | bytearray
-_LISTS = list | tuple | range
+_TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
+_ROWS = (list, tuple)
+_LISTS = (list, tuple, range)
+_NUMBERS = {int, float, bool}
 
 
 def _only(types, those):
@@ -403,7 +406,7 @@ def _only(types, those):
 
 
 def _is_flat(types):
-    return not any(issubclass(t, list | tuple | np.ndarray) for t in types)
+    return not any(issubclass(t, (list, tuple, np.ndarray)) for t in types)
 
 
 def _is_sequence(x):
@@ -412,9 +415,9 @@ def _is_sequence(x):
 
 def _are_sequences(X, types, kind):
     """Whether the types say so, which is much faster than a check of each; False where they do not say."""
-    if _only(types, _LISTS) or types == {np.ndarray}:
-        return types != {np.ndarray} or all(x.ndim for x in X)
-    return kind not in ("words", "letters") and _only(types, _TEXTS | _LISTS)
+    if types == {np.ndarray}:
+        return all(x.ndim for x in X)
+    return _only(types, _LISTS if kind in ("words", "letters") else _TEXTS + _LISTS)
 
 
 def _are_words(X, types, kind):
@@ -433,7 +436,7 @@ def _plain(x):
         return np.asarray(x)
     if isinstance(x, range):
         return np.arange(x.start, x.stop, x.step)
-    if isinstance(x, Sequence) and not isinstance(x, _TEXTS | list | tuple):
+    if isinstance(x, Sequence) and not isinstance(x, _TEXTS + _ROWS):
         return list(x)
     return x
 
@@ -455,7 +458,7 @@ def _alike(X, types, name):
     """The steps of texts, flat lists, or arrays of one kind, at the speed of C. None for others."""
     if types and _only(types, _TEXTS):
         return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
-    if _only(types, list | tuple):
+    if _only(types, _ROWS):
         flat = list(chain.from_iterable(X))
         inside = set(map(type, flat))
         return _elements(flat, name, inside) if _is_flat(inside) else None
@@ -560,12 +563,12 @@ def _one(x, name, expected):
         return _array(x, name, expected)
     if isinstance(x, str):
         return _text(x)
-    if isinstance(x, bytes | bytearray):
+    if isinstance(x, (bytes, bytearray)):
         return _text(bytes(x).decode("latin-1"))
     if isinstance(x, np.ma.MaskedArray):
         return _masked(x, name, expected)
     x = _plain(x)
-    if isinstance(x, list | tuple):
+    if isinstance(x, _ROWS):
         types = set(map(type, x))
         if _is_flat(types):
             return _elements(x, name, types)

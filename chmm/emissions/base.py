@@ -23,9 +23,15 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
 
-    def first(self, k: int) -> int:
-        """The first step that shows distinct value k, among all steps."""
-        return int((self.index == k).argmax())
+    data: Any = None  # the Sequences, for error messages
+
+    def place(self, emission: "Emission", k: int) -> str:
+        """Where distinct value k is first seen, and what it is, for an error message."""
+        if self.data is None:
+            return f"value {k} of X"
+        t = int((self.index == k).argmax())
+        part, value = emission.culprit(self.data, self.distinct, k, t)
+        return f"X, {self.data.where(t)}{part}: {value}"
 
 
 class Survey(dict):
@@ -236,12 +242,20 @@ class Emission:
         extra = self.statistics(values, np.repeat(weights[:, None], n, axis=1))
         return {key: value + extra[key] for key, value in statistics.items()}
 
+    def limits(self) -> dict:
+        """The least and the largest that a learnt parameter can be, by its name."""
+        return {}
+
     def report(self, statistics) -> dict:
-        mass = statistics.get("weights")
-        if mass is None:
-            return {}
-        empty = np.argwhere(np.atleast_2d(np.transpose(mass)).T <= EVIDENCE).tolist()
-        return {"cells_without_evidence": [(i, f"column {k}") for i, k in empty]} if empty else {}
+        found = {"cells_without_evidence": [], "at_limits": []}
+        if "weights" in statistics:
+            empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
+            found["cells_without_evidence"] = [(i, f"column {k}") for i, k in empty.tolist()]
+        for name, (low, high) in self.limits().items():
+            value = getattr(self, name)
+            ends = ((value <= low) | (value >= high)) & ~np.asarray(self.held(name))
+            found["at_limits"] += [(i, f"{name}, column {k}") for i, k in np.argwhere(ends).tolist()]
+        return {fact: items for fact, items in found.items() if items}
 
     # Data -----------------------------------------------------------------------------------------------------------
 
@@ -260,7 +274,7 @@ class Emission:
         """Sequences -> Observed, or an error that names the place and the value."""
         seen = self.observe(data)
         self._require_inside(data, seen.distinct, seen.index)
-        return seen
+        return seen._replace(data=data)
 
     def observe(self, data):
         """Sequences -> Observed, whatever the support."""
@@ -299,14 +313,17 @@ class Emission:
                 way_out = f"Reshape your data to (n_steps, {columns})"
             raise ValueError(f"X has {d} features, but {name} is expecting {columns} features as input: {way_out}")
         if d > 1 and data.gaps and not self.gaps:
-            partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
-            if partly.any():
-                t = int(np.flatnonzero(partly)[0])
-                raise ValueError(
-                    f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {name} takes steps that "
-                    "are whole or wholly missing"
-                )
+            self._require_whole(data, values)
         return values
+
+    def _require_whole(self, data, values):
+        partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
+        if partly.any():
+            t = int(partly.argmax())
+            raise ValueError(
+                f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {type(self).__name__} takes steps "
+                "that are whole or wholly missing"
+            )
 
     def alphabet(self):
         """All values there can be, if they are few enough to make one table of likelihoods; else None."""
@@ -317,6 +334,10 @@ class Emission:
     def describe(self, data, t):
         """The value at place t among all steps, for an error message."""
         return f"the value {shown(data.values[t])}"
+
+    def culprit(self, data, values, r, t):
+        """(where in a step, which value) makes the log likelihood of value r, seen at place t, no number."""
+        return "", self.describe(data, t)
 
     def summary(self, state):
         """The parameters of a state in a few words, for the model's repr."""
@@ -430,10 +451,17 @@ def _observed(values, gaps):
                 return Observed(np.where(parts == top, np.nan, parts + low), index, True)
     if not gaps:
         return Observed(values, np.arange(n, dtype=np.int32), False)
-    missing = np.isnan(values).all(axis=1)
+    return unshared(values, np.isnan(values).all(axis=1))
+
+
+def unshared(values, missing):
+    """Observed in which each step has a value of its own, but for missing ones."""
+    if not missing.any():
+        return Observed(values, np.arange(len(values), dtype=np.int32), False)
     index = np.cumsum(~missing, dtype=np.int32) - 1
-    index[missing] = n - missing.sum()
-    return Observed(np.asfortranarray(values[~missing]), index, False)
+    index[missing] = len(values) - missing.sum()
+    kept = values[~missing]
+    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False)
 
 
 def all_whole(values):

@@ -81,8 +81,11 @@ class PerState(Composite):
         return inside
 
     def misfit(self, values, r, names=None):
-        told = {type(m).__name__: m.misfit(values, r, names) for m in self.members}
-        return " and ".join(told.values())
+        if any(member.members for member in self.members) or len({member.domain for member in self.members}) == 1:
+            return self.members[0].misfit(values, r, names)
+        where, _, _ = self.members[0].misfit(values, r, names).partition(" is outside")
+        told = {type(member).__name__: member.domain for member in self.members}
+        return f"{where} is outside what any member takes: {'; '.join(f'{m}, {d}' for m, d in told.items())}"
 
     def embed(self, values):
         return self.members[0].embed(values)

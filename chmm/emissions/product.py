@@ -7,7 +7,7 @@ import numpy as np
 
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows
+from .base import Emission, Observed, distinct_rows, unshared
 from .composite import Composite
 from .precomputed import Precomputed
 
@@ -128,13 +128,9 @@ class Product(Composite):
             kept, index = distinct_rows(places, [size + 1 for size in sizes])
             shared = kept is not None
             places = [place.astype(np.int32) for place in kept] if shared else places
-        if not shared:
-            index = np.arange(len(missing), dtype=np.int32)
-            if missing.any():
-                index = (np.cumsum(~missing) - 1).astype(np.int32)
-                index[missing] = len(missing) - missing.sum()
-                places = [place[~missing] for place in places]
-        return Observed(Cells([o.distinct for o in seen], places), index, shared, _notes(seen))
+        if shared:
+            return Observed(Cells([o.distinct for o in seen], places), index, True, _notes(seen))
+        return unshared(Cells([o.distinct for o in seen], places), missing)._replace(notes=_notes(seen))
 
     def inside(self, cells):
         inside = True
@@ -201,12 +197,21 @@ class Product(Composite):
         """(N, D): NaN for a channel that has none; None if no channel has one."""
         if all(table is None for table in tables):
             return None
-        empty = np.full((self.n_states, 1), np.nan)
-        return np.hstack([empty if table is None else table for table in tables])
+        widths = [channel.n_features or 1 for channel in self.members]
+        empty = [np.full((self.n_states, width), np.nan) for width in widths]
+        return np.hstack([gap if table is None else table for gap, table in zip(empty, tables, strict=True)])
 
     def describe(self, data, t):
         parts = zip(self.names, self.members, self.parts(data), strict=True)
         return "; ".join(f"channel {name!r}: {channel.describe(part, t)}" for name, channel, part in parts)
+
+    def culprit(self, data, cells, r, t):
+        for name, (channel, table, place), part in zip(self.names, cells.of(self), self.parts(data), strict=True):
+            row = table[place[r] : place[r] + 1]
+            if len(row) and not channel.log_likelihood(row).max() < np.inf:
+                where, value = channel.culprit(part, table, place[r], t)
+                return f", channel {name!r}{where}", value
+        return "", self.describe(data, t)
 
     def summary(self, state):
         return "; ".join(f"{name}: {c.summary(state)}" for name, c in zip(self.names, self.members, strict=True))
