@@ -8,6 +8,8 @@ from .kernels import counting, sampling
 from .statistics import Statistics, check_probabilities, check_pseudocount, probabilities
 from .symbols import Symbols, shown
 
+SAMPLED = 2**20  # values drawn in one call, so that Ctrl-C can interrupt between two
+
 
 class MarkovChain:
     """A Markov chain whose states are seen: P(q_1 ... q_T) = startprob[q_1] * prod_t transmat[q_t-1, q_t].
@@ -202,7 +204,9 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
     if n_sequences * n_steps >= 2**48:
         raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
-    uniforms = rng.random((n_sequences, n_steps))
+    uniforms = np.empty((n_sequences, n_steps))
+    for start in range(0, uniforms.size, SAMPLED):
+        rng.random(out=uniforms.reshape(-1)[start : start + SAMPLED])
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:
         return path

@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 
 from . import checks, inference, saving, sequences, storage, training
-from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
+from .chain import SAMPLED, generator, path_log_probability, sample_paths, state_path, stationary_distribution
 from .emissions import Emission, choose
 from .exceptions import NotFittedError, not_fitted
 from .log_space import compensated_sum
@@ -281,7 +281,9 @@ class Model:
         rng = generator(random_state)
         paths = sample_paths(parameters.startprob, parameters.transmat, n_steps, n_sequences, parameters.allowed, rng)
         with np.errstate(all="ignore"):
-            values = parameters.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+            blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+            drawn = [parameters.emission.sample(states, rng) for states in blocks]
+            values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
