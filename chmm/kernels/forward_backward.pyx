@@ -32,6 +32,7 @@ from .side_by_side cimport counts_together, forward_together
 from .bidirectional cimport (
     dispatch_through_other_half, dispatch_to_middle, through_other_half_by_segments, to_middle_by_segments,
 )
+from .compensated cimport Sum, add
 from .flags cimport clear_underflow, flags_work, underflow_raised
 
 cdef enum:
@@ -43,9 +44,11 @@ cdef enum:
 cdef inline inline_int shift_sum(
     const double* shift, const int* index, Py_ssize_t n_steps, double* result,
 ) noexcept nogil:
-    """Sum of the shifts: plain in blocks of 128, in four chains, and Neumaier's compensated sum of the blocks."""
+    """Sum of the shifts: plain in blocks of 128, in four chains, and a compensated sum of the blocks."""
     cdef Py_ssize_t t = 0, end
-    cdef double s0, s1, s2, s3, part, total = 0, compensation = 0, after
+    cdef double s0, s1, s2, s3
+    cdef Sum sum
+    sum.total = sum.compensation = 0
     while t < n_steps:
         end = min(t + 128, n_steps)
         s0 = s1 = s2 = s3 = 0
@@ -60,12 +63,8 @@ cdef inline inline_int shift_sum(
             s1 += shift[index[min(t + 1, end - 1)]] * (t + 1 < end)
             s2 += shift[index[min(t + 2, end - 1)]] * (t + 2 < end)
             t = end
-        part = (s0 + s1) + (s2 + s3)
-        after = total + part
-        compensation += (total - after) + part if (total if total > 0 else -total) >= (part if part > 0 else -part) \
-            else (part - after) + total
-        total = after
-    result[0] = total + compensation
+        add(&sum, (s0 + s1) + (s2 + s3))
+    result[0] = sum.total + sum.compensation
     return 0
 
 
@@ -574,8 +573,8 @@ cdef class End:
             raise MemoryError("no memory to record_scaling where a sequence was scaled")
         return status
 
-    def grow(self, int[::1] stop):
-        """Forward, alpha kept."""
+    def forward(self, int[::1] stop):
+        """From this end to the middle, keeping alpha."""
         self.run(stop)
 
     def count(
@@ -585,7 +584,7 @@ cdef class End:
         double[:, ::1] weights,             # ADD (R, W)
         int[::1] stop,
     ):
-        """The way back, after they met."""
+        """The way back to this end, after both met: adds gamma and xi of its half."""
         self.job.start = &start[0]
         self.job.pairs = &pairs[0, 0]
         self.job.weights = &weights[0, 0]
@@ -603,7 +602,7 @@ def meet(
     End back,
     double[:, ::1] pairs,                   # ADD (N, W): the pair in the middle
 ):
-    """log P(O) of the sequence that both ends have grown into; None if that was not exact, or there is no way."""
+    """log P(O) of the sequence whose two ends have reached the middle; None if that was not exact, or P(O) = 0."""
     cdef const Chain* chain = &front.tables.chain
     cdef Py_ssize_t i, j, n = chain.n, width = chain.width
     cdef double total = 0, y, shifts, others

@@ -13,13 +13,14 @@ step, or, where that would take more than `budget` bytes, for one step in sqrt(T
 is computed again on the way back.
 """
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc
 
-from .status cimport IMPOSSIBLE, OK, STOPPED
+from .compensated cimport Sum, add
 from .simd cimport (
     ZERO, restrict_ptr, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, select, to_bytes,
 )
+from .status cimport IMPOSSIBLE, OK, STOPPED
 
 cdef extern from *:
     """
@@ -62,21 +63,6 @@ cdef struct Job:
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
 
-cdef struct Sum:
-    double total
-    double lost
-
-
-cdef inline inline_int add(Sum* sum, double x) noexcept nogil:
-    """Neumaier's compensated sum."""
-    cdef double after = sum.total + x
-    if fabs(sum.total) >= fabs(x):
-        sum.lost += (sum.total - after) + x
-    else:
-        sum.lost += (x - after) + sum.total
-    sum.total = after
-    return 0
-
 
 cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     """Bring the maximum to 0, unless nothing is left."""
@@ -105,7 +91,7 @@ cdef inline inline_int walk_back(
     cdef const unsigned char* origin = job.origin
     cdef double along_rows = 0, along_trans = 0
     cdef Sum sum
-    sum.total = sum.lost = 0
+    sum.total = sum.compensation = 0
     for t in range(n_steps - 1, 0, -1):
         path[t] = here
         along_rows += rows[index[t] * width + here]
@@ -119,7 +105,7 @@ cdef inline inline_int walk_back(
     path[0] = here
     add(&sum, along_rows + rows[index[0] * width + here])
     add(&sum, along_trans + job.startprob[here])
-    job.score[s] = sum.total + sum.lost
+    job.score[s] = sum.total + sum.compensation
     return OK
 
 
@@ -342,7 +328,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
             for j in range(width):
                 checkpoints[k * width + j] = job.delta[(end - start - 1) * width + j]
             before = checkpoints + k * width
-    sum.total = sum.lost = 0
+    sum.total = sum.compensation = 0
     for k in range(n_stretches - 1, -1, -1):
         start = k * job.stretch
         end = min(start + job.stretch, n_steps)
@@ -368,7 +354,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
                 along_rows = along_trans = 0
                 if job.stop[0]:
                     return STOPPED
-    job.score[s] = sum.total + sum.lost
+    job.score[s] = sum.total + sum.compensation
     return OK
 
 
