@@ -11,6 +11,7 @@ from .emissions.base import Observed
 from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
+from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
 from .sequences import Sequences
 
@@ -60,9 +61,11 @@ class Chain:
         with np.errstate(divide="ignore"):
             return np.log(table, out=aligned(*table.shape))
 
-    def exact(self):
-        """Logarithms without padding, for log space."""
-        return self.log_startprob[: self.n].copy(), self.log_transmat[:, : self.n].copy()
+    @cached_property
+    def numbers(self):
+        """(startprob, transmat, transposed) for log space: no padding, an exponent for every entry."""
+        startprob, transmat = self.startprob[: self.n], self.transmat[:, : self.n]
+        return numbers(startprob), numbers(transmat), numbers(transmat.T)
 
 
 class Rows:
@@ -80,14 +83,14 @@ class Rows:
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
-        self.place = place or "value {} of the alphabet".format  # where a value is, in words
+        self.place = place or "value {} of X".format  # where a value is, in words
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("logs", "scaled", "tables")}
+        return {name: value for name, value in vars(self).items() if name not in ("logs", "numbers", "scaled", "tables")}
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
@@ -125,6 +128,11 @@ class Rows:
             table[where, : self.chain.n] = logs
         table[:, self.chain.n :] = -np.inf
         return table
+
+    @cached_property
+    def numbers(self):
+        """(rows (R, 2, N), shift (R,)): for log space, if they are shared."""
+        return likelihoods(self.logs[:, : self.chain.n])
 
     @cached_property
     def scaled(self):
