@@ -12,7 +12,7 @@ from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
 from .fit import Fit
-from .paths import sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
@@ -131,7 +131,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
-        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out.
+        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
+        prior ignores these weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -151,7 +152,7 @@ class Model:
         labels = None
         if y is not None:
             checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data, lengths)
+            labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
             some = weight > 0
             data, weight = data.chosen(some), weight[some]
@@ -159,7 +160,7 @@ class Model:
         self._fit = training.fit(self, data, labels, weight)
         return self
 
-    # One step of EM at a time, over data in any number of pieces -------------------------------------------------------
+    # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
     @door
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
@@ -210,6 +211,8 @@ class Model:
         these, n_iter_ by 1.
         """
         fit = self._ready()
+        if self._fit is None:
+            raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
@@ -218,7 +221,6 @@ class Model:
         data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        checks.refuse_texts_as_words(X, data)
         return data, checks.sequence_weights(sample_weight, data)
 
     def _with(self, fit):
@@ -226,7 +228,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many ---------------------------------------------------------------------------------
+    # Questions: each takes one or many -------------------------------------------------------------------------------
 
     @door
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
@@ -245,7 +247,7 @@ class Model:
         if y is None:
             return questions.score(fit, data, None, self.n_jobs)
         checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data, lengths))
+        return questions.score(fit, data, sequences.labels(y, data))
 
     @door
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
@@ -330,7 +332,9 @@ class Model:
         """
         fit, rng = self._ready(), checks.generator(random_state)
         paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        values = fit.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        drawn = [fit.emission.sample(states, rng) for states in blocks]
+        values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
@@ -347,9 +351,11 @@ class Model:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
-        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
+        in the data learnt from: EM leaves such dust where data show none.
         """
-        return stationary_distribution(self._ready().transmat)
+        fit = self._ready()
+        return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
@@ -393,8 +399,8 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are no "
-        "connection; and what the emission reports, such as unknown symbols.",
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
+        "no connection; and what the emission reports, such as unknown symbols.",
     )
 
     @property
@@ -419,7 +425,7 @@ class Model:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
         return np.array(columns, dtype=object)
 
-    # scikit-learn's conventions ----------------------------------------------------------------------------------------
+    # scikit-learn's conventions --------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags

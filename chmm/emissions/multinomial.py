@@ -79,10 +79,16 @@ class Multinomial(Emission):
         counts = statistics["counts"]
         if not self.is_frozen("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free))
+            self.probs = read_only(
+                probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs"))
+            )
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+
+    def report(self, statistics):
+        impossible = np.flatnonzero(self.probs.max(axis=0) == 0).tolist()
+        return {"impossible_symbols": impossible} if impossible else {}
 
     def settings(self):
         return {"pseudocount": self.pseudocount, "n_draws": self.n_draws, **super().settings()}
