@@ -385,9 +385,18 @@ def test_a_fit_leaves_the_given_emission_alone(family):
     assert m.emission_ is not family.given
 
 
+def without_prior(emission):
+    """The emission, and its members, at maximum likelihood."""
+    for part in emission.members:
+        without_prior(part)
+    if isinstance(emission.prior, float):
+        emission.prior = 0.0
+    return emission
+
+
 @every_family
 def test_a_state_without_mass_keeps_its_parameters(family):
-    emission, observed = prepared(family.given, sample(family, 60).X)
+    emission, observed = prepared(without_prior(copy.deepcopy(family.given)), sample(family, 60).X)
     before = emission.log_likelihood(observed.distinct)[:, 1]
     weights = np.random.default_rng(0).random((len(observed.distinct), 3))
     weights[:, 1] = 0
