@@ -216,7 +216,8 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
 
     rows : those of the whole alphabet, where they are known already.
     """
-    ends, index = (), observed.index
+    index: np.ndarray = observed.index
+    ends: np.ndarray | tuple = ()
     if allowed is not None:
         # last steps see copies of their rows, behind those of the values and the missing step
         last = data.bounds[1:][np.diff(data.bounds) > 0] - 1
@@ -226,8 +227,8 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
             ends = np.arange(n_values + 1)
             index[last] += n_values + 1
         else:
-            ends, place = np.unique(observed.index[last], return_inverse=True)
-            index[last] = n_values + 1 + place
+            ends, copies = np.unique(observed.index[last], return_inverse=True)
+            index[last] = n_values + 1 + copies
     if rows is None and chain is not None:
         place = partial(observed.place, data, emission)
         rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)

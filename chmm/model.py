@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -17,13 +17,14 @@ from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def door(method: Callable[P, R]) -> Callable[P, R]:
     """A public method: NumPy's error state is its own, not the caller's, and options must be named."""
     quiet = np.errstate(all="ignore")(method)
-    code = method.__code__  # type: ignore[attr-defined]
+    code = method.__code__
     names = code.co_varnames[: code.co_argcount]
 
     @wraps(method)
@@ -37,7 +38,7 @@ def door(method: Callable[P, R]) -> Callable[P, R]:
         hints.refuse_arguments(type(args[0]), options)
         return quiet(*args, **options)
 
-    return entered  # type: ignore[return-value]
+    return entered
 
 
 @hints.told_elsewhere
@@ -184,7 +185,7 @@ class Model:
         >>> model = model.start(shards["a"], sum(model.survey(x) for x in shards.values()))
         >>> for _ in range(5):
         ...     model = model.m_step(sum(model.e_step(x, shard=name) for name, x in shards.items()))
-        >>> model.history_[-1] > model.history_[0]
+        >>> bool(model.history_[-1] > model.history_[0])
         True
         """
         data, _ = self._data(sample, lengths, ids)
@@ -467,8 +468,8 @@ class Model:
                 f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
                 "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
             )
-        if type(self) is Model and name not in _arguments(Model) and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_arguments(Model))}")
+        if type(self) is Model and name not in OWN and not name.startswith("_"):
+            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
@@ -502,6 +503,7 @@ class Model:
             )
         checks.options(self)
         states, startprob, transmat, allowed, _ = checks.structure(self, emission)
+        assert startprob is not None and transmat is not None
         fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
         self._given = arguments, fit
         return fit
@@ -515,10 +517,9 @@ class Model:
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
-@cache
-def _arguments(model_class) -> dict:
+def _arguments(model_class: Any) -> dict:
     """Name and default of each argument of the constructor; with **options, of the class above as well."""
-    found = {}
+    found: dict[str, Any] = {}
     for above in model_class.__mro__:
         if "__init__" not in vars(above):
             continue
@@ -528,3 +529,6 @@ def _arguments(model_class) -> dict:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return found
+
+
+OWN = _arguments(Model)
