@@ -236,8 +236,8 @@ def refuse_one_label_a_sequence(y, data):
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
         raise ValueError(
-            f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all steps of a "
-            "sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
+            f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all steps "
+            "of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
         )
 
 

@@ -12,7 +12,7 @@ from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
 from .fit import Fit
-from .paths import sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
@@ -131,7 +131,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
-        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out.
+        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
+        prior ignores these weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -210,6 +211,8 @@ class Model:
         these, n_iter_ by 1.
         """
         fit = self._ready()
+        if self._fit is None:
+            raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
@@ -329,7 +332,9 @@ class Model:
         """
         fit, rng = self._ready(), checks.generator(random_state)
         paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        values = fit.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        drawn = [fit.emission.sample(states, rng) for states in blocks]
+        values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
@@ -346,9 +351,11 @@ class Model:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
-        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
+        in the data learnt from: EM leaves such dust where data show none.
         """
-        return stationary_distribution(self._ready().transmat)
+        fit = self._ready()
+        return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
@@ -392,7 +399,7 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are "
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
         "no connection; and what the emission reports, such as unknown symbols.",
     )
 

@@ -123,7 +123,9 @@ class Sequences:
 
     @property
     def n_columns(self) -> int:
-        return len(_columns(self))
+        if self.kind == "columns":
+            return len(self.values.parts)
+        return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
     def without(self, gone: np.ndarray) -> "Sequences":
         """The same, with the steps of a mask (T,) missing."""
@@ -134,6 +136,15 @@ class Sequences:
 
     def columns(self, places: list[int]) -> "Sequences":
         """Some of the columns, as Sequences of their own."""
+        if self.kind == "numbers" and np.ndim(self.values) == 2:  # checked already
+            values, gaps = self._checked
+            first, end = places[0], places[-1] + 1
+            values = values[:, first:end] if end - first == len(places) else values[:, places]
+            names = None if self.names is None else tuple(self.names[k] for k in places)
+            flat = values[:, 0] if len(places) == 1 else values
+            part = Sequences(flat, self.bounds, "numbers", None, self.form, names)
+            vars(part)["_checked"] = values, gaps and bool(np.isnan(values).any())
+            return part
         parts = _columns(self)
         names = None if self.names is None else tuple(self.names[k] for k in places)
         steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)

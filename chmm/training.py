@@ -16,11 +16,10 @@ from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
-from .paths import ROUNDING, require_names, state_path
+from .paths import EVIDENCE, require_names, state_path
 from .statistics import Digest, Statistics, log_prior, probabilities
 
 FALL = 1e-6  # of the objective: what EM may lose to rounding
-EVIDENCE = 1e-6  # of a step: a state with less has none
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -300,8 +299,7 @@ def next_fit(structure, statistics, fit) -> Fit:
         raise ValueError(
             "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
-    before = np.empty(0) if fit.history is None else fit.history
-    history = np.append(before, statistics.loglik + prior(structure, *parameters))
+    history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
     startprob, transmat, emission = step(structure, statistics, *parameters)
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
@@ -323,7 +321,7 @@ def report(problem, structure, learnt):
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
     given = [a for a in (structure.startprob, structure.transmat) if a is not None]
-    dust = int(((learnt.transmat > 0) & (learnt.transmat <= ROUNDING)).sum())
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
@@ -333,7 +331,7 @@ def report(problem, structure, learnt):
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **({"transitions_below_rounding": dust} if dust else {}),
+        **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
         **learnt.emission.report(statistics.emission),
     }

@@ -1,223 +1,150 @@
-"""Names of states and symbols: they come out as they went in, in the order given, else sorted."""
-
-import enum
+"""Names of states: those of labels keep their type, those of Series and frames are followed, none is guessed."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from shared import learnt, random_params, same_bits
 
-from chmm import Categorical, Gaussian, MarkovChain, Model, Product
-from chmm.sequences import read
-from chmm.symbols import Symbols
+from chmm import Categorical, Gaussian, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
-PARAMS = random_params(np.random.default_rng(0), 3, 4)
-X = np.random.default_rng(1).integers(0, 4, size=40)
-LENGTHS = [7, 1, 20, 12]
 
-
-def answers(m, x):
-    """All a model says about one sequence, as arrays."""
-    named = [*m.decode(x), *m.forward(x), *m.backward(x), *m.posteriors(x, pairs=True)]
-    return [np.asarray(a) for a in (*named, m.score(x), m.predict(x), m.predict_proba(x))]
-
-
-def assert_is_path(path, n_steps):
-    assert isinstance(path, np.ndarray) and path.shape == (n_steps,) and path.dtype.kind != "u"
-
-
-STATE_NAMES = [["sunny", "rainy", "misty"], "zyx", [5, 0, 1_000_000], (-1, -3, -2), np.array([7, 8, 9], dtype=np.uint8)]
-
-
-@pytest.mark.parametrize("states", STATE_NAMES, ids=str)
-def test_states_by_name_in_the_order_given(states):
-    m, plain = PARAMS.model(states=states), PARAMS.model()
-    names = np.array(list(states))
-    path = m.decode(X).path
-    assert_is_path(path, 40)
-    assert list(m.states_) == list(names)
-    assert_array_equal(path, names[plain.decode(X).path])
-    assert path.dtype.kind == ("U" if isinstance(states[0], str) else "i")
-    assert m.score([X], [path]) == plain.score([X], [plain.decode(X).path])
-    ending = PARAMS.model(states=states, final_states=[list(states)[1]])
-    assert ending.decode(X).path[-1] == states[1]
-
-
-def test_bools_as_names_of_states():
-    params = random_params(np.random.default_rng(3), 2, 4)
-    m = params.model(states=[True, False])
-    path = m.decode(X).path
-    assert path.dtype == bool
-    assert_array_equal(path, params.model().decode(X).path == 0)
-    learned = Model(pseudocount=1).fit([X], [X > 1])
-    assert list(learned.states_) == [False, True]
-
-
-LABELS = {
-    "str": ("xyzx", ["x", "y", "z"]),
-    "list of characters": (list("xyzx"), ["x", "y", "z"]),
-    "words": (["rain", "sun", "fog", "rain"], ["fog", "rain", "sun"]),
-    "ints": ([5, 0, 1_000_000, 5], [0, 5, 1_000_000]),
-    "uint8": (np.array([2, 0, 1, 2], dtype=np.uint8), [0, 1, 2]),
-    "big-endian": (np.array([2, 0, 1, 2], dtype=">i2"), [0, 1, 2]),
-    "bools": ([True, False, False, True], [False, True]),
-    "negative": (np.array([-5, 3, -5, 3]), [-5, 3]),
-}
-
-
-@pytest.mark.parametrize("y, states", LABELS.values(), ids=LABELS)
-def test_labels_of_any_kind_are_sorted_unless_given(y, states):
-    m = Model(pseudocount=0.01).fit([[0, 1, 2, 0]], [y])
-    assert list(m.states_) == states and m.n_states_ == len(states)
-    assert_array_equal(m.predict([[0, 1, 2, 0]])[0], list(y))
-    backwards = Model(states=states[::-1], pseudocount=0.01).fit([[0, 1, 2, 0]], [y])
-    assert list(backwards.states_) == states[::-1]
-    assert_allclose(backwards.transmat_, m.transmat_[::-1, ::-1])
-
-
-def test_labels_may_come_in_one_array_with_lengths():
-    x, y = X, X % 3
-    parts = [np.split(a, np.cumsum(LENGTHS)[:-1]) for a in (x, y)]
-    a, b = Model(pseudocount=1).fit(*parts), Model(pseudocount=1).fit(x, y, lengths=LENGTHS)
-    assert all(map(same_bits, learnt(a), learnt(b)))
-    assert a.score(*parts) == a.score(x, y, lengths=LENGTHS)
-
-
-SYMBOLS = {
-    "words": ["walk", "shop", "clean"],
-    "text": "zxy",
-    "ints": [5, 0, 1_000_000],
-    "negative": [-1, 1, 0],
-    "huge": [2**62, -(2**62), 0],
-    "tuple": ("walk", "shop", "clean"),
-    "array": np.array([30, 10, 20], dtype=np.uint16),
-}
-
-
-@pytest.mark.parametrize("symbols", SYMBOLS.values(), ids=SYMBOLS)
-def test_symbols_by_name_in_the_order_given(symbols):
-    params, codes = random_params(np.random.default_rng(4), 2, 3), [0, 2, 1, 1, 0]
-    m = Model(startprob=params.startprob, transmat=params.transmat, emission=Categorical(params.probs, symbols=symbols))
-    x = [symbols[k] for k in codes]
-    x = "".join(x) if isinstance(symbols, str) else np.array(x)
-    assert list(m.emission_.symbols) == list(symbols)
-    assert all(map(same_bits, answers(m, x), answers(params.model(), codes)))
-    drawn = m.sample(50, random_state=0).X
-    assert isinstance(drawn, str) == isinstance(symbols, str)
-    assert set(drawn) <= set(symbols)
-    assert m.score([drawn]) < 0
+def test_labels_that_are_bools_come_back_as_bools():
+    x = np.array([0.1, 0.2, 5.1, 5.2, 0.1, 0.3])
+    m = Model(emission=Gaussian()).fit(x, x > 1)
+    assert m.states_.dtype == bool and x[m.predict(x)].tolist() == [5.1, 5.2]
 
 
 @pytest.mark.parametrize(
-    "x", [["b", "a", "b"], "bab", [7, -2, 7], [True, False, True], np.array([3, 1, 3], dtype="u1")], ids=str
+    "labels, n_states, states",
+    [
+        ([0, 1, 2], None, [0, 1, 2]),
+        ([1, 2, 3], None, [1, 2, 3]),
+        ([1, 2, 3], 3, [1, 2, 3]),
+        ([0, 2, 0], 4, [0, 1, 2, 3]),  # 0 ... N-1, though some do not occur
+        ([5, 7, 5], 2, [5, 7]),
+    ],
 )
-def test_learnt_symbols_are_sorted(x):
-    m = Model(2, random_state=0, max_iter=2).fit([x, x])
-    assert list(m.emission_.symbols) == sorted(set(x))
-    assert m.emission_.probs.shape == (2, 2)
+def test_names_that_labels_determine(labels, n_states, states):
+    m = Model(n_states, Categorical()).fit([[0, 1, 1]], [labels])
+    assert m.states_.tolist() == states
+    assert set(m.predict([0, 1]).tolist()) <= set(states)
 
 
-def test_a_symbol_given_but_never_seen_keeps_its_column():
-    m = Model(emission=Categorical(symbols=[9, 5, 1])).fit([[9, 1, 9]], ["xyx"])
-    assert_array_equal(m.emission_.probs, [[1, 0, 0], [0, 0, 1]])
+@pytest.mark.parametrize("labels, n_states", [([1, 2, 3], 4), ([1, 2, 2], 3), ([2, 3, 3], 4)])
+def test_names_that_labels_do_not_determine_are_asked_for(labels, n_states):
+    with pytest.raises(ValueError, match=r"do not tell which names.*states="):
+        Model(n_states, Categorical()).fit([[0, 1, 1]], [labels])
+    named = Model(n_states, Categorical(), states=range(1, n_states + 1)).fit([[0, 1, 1]], [labels])
+    assert named.states_.tolist() == list(range(1, n_states + 1))
 
 
-# ------------------------------------------------------------------------------------------------- members of an Enum
+def test_minus_one_is_no_name_unless_it_is_said_to_be():
+    with pytest.raises(ValueError, match=r"-1.*None.*states=\[-1, 0, 1\]"):
+        Model(emission=Categorical()).fit([[0, 1, 1]], [[-1, 0, 1]])
+    m = Model(emission=Categorical(), states=[-1, 0, 1]).fit([[0, 1, 1]], [[-1, 0, 1]])
+    assert m.predict([0, 1]).tolist()[0] == -1
 
 
-class Activity(str, enum.Enum):  # noqa: UP042, StrEnum knows its plain value
-    WALK = "walk"
-    RUN = "run"
+@pytest.mark.parametrize("y", [["N", "V"], [0, 1], [["N"], ["V"]], np.array(["N", "V"])], ids=str)
+def test_one_label_for_a_whole_sequence_is_another_task(y):
+    X = [[0, 1, 1], [1, 0]]
+    with pytest.raises(ValueError, match=r"2 labels for 2 sequences.*\[label\] \* len\(x\)"):
+        Model().fit(X, y)
 
 
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 5
+def test_final_states_may_be_a_set():
+    m = Model(states="BMES", final_states={"E", "S"}, pseudocount=1).fit(["abcd"], ["BESS"])
+    assert m.decode("ab").path[-1] in "ES"
 
 
-def only_plain(values, kind):
-    return all(type(v) is kind for v in values)
+# -------------------------------------------------------------------------------------------------- Series and frames
+
+A = [[0.9, 0.1], [0.3, 0.7]]  # from a, b to a, b
+COINS = Categorical([[0.5, 0.5], [0.1, 0.9]])
 
 
-def test_members_of_an_enum_are_their_plain_values():
-    x, y = [[0.1, 0.2, 5.0, 5.1]], [[Activity.WALK, Activity.WALK, Activity.RUN, Activity.RUN]]
-    plain = [["walk", "walk", "run", "run"]]
-    for m in (Model(emission=Gaussian()).fit(x, y), Model(states=list(Activity), emission=Gaussian()).fit(x, plain),
-              Model(emission=Gaussian(), final_states=[Activity.RUN]).fit(x, y)):  # fmt: skip
-        assert m.predict(x)[0].tolist() == plain[0]
-        assert m.score(x, y) == m.score(x, plain)
-    assert list(Model(states=Activity, emission=Gaussian()).fit(x, y).states_) == ["walk", "run"]
+def test_frames_go_by_their_names():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(A, index=["a", "b"], columns=["a", "b"])
+    start = pd.Series([0.2, 0.8], index=["a", "b"])
+    plain = Model(states="ab", startprob=[0.2, 0.8], transmat=A, emission=COINS)
+    for options in (
+        {"states": ["a", "b"], "transmat": frame.loc[["b", "a"], ["b", "a"]], "startprob": start[["b", "a"]]},
+        {"states": ["a", "b"], "transmat": frame[["b", "a"]], "startprob": start},
+        {"transmat": frame[["b", "a"]], "startprob": start},  # the names themselves are said by the first
+        {"states": pd.Series(["a", "b"]), "transmat": pd.DataFrame(A), "startprob": pd.Series([0.2, 0.8])},
+    ):
+        m = Model(emission=COINS, **options)
+        assert m.states_.tolist() == ["a", "b"]
+        assert_array_equal(m.transmat_, plain.transmat_)
+        assert_array_equal(m.startprob_, plain.startprob_)
+        assert m.score([0, 1, 1]) == plain.score([0, 1, 1])
 
 
-def test_members_of_an_enum_as_symbols():
-    coins = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]], symbols=list(Activity)))
-    assert coins.emission_.symbols == ("walk", "run") and only_plain(coins.emission_.symbols, str)
-    words = [Activity.RUN, Activity.WALK, None, Activity.RUN]
-    for x in ([words], np.array(words, dtype=object), {"a": words}):
-        assert_allclose(coins.score(x), 3 * np.log(0.5))
-        data = read(x, kind="words")
-        assert list(data.values) == ["run", "walk", None, "run"] and only_plain(filter(None, data.values), str)
-    learned = Model(2, random_state=0, max_iter=1).fit([words])
-    assert learned.emission_.symbols == ("run", "walk") and only_plain(learned.emission_.symbols, str)
-    assert MarkovChain().fit([words[:2]]).states_.tolist() == ["run", "walk"]
-    assert read(Activity.WALK).kind == "text" and read([Activity.WALK, Activity.RUN]).n_steps == 7
+def test_frames_with_other_names_are_refused():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(A, index=["a", "c"], columns=["a", "c"])
+    with pytest.raises(ValueError, match=r"transmat has the index \['a', 'c'\], the states are 'a', 'b'.*to_numpy"):
+        Model(states="ab", startprob=[0.5, 0.5], transmat=frame, emission=COINS).score([0, 1])
 
 
-def test_members_of_an_integer_enum():
-    numbers = Symbols([Level.HIGH, Level.LOW])
-    assert numbers.names == (5, 1) and only_plain(numbers.names, int)
-    m = Model(emission=Gaussian()).fit([[0.1, 5.0, 0.2]], [[Level.LOW, Level.HIGH, Level.LOW]])
-    assert m.predict([[0.1, 5.0]])[0].tolist() == [1, 5]
+# ------------------------------------------------------------------------------------------------- rounding and weights
 
 
-# ------------------------------------------------------------------------------------------------ declared categories
+@pytest.mark.parametrize("off", [-1e-18, -1e-9, -9e-7])
+def test_an_entry_has_the_grace_of_a_sum(off):
+    transmat = [[0.5, 0.5 - off, off], [0, 1, 0], [0, 0, 1]]
+    m = Model(startprob=[1, off, -off], transmat=transmat, emission=Categorical(np.eye(3)))
+    assert m.transmat_[0, 2] == 0 and m.startprob_[1] == 0
+    assert_allclose(m.score([0, 0, 1]), np.log(0.25), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"transmat\[0, 2\] = -1e-05 is not a probability"):
+        Model(startprob=[1, 0, 0], transmat=[[0.5, 0.50001, -1e-5], [0, 1, 0], [0, 0, 1]], emission=COINS).score([0])
 
 
-def declared(values, categories):
-    """The same column in every library that is there."""
-    columns = []
-    try:
-        import pandas
-
-        columns += [pandas.Series(values, dtype=pandas.CategoricalDtype(categories))]
-        columns += [pandas.Categorical(values, categories=categories)]
-    except ImportError:
-        pass
-    try:
-        import polars
-
-        if isinstance(categories[0], str):
-            columns += [polars.Series(values, dtype=polars.Enum(categories))]
-    except ImportError:
-        pass
-    return columns or pytest.skip("neither pandas nor polars is here")
+@pytest.mark.parametrize("unit", [1 / 6000, 1e-3, 1.0, 1e6])
+def test_the_unit_of_weights_does_not_matter(unit):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(np.repeat([0, 2.0], 15)) for _ in range(20)]
+    plain = Model(2, Gaussian(prior=0), random_state=0).fit(X)
+    weighted = Model(2, Gaussian(prior=0), random_state=0).fit(X, sample_weight=np.full(20, unit))
+    assert abs(weighted.n_iter_ - plain.n_iter_) <= 1
+    assert_allclose(weighted.score(X), plain.score(X), atol=1e-3)
 
 
-@pytest.mark.parametrize("categories", [["walk", "shop", "clean"], [30, 10, 20]], ids=str)
-def test_declared_categories_are_the_symbols_in_their_order(categories):
-    a, b, _ = categories
-    for x in declared([b, a, b, b], categories):
-        data = read(x)
-        assert data.categories == tuple(categories)
-        assert read([x, x]).categories == read({"k": x}).categories == tuple(categories)
-        m = Model(2, random_state=0, max_iter=2, pseudocount=0.1).fit([x, x])
-        assert m.emission_.symbols == tuple(categories)
-        assert m.emission_.probs.shape == (2, 3)
-        assert_allclose(m.score([x]), m.score([[b, a, b, b]]))
-        assert Model(pseudocount=1).fit([[0, 1, 0, 1]], [x]).states_.tolist() == categories
+def test_steps_that_are_missing_do_not_loosen_the_tolerance():
+    rng = np.random.default_rng(0)
+    x = rng.normal(np.repeat([0, 2.0], 50))
+    options = {"startprob": [0.5, 0.5], "transmat": [[0.5, 0.5], [0.5, 0.5]], "tol": 1e-4, "max_iter": 10_000}
+    m = Model(emission=Gaussian([0, 1], [1, 1], prior=0), **options).fit([x, np.full(5000, np.nan)])
+    gains = np.diff(m.history_)
+    assert m.converged_ and gains[:-1].min() > 100 * m.tol >= gains[-1]
 
 
-def test_categories_that_differ_are_not_declared():
-    for x, y in zip(declared(["a", "b"], ["b", "a"]), declared(["a", "c"], ["c", "a"]), strict=True):
-        assert read([x, y]).categories is None
-        assert Model(2, random_state=0, max_iter=1).fit([x, y]).emission_.symbols == ("a", "b", "c")
+def test_what_has_weight_0_is_not_there():
+    X, far, options = [[0, 1, 1], [0, 0, 1]], [1, 0, 7], {"startprob": [1, 0], "transmat": [[0.5, 0.5], [0, 1]]}
+    want = Model(emission=Categorical(), random_state=0, **options).fit(X)
+    got = Model(emission=Categorical(), random_state=0, **options).fit([X[0], far, X[1]], sample_weight=[1, 0, 1])
+    assert_array_equal(got.emission_.probs, want.emission_.probs)
+    assert got.report_["n_sequences"] == 2 and list(got.emission_.symbols) == [0, 1]
+    labels = [[0, 1, 1], [1, 0, 0], [0, 0, 1]]
+    assert Model(**options).fit([X[0], far, X[1]], labels, sample_weight=[1, 0, 1]).statistics_.trans[1, 0] == 0
+    given = Model(emission=Categorical([[1, 0], [0.3, 0.7]]), **options)
+    with pytest.raises(ValueError, match="sequence 2, step 0"):  # errors name the sequence as it was passed
+        given.fit([X[0], X[1], [1, 0]], sample_weight=[1, 0, 1])
 
 
-def test_categories_of_columns():
-    pandas = pytest.importorskip("pandas")
-    sizes = pandas.Categorical(["s", "m", "s", "s"], categories=["s", "m", "l"])
-    x = pandas.DataFrame({"size": sizes, "weight": [0.1, 2.5, 0.3, 0.2]})
-    m = Model(2, Product(size=Categorical(), weight=Gaussian()), random_state=0, max_iter=1).fit(x)
-    assert m.emission_["size"].symbols == ("s", "m", "l")
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda: Model(2, pseudocount=10**400).fit([[0, 1]]), "pseudocount"),
+        (lambda: Model(2, tol=10**400).fit([[0, 1]]), "tol"),
+        (lambda: Model(2).fit([[0, 1], [0]], sample_weight=[10**400, 1]), "sample_weight"),
+        (lambda: Model(2, startprob=[10**400, 0]).fit([[0, 1]]), "startprob"),
+        (lambda: Model(10**5000).fit([[0, 1]]), "n_states"),
+        (lambda: Model(2, n_init=-(10**5000)).fit([[0, 1]]), "n_init"),
+    ],
+)
+def test_numbers_beyond_all_floats_are_refused_by_name(call, name):
+    with pytest.raises((ValueError, TypeError, MemoryError), match=name):
+        call()
