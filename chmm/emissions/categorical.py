@@ -99,9 +99,9 @@ class Categorical(Emission):
             return Survey(kind={data.kind})
         values, kind, missing = self._as_symbols(data)
         if kind == "nothing" or (missing is not None and missing.all()):
-            return Survey(kind=set(), symbols=set())
+            return Survey(kind=set(), symbols=set(), declared=set())
         learnt = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
-        return Survey(kind={learnt.kind}, symbols=set(learnt.names))
+        return Survey(kind={learnt.kind}, symbols=set(learnt.names), declared={data.categories})
 
     def prepare(self, survey, n_states, pseudocount):
         if self.pseudocount is None:
@@ -112,7 +112,8 @@ class Categorical(Emission):
                 raise ValueError("X holds nothing but missing values: it has no names to learn")
             if kind is None:
                 raise TypeError(f"the data are of several kinds: {', '.join(sorted(survey['kind']))}")
-            self._symbols = Symbols(sorted(survey["symbols"]), kind)
+            declared = next(iter(survey["declared"])) if len(survey["declared"]) == 1 else None
+            self._symbols = Symbols(declared or sorted(survey["symbols"]), kind)
         elif self._symbols.kind == "letters" and kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, kind)
         if self.probs is None:
