@@ -135,5 +135,5 @@ def test_no_parameter_is_taken_for_another_number(values, words):
 
 @pytest.mark.parametrize("emission", [Gamma(), Mixture(Gamma(), 2), PerState([Gamma(), Gamma()])])
 def test_numbers_whose_rates_would_be_beyond_all_numbers_are_named(emission):
-    with pytest.raises(ValueError, match="step 1: 1e-300 is outside what Gamma takes, .*rescale"):
+    with pytest.raises(ValueError, match="step 1: 1e-300 is outside what Gamma takes, .*zero_inflated"):
         Model(2, emission).fit([1.0, 1e-300, 2.0])
