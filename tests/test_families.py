@@ -183,7 +183,7 @@ def sample(family, n_steps, seed=0):
 def prepared(emission, x, n_states=3, pseudocount=0.0):
     """(a copy of the emission that has seen the data, Observed)."""
     emission = copy.deepcopy(emission)
-    data = sequences.one(x)
+    data = sequences.read(x)
     emission.prepare(emission.survey(data), n_states, pseudocount)
     return emission, emission.check(data)
 
