@@ -285,7 +285,7 @@ class Emission:
 
     def _require_inside(self, data, values, index=slice(None)):
         inside = self.inside(values)
-        if not np.all(inside):
+        if inside is not True and not np.all(inside):
             t = int(np.append(~inside, False)[index].argmax())
             r = t if isinstance(index, slice) else int(index[t])
             raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")
