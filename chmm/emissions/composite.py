@@ -137,5 +137,3 @@ def density(member, values):
     out = np.full((len(values), some.shape[1]), -np.inf)
     out[inside] = some
     return out
-
-
