@@ -25,7 +25,7 @@ def start(n, d, seed=0):
 def history_of(theirs, x, steps=12):
     theirs.n_iter, theirs.tol, theirs.init_params = steps, -np.inf, ""
     theirs.monitor_.n_iter, theirs.monitor_.tol = steps, -np.inf
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         theirs.fit(x, [150, 250])
     return np.array(theirs.monitor_.history)
