@@ -270,16 +270,16 @@ def _sequences(steps, bounds, form, keys=None):
 def _refuse_slips(X, data, name):
     """What could be learnt from, but hardly can be meant."""
     if data.kind == "text":
-        texts = [X] if isinstance(X, str) else X
-        if all(isinstance(text, str) and len(text) < 1000 and os.path.isfile(text) for text in texts):
+        texts, whole = ([X], name) if isinstance(X, str) else (X, f"''.join({name})")
+        if isinstance(texts, _ROWS) and all(isinstance(x, str) and len(x) < 1000 and os.path.isfile(x) for x in texts):
             raise ValueError(
                 f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
-                f"the name itself is the text, say so: {name}, lengths=[{len(texts[0])}]"
+                f"the name itself is the text, say so: {whole}, lengths={shown(list(map(len, texts)))}"
             )
-    elif data.kind == "words" and data.form == "list" and all(type(x) is tuple for x in X) and _pairs(X[0]):
-        if all(map(_pairs, X)):
+    elif data.kind == "words" and data.form == "list":
+        if all(isinstance(x, tuple) and _pairs(x) for x in X):
             raise ValueError(
-                f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
+                f"{name} is a list of pairs{_pairs(next(iter(X)))}. If each is a sequence of two words, pass "
                 f"list(map(list, {name}))"
             )
     elif data.kind == "words" and data.form == "one" and not isinstance(X, _ROWS):
@@ -629,12 +629,13 @@ def _letters(x):
 
 
 def _decoded(x):
-    """Likewise of a StringDType, from the memory that NumPy does not let us view: a cast takes longer than a model's
-    answer. None if it is laid out in another way, too."""
+    """Likewise of a StringDType. NumPy gives no view of it, and a cast would take longer than a model's answer; so its
+    memory is read as NEP 55 defines it."""
     x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
     memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
     stored = np.asarray(SimpleNamespace(__array_interface__=memory))
-    return points if x.itemsize == 16 and characters(stored, points) else None
+    known = x.itemsize == 16 and sys.byteorder == "little"
+    return points if known and characters(stored, points) else None
 
 
 def _rows(x, name, expected):
@@ -642,7 +643,7 @@ def _rows(x, name, expected):
     try:
         widths = set(map(len, x))
         flat = list(chain.from_iterable(x))
-        if {bool} < set(map(type, flat)) <= {bool, int, float, type(None)}:  # columns of marks beside columns of numbers
+        if {bool} < set(map(type, flat)) <= {bool, int, float, type(None)}:  # marks beside numbers
             flat = [np.nan if v is None else float(v) for v in flat]
         flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
