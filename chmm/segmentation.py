@@ -277,7 +277,8 @@ def _inside_clusters(text, places):
         return np.isin(codes, [ord(c) for c in there if rule(c)])
 
     held = among(after, _extends) | among(before, _JOINERS.__contains__)
-    held |= among(before, _LINKERS.__contains__) & among(after, str.isalpha)
+    if not there.isdisjoint(_LINKERS):
+        held |= among(before, _LINKERS.__contains__) & among(after, str.isalpha)
     return held | np.isin(places, [flag.start() + 1 for flag in _FLAG.finditer(text)])
 
 

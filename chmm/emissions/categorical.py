@@ -117,8 +117,8 @@ class Categorical(Emission):
                 )
         notes: dict = {"unknown": {}} if self.unknown == "missing" else {}
         if some_unknown:
-            counts = Counter(values[where].tolist() if hasattr(values, "dtype") else [values[t] for t in where.tolist()])
-            notes["unknown"] = {chr(v) if kind == "text" else v: n for v, n in counts.items()}
+            there = values[where].tolist() if hasattr(values, "dtype") else [values[t] for t in where.tolist()]
+            notes["unknown"] = {chr(v) if kind == "text" else v: n for v, n in Counter(there).items()}
             codes[where] = len(self._symbols)
         return Observed(self._symbols.all_codes, codes, True, notes)
 
