@@ -104,8 +104,8 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
 def stationary_distribution(transmat, least=ROUNDING):
     """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
 
-    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
-    digits; O(N^3).
+    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without
+    subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their digits; O(N^3).
     """
     n = len(transmat)
     reach = (transmat > least) | np.eye(n, dtype=bool)
