@@ -90,7 +90,8 @@ class Rows:
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("logs", "numbers", "scaled", "tables")}
+        made = ("logs", "numbers", "scaled", "tables")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""

@@ -1,24 +1,35 @@
 import numpy as np
 from numpy.typing import NDArray
 
+NOTHING: float
+
 def forward(
-    log_transmat: NDArray[np.float64],
-    log_rows: NDArray[np.float64],
+    startprob: NDArray[np.float64] | None,
+    transmat: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    index: NDArray[np.int32],
     stop: NDArray[np.int32],
-    log_alpha: NDArray[np.float64],
-    log_scale: NDArray[np.float64],
+    alpha: NDArray[np.float64],
 ) -> int: ...
 def backward(
-    log_transmat: NDArray[np.float64],
-    log_rows: NDArray[np.float64],
-    log_scale: NDArray[np.float64],
+    transposed: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    index: NDArray[np.int32],
     stop: NDArray[np.int32],
-    log_beta: NDArray[np.float64],
-) -> int: ...
-def pair_counts(
-    log_transmat: NDArray[np.float64],
-    log_alpha: NDArray[np.float64],
-    future: NDArray[np.float64],
+    beta: NDArray[np.float64],
+) -> None: ...
+def count(
+    transmat: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    index: NDArray[np.int32],
     stop: NDArray[np.int32],
-    trans: NDArray[np.float64],
-) -> int: ...
+    alpha: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    mantissa_of_total: float,
+    exponent_of_total: float,
+    weight: float,
+    own: int,
+    values: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    trans: NDArray[np.float64] | None,
+) -> None: ...
