@@ -187,7 +187,7 @@ cdef inline inline_int finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept no
 
 cdef inline inline_int run(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s = 0, c, lines, most
-    cdef Sequence seqs[2]       # two at a time, where that pays: in bidirectional.pxd if they are short, in side_by_side.pxd
+    cdef Sequence seqs[2]       # two at a time, where that pays: see bidirectional.pxd and side_by_side.pxd
     cdef Sequence* seq
     cdef bint underflowed[2]
     cdef bint ends[2]           # can be taken from both ends

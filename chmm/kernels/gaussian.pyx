@@ -1,15 +1,17 @@
 """Normal distributions: log densities, and scatter around the means.
 
-A register holds one column of several values, so columns must lie together. Distances are taken before they are
-squared: nothing cancels, wherever the data are.
+A register holds one column of several values, so the values of a column must be adjacent. Means are subtracted before
+squaring, so nothing cancels, wherever the data are.
 """
 
 from libc.stdlib cimport free, malloc
 
-from .simd cimport for_medium, for_plain, for_wide, inline_int, vector, medium, zero_where_nan, registers, sum_lanes, wide
+from .simd cimport (
+    for_medium, for_plain, for_wide, inline_int, medium, registers, sum_lanes, vector, wide, zero_where_nan,
+)
 
 cdef enum:
-    CACHED_VALUES = 256         # values whose columns stay in the cache while state after state looks at them
+    CACHED_VALUES = 256         # values whose columns stay in the cache while one state after another reads them
     ACROSS = 4          # registers at a time, to hide the latency of the multiply-adds
 
 ctypedef struct Columns:
@@ -42,7 +44,7 @@ ctypedef struct Scatter:
 cdef inline inline_int find_gaps(
     const Columns* c, Py_ssize_t start, Py_ssize_t end, const vector* kind, bint* found,
 ) noexcept nogil:
-    """Whether any is NaN: a sum tells (or says so when it overflows, which costs nothing but time)."""
+    """Whether any is NaN, by a sum (which may say so when it overflows, at no cost but time)."""
     cdef Py_ssize_t size = sizeof(vector) // sizeof(double), t, k
     cdef Py_ssize_t whole = start + (end - start) // (4 * size) * (4 * size)
     cdef const vector* x
@@ -214,7 +216,9 @@ cdef inline inline_int distances(
     return 0
 
 
-cdef inline inline_int crossed_densities(const Columns* c, const vector* kind, const Normals* p, double* y) noexcept nogil:
+cdef inline inline_int crossed_densities(
+    const Columns* c, const vector* kind, const Normals* p, double* y,
+) noexcept nogil:
     """constant - |R (value - mean)|^2 / 2, two rows of R at a time. No gaps."""
     cdef Py_ssize_t size = ACROSS * (sizeof(vector) // sizeof(double)), t = 0, count, i, j, k, a
     cdef const vector* x
@@ -277,7 +281,7 @@ cdef inline inline_int crossed_tile(
 
 
 cdef inline inline_int crossed_scatter(const Columns* c, const vector* kind, Scatter* s, double* y) noexcept nogil:
-    """The lower triangles of the squares. A gap stands at the mean."""
+    """The lower triangles of the squares. A gap counts as the mean."""
     cdef Py_ssize_t lane = sizeof(vector) // sizeof(double), start = 0, count, i, j, k, t
     cdef double* u = y + wide_rows(c.d) * CACHED_VALUES      # weighted distances
     cdef double w[CACHED_VALUES]
@@ -386,7 +390,7 @@ cdef int dispatch_scatter(const Columns* c, Scatter* s, bint crossed) except -1:
 
 
 cdef double* scratch(Py_ssize_t d, Py_ssize_t size) except? NULL:
-    """Room for `size` distances of each column; NULL for 0."""
+    """Memory for `size` distances of each column; NULL for 0."""
     if not size:
         return NULL
     cdef double* y = <double*> malloc(wide_rows(d) * size * sizeof(double))
@@ -459,7 +463,7 @@ def add_scatter(
 
 
 def add_crossed_scatter(
-    const double[:, :] values,              # IN (T, D), columns together; NaN, a gap, stands at the mean
+    const double[:, :] values,              # IN (T, D), columns together; NaN, a gap, counts as the mean
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
     double[:, ::1] mass,                    # ADD (N, D): sum_t weight
