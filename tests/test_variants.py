@@ -387,6 +387,8 @@ def callers(monkeypatch):
         monkeypatch.setattr(forward_backward, name, noted(getattr(forward_backward, name)))
     monkeypatch.setattr(viterbi, "viterbi", noted(viterbi.viterbi))
     monkeypatch.setattr(parallel, "INLINE", 0)
+    for module in (parallel, inference):
+        monkeypatch.setattr(module, "CHUNK_NS", 2e5)
     return threads
 
 
@@ -395,7 +397,7 @@ def test_any_number_of_threads_gives_the_same_bits(n, callers):
     """With sequences of all lengths, with one that is longer than all others together, and with one alone."""
     rng = np.random.default_rng(n)
     params = random_params(rng, n, N_SYMBOLS)
-    n_steps = int(9e6 / (0.2 * n * n + 4))  # 9 ms of log P
+    n_steps = int(9e5 / inference._ns_per_step(n, 2))  # .9 ms of log P
     x = rng.integers(0, N_SYMBOLS, size=n_steps).astype(np.int32)
     ragged = np.diff(np.sort(rng.integers(0, n_steps, size=300)), prepend=0, append=n_steps)
     one_is_long = np.array([*ragged[:40], n_steps - ragged[:40].sum()])
@@ -427,7 +429,7 @@ def test_an_emission_is_asked_before_there_are_threads(callers):
             askers.append(threading.current_thread())
             return values
 
-    n_steps = int(9e6 / 5)
+    n_steps = 600_000
     m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Noted(), n_jobs=2)
     x = np.zeros((n_steps, 2))
     for ask in (m.score, m.predict, m.predict_proba):
