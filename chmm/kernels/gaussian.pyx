@@ -11,8 +11,8 @@ from .simd cimport (
 )
 
 cdef enum:
-    CACHED_VALUES = 256         # values whose columns stay in the cache while one state after another reads them
-    ACROSS = 4          # registers at a time, to hide the latency of the multiply-adds
+    CACHED_VALUES = 256     # values whose columns stay in the cache while one state after another reads them
+    ACROSS = 4              # registers at a time, to hide the latency of the multiply-adds
 
 ctypedef struct Columns:
     const double* values    # (D, T), `step` doubles from one column to the next; NaN where there is a gap
@@ -192,7 +192,7 @@ cdef inline inline_int distances(
     const Columns* c, Py_ssize_t start, Py_ssize_t count, Py_ssize_t size, const vector* kind, const double* mean,
     double* y,
 ) noexcept nogil:
-    """y[k, t] = value - mean for `count` values; 0 where there is a gap, and behind them up to `size`."""
+    """y[k, t] = value - mean for `count` values; 0 where there is a gap, and from there up to `size`."""
     cdef Py_ssize_t step = sizeof(vector) // sizeof(double), whole = count // step * step, t, k
     cdef const double* x
     cdef vector far
@@ -400,7 +400,7 @@ cdef double* scratch(Py_ssize_t d, Py_ssize_t size) except? NULL:
 
 
 cdef Columns columns(const double[:, :] values):
-    """(T, D), T > 0; the values of a column must lie together."""
+    """(T, D), T > 0; the values of a column must be adjacent."""
     cdef Columns c
     c.values = &values[0, 0]
     c.step = values.strides[1] // <Py_ssize_t> sizeof(double)
@@ -410,12 +410,13 @@ cdef Columns columns(const double[:, :] values):
 
 
 def log_densities(
-    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
+    const double[:, :] values,              # IN (T, D), by columns; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, ::1] halves,            # IN (N, D): 1 / (2 variance)
     const double[:, ::1] constants,         # IN (N, D): -log(2 pi variance) / 2
-    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is seen
+    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is not NaN
 ):
+    """Log densities of normal distributions with independent columns."""
     cdef Columns c
     cdef Normals p
     if not len(values):
@@ -428,12 +429,13 @@ def log_densities(
 
 
 def crossed_log_densities(
-    const double[:, :] values,              # IN (T, D), columns together; no NaN
+    const double[:, :] values,              # IN (T, D), by columns; no NaN
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :, ::1] roots,          # IN (N, D, D): lower triangles R with R' R = S^-1
     const double[::1] constants,            # IN (N,): -log |2 pi S| / 2
     double[:, ::1] out,                     # OUT (T, N): constant - |R (value - mean)|^2 / 2
 ):
+    """Log densities of normal distributions with covariances."""
     cdef Columns c
     cdef Normals p
     if not len(values):
@@ -446,13 +448,14 @@ def crossed_log_densities(
 
 
 def add_scatter(
-    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
+    const double[:, :] values,              # IN (T, D), by columns; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
-    double[:, ::1] mass,                    # ADD (N, D): sum_t weight, over what is seen
+    double[:, ::1] mass,                    # ADD (N, D): sum_t weight, over what is not NaN
     double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
     double[:, ::1] squares,                 # ADD (N, D): sum_t weight (value - mean)^2
 ):
+    """Weighted sums around the means, column by column."""
     cdef Columns c
     cdef Scatter s
     if not len(values):
@@ -463,13 +466,14 @@ def add_scatter(
 
 
 def add_crossed_scatter(
-    const double[:, :] values,              # IN (T, D), columns together; NaN, a gap, counts as the mean
+    const double[:, :] values,              # IN (T, D), by columns; NaN, a gap, counts as the mean
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
     double[:, ::1] mass,                    # ADD (N, D): sum_t weight
     double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
     double[:, :, ::1] squares,              # ADD (N, D, D): sum_t weight (value - mean) (value - mean)', lower half
 ):
+    """Weighted sums around the means, with products of columns."""
     cdef Columns c
     cdef Scatter s
     if not len(values):

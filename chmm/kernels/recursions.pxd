@@ -64,9 +64,9 @@ cdef struct Sequence:
     double* last                # the last row of alpha, for `meet`
     double* scratch             # (3 + BLOCK, width); with both ends of two lines (4 * BLOCK, width)
     double* delta               # both ends: rows of the second half, as alpha has those of the first
-    Py_ssize_t from_pair        # both ends: the pairs of steps that a call is about
-    Py_ssize_t to_pair
-    double* ends                # IN/OUT (2, width): front and back at the border of these pairs, and
+    Py_ssize_t from_depth       # both ends: the depths that a call is about
+    Py_ssize_t to_depth
+    double* border              # IN/OUT (2, width): front and back where these depths end, and
     Py_ssize_t places[2]        # their places among the scalings, on the way through the other's half
     Scalings front              # of alpha, from the first step on
     Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
