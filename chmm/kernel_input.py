@@ -1,13 +1,19 @@
 """What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from .emissions import Emission
+from .emissions.base import Observed
+from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
+from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
+from .sequences import Sequences
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
 
@@ -29,6 +35,7 @@ class Chain:
     """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
 
     def __init__(self, startprob, transmat):
+        self.given = startprob, transmat
         self.n = len(startprob)
         self.width = width = forward_backward.row_width(self.n)
         self.startprob = _padded(startprob[None], width, 0.0)[0]
@@ -54,9 +61,11 @@ class Chain:
         with np.errstate(divide="ignore"):
             return np.log(table, out=aligned(*table.shape))
 
-    def exact(self):
-        """Logarithms without padding, for log space."""
-        return self.log_startprob[: self.n].copy(), self.log_transmat[:, : self.n].copy()
+    @cached_property
+    def numbers(self):
+        """(startprob, transmat, transposed) for log space: no padding, an exponent for every entry."""
+        startprob, transmat = self.startprob[: self.n], self.transmat[:, : self.n]
+        return numbers(startprob), numbers(transmat), numbers(transmat.T)
 
 
 class Rows:
@@ -67,18 +76,22 @@ class Rows:
     which asks for `scaled`, keeps no more than one large array.
     """
 
-    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True):
+    def __init__(
+        self, emission, values, chain, allowed=None, ends=(), shared=True, place: Callable[[int], str] | None = None
+    ):
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
+        self.place = place or "value {} of X".format  # where a value is, in words
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("logs", "scaled", "tables")}
+        made = ("logs", "numbers", "scaled", "tables")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
@@ -103,8 +116,8 @@ class Rows:
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
-                f"the log likelihood of value {start + k} of X in state {i} is {logs[k, i]}; it must be -inf or a "
-                "finite number: look at the emission's parameters, or at its log_likelihood if it is your own"
+                f"{self.place(start + k)} has the log likelihood {logs[k, i]} in state {i}; it must be -inf or a "
+                "finite number: check the emission's parameters, or its log_likelihood if it is your own"
             )
         return logs
 
@@ -118,6 +131,11 @@ class Rows:
         return table
 
     @cached_property
+    def numbers(self):
+        """(rows (R, 2, N), shift (R,)): for log space, if they are shared."""
+        return likelihoods(self.logs[:, : self.chain.n])
+
+    @cached_property
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         rows = aligned(len(self), self.chain.width)
@@ -127,8 +145,8 @@ class Rows:
         if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
-                f"the log likelihood of value {k} of X is {shift[k]:g} at best; sums of such numbers overflow: "
-                "rescale the data, or look at the emission's parameters"
+                f"{self.place(k)} has the log likelihood {shift[k]:g} at best; sums of such numbers overflow: rescale "
+                "the data, or check the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
 
@@ -142,12 +160,17 @@ class Rows:
 
 
 class Problem(NamedTuple):
-    """What is asked of the kernels: a chain, rows, and sequences of rows."""
+    """What is asked of the kernels: sequences of rows, their weights, and a chain."""
 
+    data: Sequences
+    observed: Observed
+    index: np.ndarray  # type: ignore[assignment]  # (T,) int32: the row each step sees
+    bounds: np.ndarray  # (S + 1,) int64
+    ends: np.ndarray | tuple  # the rows that have a copy for last steps, in which only final states are possible
+    allowed: np.ndarray | None  # (N,) bool: the final states
+    weight: np.ndarray | None  # (S,): how often each sequence counts
     chain: Chain
     rows: Rows
-    index: np.ndarray  # type: ignore[assignment]  # (T,) int32
-    bounds: np.ndarray  # (S + 1,) int64
 
     @property
     def n_sequences(self):
@@ -157,26 +180,56 @@ class Problem(NamedTuple):
     def longest(self):
         return int(np.diff(self.bounds).max(initial=0))
 
+    def under(self, startprob, transmat, emission: Emission) -> "Problem":
+        """The same sequences under these parameters."""
+        chain, observed = Chain(startprob, transmat), self.observed
+        place = partial(observed.place, self.data, emission)
+        rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
+        return self._replace(chain=chain, rows=rows)
 
-def last_rows(observed, bounds):
-    """(ends, index): the rows that get a copy with final states only, and the index that sends last steps there."""
-    last = bounds[1:][np.diff(bounds) > 0] - 1
-    n_values = len(observed.distinct)
-    index = observed.index.copy()
-    if observed.shared:
-        ends = np.arange(n_values + 1)
-        index[last] += n_values + 1
-    else:
-        ends, place = np.unique(observed.index[last], return_inverse=True)
-        index[last] = n_values + 1 + place
-    return ends, index
+    def alone(self):
+        """One Problem for each sequence."""
+        if self.n_sequences == 1:
+            yield self
+            return
+        for first, last in zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True):
+            bounds = np.array([0, last - first], dtype=np.int64)
+            yield self._replace(index=self.index[first:last], bounds=bounds)
+
+    def require_possible(self, step, first=0):
+        """ImpossibleError if a sequence has probability 0; step (S,) says by which step, or -1. The first of these is
+        sequence `first` of the data."""
+        impossible = np.flatnonzero(step >= 0)
+        if not len(impossible):
+            return
+        s, data, emission = int(impossible[0]), self.data, self.rows.emission
+        t = int(data.bounds[first + s] + step[s])
+        others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""
+        raise ImpossibleError(
+            f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
+            f"(and, at a last step, is final), so the sequence is impossible{others}; {emission.hint}",
+            (first + impossible).tolist(),
+        )
 
 
-def pose(chain, emission, observed, bounds, allowed=None, rows=None):
-    """The Problem of observations (`rows`: those of the whole alphabet, where they are known already)."""
+def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None) -> Problem:
+    """The Problem of observations; without a chain, one that waits for parameters (`under`).
+
+    rows : those of the whole alphabet, where they are known already.
+    """
     ends, index = (), observed.index
     if allowed is not None:
-        ends, index = last_rows(observed, bounds)
-    if rows is None:
-        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared)
-    return Problem(chain, rows, index, bounds)
+        # last steps see copies of their rows, behind those of the values and the missing step
+        last = data.bounds[1:][np.diff(data.bounds) > 0] - 1
+        n_values = len(observed.distinct)
+        index = index.copy()
+        if observed.shared:
+            ends = np.arange(n_values + 1)
+            index[last] += n_values + 1
+        else:
+            ends, place = np.unique(observed.index[last], return_inverse=True)
+            index[last] = n_values + 1 + place
+    if rows is None and chain is not None:
+        place = partial(observed.place, data, emission)
+        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
+    return Problem(data, observed, index, data.bounds, ends, allowed, weight, chain, rows)

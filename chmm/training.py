@@ -2,81 +2,104 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from itertools import permutations
-from typing import NamedTuple
 
 import numpy as np
 
-from . import inference
+from . import checks, inference
+from .emissions import Emission, Survey, choose
 from .emissions.seeding import shares
 from .exceptions import ConvergenceWarning
-from .kernel_input import Chain, pose
+from .fit import Fit, column_names
+from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
-from .statistics import Statistics, log_prior, probabilities
+from .paths import EVIDENCE, require_names, state_path
+from .statistics import Digest, Statistics, log_prior, probabilities
 
 FALL = 1e-6  # of the objective: what EM may lose to rounding
 
 
-class Task(NamedTuple):
-    """What a fit starts from, all checked."""
-
-    observed: object  # emissions.Observed
-    bounds: np.ndarray
-    weight: np.ndarray | None  # (S,), or None
-    n_states: int
-    startprob: np.ndarray | None  # given start values
-    transmat: np.ndarray | None
-    allowed: np.ndarray | None  # (N,) bool: final states
-    pseudocount: float
-    n_jobs: int
-
-    @property
-    def n_steps(self):
-        return int(self.bounds[-1])
-
-    @property
-    def n_sequences(self):
-        return int((np.diff(self.bounds) > 0).sum())
+def survey(family, data) -> tuple[Emission, Survey]:
+    """The emission that learns from these data, and what it must know of all data before its first step."""
+    emission = choose(family, data)
+    checks.frozen_given(emission)
+    seen = {type(emission).__name__: emission.survey(data), "n_sequences": n_sequences(data), "n_steps": data.n_steps}
+    return emission, Survey(seen)
 
 
-class Learnt(NamedTuple):
-    """What a fit ends with."""
-
-    startprob: np.ndarray
-    transmat: np.ndarray
-    emission: object
-    statistics: Statistics
-    history: np.ndarray
-    n_iter: int
-    converged: bool
+def n_sequences(data):
+    return int((np.diff(data.bounds) > 0).sum())
 
 
-class Impossible(Exception):
-    """Sequence `sequence` has probability 0, by step `step`."""
+def prepared(model, data, seen=None, labels=None, weight=None):
+    """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
+    waits for parameters."""
+    emission, own = survey(model.emission, data)
+    seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
+    if name not in seen:
+        raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
+    structure = checks.structure(model, emission, labels)
+    emission.prepare(seen[name], structure.n, structure.pseudocount)
+    return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
-    def __init__(self, sequence, step):
-        self.sequence, self.step = int(sequence), int(step)
+
+def fit(model, data, labels=None, weight=None) -> Fit:
+    """All of Model.fit once its data are read."""
+    options = checks.options(model)
+    if labels is not None:
+        require_names(labels, "y")
+    structure, emission, problem = prepared(model, data, None, labels, weight)
+    if labels is None:
+        learnt = baum_welch(problem, structure, emission, options)
+    else:
+        path = state_path(labels, structure.states, "y")
+        checks.agreeing_labels(path, data, structure)
+        learnt = supervised(problem, structure, emission, path, options.rng)
+    return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
 
 
-def count(task, emission, states, rng):
-    """Supervised learning, (1.1)-(1.3): relative frequencies of `states` (T,), which go with the observations."""
-    n, observed = task.n_states, task.observed
-    start, trans = np.zeros(n), np.zeros((n, n))
-    weights = np.zeros((len(observed.distinct) + 1, n))
+# Labelled data --------------------------------------------------------------------------------------------------------
+
+
+def count(path, index, bounds, weight, n_states, n_values):
+    """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
+    with each value. path, index : (T,) int32 of states and values."""
+    start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
 
     def work(stop):
-        counting.count(states, observed.index, task.bounds, task.weight, stop, start, trans, weights)
+        counting.count(path, index, bounds, weight, stop, start, trans, weights)
 
-    run([work], task.n_steps * 3e-9)
+    run([work], len(path) * 3e-9)
+    return start, trans, weights
+
+
+def supervised(problem, structure, emission, path, rng):
+    """Supervised learning: relative frequencies of the states `path` (T,), which go with the observations."""
+    observed, n = problem.observed, structure.n
+    distinct = observed.distinct
+    start, trans, weights = count(path, observed.index, problem.bounds, problem.weight, n, len(distinct) + 1)
+    weights = weights[:-1]
     if emission.max_inner_iter > 1:
-        emission.start(observed.distinct, weights[:-1], rng)  # its statistics may need parameters
-    tallies = emission.statistics(observed.distinct, weights[:-1])
-    statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
-    settle(emission, observed.distinct, weights[:-1], tallies, task.n_steps)
-    startprob, transmat = maximise(task, statistics, uniform(task, task.startprob, 1), uniform(task, task.transmat, n))
-    return Learnt(startprob, transmat, emission, statistics, np.empty(0), 0, True)
+        emission.start(distinct, weights, rng)  # its statistics may need parameters
+    tallies = emission.statistics(distinct, weights)
+    n_steps = problem.data.n_steps
+    digest = Digest(None, None, copy.copy(emission))
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
+    settle(emission, distinct, weights, tallies, n_steps)
+    startprob, transmat = maximise(structure, statistics)
+    chain = xlogy(start, startprob) + xlogy(trans, transmat)
+    return Fit(
+        startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
+        np.empty(0), loglik=float(chain + explained(emission, distinct, weights)), statistics=statistics,
+    )  # fmt: skip
+
+
+def xlogy(counts, probs):
+    """sum counts * log(probs), where 0 log 0 = 0."""
+    return (counts * np.log(np.where(counts > 0, probs, 1.0))).sum()
 
 
 def settle(emission, distinct, weights, tallies, n_steps):
@@ -86,7 +109,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
         emission.update(tallies)
         if k == emission.max_inner_iter:
             break
-        if k == look and emission.max_inner_iter > 2:  # seldom: a look costs more than a round
+        if k == look and emission.max_inner_iter > 2:  # rarely: the objective costs more than a round
             objective = explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
@@ -94,20 +117,25 @@ def settle(emission, distinct, weights, tallies, n_steps):
         tallies = emission.statistics(distinct, weights)
 
 
-def uniform(task, given, n_rows):
-    """Rows for states without evidence: the given ones, else uniform."""
-    if given is not None:
-        return given
-    shape = task.n_states if n_rows == 1 else (n_rows, task.n_states)
-    return np.full(shape, 1 / task.n_states)
+def explained(emission, distinct, weights):
+    """sum weights * log b; nothing for what has no weight."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(weights * emission.log_likelihood(distinct))
 
 
-def maximise(task, statistics, startprob, transmat):
-    """The M-step for the chain."""
-    return (
-        probabilities(statistics.start, startprob, task.pseudocount, free(task.startprob)),
-        probabilities(statistics.trans, transmat, task.pseudocount, free(task.transmat)),
-    )
+# The M-step of the chain ----------------------------------------------------------------------------------------------
+
+
+def maximise(structure, statistics, startprob=None, transmat=None):
+    """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
+    n, new = structure.n, []
+    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
+    for name, (counts, before) in old.items():
+        given = getattr(structure, name)
+        if before is None:
+            before = np.full(counts.shape, 1 / n) if given is None else given
+        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
+    return new
 
 
 def free(given):
@@ -115,69 +143,79 @@ def free(given):
     return None if given is None else given > 0
 
 
-def baum_welch(task, emission, options):
+def prior(structure, startprob, transmat, emission):
+    """What the objective holds beside log P."""
+    return (
+        log_prior(startprob, structure.pseudocount, free(structure.startprob))
+        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
+        + emission.log_prior()
+    )
+
+
+# Baum-Welch -----------------------------------------------------------------------------------------------------------
+
+
+def baum_welch(problem, structure, emission, options):
     """EM from `n_init` starts: short runs from each, longer ones from the better half, the best one to the end."""
-    n_init, max_iter, tol = options.n_init, options.max_iter, options.tol
-    starts = [initial(task, emission, options.rng) for _ in range(n_init)]
+    n_init, max_iter = options.n_init, options.max_iter
+    runs = [initial(problem, structure, emission, options.rng) for _ in range(n_init)]
     # the better half goes on, for twice as many steps, until one is left
     steps = 10
-    first = min(steps, max_iter) if n_init > 1 else max_iter
-    runs = [iterate(task, *start, max_iter=first, tol=tol) for start in starts]
+    runs = [iterate(problem, structure, run, steps if n_init > 1 else max_iter, options) for run in runs]
     while len(runs) > 1:
-        runs.sort(key=lambda run: final_objective(task, run), reverse=True)
+        runs = [finished(problem, run, options) for run in runs]
+        runs.sort(key=lambda run: run.loglik + prior_of(structure, run), reverse=True)
         runs = runs[: len(runs) // 2]
         steps = 2 * steps if len(runs) > 1 else max_iter
-        runs = [
-            iterate(
-                task, run.startprob, run.transmat, run.emission, max_iter=min(steps, max_iter - run.n_iter), tol=tol,
-                before=run,
-            )
-            for run in runs
-        ]  # fmt: skip
-    learnt = runs[0]
+        runs = [iterate(problem, structure, run, steps, options) for run in runs]
+    learnt = finished(problem, runs[0], options)
     before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
     if last < before - FALL * max(1.0, abs(before)):
-        learnt = learnt._replace(converged=False)
-        warnings.warn(
+        learnt = replace(learnt, converged=False)
+        told = (
             f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
-            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
-            ConvergenceWarning,
-            stacklevel=3,
+            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser"
         )
     elif not learnt.converged:
-        warnings.warn(
-            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
-            "fit with a larger max_iter, or a larger tol if the fit is good enough",
-            ConvergenceWarning,
-            stacklevel=3,
+        told = (
+            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = "
+            f"{options.tol}; fit with a larger max_iter, or a larger tol if the fit is good enough"
         )
+    else:
+        return learnt
+    warnings.warn(told, ConvergenceWarning, stacklevel=5)
     return learnt
 
 
-def initial(task, emission, rng):
+def prior_of(structure, run):
+    return prior(structure, run.startprob, run.transmat, run.emission)
+
+
+def initial(problem, structure, emission, rng) -> Fit:
     """Start values: those given, else drawn away from 0."""
-    n = task.n_states
+    n, observed = structure.n, problem.observed
 
     def rows(*shape):
         x = 0.1 + rng.random(shape)
         return x / x.sum(axis=-1, keepdims=True)
 
-    startprob = rows(n) if task.startprob is None else task.startprob
-    transmat = rows(n, n) if task.transmat is None else task.transmat
+    startprob = rows(n) if structure.startprob is None else structure.startprob
+    transmat = rows(n, n) if structure.transmat is None else structure.transmat
+    started = copy.deepcopy(emission)
     if not emission.complete:
-        distinct, index = task.observed.distinct, task.observed.index
-        weight = None if task.weight is None else np.repeat(task.weight, np.diff(task.bounds))
+        distinct, index, weight = observed.distinct, observed.index, problem.weight
+        weight = None if weight is None else np.repeat(weight, np.diff(problem.bounds))
         times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
         weights = shares(emission.embed(distinct), times, n, rng) * times[:, None]
-        best, most = None, -np.inf
-        for order in orders(emission, n, rng):
+        most = -np.inf
+        for k, order in enumerate(orders(emission, n, rng)):
             mine, trial = weights[:, order], copy.deepcopy(emission)
             trial.start(distinct, mine, rng)
-            fit = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
-            if best is None or fit > most:
-                best, most = trial, fit
-        return startprob, transmat, best
-    return startprob, transmat, copy.deepcopy(emission)
+            fits = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
+            if k == 0 or fits > most:
+                started, most = trial, fits
+    columns = column_names(problem.data)
+    return Fit(startprob, transmat, started, structure.states, structure.allowed, columns, np.empty(0), converged=False)
 
 
 def orders(emission, n, rng):
@@ -189,90 +227,111 @@ def orders(emission, n, rng):
     return [rng.permutation(n) for _ in range(24)]
 
 
-def explained(emission, distinct, weights):
-    """sum weights * log b; nothing for what has no weight."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(weights * emission.log_likelihood(distinct))
-
-
-def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):
-    """EM from one start. history[k] is the objective at the parameters that step k started from."""
-    history = [] if before is None else list(before.history)
-    n_iter = 0 if before is None else before.n_iter
-    converged = before is not None and before.converged
-    statistics = None if before is None else before.statistics
-    last = n_iter + max(max_iter, 0)
-    scratch = inference.Scratch()
+def iterate(problem, structure, run, max_iter, options) -> Fit:
+    """At most max_iter more EM steps, and at most options.max_iter in all. history[k] is the objective at the
+    parameters that step k started from."""
+    history, n_iter, converged = list(run.history), run.n_iter, run.converged
+    parameters, statistics = (run.startprob, run.transmat, run.emission), run.statistics
+    last, scratch = min(n_iter + max_iter, options.max_iter), inference.Scratch()
+    enough = options.tol * observed_steps(problem)
     while not converged and n_iter < last:
-        statistics = expectation(task, startprob, transmat, emission, scratch)
-        history.append(statistics.loglik + prior(task, startprob, transmat, emission))
-        if len(history) > 1 and history[-1] - history[-2] <= tol * task.n_steps:
+        statistics = expectation(problem.under(*parameters), options.n_jobs, scratch)
+        history.append(statistics.loglik + prior(structure, *parameters))
+        if len(history) > 1 and history[-1] - history[-2] <= enough:
             converged = True
             break
-        emission = copy.copy(emission)
-        emission.update(statistics.emission)
-        startprob, transmat = maximise(task, statistics, startprob, transmat)
+        parameters = step(structure, statistics, *parameters)
         n_iter += 1
-    return Learnt(startprob, transmat, emission, statistics, np.array(history), n_iter, converged)
+    startprob, transmat, emission = parameters
+    return replace(
+        run, startprob=startprob, transmat=transmat, emission=emission, history=np.array(history), n_iter=n_iter,
+        converged=converged, statistics=statistics, loglik=statistics.loglik if converged else None,
+    )  # fmt: skip
 
 
-def expectation(task, startprob, transmat, emission, scratch=None):
+def observed_steps(problem):
+    """How many steps there are to explain: missing ones do not count, others by their weight."""
+    seen = problem.observed.index < len(problem.observed.distinct)
+    if problem.weight is None:
+        return int(np.count_nonzero(seen))
+    return float(np.repeat(problem.weight, np.diff(problem.bounds))[seen].sum())
+
+
+def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
     """The E-step: Statistics of all sequences."""
-    problem = make_problem(task, startprob, transmat, emission)
+    emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
-    top = 1.0 if task.weight is None else float(task.weight.max())
-    weight = None if task.weight is None else task.weight / top
-    counts, outcome = inference.expected_counts(problem, weight, scratch, task.n_jobs)
-    del problem  # its rows may be as large as the data times the states
-    if (outcome.step >= 0).any():
-        s = np.flatnonzero(outcome.step >= 0)[0]
-        raise Impossible(s, outcome.step[s])
-    loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
-    # the largest array there is: no copy unless it must be
-    weights = counts.weights if top == 1 else top * counts.weights
+    top = 1.0 if weight is None else float(weight.max())
+    (start, trans, weights), outcome = inference.expected_counts(
+        problem, None if weight is None else weight / top, scratch, n_jobs
+    )
+    problem.require_possible(outcome.step)
+    observed, data = problem.observed, problem.data
+    digest = Digest(*chain.given, emission)
+    del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
-        top * counts.start,
-        top * counts.trans,
-        emission.statistics(task.observed.distinct, weights),
-        compensated_sum(loglik),
-        task.n_sequences,
-        task.n_steps,
+        top * start,
+        top * trans,
+        emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
+        total_loglik(outcome, weight),
+        n_sequences(data),
+        data.n_steps,
+        digest,
+        shards,
     )
 
 
-def make_problem(task, startprob, transmat, emission):
-    return pose(Chain(startprob, transmat), emission, task.observed, task.bounds, task.allowed)
+def total_loglik(outcome, weight):
+    return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
 
 
-def prior(task, startprob, transmat, emission):
-    """What the objective holds beside log P."""
-    return (
-        log_prior(startprob, task.pseudocount, free(task.startprob))
-        + log_prior(transmat, task.pseudocount, free(task.transmat))
-        + emission.log_prior()
-    )
+def step(structure, statistics, startprob, transmat, emission):
+    """The M-step: new (startprob, transmat, emission)."""
+    emission = copy.copy(emission)
+    emission.update(statistics.emission)
+    return *maximise(structure, statistics, startprob, transmat), emission
 
 
-def final_objective(task, learnt):
-    """The objective at the parameters a run ended with."""
-    if learnt.converged:
-        return learnt.history[-1]
-    problem = make_problem(task, learnt.startprob, learnt.transmat, learnt.emission)
-    loglik = inference.log_likelihood(problem, task.n_jobs).loglik
-    loglik = loglik if task.weight is None else loglik * task.weight
-    return loglik.sum() + prior(task, learnt.startprob, learnt.transmat, learnt.emission)
+def next_fit(structure, statistics, fit) -> Fit:
+    """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
+    parameters = fit.startprob, fit.transmat, fit.emission
+    if statistics.digest is not None and statistics.digest != Digest(*parameters):
+        raise ValueError(
+            "these statistics were made with other parameters: call m_step of the model whose e_step took them"
+        )
+    history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
+    startprob, transmat, emission = step(structure, statistics, *parameters)
+    return replace(
+        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
+    )  # fmt: skip
 
 
-def report(task, learnt, data, states):
+def finished(problem, run, options):
+    """The run with log P at the parameters it ended with."""
+    if run.loglik is not None:
+        return run
+    outcome = inference.log_likelihood(problem.under(run.startprob, run.transmat, run.emission), options.n_jobs)
+    return replace(run, loglik=total_loglik(outcome, problem.weight))
+
+
+def report(problem, structure, learnt):
     """What the fit met, as a dict."""
-    statistics = learnt.statistics
+    statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
-    given = [a for a in (task.startprob, task.transmat) if a is not None]
+    top = 1.0 if problem.weight is None else problem.weight.max()
+    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
-        "n_sequences": task.n_sequences,
-        "n_steps": task.n_steps,
-        "missing": int(np.count_nonzero(task.observed.index == len(task.observed.distinct))),
-        "states_without_evidence": [name for name, mass in zip(states.names, visits, strict=True) if not mass > 0],
+        "n_sequences": statistics.n_sequences,
+        "n_steps": statistics.n_steps,
+        "kind": data.kind,
+        "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
+        "states_without_evidence": [
+            name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
+        ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **learnt.emission.report(data),
+        **({"transitions_without_evidence": dust} if dust else {}),
+        **observed.notes,
+        **learnt.emission.report(statistics.emission),
     }

@@ -85,7 +85,7 @@ def test_a_bad_row_is_named_by_its_place_among_all(monkeypatch):
     monkeypatch.setattr(memory, "BLOCK", 4)
     logs = np.zeros((7, 2))
     logs[5, 1] = np.inf
-    with pytest.raises(ValueError, match="of value 5 of X in state 1 is inf"):
+    with pytest.raises(ValueError, match="value 5 of X has the log likelihood inf in state 1"):
         rows_of(logs)
     with pytest.raises(ValueError, match=re.escape("of shape (7, 3); 2 states need (7, 2)")):
         _ = Rows(Precomputed(), np.zeros((7, 3)), gaussians(2)._ready().chain).scaled

@@ -381,8 +381,8 @@ cdef inline inline_int table_pass(
 ) noexcept nogil:
     """beta or gamma overwrites alpha, row by row from the last; xi on request."""
     cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(vector) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.front.n
-    cdef double total
+    cdef Py_ssize_t cursor = seq.front.n, ahead = cursor
+    cdef double total, factor
     cdef double* alpha
     cdef double* xi
     cdef double* beta = seq.scratch
@@ -398,8 +398,13 @@ cdef inline inline_int table_pass(
             total = 0
             for j in range(n):
                 total += alpha[j]
+            scaling_at(&seq.front, t, &ahead, &factor)
             for j in range(n):
-                alpha[j] = min(beta[j] * total, HUGE)
+                alpha[j] = beta[j] * total
+                if not beta[j] * factor < HUGE:     # `b_times_beta` would clip it
+                    seq.status = INEXACT
+            if seq.status:
+                return 0
         if t == 0:
             break
         b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
