@@ -12,7 +12,7 @@ from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
 from .fit import Fit
-from .paths import sample_paths, stationary_distribution
+from .paths import DRAWN, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
@@ -332,7 +332,9 @@ class Model:
         """
         fit, rng = self._ready(), checks.generator(random_state)
         paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        values = fit.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        blocks = np.split(paths.reshape(-1), range(DRAWN, paths.size, DRAWN)) if paths.size else []
+        drawn = [fit.emission.sample(states, rng) for states in blocks]
+        values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(

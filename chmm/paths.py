@@ -7,6 +7,7 @@ from .kernels import sampling
 from .symbols import shown
 
 ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
+DRAWN = 2**20  # numbers in one call, so that Ctrl-C is heard between two
 EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
 
@@ -69,7 +70,9 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
     if n_sequences * n_steps >= 2**48:
         raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
-    uniforms = rng.random((n_sequences, n_steps))
+    uniforms = np.empty((n_sequences, n_steps))
+    for start in range(0, uniforms.size, DRAWN):
+        rng.random(out=uniforms.reshape(-1)[start : start + DRAWN])
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:
         return path

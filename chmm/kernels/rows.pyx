@@ -12,9 +12,9 @@ from .simd cimport ROW_TOP, for_medium, for_plain, for_wide, inline_int, larger,
 cdef extern from *:
     """
     #define CHMM_ROUND 6755399441055744.0   /* 1.5 * 2^52: added and taken away again, it rounds to integers */
-    /* 2^k for -1022 <= k <= 1023, where x = k + CHMM_ROUND: k stands in the lowest bits of x */
+    /* 2^k for -1022 <= k <= 1023, where x = k + CHMM_ROUND: k is in the lowest bits of x */
     static inline double chmm_power_of_two(double x) {
-      long long bits;
+      unsigned long long bits;
       double result;
       memcpy(&bits, &x, 8);
       bits = (bits + 1023) << 52;
@@ -60,7 +60,8 @@ cdef inline inline_int exponentials(double* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline inline_int take_out(
-    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed, bint* any_underflowed,
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed,
+    bint* any_underflowed,
 ) noexcept nogil:
     """out = x - the largest of its row."""
     cdef Py_ssize_t r, j
@@ -85,7 +86,7 @@ cdef inline inline_int take_out(
 cdef inline inline_int pad(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* out,
 ) noexcept nogil:
-    """out = x with zeros behind each row; it looks at up to 7 doubles behind x."""
+    """out = x with zeros after each row; it reads up to 7 doubles beyond x."""
     cdef Py_ssize_t r, j
     for r in range(n_rows):
         for j in range(width):
@@ -152,7 +153,7 @@ def scale_rows(
     const double[:, ::1] log_rows,          # IN (R, N)
     double[:, ::1] rows,                    # OUT (R, W): exp(log row - its maximum), padded with zeros
     double[::1] shift,                      # OUT (R,): the maximum; 0 for a row of -inf
-    unsigned char[::1] underflowed,         # OUT (R,): whether an entry was flushed to 0, or nearly
+    unsigned char[::1] underflowed not None,         # OUT (R,): whether an entry was flushed to 0, or nearly
 ):
     """Likelihoods from log likelihoods. True if anything was flushed in any row."""
     cdef bint any_underflowed = False

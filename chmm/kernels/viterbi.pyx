@@ -12,9 +12,10 @@ by the same additions. delta is kept for every step, or, where that would take m
 sqrt(T), and the segment between two of them is computed again on the way back.
 """
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc
 
+from .compensated cimport Sum, add
 from .simd cimport (
     ZERO, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, restrict_ptr, select, to_bytes,
 )
@@ -66,22 +67,10 @@ cdef struct Job:
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
 
-cdef struct Sum:
-    double total
-    double compensation
-    double along_rows           # terms not yet added to `total`
+cdef struct PathSum:
+    Sum sum
+    double along_rows           # terms not yet added to it
     double along_trans
-
-
-cdef inline inline_int add(Sum* sum, double x) noexcept nogil:
-    """Neumaier's compensated sum."""
-    cdef double after = sum.total + x
-    if fabs(sum.total) >= fabs(x):
-        sum.compensation += (sum.total - after) + x
-    else:
-        sum.compensation += (x - after) + sum.total
-    sum.total = after
-    return 0
 
 
 cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
@@ -126,7 +115,7 @@ cdef inline inline_int walk_back(
     Py_ssize_t start,
     Py_ssize_t end,
     Py_ssize_t* here,           # IN the state of step end - 1, OUT that of step start - 1
-    Sum* sum,                   # ADD log P(O, Q*)
+    PathSum* score,             # ADD log P(O, Q*)
 ) noexcept nogil:
     """The path from step end - 1 to `start`; delta, if it is searched, is that of the steps from start - 1."""
     cdef Py_ssize_t t, before = 0, this = here[0]
@@ -134,7 +123,7 @@ cdef inline inline_int walk_back(
     cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
     cdef const double* rows = job.rows
     cdef const unsigned char* origin = job.origin
-    cdef double along_rows = sum.along_rows, along_trans = sum.along_trans
+    cdef double along_rows = score.along_rows, along_trans = score.along_trans
     for t in range(end - 1, start - 1, -1):
         path[t] = this
         along_rows += rows[index[t] * width + this]
@@ -150,14 +139,14 @@ cdef inline inline_int walk_back(
             along_trans += job.transmat[before * width + this]
             this = before
         if t % BLOCK == 0:
-            add(sum, along_rows)
-            add(sum, along_trans)
+            add(&score.sum, along_rows)
+            add(&score.sum, along_trans)
             along_rows = along_trans = 0
             if job.stop[0]:
                 return STOPPED
     here[0] = this
-    sum.along_rows = along_rows
-    sum.along_trans = along_trans
+    score.along_rows = along_rows
+    score.along_trans = along_trans
     return OK
 
 
@@ -167,13 +156,13 @@ cdef inline inline_int finish(
     """The path of a whole sequence and its score, from the last delta."""
     cdef Py_ssize_t j, here = 0
     cdef int status
-    cdef Sum sum
-    sum.total = sum.compensation = sum.along_rows = sum.along_trans = 0
+    cdef PathSum score
+    score.sum.total = score.sum.compensation = score.along_rows = score.along_trans = 0
     for j in range(1, n):
         if last[j] > last[here]:
             here = j
-    status = walk_back(n, width, origins, job, s, 0, job.bounds[s + 1] - job.bounds[s], &here, &sum)
-    job.score[s] = sum.total + sum.compensation
+    status = walk_back(n, width, origins, job, s, 0, job.bounds[s + 1] - job.bounds[s], &here, &score)
+    job.score[s] = score.sum.total + score.sum.compensation
     return status
 
 
@@ -363,7 +352,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
     cdef double* y = job.delta
     cdef double top
     cdef int status
-    cdef Sum sum
+    cdef PathSum score
     for k in range(last + 1):
         start = k * job.segment
         end = min(start + job.segment, n_steps)
@@ -379,7 +368,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
     for j in range(1, n):
         if y[j] > y[here]:
             here = j
-    sum.total = sum.compensation = sum.along_rows = sum.along_trans = 0
+    score.sum.total = score.sum.compensation = score.along_rows = score.along_trans = 0
     for k in range(last, -1, -1):
         start = k * job.segment
         end = min(start + job.segment, n_steps)
@@ -387,10 +376,10 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
             for j in range(width if k else 0):
                 job.delta[j] = checkpoints[(k - 1) * width + j]
             segment_of(n, width, job, index, n_steps, start, end, &top)
-        status = walk_back(n, width, SEARCHED, job, s, start, end, &here, &sum)
+        status = walk_back(n, width, SEARCHED, job, s, start, end, &here, &score)
         if status:
             return status
-    job.score[s] = sum.total + sum.compensation
+    job.score[s] = score.sum.total + score.sum.compensation
     return OK
 
 
