@@ -8,7 +8,7 @@ import numpy as np
 
 from .emissions import Emission
 from .emissions.base import Observed
-from .exceptions import ImpossibleError
+from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
 from .log_space import likelihoods, numbers
@@ -122,6 +122,7 @@ class Rows:
         return logs
 
     @cached_property
+    @quiet
     def logs(self):
         """(R, W) logarithms, -inf where padded."""
         table = aligned(len(self), self.chain.width)
@@ -136,6 +137,7 @@ class Rows:
         return likelihoods(self.logs[:, : self.chain.n])
 
     @cached_property
+    @quiet
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         rows = aligned(len(self), self.chain.width)
@@ -199,9 +201,9 @@ class Problem(NamedTuple):
     def require_possible(self, step, first=0):
         """ImpossibleError if a sequence has probability 0; step (S,) says by which step, or -1. The first of these is
         sequence `first` of the data."""
-        impossible = np.flatnonzero(step >= 0)
-        if not len(impossible):
+        if step.max(initial=-1) < 0:
             return
+        impossible = np.flatnonzero(step >= 0)
         s, data, emission = int(impossible[0]), self.data, self.rows.emission
         t = int(data.bounds[first + s] + step[s])
         others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""
@@ -217,7 +219,8 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
 
     rows : those of the whole alphabet, where they are known already.
     """
-    ends, index = (), observed.index
+    index: np.ndarray = observed.index
+    ends: np.ndarray | tuple = ()
     if allowed is not None:
         # last steps see copies of their rows, behind those of the values and the missing step
         last = data.bounds[1:][np.diff(data.bounds) > 0] - 1
@@ -227,8 +230,8 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
             ends = np.arange(n_values + 1)
             index[last] += n_values + 1
         else:
-            ends, place = np.unique(observed.index[last], return_inverse=True)
-            index[last] = n_values + 1 + place
+            ends, copies = np.unique(observed.index[last], return_inverse=True)
+            index[last] = n_values + 1 + copies
     if rows is None and chain is not None:
         place = partial(observed.place, data, emission)
         rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)

@@ -3,27 +3,28 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache, wraps
+from functools import wraps
+from operator import is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
-from .exceptions import NotFittedError, not_fitted
+from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import DRAWN, sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def door(method: Callable[P, R]) -> Callable[P, R]:
-    """A public method: NumPy's error state is its own, not the caller's, and options must be named."""
-    quiet = np.errstate(all="ignore")(method)
-    code = method.__code__  # type: ignore[attr-defined]
+def named(method: Callable[P, R]) -> Callable[P, R]:
+    """The method with hints for options that are not given by name, or by names of another library."""
+    code = inspect.unwrap(method).__code__
     names = code.co_varnames[: code.co_argcount]
 
     @wraps(method)
@@ -34,10 +35,11 @@ def door(method: Callable[P, R]) -> Callable[P, R]:
                 f"{method.__name__} takes {len(names) - 1} positional arguments, {len(args) - 1} were given: options "
                 f"are given by name, as in {called}"
             )
-        hints.refuse_arguments(type(args[0]), options)
-        return quiet(*args, **options)
+        if options:
+            hints.refuse_arguments(type(args[0]), options)
+        return method(*args, **options)
 
-    return entered  # type: ignore[return-value]
+    return entered
 
 
 @hints.told_elsewhere
@@ -94,7 +96,7 @@ class Model:
     -2.038545
     """
 
-    @door
+    @named
     def __init__(
         self,
         n_states=None,
@@ -126,7 +128,8 @@ class Model:
 
     # Learning --------------------------------------------------------------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -162,7 +165,8 @@ class Model:
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
         """What the model must know of all data before the first step, from one piece of them; surveys add up.
 
@@ -171,7 +175,8 @@ class Model:
         data, _ = self._data(X, lengths, ids)
         return training.survey(self.emission, data)[1]
 
-    @door
+    @named
+    @quiet
     def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
         """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
 
@@ -184,14 +189,15 @@ class Model:
         >>> model = model.start(shards["a"], sum(model.survey(x) for x in shards.values()))
         >>> for _ in range(5):
         ...     model = model.m_step(sum(model.e_step(x, shard=name) for name, x in shards.items()))
-        >>> model.history_[-1] > model.history_[0]
+        >>> bool(model.history_[-1] > model.history_[0])
         True
         """
         data, _ = self._data(sample, lengths, ids)
         structure, emission, problem = training.prepared(self, data, survey)
         return self._with(training.initial(problem, structure, emission, checks.options(self).rng))
 
-    @door
+    @named
+    @quiet
     def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
@@ -203,7 +209,8 @@ class Model:
         shards = frozenset() if shard is None else frozenset([shard])
         return training.expectation(problem, options.n_jobs, shards=shards)
 
-    @door
+    @named
+    @quiet
     def m_step(self, statistics: Statistics) -> "Model":
         """A model with the parameters that maximise log P + log prior, given the expected counts of all data.
 
@@ -230,7 +237,7 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
-    @door
+    @named
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
         """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
         with a label that no state has.
@@ -249,7 +256,7 @@ class Model:
         checks.refuse_one_label_a_sequence(y, data)
         return questions.score(fit, data, sequences.labels(y, data))
 
-    @door
+    @named
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
@@ -261,7 +268,7 @@ class Model:
         fit = self._ready()
         return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
@@ -275,7 +282,7 @@ class Model:
         fit = self._ready()
         return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
@@ -284,7 +291,7 @@ class Model:
         fit = self._ready()
         return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
@@ -296,7 +303,7 @@ class Model:
         fit = self._ready()
         return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
 
-    @door
+    @named
     def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
@@ -309,7 +316,7 @@ class Model:
         fit = self._ready()
         return questions.forward(fit, fit.read(X, lengths, ids), scaled)
 
-    @door
+    @named
     def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
@@ -324,7 +331,8 @@ class Model:
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
@@ -332,7 +340,7 @@ class Model:
         """
         fit, rng = self._ready(), checks.generator(random_state)
         paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        blocks = np.split(paths.reshape(-1), range(DRAWN, paths.size, DRAWN)) if paths.size else []
+        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
@@ -347,7 +355,8 @@ class Model:
         states = [fit.named(path.astype(np.intp)) for path in paths]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
-    @door
+    @named
+    @quiet
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
@@ -467,8 +476,8 @@ class Model:
                 f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
                 "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
             )
-        if type(self) is Model and name not in _arguments(Model) and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_arguments(Model))}")
+        if type(self) is Model and name not in OWN and not name.startswith("_"):
+            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
@@ -491,7 +500,7 @@ class Model:
             self.pseudocount,
         )  # fmt: skip
         known, fit = self._given
-        if len(known) == len(arguments) and all(a is b for a, b in zip(arguments, known, strict=True)):
+        if fit is not None and all(map(is_, arguments, known)):
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
@@ -502,6 +511,7 @@ class Model:
             )
         checks.options(self)
         states, startprob, transmat, allowed, _ = checks.structure(self, emission)
+        assert startprob is not None and transmat is not None
         fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
         self._given = arguments, fit
         return fit
@@ -515,10 +525,9 @@ class Model:
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
-@cache
-def _arguments(model_class) -> dict:
+def _arguments(model_class: Any) -> dict:
     """Name and default of each argument of the constructor; with **options, of the class above as well."""
-    found = {}
+    found: dict[str, Any] = {}
     for above in model_class.__mro__:
         if "__init__" not in vars(above):
             continue
@@ -528,3 +537,6 @@ def _arguments(model_class) -> dict:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return found
+
+
+OWN = _arguments(Model)

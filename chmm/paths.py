@@ -7,7 +7,7 @@ from .kernels import sampling
 from .symbols import shown
 
 ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
-DRAWN = 2**20  # numbers in one call, so that Ctrl-C is heard between two
+SAMPLED = 2**20  # values drawn in one call, so that Ctrl-C can interrupt between two
 EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
 
@@ -71,8 +71,8 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     if n_sequences * n_steps >= 2**48:
         raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
     uniforms = np.empty((n_sequences, n_steps))
-    for start in range(0, uniforms.size, DRAWN):
-        rng.random(out=uniforms.reshape(-1)[start : start + DRAWN])
+    for start in range(0, uniforms.size, SAMPLED):
+        rng.random(out=uniforms.reshape(-1)[start : start + SAMPLED])
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:
         return path
@@ -104,8 +104,8 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
 def stationary_distribution(transmat, least=ROUNDING):
     """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
 
-    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
-    digits; O(N^3).
+    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without
+    subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their digits; O(N^3).
     """
     n = len(transmat)
     reach = (transmat > least) | np.eye(n, dtype=bool)

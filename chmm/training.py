@@ -267,7 +267,8 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     )
     problem.require_possible(outcome.step)
     observed, data = problem.observed, problem.data
-    digest = Digest(*chain.given, emission)
+    startprob, transmat = chain.given
+    digest = Digest(startprob, transmat, emission)
     del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
         top * start,

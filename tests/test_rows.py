@@ -71,7 +71,7 @@ def test_rows_by_blocks_are_those_of_one_block(n, ends, monkeypatch):
     x = np.random.default_rng(0).normal(size=(230, 2))
     lengths = [100, 1, 29, 0, 70, 30]  # the borders of blocks among them
     ready = gaussians(n, final_states=ends)._ready()
-    data = sequences.many(x, lengths)
+    data = sequences.read(x, lengths)
     whole = ready.problem(data).rows
     for block in (1, 10 * n, 100 * n, 229 * n):
         monkeypatch.setattr(memory, "BLOCK", block)

@@ -244,7 +244,7 @@ class Emission:
         return {}
 
     def report(self, statistics) -> dict:
-        found = {"cells_without_evidence": [], "at_limits": []}
+        found: dict = {"cells_without_evidence": [], "at_limits": []}
         if "weights" in statistics:
             empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
             found["cells_without_evidence"] = [(i, f"column {k}") for i, k in empty.tolist()]
@@ -285,7 +285,7 @@ class Emission:
 
     def _require_inside(self, data, values, index=slice(None)):
         inside = self.inside(values)
-        if not np.all(inside):
+        if inside is not True and not np.all(inside):
             t = int(np.append(~inside, False)[index].argmax())
             r = t if isinstance(index, slice) else int(index[t])
             raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")
