@@ -55,17 +55,11 @@ def posteriors(fit: Fit, data: Sequences, pairs: bool, n_jobs=1):
 
 
 def forward(fit: Fit, data: Sequences, scaled: bool):
-    answers = []
-    for alpha, log_scale, loglik in _one_by_one(fit.problem(data), inference.forward, scaled):
-        answers.append(Forward(alpha, log_scale, loglik))
-    return data.collect(answers)
+    return data.collect([Forward(*answer) for answer in _one_by_one(fit.problem(data), inference.forward, scaled)])
 
 
 def backward(fit: Fit, data: Sequences, scaled: bool):
-    answers = []
-    for beta, log_scale, loglik in _one_by_one(fit.problem(data), inference.backward, scaled):
-        answers.append(Backward(beta, log_scale, loglik))
-    return data.collect(answers)
+    return data.collect([Backward(*answer) for answer in _one_by_one(fit.problem(data), inference.backward, scaled)])
 
 
 def _parts(table, data):
