@@ -18,8 +18,9 @@ def backward(
     stop: NDArray[np.int32],
     beta: NDArray[np.float64],
 ) -> None: ...
-def count(
+def posteriors(
     transmat: NDArray[np.float64],
+    transposed: NDArray[np.float64],
     rows: NDArray[np.float64],
     index: NDArray[np.int32],
     stop: NDArray[np.int32],
