@@ -13,7 +13,8 @@ from .kernels import log_space
 from .kernels.log_space import NOTHING
 from .memory import aligned
 
-LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15  # ln 2; multiples of the first two, 24 bits each, are exact
+# ln 2 in parts, whose multiples are exact but for the last: 24 bits, 24 bits and the rest
+LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
 PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are fast where exponents stand still
 
 

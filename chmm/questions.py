@@ -1,4 +1,4 @@
-"""What can be asked of sequences, one or many: functions of a Fit and data that give answers in the form of the data."""
+"""What can be asked of sequences, one or many: functions of a Fit and data; answers come in the form of the data."""
 
 import numpy as np
 

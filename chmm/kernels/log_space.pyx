@@ -9,7 +9,7 @@ NOTHING.
     beta[t, i]  = P(o_t+1 ... o_T | q_t = i) = sum_j A[i, j] b[t+1, j] beta[t+1, j]
 
 A step takes no exponential and no logarithm. Most steps are a plain product of vector and matrix, because exponents
-stand still while mantissas move, and with them the powers of two by which the terms of a sum differ (`product`).
+stand still while mantissas move, and with them the powers of two by which the terms of a sum differ (`through`).
 
 Each function does one window of a sequence, and returns early if `stop` is set.
 """
@@ -17,7 +17,9 @@ Each function does one window of a sequence, and returns early if `stop` is set.
 from cython.view cimport array as cvarray
 from libc.math cimport NAN
 
-from .simd cimport for_medium, for_plain, for_wide, inline_int, larger, registers, restrict_ptr, smaller
+from .simd cimport (
+    SET, for_medium, for_plain, for_wide, inline_int, larger, medium, product, registers, restrict_ptr, smaller, vector, wide,
+)
 
 cdef extern from *:
     """
@@ -152,19 +154,17 @@ cdef inline inline_int renew(
     return 0
 
 
-cdef inline inline_int product(
-    Py_ssize_t n, Py_ssize_t width, double* x, const double* a, Job* job, restrict_ptr y,
+cdef inline inline_int through(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, double* x, const double* a, Job* job, restrict_ptr y,
 ) noexcept nogil:
     """y[j] = sum_i x[i] A[i, j]
 
     The largest exponent among the terms of a sum becomes that of the sum. By how much the others are smaller is in the
     matrix, which holds until an exponent of x changes, or a mantissa leaves LOW ... HIGH.
     """
-    cdef Py_ssize_t i, j
-    cdef double m
+    cdef Py_ssize_t j
     cdef Py_ssize_t changed = 0     # as wide as a double, so that registers can be compared
     cdef const double* top = job.held + width
-    cdef const double* row
     cdef restrict_ptr e = y + width
     for j in range(width):
         changed |= (x[width + j] != job.held[j]) | (
@@ -172,24 +172,22 @@ cdef inline inline_int product(
         )
     if changed:
         renew(n, width, x, a, job)
+    product(
+        <vector*> y, width // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n, x, 1, <const vector*> job.matrix, False,
+        SET, NULL, NULL,
+    )
     for j in range(width):
-        y[j] = 0
         e[j] = top[j]
-    for i in range(n):
-        m = x[i]
-        row = job.matrix + i * width
-        for j in range(width):
-            y[j] += m * row[j]
     return 0
 
 
-cdef inline inline_int forward_steps(Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
+cdef inline inline_int forward_steps(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t t, j, alive
     cdef double* y
     for t in range(job.n_steps):
         y = job.alpha + 2 * width * t
         if t > 0:
-            product(n, width, y - 2 * width, job.transmat, job, job.row)
+            through(kind, n, width, y - 2 * width, job.transmat, job, job.row)
             times(width, job.row, job.rows + 2 * width * job.index[t], y)
         elif job.startprob != NULL:
             times(width, job.startprob, job.rows + 2 * width * job.index[0], y)
@@ -202,11 +200,11 @@ cdef inline inline_int forward_steps(Py_ssize_t n, Py_ssize_t width, Job* job) n
     return 0
 
 
-cdef inline inline_int backward_steps(Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
+cdef inline inline_int backward_steps(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t t
     for t in range(job.n_steps - 1, 0, -1):
         times(width, job.beta + 2 * width * t, job.rows + 2 * width * job.index[t], job.row)
-        product(n, width, job.row, job.transposed, job, job.beta + 2 * width * (t - 1))
+        through(kind, n, width, job.row, job.transposed, job, job.beta + 2 * width * (t - 1))
         if job.stop[0]:
             break
     return 0
@@ -255,7 +253,7 @@ cdef inline inline_int count_pair(
     return 0
 
 
-cdef inline inline_int posterior_steps(Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
+cdef inline inline_int posterior_steps(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t t, j
     cdef double* x
     cdef const double* both = job.row
@@ -272,35 +270,35 @@ cdef inline inline_int posterior_steps(Py_ssize_t n, Py_ssize_t width, Job* job)
         times(width, job.beta, job.rows + 2 * width * job.index[t], job.row)
         if job.trans != NULL:
             count_pair(n, width, x - 2 * width, job.row, job)
-        product(n, width, job.row, job.transposed, job, job.beta)
+        through(kind, n, width, job.row, job.transposed, job, job.beta)
     if job.trans != NULL:
         add_pairs(n, width, job)
     return 0
 
 
-cdef inline inline_int run(Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
+cdef inline inline_int run(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     if job.task == FORWARD:
-        forward_steps(n, width, job)
+        forward_steps(kind, n, width, job)
     elif job.task == BACKWARD:
-        backward_steps(n, width, job)
+        backward_steps(kind, n, width, job)
     else:
-        posterior_steps(n, width, job)
+        posterior_steps(kind, n, width, job)
     return 0
 
 
 # A copy for each kind of register, and one for two states.
 
 cdef for_plain run_2(Job* job) noexcept nogil:
-    run(2, 2, job)
+    run(<double*> NULL, 2, 2, job)
 
 cdef for_plain run_plain(Job* job) noexcept nogil:
-    run(job.n, job.width, job)
+    run(<double*> NULL, job.n, job.width, job)
 
 cdef for_medium run_medium(Job* job) noexcept nogil:
-    run(job.n, job.width, job)
+    run(<medium*> NULL, job.n, job.width, job)
 
 cdef for_wide run_wide(Job* job) noexcept nogil:
-    run(job.n, job.width, job)
+    run(<wide*> NULL, job.n, job.width, job)
 
 
 cdef int REGISTERS = registers()
@@ -328,7 +326,7 @@ cdef Py_ssize_t run_best(Job* job, const double[:, :, ::1] rows, const int[::1] 
             run_2(job)
         elif REGISTERS == 2 and width > 4:
             run_wide(job)
-        elif REGISTERS:
+        elif REGISTERS and width > 1:
             run_medium(job)
         else:
             run_plain(job)
