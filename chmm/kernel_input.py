@@ -63,9 +63,8 @@ class Chain:
 
     @cached_property
     def numbers(self):
-        """(startprob, transmat, transposed) for log space: no padding, an exponent for every entry."""
-        startprob, transmat = self.startprob[: self.n], self.transmat[:, : self.n]
-        return numbers(startprob), numbers(transmat), numbers(transmat.T)
+        """(startprob (2, W), transmat (N, 2, W), transposed) for log space: an exponent for every entry."""
+        return numbers(self.startprob), numbers(self.transmat), numbers(self.transposed)
 
 
 class Rows:
@@ -133,8 +132,8 @@ class Rows:
 
     @cached_property
     def numbers(self):
-        """(rows (R, 2, N), shift (R,)): for log space, if they are shared."""
-        return likelihoods(self.logs[:, : self.chain.n])
+        """(rows (R, 2, W), shift (R,)): for log space, if they are shared."""
+        return likelihoods(self.logs)
 
     @cached_property
     @quiet

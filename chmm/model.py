@@ -324,9 +324,10 @@ class Model:
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
 
-        Scaled so that alpha * beta = gamma, where no alpha is below 1e-308. `scaled=False` gives the textbook's beta,
-        or a ValueError where it would underflow. `final_states` act like part of the last observation: alpha[T] is 0
-        outside them, beta[T] is 1. ImpossibleError if P(O) = 0.
+        Scaled so that alpha * beta = gamma, wherever alpha is not below 1e-308. `scaled=False` gives the textbook's
+        beta. `final_states` act like part of the last observation: alpha[T] is 0 outside them, beta[T] is 1.
+        ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
+        it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
         fit = self._ready()
         return questions.backward(fit, fit.read(X, lengths, ids), scaled)
