@@ -68,13 +68,13 @@ def test_numbers_in_any_layout_give_the_same_bits(d, gaps):
 
 
 def test_numbers_are_made_columns_once():
-    data = sequences.many(np.random.default_rng(0).normal(size=(50, 3)))
+    data = sequences.read(np.random.default_rng(0).normal(size=(50, 3)))
     assert data.numbers.flags.f_contiguous and data.numbers is data.numbers and not data.gaps
     emission = Gaussian()
     emission.prepare(emission.survey(data), 2, 0)
     assert emission.check(data).distinct is data.numbers
     column = np.arange(50.0)
-    assert np.shares_memory(sequences.many(column).numbers, column)  # nothing to be made
+    assert np.shares_memory(sequences.read(column).numbers, column)  # nothing to be made
 
 
 def test_frames_of_numbers_are_arrays():
