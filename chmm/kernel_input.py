@@ -201,7 +201,7 @@ class Problem(NamedTuple):
     def require_possible(self, step, first=0):
         """ImpossibleError if a sequence has probability 0; step (S,) says by which step, or -1. The first of these is
         sequence `first` of the data."""
-        if step.max(initial=-1) < 0:
+        if step.item() < 0 if len(step) == 1 else step.max(initial=-1) < 0:
             return
         impossible = np.flatnonzero(step >= 0)
         s, data, emission = int(impossible[0]), self.data, self.rows.emission

@@ -157,9 +157,8 @@ class Model:
             checks.refuse_one_label_a_sequence(y, data)
             labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
-            some = weight > 0
-            data, weight = data.chosen(some), weight[some]
-            labels = None if labels is None else labels.chosen(some)
+            labels = None if labels is None else labels.chosen(weight > 0)
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
         self._fit = training.fit(self, data, labels, weight)
         return self
 
@@ -205,7 +204,10 @@ class Model:
         """
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
-        problem = fit.problem(data)._replace(weight=checks.sequence_weights(sample_weight, data))
+        weight = checks.sequence_weights(sample_weight, data)
+        if weight is not None and not weight.all():
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
+        problem = fit.problem(data)._replace(weight=weight)
         shards = frozenset() if shard is None else frozenset([shard])
         return training.expectation(problem, options.n_jobs, shards=shards)
 
