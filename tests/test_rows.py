@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from chmm.kernels.rows import scale_rows
 from numpy.testing import assert_array_equal
 from shared import ROW_TOP
 
 from chmm import Gaussian, Model, Precomputed, memory, sequences
 from chmm.kernel_input import Chain, Rows
-from chmm.kernels.rows import scale_rows
 
 
 def rows_of(log_rows):

@@ -17,7 +17,8 @@ from libc.stdlib cimport free, malloc
 
 from .compensated cimport Sum, add
 from .simd cimport (
-    ZERO, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, restrict_ptr, select, to_bytes,
+    ZERO, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, restrict_ptr, select,
+    to_bytes,
 )
 from .status cimport IMPOSSIBLE, OK, STOPPED
 
