@@ -7,7 +7,7 @@ import zipfile
 from email.parser import Parser
 from pathlib import PurePosixPath
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 3_000_000  # against accidents: stripped modules take about two thirds of it
 COMPILED = (".so", ".pyd")
 
 

@@ -398,6 +398,7 @@ def _bounds(n_steps):
 
 _TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
 _ROWS = (list, tuple)
+_STEPS = (*_ROWS, *_TEXTS, np.ndarray, Sequence)  # the last is slow to ask for
 
 
 def _only(types, those):
@@ -410,7 +411,7 @@ def _is_flat(types):
 
 def _holds_steps(t):
     """Whether a type is one of texts, lists or arrays."""
-    return issubclass(t, Sequence) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
+    return issubclass(t, _STEPS) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
 
 
 def _are_words(X, types, kind):
@@ -429,7 +430,7 @@ def _plain(x):
         return np.asarray(x)
     if isinstance(x, range):
         return np.arange(x.start, x.stop, x.step)
-    if isinstance(x, Sequence) and not isinstance(x, _TEXTS + _ROWS):
+    if isinstance(x, Sequence) and not isinstance(x, _STEPS[:-1]):
         return list(x)
     return x
 

@@ -168,6 +168,13 @@ def test_what_is_at_a_limit_is_told():
         report = Model(2, emission, random_state=0).fit([x], [np.repeat([0, 1], 30)]).report_
         limits = [tuple(item) for item in report.get("at_limits", [])]
         assert limits == ([(0, f"{name}, column 0")] if name else [])
+    y = [np.repeat([0, 1], 30)]
+    shares = np.r_[np.full(30, 0.5), np.random.default_rng(0).beta(2, 5, 30)]
+    report = Model(emission=Beta(prior=0)).fit([shares], y).report_
+    assert [tuple(item) for item in report["at_limits"]] == [(0, "a, column 0"), (0, "b, column 0")]
+    assert "at_limits" not in Model(emission=Beta()).fit([shares], y).report_
+    report = Model(emission=Beta([1e6, 2], [2, 5], prior=0, frozen="a")).fit([shares], y).report_
+    assert [tuple(item) for item in report["at_limits"]] == [(0, "b, column 0")]
     zeros = np.r_[np.zeros(30), np.ones(30)]
     report = Model(2, Exponential(prior=0)).fit([zeros], [np.repeat([0, 1], 30)]).report_
     assert tuple(report["at_limits"][0]) == (0, "rates, column 0")
