@@ -1,4 +1,4 @@
-"""Compile the kernels; everything else about the package stands in pyproject.toml."""
+"""Compile the kernels; everything else about the package is in pyproject.toml."""
 
 import sys
 
@@ -14,10 +14,10 @@ DIRECTIVES = {
     "cdivision": True,
     "embedsignature": True,
 }
-# comparisons as vectors; not in forward_backward, which asks the processor whether anything underflowed
+# Vectorises comparisons. Not in forward_backward, which reads the processor's flags.
 NO_TRAPS = [] if sys.platform == "win32" else ["-fno-trapping-math"]
-# what is a vector there says so: doubles put into vectors unasked go through memory, step after step; and tables are
-# read in the order in which they lie: out of it, reading from the second cache takes up to 1.8 times as long
+# Vectorisation is explicit there: SLP would spill to memory at every step. Instruction scheduling is off because
+# reading tables out of order takes up to 1.8 times as long from the second-level cache.
 AS_WRITTEN = [] if sys.platform == "win32" else ["-fno-tree-slp-vectorize", "-fno-schedule-insns2"]
 KERNELS = {
     "rows": NO_TRAPS,

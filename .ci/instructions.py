@@ -1,13 +1,13 @@
 """How many instructions does a step take? Counted by valgrind, so that a slower kernel shows on a busy machine too.
 
-    python .ci/instructions.py              compare the installed chmm with instructions.json
-    python .ci/instructions.py --update     write what was counted into instructions.json
+    python .ci/instructions.py              report on the installed chmm; fail above 1.3 times a noted figure
+    python .ci/instructions.py --update     note what was counted in instructions.json
 
-A figure is the difference of two calls of unlike length, divided by the difference in steps: what Python and NumPy do
-once a call cancels. valgrind knows no AVX-512: what is counted are the kernels for AVX2.
+A figure is the difference between two calls of unlike length, divided by the difference in steps: what Python and NumPy
+do once a call cancels. valgrind knows no AVX-512: what is counted are the kernels for AVX2. Instructions say nothing of
+caches: a kernel that reads its tables in a better order is faster, and shows the same figure here.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -23,8 +23,7 @@ LIMITS = Path(__file__).with_suffix(".json")
 STEPS = {2: (1000, 16000), 4: (1000, 9000), 8: (1000, 5000), 16: (1000, 3000), 32: (1000, 2000), 100: (500, 1500)}
 METHODS = {"log P": "score", "Viterbi": "decode", "gamma": "predict_proba", "EM": "fit"}
 SCORE_AND_FIT = ["log P", "EM"]
-MORE, LESS = 1.05, 0.8  # of the limit; fewer instructions are good news, which the limit should know
-OTHER_COMPILER = 1.5
+LIMIT = 1.3  # times the noted figure; other compilers differ by less
 
 
 def main():
@@ -35,20 +34,16 @@ def main():
     if sys.argv[1:] == ["--update"]:
         LIMITS.write_text(json.dumps({"compiler": compiler, "instructions a step": counted}, indent=2) + "\n")
     known = json.loads(LIMITS.read_text())
-    more, less = MORE, LESS
     if compiler != known["compiler"]:
-        more, less = OTHER_COMPILER, 1 / OTHER_COMPILER
-        print(f"{compiler}, not {known['compiler']}: a factor of {OTHER_COMPILER} is allowed")
-    wrong = 0
-    for name, limit in known["instructions a step"].items():
-        ratio = counted[name] / limit
-        verdict = ""
-        if not less <= ratio <= more:
-            wrong += 1
-            verdict = f"   {abs(ratio - 1):.1%} {'above' if ratio > 1 else 'below'} the limit"
-        print(f"{name:24} {counted[name]:10.1f} instructions a step, limit {limit:10.1f}{verdict}")
-    if wrong:
-        sys.exit(f"{wrong} outside {less:.2f} to {more:.2f} times the limit; if so meant: .ci/instructions.py --update")
+        print(f"{compiler}; the figures were noted for {known['compiler']}")
+    above = 0
+    for name, noted in known["instructions a step"].items():
+        ratio = counted[name] / noted
+        above += ratio > LIMIT
+        print(f"{name:24} {counted[name]:10.1f} instructions a step, noted {noted:10.1f}, ratio {ratio:5.2f}"
+              + "   above the limit" * (ratio > LIMIT))
+    if above:
+        sys.exit(f"{above} above {LIMIT} times the noted figure; if that is meant: .ci/instructions.py --update")
 
 
 def calls():
@@ -90,8 +85,12 @@ def calls():
 
 
 def run_everything():
-    """Under valgrind, which starts a new count whenever getppid is called."""
-    believe_the_processor()
+    """Under valgrind, which starts a new count whenever getppid is called.
+
+    valgrind keeps no record of underflow. The kernels notice, and would certify every sequence, which costs more than
+    what is to be counted: CHMM_TRUST_FLAGS tells them not to. What must be certified here is known by a likelihood too
+    small for a row, not by the flag.
+    """
     for _, short, long, _ in calls():
         for call in [short, long] * 2:
             call()  # what happens only at first
@@ -105,19 +104,6 @@ def run_everything():
         gc.enable()
 
 
-def believe_the_processor():
-    """valgrind keeps no note of underflow. The kernels see that, and would prove for every sequence that nothing was
-    lost, which costs more than what is to be counted. They are told otherwise: what must be proved here is known by a
-    likelihood too small for a row, not by a note."""
-    from chmm.kernels import forward_backward
-
-    symbols = subprocess.run(["nm", forward_backward.__file__], capture_output=True, text=True, check=True).stdout
-    address = {words[-1].split("_")[-1]: int(words[0], 16) for words in map(str.split, symbols.splitlines())
-               if words[-1].endswith(("_NOTICED", "PyInit_forward_backward"))}
-    init = ctypes.cast(ctypes.CDLL(forward_backward.__file__).PyInit_forward_backward, ctypes.c_void_p).value
-    ctypes.c_int.from_address(init - address["backward"] + address["NOTICED"]).value = 1
-
-
 def count():
     """{name: instructions a step}"""
     if not shutil.which("valgrind"):
@@ -125,7 +111,8 @@ def count():
     with tempfile.TemporaryDirectory() as room:
         out = f"--callgrind-out-file={room}/count"
         valgrind = ["valgrind", "--tool=callgrind", "--dump-before=getppid", "--dump-line=no", out]
-        environment = os.environ | {"CHMM_REGISTERS": "medium", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1",
+        environment = os.environ | {"CHMM_REGISTERS": "medium", "CHMM_TRUST_FLAGS": "1", "PYTHONHASHSEED": "0",
+                                    "OPENBLAS_NUM_THREADS": "1",
                                     "MALLOC_MMAP_THRESHOLD_": "65536"}  # else malloc would learn from call to call
         done = subprocess.run([*valgrind, sys.executable, __file__, "--run"], env=environment, stderr=subprocess.PIPE)
         if done.returncode:

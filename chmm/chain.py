@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from . import checks, sequences, training
-from .exceptions import NotFittedError
+from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path, stationary_distribution
 from .statistics import Statistics
 
@@ -70,7 +70,7 @@ class MarkovChain:
             raise NotFittedError("this MarkovChain has not been fitted; statistics_ holds the counts of a fit")
         return self._statistics
 
-    @np.errstate(all="ignore")
+    @quiet
     def fit(self, X: Any, *, lengths=None, ids=None) -> "MarkovChain":
         """Count the states of one or many sequences. Returns the chain."""
         data = sequences.read(X, lengths, ids)
@@ -87,14 +87,14 @@ class MarkovChain:
         self._publish(structure.states, startprob, transmat)
         return self
 
-    @np.errstate(all="ignore")
+    @quiet
     def score(self, X: Any, *, lengths=None, ids=None) -> float:
         """log P(X), summed over the sequences; -inf if a step is impossible."""
         names, startprob, transmat = self._parameters()
         data = sequences.read(X, lengths, ids, kind=names.kind)
         return path_log_probability(startprob, transmat, state_path(data, names, "X"), data.bounds)
 
-    @np.errstate(all="ignore")
+    @quiet
     def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Any:
         """One sequence of states, or a list of `n_sequences`."""
         names, startprob, transmat = self._parameters()
@@ -104,7 +104,7 @@ class MarkovChain:
             drawn = ["".join(x) for x in drawn]
         return drawn[0] if n_sequences is None else drawn
 
-    @np.errstate(all="ignore")
+    @quiet
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p that the chain keeps: p = p transmat_. ValueError if there is more than one."""
         return stationary_distribution(self.transmat_)

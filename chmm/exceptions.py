@@ -1,6 +1,25 @@
-"""What can be raised beside ValueError and TypeError."""
+"""What can be raised beside ValueError and TypeError, and what is not: NumPy's floating-point errors."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def quiet(function: Callable[P, R]) -> Callable[P, R]:
+    """The function under an error state of its own: the caller's may turn what is meant to underflow into an error."""
+
+    @wraps(function)
+    def inside(*args, **options):
+        with np.errstate(all="ignore"):
+            return function(*args, **options)
+
+    return inside
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import sequences
 from .emissions import Emission
+from .exceptions import quiet
 from .kernel_input import Chain, Problem, Rows, pose
 from .paths import EVIDENCE, ROUNDING
 from .sequences import Sequences
@@ -84,7 +85,8 @@ class Fit:
     def problem(self, data: Sequences) -> Problem:
         """What the kernels are asked about these sequences."""
         self.require_same_columns(data)
-        return pose(data, self.emission.check(data), self.emission, self.chain, self.allowed, rows=self.rows)
+        check = self.emission.check if self.rows is not None else quiet(self.emission.check)
+        return pose(data, check(data), self.emission, self.chain, self.allowed, rows=self.rows)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
@@ -112,7 +114,9 @@ class Fit:
 
     def require_same_columns(self, data):
         """ValueError for a frame whose columns are others, or in another order."""
-        if None in (self.columns, column_names(data)) or data.names == self.columns or self.emission.by_name:
+        if self.columns is None or data.names in (None, self.columns) or self.emission.by_name:
+            return
+        if column_names(data) is None:
             return
         pairs = enumerate(zip_longest(self.columns, data.names, fillvalue="none"))
         k, want, got = next((k, want, got) for k, (want, got) in pairs if want != got)

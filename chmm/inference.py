@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .exceptions import quiet
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
 from .kernels.status import Status
@@ -271,12 +272,13 @@ def _rescued(problem, first, last, loglik, status, step, stop):
     step, and yields (s, Exact) for those that are possible."""
     if last - first == 1 and status[first] != INEXACT:  # a short question has no time for NumPy
         return
-    for s in first + np.flatnonzero(status[first:last] == INEXACT):
-        steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
-        exact = Exact(problem.chain, problem.rows, steps, stop, BUDGET)
-        loglik[s], step[s] = exact.loglik, exact.step
-        if exact.step < 0:
-            yield s, exact
+    with np.errstate(all="ignore"):  # for the caller's loop, too
+        for s in first + np.flatnonzero(status[first:last] == INEXACT):
+            steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
+            exact = Exact(problem.chain, problem.rows, steps, stop, BUDGET)
+            loglik[s], step[s] = exact.loglik, exact.step
+            if exact.step < 0:
+                yield s, exact
 
 
 def _table(n_steps, chain):
@@ -300,6 +302,5 @@ def _in_chunks(problem, work, passes, n_jobs):
         return [work(0, problem.n_sequences, NEVER)]
     n_rows = len(problem.rows) if problem.rows.shared else 0
     parts = chunks(problem.bounds, n_rows, ns_per_step)
-    quiet = np.errstate(all="ignore")(work)  # threads do not inherit NumPy's error state
-    tasks = [lambda stop, a=a, b=b: quiet(a, b, stop) for a, b in parts]
+    tasks = [lambda stop, a=a, b=b: quiet(work)(a, b, stop) for a, b in parts]
     return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .emissions import Emission
 from .emissions.base import Observed
-from .exceptions import ImpossibleError
+from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
 from .log_space import likelihoods, numbers
@@ -90,7 +90,8 @@ class Rows:
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("logs", "numbers", "scaled", "tables")}
+        made = ("logs", "numbers", "scaled", "tables")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
@@ -121,6 +122,7 @@ class Rows:
         return logs
 
     @cached_property
+    @quiet
     def logs(self):
         """(R, W) logarithms, -inf where padded."""
         table = aligned(len(self), self.chain.width)
@@ -135,6 +137,7 @@ class Rows:
         return likelihoods(self.logs[:, : self.chain.n])
 
     @cached_property
+    @quiet
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         rows = aligned(len(self), self.chain.width)
@@ -198,9 +201,9 @@ class Problem(NamedTuple):
     def require_possible(self, step, first=0):
         """ImpossibleError if a sequence has probability 0; step (S,) says by which step, or -1. The first of these is
         sequence `first` of the data."""
-        impossible = np.flatnonzero(step >= 0)
-        if not len(impossible):
+        if step.item() < 0 if len(step) == 1 else step.max(initial=-1) < 0:
             return
+        impossible = np.flatnonzero(step >= 0)
         s, data, emission = int(impossible[0]), self.data, self.rows.emission
         t = int(data.bounds[first + s] + step[s])
         others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""

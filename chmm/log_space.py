@@ -18,6 +18,7 @@ PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are 
 
 def numbers(p):
     """(..., 2, N) of probabilities (..., N)."""
+    p = np.ascontiguousarray(p)
     mantissa, exponent = np.frexp(p)
     plain = p >= PLAIN
     return np.stack([np.where(plain, p, mantissa), np.where(plain, 0.0, np.where(p > 0, exponent, NOTHING))], axis=-2)
@@ -54,10 +55,11 @@ def quotient(x, y):
 
 
 def total(x):
-    """The sum of each row of numbers."""
+    """The sum of each row of numbers, its mantissa between 1/2 and 1."""
     mantissa, exponent = parts(x)
     top = exponent.max(axis=-1)
-    return doubles((mantissa, exponent - top[..., None])).sum(axis=-1), top
+    mantissa, more = np.frexp(doubles((mantissa, exponent - top[..., None])).sum(axis=-1))
+    return mantissa, top + more
 
 
 def doubles(x):

@@ -27,7 +27,7 @@ def indices(n):
 
 
 def zeros(*shape):
-    """The same, all 0. Unlike np.zeros, whose pages are always fresh: those cost more than writing zeros to used ones."""
+    """The same, all 0. Not np.zeros: its pages are always fresh, which costs more than writing zeros to used ones."""
     out = aligned(*shape)
     out[:] = 0.0
     return out

@@ -4,13 +4,14 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
+from operator import is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
-from .exceptions import NotFittedError, not_fitted
+from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
@@ -21,10 +22,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def door(method: Callable[P, R]) -> Callable[P, R]:
-    """A public method: NumPy's error state is its own, not the caller's, and options must be named."""
-    quiet = np.errstate(all="ignore")(method)
-    code = method.__code__
+def named(method: Callable[P, R]) -> Callable[P, R]:
+    """The method with hints for options that are not given by name, or by names of another library."""
+    code = inspect.unwrap(method).__code__
     names = code.co_varnames[: code.co_argcount]
 
     @wraps(method)
@@ -35,8 +35,9 @@ def door(method: Callable[P, R]) -> Callable[P, R]:
                 f"{method.__name__} takes {len(names) - 1} positional arguments, {len(args) - 1} were given: options "
                 f"are given by name, as in {called}"
             )
-        hints.refuse_arguments(type(args[0]), options)
-        return quiet(*args, **options)
+        if options:
+            hints.refuse_arguments(type(args[0]), options)
+        return method(*args, **options)
 
     return entered
 
@@ -95,7 +96,7 @@ class Model:
     -2.038545
     """
 
-    @door
+    @named
     def __init__(
         self,
         n_states=None,
@@ -127,7 +128,8 @@ class Model:
 
     # Learning --------------------------------------------------------------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -155,15 +157,15 @@ class Model:
             checks.refuse_one_label_a_sequence(y, data)
             labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
-            some = weight > 0
-            data, weight = data.chosen(some), weight[some]
-            labels = None if labels is None else labels.chosen(some)
+            labels = None if labels is None else labels.chosen(weight > 0)
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
         self._fit = training.fit(self, data, labels, weight)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
         """What the model must know of all data before the first step, from one piece of them; surveys add up.
 
@@ -172,7 +174,8 @@ class Model:
         data, _ = self._data(X, lengths, ids)
         return training.survey(self.emission, data)[1]
 
-    @door
+    @named
+    @quiet
     def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
         """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
 
@@ -192,7 +195,8 @@ class Model:
         structure, emission, problem = training.prepared(self, data, survey)
         return self._with(training.initial(problem, structure, emission, checks.options(self).rng))
 
-    @door
+    @named
+    @quiet
     def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
@@ -200,11 +204,15 @@ class Model:
         """
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
-        problem = fit.problem(data)._replace(weight=checks.sequence_weights(sample_weight, data))
+        weight = checks.sequence_weights(sample_weight, data)
+        if weight is not None and not weight.all():
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
+        problem = fit.problem(data)._replace(weight=weight)
         shards = frozenset() if shard is None else frozenset([shard])
         return training.expectation(problem, options.n_jobs, shards=shards)
 
-    @door
+    @named
+    @quiet
     def m_step(self, statistics: Statistics) -> "Model":
         """A model with the parameters that maximise log P + log prior, given the expected counts of all data.
 
@@ -231,7 +239,7 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
-    @door
+    @named
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
         """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
         with a label that no state has.
@@ -250,7 +258,7 @@ class Model:
         checks.refuse_one_label_a_sequence(y, data)
         return questions.score(fit, data, sequences.labels(y, data))
 
-    @door
+    @named
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
@@ -262,7 +270,7 @@ class Model:
         fit = self._ready()
         return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
@@ -276,7 +284,7 @@ class Model:
         fit = self._ready()
         return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
@@ -285,7 +293,7 @@ class Model:
         fit = self._ready()
         return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    @door
+    @named
     def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
@@ -297,7 +305,7 @@ class Model:
         fit = self._ready()
         return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
 
-    @door
+    @named
     def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
@@ -310,7 +318,7 @@ class Model:
         fit = self._ready()
         return questions.forward(fit, fit.read(X, lengths, ids), scaled)
 
-    @door
+    @named
     def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
@@ -325,7 +333,8 @@ class Model:
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
-    @door
+    @named
+    @quiet
     def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
@@ -348,7 +357,8 @@ class Model:
         states = [fit.named(path.astype(np.intp)) for path in paths]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
-    @door
+    @named
+    @quiet
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
@@ -492,7 +502,7 @@ class Model:
             self.pseudocount,
         )  # fmt: skip
         known, fit = self._given
-        if len(known) == len(arguments) and all(a is b for a, b in zip(arguments, known, strict=True)):
+        if fit is not None and all(map(is_, arguments, known)):
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete

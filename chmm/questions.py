@@ -1,5 +1,7 @@
 """What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
 
+from itertools import repeat
+
 import numpy as np
 
 from . import inference
@@ -33,8 +35,7 @@ def decode(fit: Fit, data: Sequences, n_jobs=1):
     problem = fit.problem(data)
     path, outcome = inference.viterbi(problem, n_jobs)
     problem.require_possible(outcome.step)
-    parts = zip(_parts(fit.named(path), data), outcome.loglik.tolist(), strict=True)
-    return data.collect([Decoding(*part) for part in parts])
+    return data.collect(list(map(Decoding, _parts(fit.named(path), data), outcome.loglik.tolist())))
 
 
 def predict_proba(fit: Fit, data: Sequences, n_jobs=1):
@@ -50,22 +51,15 @@ def posteriors(fit: Fit, data: Sequences, pairs: bool, n_jobs=1):
         return data.collect([Posteriors(*answer) for answer in _one_by_one(problem, inference.pair_posteriors)])
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
-    parts = zip(_parts(gamma, data), outcome.loglik.tolist(), strict=True)
-    return data.collect([Posteriors(part, None, loglik) for part, loglik in parts])
+    return data.collect(list(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist())))
 
 
 def forward(fit: Fit, data: Sequences, scaled: bool):
-    answers = []
-    for alpha, log_scale, loglik in _one_by_one(fit.problem(data), inference.forward, scaled):
-        answers.append(Forward(alpha, log_scale, loglik))
-    return data.collect(answers)
+    return data.collect([Forward(*answer) for answer in _one_by_one(fit.problem(data), inference.forward, scaled)])
 
 
 def backward(fit: Fit, data: Sequences, scaled: bool):
-    answers = []
-    for beta, log_scale, loglik in _one_by_one(fit.problem(data), inference.backward, scaled):
-        answers.append(Backward(beta, log_scale, loglik))
-    return data.collect(answers)
+    return data.collect([Backward(*answer) for answer in _one_by_one(fit.problem(data), inference.backward, scaled)])
 
 
 def _parts(table, data):

@@ -33,8 +33,11 @@ _UNSEEN = 1e-300  # the probability at which `cut` takes what no training line s
 _TAGS = ["", "S", *("B" + "M" * middle + "E" for middle in range(30))]  # by length of word
 _WORD = re.compile("S|BM*E?|M+E?|E")
 
-# Grapheme clusters. Of these characters none begins one, ends one, or has a part in one:
-_PLAIN = re.compile("[\0-\u02ff\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7a3\uff00-\uff9d]*")
+# Grapheme clusters. Each of these characters is one by itself, whatever stands beside it if that is among them, too:
+_PLAIN = re.compile(
+    "[\0-\u02ff\u0370-\u0482\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7a3\uff00-\uff9d"
+    "\U00020000-\U0003ffff]*"
+)
 _EXTENDERS = {
     *"\u200c\u200d\u0e33\u0eb3\uff9e\uff9f",  # joiners; am in Thai and Lao; the voiced marks of narrow kana
     *map(chr, range(0x1F3FB, 0x1F400)),  # skin tones
@@ -274,7 +277,8 @@ def _inside_clusters(text, places):
         return np.isin(codes, [ord(c) for c in there if rule(c)])
 
     held = among(after, _extends) | among(before, _JOINERS.__contains__)
-    held |= among(before, _LINKERS.__contains__) & among(after, str.isalpha)
+    if not there.isdisjoint(_LINKERS):
+        held |= among(before, _LINKERS.__contains__) & among(after, str.isalpha)
     return held | np.isin(places, [flag.start() + 1 for flag in _FLAG.finditer(text)])
 
 

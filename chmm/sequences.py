@@ -231,19 +231,19 @@ def _read(X, name, kind):
             keys, X = tuple(X), list(X.values())
         else:
             X = _plain(X)
-            if getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
-                X = list(X)
+            if getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1:
+                types = set(map(type, X))
+                if not _only(types, str) and all(map(_holds_steps, types)):
+                    X = list(X)
         if not isinstance(X, _ROWS):
             return _alone(X, name)
     types = set(map(type, X))
-    if keys is None and not _are_sequences(X, types, kind):
-        if types <= _NUMBERS or _are_words(X, types, kind):
+    if keys is None and types:
+        several = set() if _are_words(X, types, kind) else set(filter(_holds_steps, types))
+        if not several:
             return _alone(X, name)
-        nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
-        if not any(nested):
-            return _alone(X, name)
-        if not all(nested):
-            i = nested.index(not nested[0])
+        if several != types:
+            i = next(i for i, x in enumerate(X) if (type(x) in several) != (type(X[0]) in several))
             raise TypeError(
                 f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
                 f"{name} must be a list of sequences, or one flat list of values"
@@ -270,16 +270,16 @@ def _sequences(steps, bounds, form, keys=None):
 def _refuse_slips(X, data, name):
     """What could be learnt from, but hardly can be meant."""
     if data.kind == "text":
-        texts = [X] if isinstance(X, str) else X
-        if all(isinstance(text, str) and len(text) < 1000 and os.path.isfile(text) for text in texts):
+        texts, whole = ([X], name) if isinstance(X, str) else (X, f"''.join({name})")
+        if isinstance(texts, _ROWS) and all(isinstance(x, str) and len(x) < 1000 and os.path.isfile(x) for x in texts):
             raise ValueError(
                 f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
-                f"the name itself is the text, say so: {name}, lengths=[{len(texts[0])}]"
+                f"the name itself is the text, say so: {whole}, lengths={shown(list(map(len, texts)))}"
             )
-    elif data.kind == "words" and data.form == "list" and all(type(x) is tuple for x in X) and _pairs(X[0]):
-        if all(map(_pairs, X)):
+    elif data.kind == "words" and data.form == "list":
+        if all(isinstance(x, tuple) and _pairs(x) for x in X):
             raise ValueError(
-                f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
+                f"{name} is a list of pairs{_pairs(next(iter(X)))}. If each is a sequence of two words, pass "
                 f"list(map(list, {name}))"
             )
     elif data.kind == "words" and data.form == "one" and not isinstance(X, _ROWS):
@@ -398,8 +398,6 @@ def _bounds(n_steps):
 
 _TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
 _ROWS = (list, tuple)
-_LISTS = (list, tuple, range)
-_NUMBERS = {int, float, bool}
 
 
 def _only(types, those):
@@ -410,15 +408,9 @@ def _is_flat(types):
     return not any(issubclass(t, (list, tuple, np.ndarray)) for t in types)
 
 
-def _is_sequence(x):
-    return (isinstance(x, Sequence) and not isinstance(x, _TEXTS)) or (hasattr(x, "__array__") and np.ndim(x) > 0)
-
-
-def _are_sequences(X, types, kind):
-    """Whether the types say so, which is much faster than a check of each; False where they do not say."""
-    if types == {np.ndarray}:
-        return all(x.ndim for x in X)
-    return _only(types, _LISTS if kind in ("words", "letters") else _TEXTS + _LISTS)
+def _holds_steps(t):
+    """Whether a type is one of texts, lists or arrays."""
+    return issubclass(t, Sequence) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
 
 
 def _are_words(X, types, kind):
@@ -637,12 +629,13 @@ def _letters(x):
 
 
 def _decoded(x):
-    """Likewise of a StringDType, from the memory that NumPy does not let us view: a cast takes longer than a model's
-    answer. None if it is laid out in another way, too."""
+    """Likewise of a StringDType. NumPy gives no view of it, and a cast would take longer than a model's answer; so its
+    memory is read as NEP 55 defines it."""
     x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
     memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
     stored = np.asarray(SimpleNamespace(__array_interface__=memory))
-    return points if x.itemsize == 16 and characters(stored, points) else None
+    known = x.itemsize == 16 and sys.byteorder == "little"
+    return points if known and characters(stored, points) else None
 
 
 def _rows(x, name, expected):
@@ -650,7 +643,7 @@ def _rows(x, name, expected):
     try:
         widths = set(map(len, x))
         flat = list(chain.from_iterable(x))
-        if {bool} < set(map(type, flat)) <= {*_NUMBERS, type(None)}:  # columns of marks beside columns of numbers
+        if {bool} < set(map(type, flat)) <= {bool, int, float, type(None)}:  # marks beside numbers
             flat = [np.nan if v is None else float(v) for v in flat]
         flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
@@ -706,16 +699,8 @@ def _array(x, name, expected):
 
 
 def _masked(x, name, expected):
-    data = np.ma.getmaskarray(x)
-    if x.dtype.kind == "f":
-        return _array(x.filled(np.nan), name, expected)
-    if x.ndim == 2 and x.shape[1] == 1:
-        x, data = x[:, 0], data[:, 0]
-    if x.ndim != 1:
-        return _array(x.astype(np.float64).filled(np.nan), name, expected)
-    steps = _array(np.where(data, x.dtype.type(0), x.data), name, expected)
-    missing = data if steps.missing is None else data | steps.missing
-    return _Steps(steps.values, NO_STEPS if data.all() else steps.kind, missing)
+    mask = np.ma.getmaskarray(x)
+    return _array(x.filled(np.nan) if x.dtype.kind == "f" else np.where(mask, None, x.data), name, expected)
 
 
 def _numbers(x):

@@ -118,19 +118,20 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
     Structural zeros (`free` False) stay 0 and take no pseudocount. Entries that are `held` keep their old values, and
     the others share what these leave. A row without mass keeps its old values.
     """
-    mass = np.where(free, counts + pseudocount, 0.0) if free is not None else counts + pseudocount
-    room = 1.0
-    if np.any(held):
+    mass, room = counts + pseudocount, 1.0
+    if free is not None:
+        mass = np.where(free, mass, 0.0)
+    if held is not False:
         mass = np.where(held, 0.0, mass)
-        room = 1.0 - np.where(held, old, 0.0).sum(axis=-1, keepdims=True)
+        room = np.maximum(1.0 - np.where(held, old, 0.0).sum(axis=-1, keepdims=True), 0.0)
     total = mass.sum(axis=-1, keepdims=True)
     with np.errstate(all="ignore"):
-        return np.where(held | ~(total > 0), old, np.maximum(room, 0.0) * mass / total)
+        return np.where(held | ~(total > 0), old, room * mass / total)
 
 
 def log_prior(probs, pseudocount, free=None):
     """What pseudocounts add to the objective: sum of pseudocount * log p over the free entries."""
-    if not np.any(pseudocount):
+    if isinstance(pseudocount, float) and not pseudocount:
         return 0.0
     if free is None:
         free = np.ones(np.shape(probs), dtype=bool)

@@ -266,6 +266,24 @@ def test_alternating_extremes_within_one_model():
         )
 
 
+@pytest.mark.parametrize("two_threads", [False, True])
+@pytest.mark.parametrize("half", range(1, 9))
+def test_what_underflows_only_where_two_ends_meet_is_noticed(half, two_threads, monkeypatch):
+    """Neither alpha nor delta underflows before, and their product is below 1e-308. Where a compiler moves this product
+    behind the read of the flag, the statistics are NaN."""
+    probs = np.array([[1e-20, 0, 1 - 1e-20], [0.5, 0.5, 0], [0, 1e-20, 1 - 1e-20]])
+    leaves = 10.0 ** -(318 - 20 * (half % 4) - 20 * half)  # alpha is scaled at every fourth step, delta is not
+    m = Params(np.eye(3)[0], np.eye(3) + leaves * np.eye(3, k=2), probs).model(max_iter=1)
+    if two_threads:
+        monkeypatch.setattr(inference, "_long_alone", lambda problem: problem.n_sequences == 1)
+    m.fit(stretches([0, 1], [half, half]))
+    s = m.statistics_
+    assert_allclose(m.history_[0], 2 * half * math.log(1e-20) + math.log(leaves), rtol=1e-13)
+    assert_allclose(s.start, [1, 0, 0], rtol=1e-12)
+    assert_allclose(s.trans, [[half - 1, 0, 1], [0, 0, 0], [0, 0, half - 1]], rtol=1e-12)
+    assert_allclose(s.emission["counts"], [[half, 0, 0], [0, 0, 0], [0, half, 0]], rtol=1e-12)
+
+
 # ------------------------------------------------------------------------------------------------------------- fuzz
 
 

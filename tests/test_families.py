@@ -168,6 +168,15 @@ FAMILIES = {
     ),
     "ZeroInflated": Family(ZeroInflated([2, 9, 30], [0.2, 0.5, 0.1]), ZeroInflated(), counts(150), COUNTS),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def strict_error_state():
+    """As for all tests; but the sums of densities here may underflow."""
+    with np.errstate(all="raise", under="ignore"):
+        yield
+
+
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 CHAIN = {"startprob": [0.5, 0.3, 0.2], "transmat": [[0.9, 0.05, 0.05], [0.1, 0.85, 0.05], [0.1, 0.1, 0.8]]}
 
@@ -183,7 +192,7 @@ def sample(family, n_steps, seed=0):
 def prepared(emission, x, n_states=3, pseudocount=0.0):
     """(a copy of the emission that has seen the data, Observed)."""
     emission = copy.deepcopy(emission)
-    data = sequences.one(x)
+    data = sequences.read(x)
     emission.prepare(emission.survey(data), n_states, pseudocount)
     return emission, emission.check(data)
 
@@ -226,8 +235,7 @@ def test_em_from_its_own_start_finds_what_was_drawn(family):
     if isinstance(family.given, Categorical):
         return  # symbols have no distance that could tell where to start
     x = sample(family, 3000, 1).X
-    n_init = 8 if isinstance(family.empty, PerState) else 4  # states are not exchangeable there
-    m = Model(3, family.empty, random_state=0, n_init=n_init, max_iter=500).fit(x)
+    m = Model(3, family.empty, random_state=1, n_init=4, max_iter=500).fit(x)
     assert np.diff(m.history_).min() > -1e-9 * abs(m.history_[0])
     assert m.score(x) > model(family.given).score(x) - 40
 

@@ -53,6 +53,7 @@ def random_model(rng):
     return params, final, X
 
 
+@np.errstate(under="ignore")  # of comparisons; test_manners.py is strict
 def test_fuzz_of_models(fuzz):
     rng = np.random.default_rng(fuzz.seed)
     possible = 0

@@ -10,6 +10,7 @@ from shared import ROW_TOP
 
 from chmm import Gaussian, Model, Precomputed, memory, sequences
 from chmm.kernel_input import Chain, Rows
+from chmm.kernels.rows import scale_rows
 
 
 def rows_of(log_rows):
@@ -88,3 +89,8 @@ def test_a_bad_row_is_named_by_its_place_among_all(monkeypatch):
         rows_of(logs)
     with pytest.raises(ValueError, match=re.escape("of shape (7, 3); 2 states need (7, 2)")):
         _ = Rows(Precomputed(), np.zeros((7, 3)), gaussians(2)._ready().chain).scaled
+
+
+def test_scaling_needs_a_place_to_say_what_underflowed():
+    with pytest.raises(TypeError, match="underflowed"):
+        scale_rows(np.zeros((1, 2)), np.zeros((1, 2)), np.zeros(1), None)

@@ -113,6 +113,8 @@ def test_weights_of_sequences_count_in_steps_by_hand():
     summed = sum(params.model().e_step([X[k]]) for k in (0, 1, 1, 1))
     assert_allclose(weighted.trans, summed.trans, rtol=1e-12)
     assert_allclose(weighted.loglik, summed.loglik, rtol=1e-12)
+    without = params.model().e_step([*X, [9, 9]], sample_weight=[1, 3, 0])  # weight 0 is not there
+    assert_allclose(without.trans, weighted.trans, rtol=1e-12)
 
 
 def test_a_start_leaves_the_model_as_it_was():

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from functools import cache, cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import oracle
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from shared import AGAIN, Params, as_given, learnt, random_params, same_bits
+from shared import AGAIN, Params, as_given, interrupt_after, learnt, random_params, same_bits
 
 import chmm
 from chmm import Model, Precomputed, inference, parallel
@@ -206,7 +207,7 @@ def test_where_a_sequence_becomes_impossible(n):
                     verb([good, x, good])
 
 
-# -------------------------------------------------------------------------------------------------------- in stretches
+# --------------------------------------------------------------------------------------------------------- in segments
 
 
 @pytest.fixture
@@ -214,7 +215,7 @@ def tiny_budget(monkeypatch):
     return lambda bytes=1: monkeypatch.setattr(inference, "BUDGET", bytes)
 
 
-def test_what_is_computed_in_stretches_is_the_same(c, tiny_budget):
+def test_what_is_computed_in_segments_is_the_same(c, tiny_budget):
     m = c.model(max_iter=1)
 
     def answers():
@@ -226,8 +227,8 @@ def test_what_is_computed_in_stretches_is_the_same(c, tiny_budget):
     counts, decodings, paths = answers()
     tiny_budget()
     counts_again, decodings_again, paths_again = answers()
-    for whole, in_stretches in zip(counts, counts_again):
-        for a, b in zip(whole, in_stretches):
+    for whole, in_segments in zip(counts, counts_again):
+        for a, b in zip(whole, in_segments):
             assert_allclose(b, a, rtol=1e-12, atol=1e-12 * max(a.max(), 1e-3))
     for a, b in zip(decodings, decodings_again):
         assert same_bits(a.path, b.path) and a.log_prob == b.log_prob
@@ -235,8 +236,8 @@ def test_what_is_computed_in_stretches_is_the_same(c, tiny_budget):
 
 
 @pytest.mark.parametrize("n", [2, 5, 17, 33])
-def test_every_length_in_stretches(n, tiny_budget):
-    """The last stretch is whole, or one step, or all but one."""
+def test_every_length_in_segments(n, tiny_budget):
+    """The last segment is whole, or one step, or all but one."""
     params = random_params(np.random.default_rng(n), n, N_SYMBOLS)
     m = params.model(max_iter=1)
     X = [np.random.default_rng(t).integers(0, N_SYMBOLS, size=t) for t in range(1, 70)]
@@ -247,6 +248,22 @@ def test_every_length_in_stretches(n, tiny_budget):
             assert_allclose(b, a, rtol=1e-11, atol=1e-13)
         again = params.model().decode(x)
         assert same_bits(again.path, decoding.path) and again.log_prob == decoding.log_prob
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 16, 17])
+@pytest.mark.parametrize("n_steps", [2999, 3000])
+def test_segments_in_which_rows_are_scaled(n, n_steps, tiny_budget):
+    """Recomputed, they are scaled at the same steps; and the records of later scalings stay as they are."""
+    rng = np.random.default_rng(n)
+    probs = np.column_stack([1e-9 * rng.random((n, N_SYMBOLS)), np.ones(n)])  # half a dozen steps, and a scaling is due
+    m = Params(*random_params(rng, n, 2)[:2], oracle.normalized(probs, probs)).model(max_iter=1)
+    x = np.append(rng.integers(0, N_SYMBOLS, size=n_steps - 1), N_SYMBOLS)
+    whole = m.fit([x], sample_weight=[0.3])
+    counts, history = counts_of(whole), whole.history_
+    tiny_budget()
+    for a, b in zip(counts, counts_of(m.fit([x], sample_weight=[0.3]))):
+        assert_allclose(b, a, rtol=1e-10, atol=1e-12)
+    assert_allclose(m.history_, history, rtol=1e-13)
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 70])
@@ -289,7 +306,7 @@ def test_large_models_side_by_side_where_rows_are_scaled(n):
 
 
 def test_medium_models_keep_no_alpha_beyond_the_cache():
-    """It is quicker to compute it again; and what is learnt is the same."""
+    """It is recomputed by segments; what is learnt is the same."""
     n, n_steps = 20, 60_000
     params = random_params(np.random.default_rng(n), n, N_SYMBOLS)
     x = np.random.default_rng(0).integers(0, N_SYMBOLS, size=n_steps).astype(np.int32)
@@ -372,6 +389,8 @@ def callers(monkeypatch):
         monkeypatch.setattr(forward_backward, name, noted(getattr(forward_backward, name)))
     monkeypatch.setattr(viterbi, "viterbi", noted(viterbi.viterbi))
     monkeypatch.setattr(parallel, "INLINE", 0)
+    for module in (parallel, inference):
+        monkeypatch.setattr(module, "CHUNK_NS", 2e5)
     return threads
 
 
@@ -380,7 +399,7 @@ def test_any_number_of_threads_gives_the_same_bits(n, callers):
     """With sequences of all lengths, with one that is longer than all others together, and with one alone."""
     rng = np.random.default_rng(n)
     params = random_params(rng, n, N_SYMBOLS)
-    n_steps = int(9e6 / (0.2 * n * n + 4))  # 9 ms of log P
+    n_steps = int(9e5 / inference._ns_per_step(n, 2))  # .9 ms of log P
     x = rng.integers(0, N_SYMBOLS, size=n_steps).astype(np.int32)
     ragged = np.diff(np.sort(rng.integers(0, n_steps, size=300)), prepend=0, append=n_steps)
     one_is_long = np.array([*ragged[:40], n_steps - ragged[:40].sum()])
@@ -412,13 +431,39 @@ def test_an_emission_is_asked_before_there_are_threads(callers):
             askers.append(threading.current_thread())
             return values
 
-    n_steps = int(9e6 / 5)
+    n_steps = 600_000
     m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Noted(), n_jobs=2)
     x = np.zeros((n_steps, 2))
     for ask in (m.score, m.predict, m.predict_proba):
         ask(x, lengths=[n_steps // 60] * 60)
     assert threading.main_thread() not in callers
     assert set(askers) == {threading.main_thread()}
+
+
+def test_an_interrupt_while_tasks_are_submitted_stops_those_that_have_begun(monkeypatch):
+    stopped = []
+    submit = parallel.ThreadPoolExecutor.submit
+
+    def task(stop):
+        while not stop[0]:
+            time.sleep(0.001)
+        stopped.append(True)
+
+    def interrupted(pool, *arguments):
+        if interrupted.calls == 2:
+            raise KeyboardInterrupt
+        interrupted.calls += 1
+        return submit(pool, *arguments)
+
+    interrupted.calls = 0
+    monkeypatch.setattr(parallel.ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run([task] * 3, seconds=1, n_jobs=3)
+    assert stopped == [True] * interrupted.calls
+
+
+def test_sampling_can_be_interrupted():
+    assert interrupt_after(0.1, lambda: random_params(np.random.default_rng(0), 20, 3).model().sample(30_000_000))
 
 
 # ----------------------------------------------------------------------------------------------------- instruction sets

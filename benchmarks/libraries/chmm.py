@@ -15,7 +15,7 @@ def build(problem, n_jobs=1):
 
 
 def build_gaussian(problem, n_jobs=1):
-    return OneSequence(problem, Gaussian(problem.emission, problem.variances, floor=0), n_jobs)
+    return OneSequence(problem, Gaussian(problem.emission, problem.variances, prior=0), n_jobs)
 
 
 class CodesLibrary:

@@ -23,7 +23,6 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
 
-
     def place(self, data, emission: "Emission", k: int) -> str:
         """Where distinct value k is first seen, and what it is, for an error message."""
         t = int((self.index == k).argmax())
@@ -185,8 +184,7 @@ class Emission:
                 setattr(other, name, read_only(np.asarray(value)[order]))
         if isinstance(self.frozen, dict):
             other.frozen = {
-                name: mask if mask is True or name in self.common else mask[order]
-                for name, mask in self.frozen.items()
+                name: mask if mask is True or name in self.common else mask[order] for name, mask in self.frozen.items()
             }
         if np.ndim(self.free):
             other.free = self.free[order]
@@ -285,7 +283,7 @@ class Emission:
 
     def _require_inside(self, data, values, index=slice(None)):
         inside = self.inside(values)
-        if not np.all(inside):
+        if inside is not True and not np.all(inside):
             t = int(np.append(~inside, False)[index].argmax())
             r = t if isinstance(index, slice) else int(index[t])
             raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")

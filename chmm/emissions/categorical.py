@@ -1,5 +1,6 @@
 """Symbols from a finite alphabet."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -137,10 +138,8 @@ class Categorical(Emission):
                 )
         notes: dict = {"unknown": {}} if self.unknown == "missing" else {}
         if some_unknown:
-            for t in where.tolist():
-                symbol = chr(values[t]) if kind == "text" else values[t]
-                symbol = symbol.item() if isinstance(symbol, np.generic) else symbol
-                notes["unknown"][symbol] = notes["unknown"].get(symbol, 0) + 1
+            there = values[where].tolist() if hasattr(values, "dtype") else [values[t] for t in where.tolist()]
+            notes["unknown"] = {chr(v) if kind == "text" else v: n for v, n in Counter(there).items()}
             codes[where] = len(self._symbols)
         return Observed(self._symbols.all_codes, codes, True, notes)
 

@@ -36,9 +36,13 @@ class Composite(Emission):
         try:
             yield self.members[k]
         except (TypeError, ValueError) as error:
-            title = self.title(k)
-            error.args = (f"{title}: {error}" if title else str(error),)
+            self.blame(k, error)
             raise
+
+    def blame(self, k, error):
+        """Put the name of a member before what its error says."""
+        title = self.title(k)
+        error.args = (f"{title}: {error}" if title else str(error), *error.args[1:])
 
     @property
     def complete(self):
@@ -137,5 +141,3 @@ def density(member, values):
     out = np.full((len(values), some.shape[1]), -np.inf)
     out[inside] = some
     return out
-
-

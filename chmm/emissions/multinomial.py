@@ -80,9 +80,7 @@ class Multinomial(Emission):
         counts = statistics["counts"]
         if not self.is_frozen("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = read_only(
-                probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs"))
-            )
+            self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)

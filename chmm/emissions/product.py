@@ -125,10 +125,13 @@ class Product(Composite):
         return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.members, strict=True)]
 
     def observe(self, data):
-        seen = []
-        for k, part in enumerate(self.parts(data)):
-            with self.naming(k) as channel:
+        parts, seen = self.parts(data), []
+        try:
+            for channel, part in zip(self.members, parts, strict=True):
                 seen.append(channel.observe(part))
+        except (TypeError, ValueError) as error:
+            self.blame(len(seen), error)
+            raise
         tables, places = [o.distinct for o in seen], [o.index for o in seen]
         gone = [None if _is_whole(o) else o.index == len(o.distinct) for o in seen]
         if all(o.shared for o in seen):
@@ -145,7 +148,7 @@ class Product(Composite):
         inside = True
         for channel, table, place in cells.of(self):
             mine = channel.inside(table)
-            if not np.all(mine):
+            if mine is not True and not np.all(mine):
                 inside = inside & (mine if place is None else np.append(mine, True)[place])
         return inside
 

@@ -14,9 +14,9 @@ variables stored, and the two halves of gamma and xi are computed in the same wa
 If nothing underflowed before they met, both are exact (see recursions.pxd). If anything did, or if P(O) = 0, the caller
 takes the sequence from the front alone, which gives the certificate or the place of the impossible step.
 
-Steps k and T-1-k are *pair* k. Where alpha and delta would not fit into the budget, both recursions are run by segments
-of pairs: to the middle, keeping only a checkpoint before each segment; then outwards, each segment recomputed from its
-checkpoint just before it is passed through.
+Steps k and T-1-k are at *depth* k. Where alpha and delta would not fit into the budget, both recursions are run by
+segments of depths: to the middle, keeping only a checkpoint before each segment; then outwards, each segment recomputed
+from its checkpoint just before it is passed through.
 
 A short sequence leaves latency unused at both ends, so two of them, two `lines`, are interleaved where the registers
 suffice: together up to the middle of the shorter one, then the rest of the longer one alone.
@@ -142,7 +142,7 @@ cdef inline inline_int step_together(
     vector* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const vector* a, const vector* a_T,
     vector* front, vector* back, Py_ssize_t k, int* status,
 ) noexcept nogil:
-    """Each end advances by one step: to those of pair k."""
+    """Each end advances by one step: to those at depth k."""
     cdef Py_ssize_t t = seq.n_steps - 1 - k
     cdef const double* rows = job.chain.rows
     advance(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
@@ -154,10 +154,10 @@ cdef inline inline_int to_middle(
     vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
 ) noexcept nogil:
     """Both ends of each line to the middle: seq.total = P(O), but for scalings and shifts. Of a single line, this may
-    be the pairs seq.from_pair ... seq.to_pair - 1 only: then seq.ends has alpha and delta at its border."""
+    be the depths seq.from_depth ... seq.to_depth - 1 only: then alpha and delta at their border are in seq.border."""
     cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n = job.chain.n
     cdef Py_ssize_t stride = 0 if job.task == LOGLIK or seqs[0].alpha == NULL else size if job.task == COUNTS else n
-    cdef Py_ssize_t c, k, j, last, together = seqs[0].to_pair
+    cdef Py_ssize_t c, k, j, last, together = seqs[0].to_depth
     cdef vector front[2 * ROW]
     cdef vector back[2 * ROW]
     cdef vector a[TABLE]
@@ -172,11 +172,11 @@ cdef inline inline_int to_middle(
     for c in range(lines):
         seq = &seqs[c]
         last = seq.n_steps - 1
-        together = min(together, seq.to_pair)
-        if lines == 1 and seq.from_pair:
+        together = min(together, seq.to_depth)
+        if lines == 1 and seq.from_depth:
             for j in range(vectors):
-                front[j] = (<const vector*> seq.ends)[j]
-                back[j] = (<const vector*> seq.ends)[vectors + j]
+                front[j] = (<const vector*> seq.border)[j]
+                back[j] = (<const vector*> seq.border)[vectors + j]
             continue
         clear(&seq.front)
         clear(&seq.back)
@@ -188,7 +188,7 @@ cdef inline inline_int to_middle(
             size, stride, rows + seq.index[last] * size, back + c * ROW, seq.delta + last * stride, last, &seq.back,
             &status,
         )
-    for k in range(max(seqs[0].from_pair, 1), together):
+    for k in range(max(seqs[0].from_depth, 1), together):
         for c in range(lines):
             step_together(kind, size, stride, job, &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status)
         if status:
@@ -201,10 +201,10 @@ cdef inline inline_int to_middle(
         if lines > 1:
             for k in range(together, seq.n_steps // 2):
                 step_together(kind, size, stride, job, seq, a, a_T, front + c * ROW, back + c * ROW, k, &status)
-        elif seq.to_pair < seq.n_steps // 2:
+        elif seq.to_depth < seq.n_steps // 2:
             for j in range(vectors):
-                (<vector*> seq.ends)[j] = front[j]
-                (<vector*> seq.ends)[vectors + j] = back[j]
+                (<vector*> seq.border)[j] = front[j]
+                (<vector*> seq.border)[vectors + j] = back[j]
             seq.status = status
             return 0
         if status == 0 and seq.n_steps % 2:
@@ -355,11 +355,12 @@ cdef inline inline_int add_block(
 cdef inline inline_int through_other_half(
     vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
 ) noexcept nogil:
-    """From the middle on, each end through the other's half. Of a single line, this may be the pairs from
-    seq.to_pair - 1 down to seq.from_pair only: then seq.ends and seq.places have what the next segment starts with."""
+    """From the middle on, each end through the other's half. Of a single line, this may be the depths from
+    seq.to_depth - 1 down to seq.from_depth only: then seq.border and seq.places have what the next segment starts
+    with."""
     cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n = job.chain.n
     cdef Py_ssize_t c, k, i, j, half, backs, filled, last, begin = 1
-    cdef Py_ssize_t together = seqs[0].n_steps // 2 - seqs[0].from_pair
+    cdef Py_ssize_t together = seqs[0].n_steps // 2 - seqs[0].from_depth
     cdef bint counts = job.task == COUNTS
     cdef Py_ssize_t stride = size if vector is double or counts else n
     cdef Cursor front_cursors[2]
@@ -383,13 +384,13 @@ cdef inline inline_int through_other_half(
         half = (seq.n_steps + 1) // 2
         backs = seq.n_steps - half
         together = min(together, backs)
-        if lines == 1 and seq.to_pair < backs:
+        if lines == 1 and seq.to_depth < backs:
             start_cursor(seq.scratch, &seq.front, seq.places[0], &back_cursors[0])
             start_cursor(seq.scratch + BLOCK * size, &seq.back, seq.places[1], &front_cursors[0])
             for j in range(vectors):
-                front[j] = (<const vector*> seq.ends)[j]
-                back[j] = (<const vector*> seq.ends)[vectors + j]
-            begin = backs - seq.to_pair
+                front[j] = (<const vector*> seq.border)[j]
+                back[j] = (<const vector*> seq.border)[vectors + j]
+            begin = backs - seq.to_depth
             continue
         start_cursor(seq.scratch + 2 * c * BLOCK * size, &seq.front, seq.front.n, &back_cursors[c])
         start_cursor(seq.scratch + (2 * c + 1) * BLOCK * size, &seq.back, seq.back.n, &front_cursors[c])
@@ -460,11 +461,11 @@ cdef inline inline_int through_other_half(
                     filled = 0
     if counts:
         for c in range(lines):
-            if lines == 1 and seqs[0].from_pair:
+            if lines == 1 and seqs[0].from_depth:
                 seqs[0].places[0], seqs[0].places[1] = back_cursors[0].place, front_cursors[0].place
                 for j in range(vectors):
-                    (<vector*> seqs[0].ends)[j] = front[j]
-                    (<vector*> seqs[0].ends)[vectors + j] = back[j]
+                    (<vector*> seqs[0].border)[j] = front[j]
+                    (<vector*> seqs[0].border)[vectors + j] = back[j]
                 break
             for i in range(n):
                 job.start[i] += (<double*> (gamma + c * ROW))[i]
@@ -599,61 +600,61 @@ cdef inline int dispatch_through_other_half(Job* job, Sequence* seqs, Py_ssize_t
 
 # A sequence that is too long to be kept ------------------------------------------------------------------------------
 
-cdef inline Py_ssize_t pairs_in_segment(const Job* job) noexcept nogil:
+cdef inline Py_ssize_t depths_in_segment(const Job* job) noexcept nogil:
     return max(job.segment // 2, 1)
 
 
 cdef inline int place_segment(Job* job, Sequence* seq, Py_ssize_t k) noexcept nogil:
-    """The next pass is over the segment that begins with pair k. Its rows are kept at the start of job.alpha, one more
+    """The next pass is over the segment that begins at depth k. Its rows are kept at the start of job.alpha, one more
     of alpha than of delta for the step in the middle: so alpha and delta point to where row 0 would be."""
-    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width
-    seq.from_pair = k
-    seq.to_pair = min(k + pairs, seq.n_steps // 2)
+    cdef Py_ssize_t depths = depths_in_segment(job), width = job.chain.width
+    seq.from_depth = k
+    seq.to_depth = min(k + depths, seq.n_steps // 2)
     seq.alpha = job.alpha - k * width
-    seq.delta = job.alpha + (pairs + 1) * width - (seq.n_steps - seq.to_pair) * width
+    seq.delta = job.alpha + (depths + 1) * width - (seq.n_steps - seq.to_depth) * width
     return 0
 
 
 cdef inline int to_middle_by_segments(Job* job, Sequence* seq) noexcept nogil:
     """`to_middle`, which keeps only the last segment, and a checkpoint before each other but the first.
 
-    Behind the rows of a segment, job.alpha holds: ends on the way to the middle and ends on the way through, two rows
-    each; then two for each checkpoint.
+    After the rows of a segment, job.alpha holds the border on the way to the middle and the border on the way through,
+    two rows each; then two for each checkpoint.
     """
-    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width, k
-    cdef Py_ssize_t n_segments = (seq.n_steps // 2 - 1) // pairs + 1
-    cdef double* checkpoint = job.alpha + (2 * pairs + 5) * width
-    seq.ends = job.alpha + (2 * pairs + 1) * width
+    cdef Py_ssize_t depths = depths_in_segment(job), width = job.chain.width, k
+    cdef Py_ssize_t n_segments = (seq.n_steps // 2 - 1) // depths + 1
+    cdef double* checkpoint = job.alpha + (2 * depths + 5) * width
+    seq.border = job.alpha + (2 * depths + 1) * width
     for k in range(n_segments):
-        place_segment(job, seq, k * pairs)
-        if seq.to_pair < seq.n_steps // 2:
+        place_segment(job, seq, k * depths)
+        if seq.to_depth < seq.n_steps // 2:
             seq.alpha = NULL
         dispatch_to_middle(job, seq, 1)
         if seq.status:
             break
-        memcpy(checkpoint, seq.ends, 2 * width * sizeof(double))
+        memcpy(checkpoint, seq.border, 2 * width * sizeof(double))
         checkpoint += 2 * width
     return 0
 
 
 cdef inline int through_other_half_by_segments(Job* job, Sequence* seq) noexcept nogil:
     """`through_other_half`, from the last segment to the first. Recomputing one changes no record of a scaling."""
-    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width, k
+    cdef Py_ssize_t depths = depths_in_segment(job), width = job.chain.width, k
     cdef Py_ssize_t n_front = seq.front.n, n_back = seq.back.n
     cdef double front_total = seq.front.total, back_total = seq.back.total
-    cdef double* ends = job.alpha + (2 * pairs + 1) * width
-    for k in range((seq.n_steps // 2 - 1) // pairs, -1, -1):
-        place_segment(job, seq, k * pairs)
-        if seq.to_pair < seq.n_steps // 2:
+    cdef double* border = job.alpha + (2 * depths + 1) * width
+    for k in range((seq.n_steps // 2 - 1) // depths, -1, -1):
+        place_segment(job, seq, k * depths)
+        if seq.to_depth < seq.n_steps // 2:
             if k:
-                memcpy(ends, ends + (2 + 2 * k) * width, 2 * width * sizeof(double))
-            seq.ends = ends
+                memcpy(border, border + (2 + 2 * k) * width, 2 * width * sizeof(double))
+            seq.border = border
             dispatch_to_middle(job, seq, 1)
             seq.front.n, seq.front.total = n_front, front_total
             seq.back.n, seq.back.total = n_back, back_total
             if seq.status:
                 break
-        seq.ends = ends + 2 * width
+        seq.border = border + 2 * width
         dispatch_through_other_half(job, seq, 1)
         if seq.status:
             break

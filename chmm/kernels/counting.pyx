@@ -22,7 +22,7 @@ def encode(
     with nogil:
         for t in range(values.shape[0]):
             value = values[t]                   # a negative number becomes a huge one
-            bad |= value | (last - value)       # the top bit says value > last, which vector registers cannot ask
+            bad |= value | (last - value)       # the top bit says value > last (SIMD has no unsigned 64-bit compare)
             index[t] = <int> value
         if bad >> 63:
             for t in range(values.shape[0]):

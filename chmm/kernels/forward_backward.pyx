@@ -37,7 +37,7 @@ from .flags cimport clear_underflow, flags_work, underflow_raised
 
 cdef enum:
     SHORT = 512         # steps of sequences that small models take two at a time
-    LARGE = 64          # states: from here on the tables leave the first cache, and are fetched for two at a time
+    LARGE = 64          # states: larger tables exceed the first-level cache and are fetched for two at a time
     CACHE = 8388608     # bytes
 
 
@@ -125,7 +125,7 @@ cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) 
     cdef double* alpha = seqs[0].alpha
     for c in range(lines):
         seqs[c].delta = seqs[c].alpha
-        seqs[c].from_pair, seqs[c].to_pair = 0, seqs[c].n_steps // 2
+        seqs[c].from_depth, seqs[c].to_depth = 0, seqs[c].n_steps // 2
     if segmented:
         to_middle_by_segments(job, seqs)
     else:
@@ -187,7 +187,7 @@ cdef inline inline_int finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept no
 
 cdef inline inline_int run(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s = 0, c, lines, most
-    cdef Sequence seqs[2]       # two at a time, where that pays: in bidirectional.pxd if they are short, in side_by_side.pxd
+    cdef Sequence seqs[2]       # two at a time, where that pays: see bidirectional.pxd and side_by_side.pxd
     cdef Sequence* seq
     cdef bint underflowed[2]
     cdef bint ends[2]           # can be taken from both ends
@@ -207,6 +207,7 @@ cdef inline inline_int run(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* jo
         seqs[c].scratch = job.scratch + c * (3 + BLOCK) * width * large
         seqs[c].front.items = seqs[c].back.items = NULL
         seqs[c].front.capacity = seqs[c].back.capacity = 0
+        seqs[c].total = 1
     clear_underflow(&seqs[0].total)
     while s < job.n_sequences and result == OK:
         lines = 0
@@ -292,7 +293,7 @@ def in_panels(
     const double[:, ::1] table,             # IN (N, W)
     double[:, ::1] packed,                  # OUT (N, W)
 ):
-    """A table of the chain in the order in which `Tables` wants it a second time."""
+    """A table of the chain in panels, the order in which `Tables` takes it a second time; see simd.pack."""
     cdef Py_ssize_t n = table.shape[0], lane = 1
     if REGISTERS and n > 2:
         lane = sizeof(wide) // 8 if REGISTERS == 2 and n > 4 else sizeof(medium) // 8
@@ -309,7 +310,7 @@ def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
     if segment > (min(budget, CACHE) if 16 < n_states <= LARGE else budget) // 8 // width:
         segment = <Py_ssize_t> sqrt(<double> longest) + 1
     rows = max(segment + longest // segment + 3, 2 * SHORT)
-    if segment < longest and n_states <= 16:    # from both ends: two checkpoints for each segment of pairs
+    if segment < longest and n_states <= 16:    # from both ends: two checkpoints for each segment of depths
         rows = max(rows, segment + 8 + 2 * (longest // 2 // max(segment // 2, 1)))
     if n_states > LARGE and segment >= longest and 2 * longest <= budget // 8 // width:
         rows = max(rows, 2 * longest)
@@ -340,7 +341,7 @@ cdef class Tables:
         const double[:, ::1] packed_T,      # IN (N, W): `in_panels` of transposed
         const double[:, ::1] rows,          # IN (R, W), largest entry of each 1
         const double[::1] shift,            # IN (R,): the logarithm of what was taken out of a row
-        const unsigned char[::1] underflowed,          # IN (R,) or None: rows with entries that were flushed to 0
+        const unsigned char[::1] underflowed,   # IN (R,) or None: rows with entries that were flushed to 0
     ):
         self.startprob, self.transmat, self.transposed = startprob, transmat, transposed
         self.packed, self.packed_T = packed, packed_T
@@ -373,7 +374,7 @@ cdef int call(
     int[::1] status,
     long long[::1] step,
 ) except -1:
-    """Fill in what every task needs, run, and tell of what went wrong. True if `stop` was set."""
+    """Fill in what every task needs, and run. True if `stop` was set."""
     cdef Py_ssize_t width = tables.chain.width
     cdef void* scratch
     cdef int result
@@ -396,8 +397,8 @@ cdef int call(
     with nogil:
         result = dispatch_run(job)
     free(scratch)
-    if result >= NO_MEMORY:     # or more, beside an impossible step
-        raise MemoryError("no memory to record_scaling where a sequence was scaled")
+    if result >= NO_MEMORY:     # larger, where an impossible step adds to it
+        raise MemoryError("no memory to record where a sequence was scaled")
     return result == STOPPED
 
 
@@ -451,7 +452,7 @@ def forward(
     const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
-    double[::1] alpha,                      # OUT (T * N + W,), rows sum to 1; what lies behind T * N is scratch
+    double[::1] alpha,                      # OUT (T * N + W,), rows sum to 1; what follows T * N is scratch
     double[::1] log_scale,                  # OUT (T,): log P(o_t | o_1 ... o_t-1)
     double[::1] loglik,
     int[::1] status,
@@ -477,7 +478,7 @@ def backward(
     int[::1] status,
     long long[::1] step,
 ):
-    """The scaled backward variables; those of states that cannot be reached are capped at 2^1023."""
+    """The scaled backward variables; those of states that cannot be reached are clipped to 2^1023."""
     cdef Job job
     tables.fill(&job, index, stop)
     job.task = BETA
@@ -570,7 +571,7 @@ cdef class End:
             status = dispatch_run(&self.job)
             self.exact = FLAGS_WORK and not underflow_raised(&self.seq.total)
         if status == NO_MEMORY:
-            raise MemoryError("no memory to record_scaling where a sequence was scaled")
+            raise MemoryError("no memory to record where a sequence was scaled")
         return status
 
     def forward(self, int[::1] stop):

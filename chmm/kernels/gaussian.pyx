@@ -1,16 +1,18 @@
 """Normal distributions: log densities, and scatter around the means.
 
-A register holds one column of several values, so columns must lie together. Distances are taken before they are
-squared: nothing cancels, wherever the data are.
+A register holds one column of several values, so the values of a column must be adjacent. Means are subtracted before
+squaring, so nothing cancels, wherever the data are.
 """
 
 from libc.stdlib cimport free, malloc
 
-from .simd cimport for_medium, for_plain, for_wide, inline_int, vector, medium, zero_where_nan, registers, sum_lanes, wide
+from .simd cimport (
+    for_medium, for_plain, for_wide, inline_int, medium, registers, sum_lanes, vector, wide, zero_where_nan,
+)
 
 cdef enum:
-    CACHED_VALUES = 256         # values whose columns stay in the cache while state after state looks at them
-    ACROSS = 4          # registers at a time, to hide the latency of the multiply-adds
+    CACHED_VALUES = 256     # values whose columns stay in the cache while one state after another reads them
+    ACROSS = 4              # registers at a time, to hide the latency of the multiply-adds
 
 ctypedef struct Columns:
     const double* values    # (D, T), `step` doubles from one column to the next; NaN where there is a gap
@@ -42,7 +44,7 @@ ctypedef struct Scatter:
 cdef inline inline_int find_gaps(
     const Columns* c, Py_ssize_t start, Py_ssize_t end, const vector* kind, bint* found,
 ) noexcept nogil:
-    """Whether any is NaN: a sum tells (or says so when it overflows, which costs nothing but time)."""
+    """Whether any is NaN, by a sum (which may say so when it overflows, at no cost but time)."""
     cdef Py_ssize_t size = sizeof(vector) // sizeof(double), t, k
     cdef Py_ssize_t whole = start + (end - start) // (4 * size) * (4 * size)
     cdef const vector* x
@@ -190,7 +192,7 @@ cdef inline inline_int distances(
     const Columns* c, Py_ssize_t start, Py_ssize_t count, Py_ssize_t size, const vector* kind, const double* mean,
     double* y,
 ) noexcept nogil:
-    """y[k, t] = value - mean for `count` values; 0 where there is a gap, and behind them up to `size`."""
+    """y[k, t] = value - mean for `count` values; 0 where there is a gap, and from there up to `size`."""
     cdef Py_ssize_t step = sizeof(vector) // sizeof(double), whole = count // step * step, t, k
     cdef const double* x
     cdef vector far
@@ -214,7 +216,9 @@ cdef inline inline_int distances(
     return 0
 
 
-cdef inline inline_int crossed_densities(const Columns* c, const vector* kind, const Normals* p, double* y) noexcept nogil:
+cdef inline inline_int crossed_densities(
+    const Columns* c, const vector* kind, const Normals* p, double* y,
+) noexcept nogil:
     """constant - |R (value - mean)|^2 / 2, two rows of R at a time. No gaps."""
     cdef Py_ssize_t size = ACROSS * (sizeof(vector) // sizeof(double)), t = 0, count, i, j, k, a
     cdef const vector* x
@@ -277,7 +281,7 @@ cdef inline inline_int crossed_tile(
 
 
 cdef inline inline_int crossed_scatter(const Columns* c, const vector* kind, Scatter* s, double* y) noexcept nogil:
-    """The lower triangles of the squares. A gap stands at the mean."""
+    """The lower triangles of the squares. A gap counts as the mean."""
     cdef Py_ssize_t lane = sizeof(vector) // sizeof(double), start = 0, count, i, j, k, t
     cdef double* u = y + wide_rows(c.d) * CACHED_VALUES      # weighted distances
     cdef double w[CACHED_VALUES]
@@ -386,7 +390,7 @@ cdef int dispatch_scatter(const Columns* c, Scatter* s, bint crossed) except -1:
 
 
 cdef double* scratch(Py_ssize_t d, Py_ssize_t size) except? NULL:
-    """Room for `size` distances of each column; NULL for 0."""
+    """Memory for `size` distances of each column; NULL for 0."""
     if not size:
         return NULL
     cdef double* y = <double*> malloc(wide_rows(d) * size * sizeof(double))
@@ -396,7 +400,7 @@ cdef double* scratch(Py_ssize_t d, Py_ssize_t size) except? NULL:
 
 
 cdef Columns columns(const double[:, :] values):
-    """(T, D), T > 0; the values of a column must lie together."""
+    """(T, D), T > 0; the values of a column must be adjacent."""
     cdef Columns c
     c.values = &values[0, 0]
     c.step = values.strides[1] // <Py_ssize_t> sizeof(double)
@@ -406,12 +410,13 @@ cdef Columns columns(const double[:, :] values):
 
 
 def log_densities(
-    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
+    const double[:, :] values,              # IN (T, D), by columns; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, ::1] halves,            # IN (N, D): 1 / (2 variance)
     const double[:, ::1] constants,         # IN (N, D): -log(2 pi variance) / 2
-    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is seen
+    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is not NaN
 ):
+    """Log densities of normal distributions with independent columns."""
     cdef Columns c
     cdef Normals p
     if not len(values):
@@ -424,12 +429,13 @@ def log_densities(
 
 
 def crossed_log_densities(
-    const double[:, :] values,              # IN (T, D), columns together; no NaN
+    const double[:, :] values,              # IN (T, D), by columns; no NaN
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :, ::1] roots,          # IN (N, D, D): lower triangles R with R' R = S^-1
     const double[::1] constants,            # IN (N,): -log |2 pi S| / 2
     double[:, ::1] out,                     # OUT (T, N): constant - |R (value - mean)|^2 / 2
 ):
+    """Log densities of normal distributions with covariances."""
     cdef Columns c
     cdef Normals p
     if not len(values):
@@ -442,13 +448,14 @@ def crossed_log_densities(
 
 
 def add_scatter(
-    const double[:, :] values,              # IN (T, D), columns together; NaN where there is a gap
+    const double[:, :] values,              # IN (T, D), by columns; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
-    double[:, ::1] mass,                    # ADD (N, D): sum_t weight, over what is seen
+    double[:, ::1] mass,                    # ADD (N, D): sum_t weight, over what is not NaN
     double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
     double[:, ::1] squares,                 # ADD (N, D): sum_t weight (value - mean)^2
 ):
+    """Weighted sums around the means, column by column."""
     cdef Columns c
     cdef Scatter s
     if not len(values):
@@ -459,13 +466,14 @@ def add_scatter(
 
 
 def add_crossed_scatter(
-    const double[:, :] values,              # IN (T, D), columns together; NaN, a gap, stands at the mean
+    const double[:, :] values,              # IN (T, D), by columns; NaN, a gap, counts as the mean
     const double[:, ::1] means,             # IN (N, D)
     const double[:, :] weights,             # IN (T, N)
     double[:, ::1] mass,                    # ADD (N, D): sum_t weight
     double[:, ::1] sums,                    # ADD (N, D): sum_t weight (value - mean)
     double[:, :, ::1] squares,              # ADD (N, D, D): sum_t weight (value - mean) (value - mean)', lower half
 ):
+    """Weighted sums around the means, with products of columns."""
     cdef Columns c
     cdef Scatter s
     if not len(values):

@@ -20,7 +20,7 @@ from .simd cimport for_medium, for_plain, for_wide, inline_int, larger, register
 
 cdef extern from *:
     """
-    #define CHMM_NOTHING -1e300     /* below all exponents, and sums of a few do not overflow */
+    #define CHMM_NOTHING -1e300     /* below all exponents; sums of a few do not overflow */
     #define CHMM_LOW 6.223015277861142e-61      /* 2^-200, and its inverse: mantissas that need no care */
     #define CHMM_HIGH 1.6069380442589903e60
     /* 2^k of an integer k <= 1023, 0 if k < -1022 */
@@ -78,7 +78,8 @@ cdef struct Job:
     double* row                 # scratch (2, n)
     double* held                # scratch (2, n): the exponents for which `matrix` holds
     double* matrix              # scratch (n, n)
-    double factor               # what gamma and xi are multiplied by: factor * 2^exponent
+    double weight               # of the sequence
+    double factor               # 1 / P(O) = factor * 2^exponent
     double exponent
     const int* values           # (T,): rows of `weights`
     Py_ssize_t own              # the first step whose gamma is counted
@@ -214,7 +215,7 @@ cdef inline inline_int add_pairs(Py_ssize_t n, Job* job) noexcept nogil:
         xi = job.trans + n * i
         e = job.held[i] + job.exponent
         for j in range(n):
-            xi[j] += scaled(job.factor * (sums[j] * a[j]), e + a[n + j] + job.held[n + j])
+            xi[j] += job.weight * scaled(job.factor * (sums[j] * a[j]), e + a[n + j] + job.held[n + j])
     return 0
 
 
@@ -232,7 +233,7 @@ cdef inline inline_int count_steps(Py_ssize_t n, Job* job) noexcept nogil:
             times(n, x, job.beta + 2 * n * t, job.row)
             gamma = job.weights + job.values[t] * job.width
             for j in range(n):
-                gamma[j] += scaled(job.factor * future[j], future[n + j] + job.exponent)
+                gamma[j] += job.weight * scaled(job.factor * future[j], future[n + j] + job.exponent)
         if t == 0 or job.trans == NULL:
             continue
         x -= 2 * n
@@ -271,7 +272,7 @@ cdef inline inline_int run(Py_ssize_t n, Job* job) noexcept nogil:
     return 0
 
 
-# A copy for each kind of register, and for two, three and four states, whose loops are unrolled
+# A copy for each kind of register, and one each for two, three and four states, with unrolled loops
 
 cdef for_plain run_2(Job* job) noexcept nogil:
     run(2, job)
@@ -295,7 +296,9 @@ cdef for_wide run_wide(Job* job) noexcept nogil:
 cdef int REGISTERS = registers()
 
 
-cdef Py_ssize_t run_best(Job* job, const double[:, :, ::1] table, const double[:, :, ::1] rows, const int[::1] index, int[::1] stop):
+cdef Py_ssize_t run_best(
+    Job* job, const double[:, :, ::1] table, const double[:, :, ::1] rows, const int[::1] index, int[::1] stop,
+):
     """The copy that fits the processor and the size."""
     cdef Py_ssize_t n = table.shape[0]
     cdef double[:, ::1] scratch = cvarray(shape=(n + 4, n), itemsize=sizeof(double), format="d")
@@ -362,7 +365,7 @@ def count(
     int[::1] stop,
     double[:, :, ::1] alpha,                # IN (T, 2, N)
     double[:, :, ::1] beta,                 # IN (T, 2, N)
-    double mantissa_of_total,               # P(O)
+    double mantissa_of_total,               # of P(O), between 1/2 and 1
     double exponent_of_total,
     double weight,                          # of the sequence
     Py_ssize_t own,                         # the first step whose gamma is counted; xi is for all pairs
@@ -374,7 +377,8 @@ def count(
     job.task = COUNT
     job.alpha = &alpha[0, 0, 0]
     job.beta = &beta[0, 0, 0]
-    job.factor = weight / mantissa_of_total
+    job.weight = weight
+    job.factor = 1 / mantissa_of_total
     job.exponent = -exponent_of_total
     job.own = own
     job.values = &values[0]

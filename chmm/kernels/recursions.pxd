@@ -8,7 +8,9 @@ from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
-from .simd cimport SET, WEIGH, restrict_ptr, inline_int, vector, outer_product, product, cold_double, cold_int, sum_lanes
+from .simd cimport (
+    SET, WEIGH, cold_double, cold_int, inline_int, outer_product, product, restrict_ptr, sum_lanes, vector,
+)
 
 cdef extern from *:
     """
@@ -62,9 +64,9 @@ cdef struct Sequence:
     double* last                # the last row of alpha, for `meet`
     double* scratch             # (3 + BLOCK, width); with both ends of two lines (4 * BLOCK, width)
     double* delta               # both ends: rows of the second half, as alpha has those of the first
-    Py_ssize_t from_pair        # both ends: the pairs of steps that a call is about
-    Py_ssize_t to_pair
-    double* ends                # IN/OUT (2, width): front and back at the border of these pairs, and
+    Py_ssize_t from_depth       # both ends: the depths that a call is about
+    Py_ssize_t to_depth
+    double* border              # IN/OUT (2, width): front and back where these depths end, and
     Py_ssize_t places[2]        # their places among the scalings, on the way through the other's half
     Scalings front              # of alpha, from the first step on
     Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
@@ -136,7 +138,9 @@ cdef inline inline_int clear(Scalings* scalings) noexcept nogil:
     return 0
 
 
-cdef inline inline_int scaling_at(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, double* factor) noexcept nogil:
+cdef inline inline_int scaling_at(
+    const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, double* factor,
+) noexcept nogil:
     """The factor by which the row of step t was scaled; the cursor runs back over the scalings."""
     factor[0] = 1
     if cursor[0] and scalings.items[cursor[0] - 1].step == t:
@@ -255,7 +259,8 @@ cdef inline inline_int certify(
 
 
 cdef inline inline_int b_times_beta(
-    Py_ssize_t width, const double* b, const double* beta, restrict_ptr w, Py_ssize_t t, Sequence* seq, Py_ssize_t* cursor,
+    Py_ssize_t width, const double* b, const double* beta, restrict_ptr w, Py_ssize_t t, Sequence* seq,
+    Py_ssize_t* cursor,
 ) noexcept nogil:
     """w = b[t] * beta[t], at the scale of step t-1. beta of an unreachable state could overflow and is clipped."""
     cdef Py_ssize_t j
@@ -297,7 +302,7 @@ cdef inline inline_int counts_steps(
         add_gamma(width, alpha, beta, t, job, seq)
         if t:
             filled += 1
-            w = seq.scratch + (3 + BLOCK - filled) * width     # filled from the end, so that rows are in the order of time
+            w = seq.scratch + (3 + BLOCK - filled) * width  # filled from the end: rows are in the order of time
             b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
             product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
             if seq.weight != 1:
@@ -313,7 +318,9 @@ cdef inline inline_int counts_steps(
     return 0
 
 
-cdef inline inline_int counts_pass(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq) noexcept nogil:
+cdef inline inline_int counts_pass(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+) noexcept nogil:
     """The backward pass of the E-step. Where alpha was not kept, it is recomputed, one segment at a time."""
     cdef Py_ssize_t j, k, start, end, n_segments = (seq.n_steps + job.segment - 1) // job.segment
     cdef Py_ssize_t cursor = seq.front.n

@@ -60,7 +60,8 @@ cdef inline inline_int exponentials(double* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline inline_int take_out(
-    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed, bint* any_underflowed,
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed,
+    bint* any_underflowed,
 ) noexcept nogil:
     """out = x - the largest of its row."""
     cdef Py_ssize_t r, j
@@ -85,7 +86,7 @@ cdef inline inline_int take_out(
 cdef inline inline_int pad(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* out,
 ) noexcept nogil:
-    """out = x with zeros behind each row; it looks at up to 7 doubles behind x."""
+    """out = x with zeros after each row; it reads up to 7 doubles beyond x."""
     cdef Py_ssize_t r, j
     for r in range(n_rows):
         for j in range(width):

@@ -1,5 +1,5 @@
-"""Large models: two sequences at a time. Their tables do not fit into the first-level cache, and a step takes as long as
-fetching them from the second; so each part that is fetched serves a step of both sequences.
+"""Large models: two sequences at a time. Their tables do not fit into the first-level cache, and a step takes as
+long as fetching them from the second; so each part that is fetched serves a step of both sequences.
 """
 
 from .simd cimport SET, WEIGH, inline_int, vector, outer_product, product2, sum_lanes
@@ -85,7 +85,8 @@ cdef inline inline_int counts_together(
             for c in range(2):
                 t = seqs[c].n_steps - 1 - k
                 outer_product(
-                    <vector*> job.pairs, n, vectors, filled, seqs[c].alpha + (t - 1) * width, width, <const vector*> w[c],
+                    <vector*> job.pairs, n, vectors, filled, seqs[c].alpha + (t - 1) * width, width,
+                    <const vector*> w[c],
                 )
             filled = 0
             if job.stop[0]:

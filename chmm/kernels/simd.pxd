@@ -1,8 +1,9 @@
 """Vector registers by name, and the product that every dense recursion is made of.
 
-`vector` is a register full of doubles. A recursion is written once for any `vector`; the compiler makes a copy for plain
-doubles (tiny models, unknown compilers), one for `medium` registers (AVX2: four vector; else two, which is NEON) and one
-for `wide` ones (AVX-512: eight). Which copy runs is chosen when the program runs, so one wheel serves every processor.
+A `vector` is a register full of doubles; each of its doubles is a lane. A recursion is written once for any `vector`;
+the compiler makes a copy for plain doubles (tiny models, unknown compilers), one for `medium` registers (AVX2: four
+lanes; otherwise two, which is NEON) and one for `wide` ones (AVX-512: eight). The program chooses a copy when it runs,
+so one wheel serves every processor.
 """
 
 cdef extern from *:
@@ -96,7 +97,8 @@ cdef extern from *:
     ctypedef int inline_int "CHMM_INLINE int"
     ctypedef int cold_int "CHMM_COLD int"
     ctypedef double cold_double "CHMM_COLD double"
-    # These return void: for any other return type Cython declares a temporary, and `target` is not allowed on variables.
+    # These return void: for any other return type Cython declares a temporary, and `target` is not allowed on
+    # variables.
     ctypedef void for_plain "CHMM_PLAIN void"
     ctypedef void for_medium "CHMM_MEDIUM void"
     ctypedef void for_wide "CHMM_WIDE void"

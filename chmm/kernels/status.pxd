@@ -1,4 +1,4 @@
-"""What became of a sequence, or of a call: one enumeration for all kernels. Python reads it from `chmm.kernels.status`."""
+"""What became of a sequence, or of a call: one enumeration for all kernels, which Python reads as `status.Status`."""
 
 cpdef enum Status:
     OK

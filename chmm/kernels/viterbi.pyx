@@ -3,14 +3,13 @@
     delta[0, j] = log pi_j + log b[0, j]
     delta[t, j] = max_i (delta[t-1, i] + log A[i, j]) + log b[t, j]
 
-Ties go to the lowest state. delta is brought back to a maximum of 0 at every block of steps, so that it does not drift;
-log P(O, Q*) is added up along the path, with compensation.
+Ties go to the lowest state. The maximum of delta is brought back to 0 at every block of steps, so that it does not
+drift; log P(O, Q*) is added up along the path, with compensation.
 
 Up to four states, one byte a step says from where each state was reached; up to sixteen, one byte for each state and
-step. Larger models keep no back-pointers: the way
-back finds the i that gave the maximum of the one state it came from, by the same additions. delta is kept for every
-step, or, where that would take more than `budget` bytes, for one step in sqrt(T), and the stretch between two of them
-is computed again on the way back.
+step. Larger models keep no back-pointers: the way back finds the i that gave the maximum of the one state it came from,
+by the same additions. delta is kept for every step, or, where that would take more than `budget` bytes, for one step in
+sqrt(T), and the segment between two of them is computed again on the way back.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -18,7 +17,7 @@ from libc.stdlib cimport free, malloc
 
 from .compensated cimport Sum, add
 from .simd cimport (
-    ZERO, restrict_ptr, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, select, to_bytes,
+    ZERO, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, restrict_ptr, select, to_bytes,
 )
 from .status cimport IMPOSSIBLE, OK, STOPPED
 
@@ -40,14 +39,19 @@ cdef extern from *:
     void huge_pages "chmm_huge_pages"(void*, size_t) noexcept nogil
 
 cdef enum:
-    BLOCK = 64          # steps between two looks at `stop`, two re-basings, and terms of one uncompensated sum
+    BLOCK = 64          # steps from one check of `stop`, and one re-basing, to the next; terms of an uncompensated sum
+
+cdef enum Origins:      # how the way back knows from where a state was reached
+    PACKED              # two bits for each state in the byte of a step
+    BYTES               # a byte for each state
+    SEARCHED            # it finds the maximum again
 
 cdef struct Job:
     Py_ssize_t n
     Py_ssize_t width
     const double* startprob     # (width,), logarithms, -inf where padded
     const double* transmat      # (n, width)
-    const double* incoming      # (n, width): transmat turned
+    const double* incoming      # (n, width): transposed
     const double* rows          # (R, width)
     int result                  # OUT: OK or STOPPED
     Py_ssize_t n_sequences
@@ -55,13 +59,18 @@ cdef struct Job:
     const int* index            # (T,)
     volatile int* stop
     bint in_bytes               # n <= 16, and the back-pointers of all steps are within the budget
-    Py_ssize_t stretch          # steps of which delta is kept at a time
-    double* delta               # scratch (stretch, width), and after it checkpoints (longest / stretch + 1, width)
+    Py_ssize_t segment          # steps of which delta is kept at a time
+    double* delta               # scratch (1 + segment, width), then checkpoints (longest / segment, width)
     unsigned char* origin       # scratch (longest,) for tiny models, (longest, width) for small ones
     Py_ssize_t* path            # OUT (T,)
     double* score               # OUT (S,)
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
+
+cdef struct PathSum:
+    Sum sum
+    double along_rows           # terms not yet added to it
+    double along_trans
 
 
 cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
@@ -76,37 +85,85 @@ cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nog
     return 0
 
 
+cdef inline inline_int origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
+    """The first i with the largest x[i] + a[i]; even and odd i in turn, so that neither comparison waits."""
+    cdef Py_ssize_t i, even = 0, odd = 1
+    cdef double v, largest = x[0] + a[0], largest_odd = -INFINITY
+    if n > 1:
+        largest_odd = x[1] + a[1]
+    for i in range(2, n - 1, 2):
+        v = x[i] + a[i]
+        even = choose(v > largest, i, even)
+        largest = larger(v, largest)
+        v = x[i + 1] + a[i + 1]
+        odd = choose(v > largest_odd, i + 1, odd)
+        largest_odd = larger(v, largest_odd)
+    if n % 2 and n > 1:
+        v = x[n - 1] + a[n - 1]
+        even = n - 1 if v > largest else even
+        largest = v if v > largest else largest
+    best[0] = odd if largest_odd > largest or (largest_odd == largest and odd < even) else even
+    return 0
+
+
 cdef inline inline_int walk_back(
+    Py_ssize_t n,
     Py_ssize_t width,
-    bint packed,                # two bits for each state in the byte of a step, or a byte for each state
+    Origins origins,            # a literal
     Job* job,
     Py_ssize_t s,
-    Py_ssize_t here,            # the last state
+    Py_ssize_t start,
+    Py_ssize_t end,
+    Py_ssize_t* here,           # IN the state of step end - 1, OUT that of step start - 1
+    PathSum* score,             # ADD log P(O, Q*)
 ) noexcept nogil:
-    """The path from the bytes that say where each state came from, and its log probability."""
-    cdef Py_ssize_t t, before, n_steps = job.bounds[s + 1] - job.bounds[s]
+    """The path from step end - 1 to `start`; delta, if it is searched, is that of the steps from start - 1."""
+    cdef Py_ssize_t t, before = 0, this = here[0]
     cdef const int* index = job.index + job.bounds[s]
     cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
     cdef const double* rows = job.rows
     cdef const unsigned char* origin = job.origin
-    cdef double along_rows = 0, along_trans = 0
-    cdef Sum sum
-    sum.total = sum.compensation = 0
-    for t in range(n_steps - 1, 0, -1):
-        path[t] = here
-        along_rows += rows[index[t] * width + here]
-        before = (origin[t] >> (2 * here)) & 3 if packed else origin[t * width + here]
-        along_trans += job.transmat[before * width + here]
-        here = before
+    cdef double along_rows = score.along_rows, along_trans = score.along_trans
+    for t in range(end - 1, start - 1, -1):
+        path[t] = this
+        along_rows += rows[index[t] * width + this]
+        if t == 0:
+            along_trans += job.startprob[this]
+        else:
+            if origins == PACKED:
+                before = (origin[t] >> (2 * this)) & 3
+            elif origins == BYTES:
+                before = origin[t * width + this]
+            else:
+                origin_of(n, job.delta + (t - start) * width, job.incoming + this * width, &before)
+            along_trans += job.transmat[before * width + this]
+            this = before
         if t % BLOCK == 0:
-            add(&sum, along_rows)
-            add(&sum, along_trans)
+            add(&score.sum, along_rows)
+            add(&score.sum, along_trans)
             along_rows = along_trans = 0
-    path[0] = here
-    add(&sum, along_rows + rows[index[0] * width + here])
-    add(&sum, along_trans + job.startprob[here])
-    job.score[s] = sum.total + sum.compensation
+            if job.stop[0]:
+                return STOPPED
+    here[0] = this
+    score.along_rows = along_rows
+    score.along_trans = along_trans
     return OK
+
+
+cdef inline inline_int finish(
+    Py_ssize_t n, Py_ssize_t width, Origins origins, Job* job, Py_ssize_t s, const double* last,
+) noexcept nogil:
+    """The path of a whole sequence and its score, from the last delta."""
+    cdef Py_ssize_t j, here = 0
+    cdef int status
+    cdef PathSum score
+    score.sum.total = score.sum.compensation = score.along_rows = score.along_trans = 0
+    for j in range(1, n):
+        if last[j] > last[here]:
+            here = j
+    status = walk_back(n, width, origins, job, s, 0, job.bounds[s + 1] - job.bounds[s], &here, &score)
+    job.score[s] = score.sum.total + score.sum.compensation
+    return status
 
 
 # Up to four states: everything in registers ------------------------------------------------------------------------
@@ -121,7 +178,7 @@ cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
     cdef double x[4]
     cdef double y[4]
     cdef double v, best, top
-    cdef Py_ssize_t from_where, all_origins, here
+    cdef Py_ssize_t from_where, all_origins
     for i in range(n):
         x[i] = job.startprob[i] + rows[index[0] * width + i]
         for j in range(n):
@@ -151,11 +208,7 @@ cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
     if top == -INFINITY:
         job.status[s] = IMPOSSIBLE
         return OK
-    here = 0
-    for j in range(1, n):
-        if x[j] > x[here]:
-            here = j
-    return walk_back(width, True, job, s, here)
+    return finish(n, width, PACKED, job, s, x)
 
 
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
@@ -171,18 +224,28 @@ cdef inline inline_int best_and_origin(
     unsigned char* origin,      # OUT (columns,): the i that gave it
 ) noexcept nogil:
     """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it, in registers: all columns for each row."""
-    cdef Py_ssize_t i, c, size = sizeof(medium) // sizeof(double), vectors = columns // size
-    cdef const medium* row
-    cdef medium v, this
+    cdef Py_ssize_t i = 1, c, size = sizeof(medium) // sizeof(double), vectors = columns // size
+    cdef const medium* row = <const medium*> a
+    cdef medium v, w, this, which
     cdef medium best[16]
     cdef medium where[16]
     for c in range(vectors):
-        best[c] = x[0] + (<const medium*> a)[c]
+        best[c] = x[0] + row[c]
         where[c] = ZERO
-    this = ZERO
-    for i in range(1, n):
+    this = ZERO + 1.0
+    while i + 1 < n:            # the better of two rows, then of that and the best so far: a shorter chain
         row = <const medium*> (a + i * width)
-        this = this + 1.0
+        for c in range(vectors):
+            v = x[i] + row[c]
+            w = x[i + 1] + row[width // size + c]
+            which = select(w > v, this + 1.0, this)
+            v = select(w > v, w, v)
+            where[c] = select(v > best[c], which, where[c])
+            best[c] = select(v > best[c], v, best[c])
+        this = this + 2.0
+        i += 2
+    if i < n:
+        row = <const medium*> (a + i * width)
         for c in range(vectors):
             v = x[i] + row[c]
             where[c] = select(v > best[c], this, where[c])
@@ -194,7 +257,7 @@ cdef inline inline_int best_and_origin(
 
 
 cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns, Job* job, Py_ssize_t s) noexcept nogil:
-    cdef Py_ssize_t t, j, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef Py_ssize_t t, j, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef const double* rows = job.rows
     cdef double* x
@@ -217,10 +280,7 @@ cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns,
     if top == -INFINITY:
         job.status[s] = IMPOSSIBLE
         return OK
-    for j in range(1, n):
-        if y[j] > y[here]:
-            here = j
-    return walk_back(width, False, job, s, here)
+    return finish(n, width, BYTES, job, s, y)
 
 
 # Any number of states ----------------------------------------------------------------------------------------------
@@ -259,102 +319,67 @@ cdef inline inline_int best_of(
     return 0
 
 
-cdef inline inline_int stretch_of(
+cdef inline inline_int segment_of(
     Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end,
-    const double* before, double* top,
+    double* top,
 ) noexcept nogil:
-    """delta for the steps start ... end-1, from the row before."""
+    """delta for the steps start ... end - 1, after that of step start - 1."""
     cdef Py_ssize_t t, j
-    cdef double* y
+    cdef double* y = job.delta
+    cdef double* x
     for t in range(start, end):
-        y = job.delta + (t - start) * width
+        x = y
+        y = x + width
         if t == 0:
             for j in range(width):
                 y[j] = job.startprob[j] + job.rows[index[0] * width + j]
         else:
-            best_of(n, width, before, job.transmat, job.rows + index[t] * width, y)
-        if t % BLOCK == 0 or t == n_steps - 1:      # wherever stretches end, so that they change no rounding
+            best_of(n, width, x, job.transmat, job.rows + index[t] * width, y)
+        if t % BLOCK == 0 or t == n_steps - 1:      # wherever segments end, so that they change no rounding
             rebase(n, y, top)
             if top[0] == -INFINITY:
                 return IMPOSSIBLE
             if job.stop[0]:
                 return STOPPED
-        before = y
     return OK
 
 
-cdef inline inline_int origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
-    """The first i with the largest x[i] + a[i]; even and odd places apart, so that they need not wait."""
-    cdef Py_ssize_t i, even = 0, odd = 1
-    cdef double v, largest = x[0] + a[0], largest_odd = -INFINITY
-    if n > 1:
-        largest_odd = x[1] + a[1]
-    for i in range(2, n - 1, 2):
-        v = x[i] + a[i]
-        even = choose(v > largest, i, even)
-        largest = larger(v, largest)
-        v = x[i + 1] + a[i + 1]
-        odd = choose(v > largest_odd, i + 1, odd)
-        largest_odd = larger(v, largest_odd)
-    if n % 2 and n > 1:
-        v = x[n - 1] + a[n - 1]
-        even = n - 1 if v > largest else even
-        largest = v if v > largest else largest
-    best[0] = odd if largest_odd > largest or (largest_odd == largest and odd < even) else even
-    return 0
-
-
 cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
-    cdef Py_ssize_t t, j, k, start, end, n_steps = job.bounds[s + 1] - job.bounds[s]
-    cdef Py_ssize_t n_stretches = (n_steps + job.stretch - 1) // job.stretch
+    cdef Py_ssize_t j, k, start, end, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
+    cdef Py_ssize_t last = (n_steps - 1) // job.segment
     cdef const int* index = job.index + job.bounds[s]
-    cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
-    cdef double* checkpoints = job.delta + job.stretch * width
-    cdef const double* before = NULL
-    cdef double top, along_rows = 0, along_trans = 0
-    cdef Py_ssize_t here = 0, origin
+    cdef double* checkpoints = job.delta + (1 + job.segment) * width
+    cdef double* y = job.delta
+    cdef double top
     cdef int status
-    cdef Sum sum
-    for k in range(n_stretches):
-        start = k * job.stretch
-        end = min(start + job.stretch, n_steps)
-        status = stretch_of(n, width, job, index, n_steps, start, end, before, &top)
+    cdef PathSum score
+    for k in range(last + 1):
+        start = k * job.segment
+        end = min(start + job.segment, n_steps)
+        status = segment_of(n, width, job, index, n_steps, start, end, &top)
         if status == IMPOSSIBLE:
             job.status[s] = IMPOSSIBLE
             return OK
         if status:
             return status
-        if k < n_stretches - 1:
-            for j in range(width):
-                checkpoints[k * width + j] = job.delta[(end - start - 1) * width + j]
-            before = checkpoints + k * width
-    sum.total = sum.compensation = 0
-    for k in range(n_stretches - 1, -1, -1):
-        start = k * job.stretch
-        end = min(start + job.stretch, n_steps)
-        if k < n_stretches - 1:
-            stretch_of(n, width, job, index, n_steps, start, end, checkpoints + (k - 1) * width, &top)
-        if k == n_stretches - 1:
-            for j in range(1, n):
-                if job.delta[(end - start - 1) * width + j] > job.delta[(end - start - 1) * width + here]:
-                    here = j
-        for t in range(end - 1, start - 1, -1):
-            path[t] = here
-            along_rows += job.rows[index[t] * width + here]
-            if t == 0:
-                along_trans += job.startprob[here]
-            else:
-                before = job.delta + (t - start - 1) * width if t > start else checkpoints + (k - 1) * width
-                origin_of(n, before, job.incoming + here * width, &origin)
-                along_trans += job.transmat[origin * width + here]
-                here = origin
-            if t % BLOCK == 0:
-                add(&sum, along_rows)
-                add(&sum, along_trans)
-                along_rows = along_trans = 0
-                if job.stop[0]:
-                    return STOPPED
-    job.score[s] = sum.total + sum.compensation
+        y = job.delta + (end - start) * width
+        for j in range(width if k < last else 0):
+            job.delta[j] = checkpoints[k * width + j] = y[j]
+    for j in range(1, n):
+        if y[j] > y[here]:
+            here = j
+    score.sum.total = score.sum.compensation = score.along_rows = score.along_trans = 0
+    for k in range(last, -1, -1):
+        start = k * job.segment
+        end = min(start + job.segment, n_steps)
+        if k < last:
+            for j in range(width if k else 0):
+                job.delta[j] = checkpoints[(k - 1) * width + j]
+            segment_of(n, width, job, index, n_steps, start, end, &top)
+        status = walk_back(n, width, SEARCHED, job, s, start, end, &here, &score)
+        if status:
+            return status
+    job.score[s] = score.sum.total + score.sum.compensation
     return OK
 
 
@@ -467,19 +492,19 @@ cdef int run(Job* job) noexcept nogil:
 
 
 cdef Py_ssize_t doubles_needed(Job* job, Py_ssize_t budget) noexcept nogil:
-    """Scratch for the longest sequence within `budget` bytes; decides on the stretch."""
+    """Scratch for the longest sequence within `budget` bytes; decides on the segment."""
     cdef Py_ssize_t s, longest = 1, width = job.width
     for s in range(job.n_sequences):
         longest = max(longest, job.bounds[s + 1] - job.bounds[s])
-    job.stretch = longest
+    job.segment = longest
     if job.n <= 4:
         return 3 * width + longest // 8 + 1
     job.in_bytes = REGISTERS and job.n <= 16 and longest <= budget // width
     if job.in_bytes:
         return 3 * width + longest * width // 8 + 1
     if longest > budget // 8 // width:
-        job.stretch = <Py_ssize_t> sqrt(<double> longest) + 1
-    return (job.stretch + longest // job.stretch + 3) * width
+        job.segment = <Py_ssize_t> sqrt(<double> longest) + 1
+    return (job.segment + longest // job.segment + 3) * width
 
 
 def viterbi(
