@@ -133,8 +133,9 @@ class Gaussian(Emission):
 
     def _variances(self):
         """(N, D) for diagonal forms."""
-        wide = self.covariances[:, None] if self.covariance == "spherical" else self.covariances
-        return wide if wide.shape == self.means.shape else np.broadcast_to(wide, self.means.shape)
+        if self.covariance == "diag":
+            return self.covariances
+        return np.broadcast_to(self.covariances[:, None], self.means.shape)
 
     def _matrices(self):
         """(N, D, D) for forms with crossed terms."""

@@ -102,6 +102,7 @@ def _shifted(x, step, total):
     return x, total
 
 
+@quiet
 def log_bessel(kappa):
     """(log I_0(kappa), I_1(kappa) / I_0(kappa)) for an array of kappa >= 0."""
     kappa = np.asarray(kappa, dtype=np.float64)
