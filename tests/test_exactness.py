@@ -14,6 +14,12 @@ from chmm import inference
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
 
+@pytest.fixture(autouse=True)
+def what_is_compared_may_underflow(strict_error_state):
+    with np.errstate(under="ignore"):
+        yield
+
+
 def true(params, x, final=None):
     return oracle.log_space(*params[:2], params.rows(x), final)
 
@@ -64,7 +70,6 @@ def assert_logliks(got, truth):
     assert (np.abs(got["loglik"] - truth.loglik[:, None]) <= bound[:, None]).all()
 
 
-@np.errstate(under="ignore")  # of the comparison
 def assert_answers_right(models, sequences, truth, final=None):
     """score, filter, beta, gamma and xi against the answer in log space, whose arrays have an axis of models first."""
     got = together(questions, models, sequences, final)
@@ -82,7 +87,6 @@ def assert_answers_right(models, sequences, truth, final=None):
     assert_allclose(np.log(beta[ordinary]), log_beta[ordinary], rtol=1e-8, atol=1e-8)
 
 
-@np.errstate(under="ignore")  # of the comparison
 def assert_em_steps_right(models, sequences, truth, final=None):
     """Expected counts and new parameters."""
     got = together(em_step, models, sequences, final)
