@@ -9,8 +9,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def strict_error_state():
-    """A caller may have set it, and no answer may depend on it: what may underflow or overflow must say so."""
-    with np.errstate(all="raise"):
+    """A caller may have set it, and no answer may depend on it. Underflow is left out: comparisons in the tests
+    themselves underflow; test_manners.py has it for the doors."""
+    with np.errstate(all="raise", under="ignore"):
         yield
 
 

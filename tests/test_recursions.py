@@ -377,14 +377,14 @@ def test_final_states_condition_on_the_last_state(many):
 
 def test_an_empty_sequence_has_an_empty_answer():
     rng = np.random.default_rng(0)
-    m = random_params(rng, 3, 4).model()
-    assert m.score(np.array([], dtype=int)) == 0
-    path, log_prob = m.decode([])
+    m, empty = random_params(rng, 3, 4).model(), np.array([], dtype=int)
+    assert m.score(empty) == 0
+    path, log_prob = m.decode(empty)
     assert (len(path), log_prob) == (0, 0)
     for verb in (m.forward, m.backward):
-        table, log_scale, loglik = verb([])
+        table, log_scale, loglik = verb(empty)
         assert (table.shape, log_scale.shape, loglik) == ((0, 3), (0,), 0)
-    gamma, xi, loglik = m.posteriors([], pairs=True)
+    gamma, xi, loglik = m.posteriors(empty, pairs=True)
     assert (gamma.shape, xi.shape, loglik) == ((0, 3), (0, 3, 3), 0)
 
 

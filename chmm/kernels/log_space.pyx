@@ -18,7 +18,8 @@ from cython.view cimport array as cvarray
 from libc.math cimport NAN
 
 from .simd cimport (
-    SET, for_medium, for_plain, for_wide, inline_int, larger, medium, product, registers, restrict_ptr, smaller, vector, wide,
+    SET, for_medium, for_plain, for_wide, inline_int, larger, medium, product, registers, restrict_ptr, smaller, vector,
+    wide,
 )
 
 cdef extern from *:
@@ -173,8 +174,8 @@ cdef inline inline_int through(
     if changed:
         renew(n, width, x, a, job)
     product(
-        <vector*> y, width // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n, x, 1, <const vector*> job.matrix, False,
-        SET, NULL, NULL,
+        <vector*> y, width // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n, x, 1, <const vector*> job.matrix,
+        False, SET, NULL, NULL,
     )
     for j in range(width):
         e[j] = top[j]

@@ -305,6 +305,9 @@ cdef inline inline_int counts_steps(
             w = seq.scratch + (3 + BLOCK - filled) * width  # filled from the end: rows are in the order of time
             b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
             product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
+            if job.ending != NULL:      # from the back A is transposed: its rows may sum to more than 1, and overflow
+                for j in range(width):
+                    beta[j] = beta[j] if beta[j] < HUGE else HUGE
             if seq.weight != 1:
                 for j in range(width):
                     w[j] *= seq.weight
