@@ -2,16 +2,18 @@
 
 import copy
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checks import as_floats
+from ..exceptions import quiet
 from ..sequences import NO_STEPS, numbers
 from ..symbols import shown
 
 EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
+COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}
 
 
 class Observed(NamedTuple):
@@ -118,6 +120,13 @@ class Emission:
     )
     domain = "numbers"  # what a value must be, in words; `support` tells which are
     max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
+
+    def __init_subclass__(cls, **options):
+        """What a family computes may underflow or divide by 0, whatever the caller's NumPy error state."""
+        super().__init_subclass__(**options)
+        for name in COMPUTING & vars(cls).keys():
+            if isinstance(vars(cls)[name], FunctionType):
+                setattr(cls, name, quiet(vars(cls)[name]))
 
     def log_likelihood(self, values):
         raise TypeError(f"{type(self).__name__} has no log_likelihood(values)")

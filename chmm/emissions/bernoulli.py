@@ -3,7 +3,7 @@
 import numpy as np
 
 from .base import check_parameter
-from .exponential_family import ExponentialFamily, log, squeeze_feature
+from .exponential_family import ExponentialFamily, squeeze_feature
 
 
 class Bernoulli(ExponentialFamily):
@@ -40,7 +40,7 @@ class Bernoulli(ExponentialFamily):
         return [values, 1 - values]
 
     def natural_parameters(self):
-        return [log(self.probs), log(1 - self.probs)], np.zeros(self.probs.shape)
+        return [np.log(self.probs), np.log(1 - self.probs)], np.zeros(self.probs.shape)
 
     def maximiser(self, means):
         return {"probs": means[0] / (means[0] + means[1])}

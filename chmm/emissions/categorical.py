@@ -150,8 +150,7 @@ class Categorical(Emission):
         return None  # symbols have no distance
 
     def log_likelihood(self, values):
-        with np.errstate(divide="ignore"):
-            return np.log(self.probs.T[values])
+        return np.log(self.probs.T[values])
 
     def statistics(self, values, weights):
         counts = np.zeros((weights.shape[1], len(self._symbols)))

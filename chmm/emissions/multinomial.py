@@ -6,7 +6,7 @@ from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, check_frozen, read_only
-from .exponential_family import MINUS_INFINITY, log, log_factorial, not_counts
+from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import log_poisson, stirling
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
@@ -68,7 +68,7 @@ class Multinomial(Emission):
         if n.max(initial=0) > LARGE:  # Poisson's counts with means n probs, given that they add up to n
             parts = [log_poisson(o[:, None], n * p) for o, p in zip(values.T, self.probs.T, strict=True)]
             return sum(parts, stirling(n))
-        out = values @ np.maximum(log(self.probs), MINUS_INFINITY).T
+        out = values @ np.maximum(np.log(self.probs), MINUS_INFINITY).T
         out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out

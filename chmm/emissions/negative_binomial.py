@@ -6,7 +6,7 @@ import numpy as np
 
 from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import digamma, log_poisson, newton, newton_ascent, quiet, stirling, trigamma
+from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -64,7 +64,6 @@ class NegativeBinomial(Emission):
     def embed(self, values):
         return np.log1p(values)
 
-    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.sizes)))
         for d in range(values.shape[1]):
@@ -83,7 +82,6 @@ class NegativeBinomial(Emission):
                 counts[i, k] = np.bincount(place, weights[seen, i], len(self.levels))
         return {"counts": counts}
 
-    @quiet
     def update(self, statistics):
         counts = statistics["counts"] + self.prior * self.reference
         mass = counts.sum(axis=2)
@@ -120,7 +118,6 @@ class NegativeBinomial(Emission):
             start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
         return newton_ascent(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
 
-    @quiet
     def log_prior(self):
         if not self.prior or self.levels is None:
             return 0.0
