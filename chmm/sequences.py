@@ -113,6 +113,18 @@ class Sequences:
             return len(self.values.parts)
         return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
+    def as_integers(self) -> "Sequences":
+        """One column of whole numbers as integers, since pandas makes floats of integers with gaps; all else as it
+        is."""
+        if self.kind != "numbers" or np.ndim(self.values) != 1:
+            return self
+        missing = np.isnan(self.values)
+        values = np.where(missing, 0, self.values)
+        if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
+            return self
+        gone = missing if missing.any() else None
+        return replace(self, values=values.astype(np.int64), kind="integers", missing=gone)
+
     def without(self, gone: np.ndarray) -> "Sequences":
         """The same, with the steps of a mask (T,) missing."""
         if self.kind == "columns":
@@ -224,9 +236,8 @@ def _refuse_slips(X, data, name):
     elif data.kind == "words" and data.form == "list":
         advice = [reading.advice_for_pairs(x) if isinstance(x, tuple) else "" for x in X]
         if all(advice):
-            raise ValueError(
-                f"{name} is a list of pairs{advice[0]}. If each is a sequence of two words, pass list(map(list, {name}))"
-            )
+            two_words = f"If each is a sequence of two words, pass list(map(list, {name}))"
+            raise ValueError(f"{name} is a list of pairs{advice[0]}. {two_words}")
     elif data.kind == "words" and data.form == "one" and not isinstance(X, ROWS):
         words = data.values
         known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}

@@ -226,7 +226,7 @@ class Categorical(Emission):
     # ---------------------------------------------------------------------------------------------------------------
 
     def _as_symbols(self, data):
-        """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
+        """(values, kind, missing); whole floats count as integers."""
         if data.kind == "columns":
             raise TypeError(
                 f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
@@ -239,13 +239,11 @@ class Categorical(Emission):
                 "pass list(X); if its columns are sequences, list(X.T)"
             )
         if data.kind == "numbers" and (self._symbols is None or self._symbols.kind == "integers"):
-            missing = np.isnan(data.values)
-            values = np.where(missing, 0, data.values)
-            fractional = values != np.round(values)
-            if not fractional.any() and np.abs(values).max(initial=0) < 2**53:
-                return values.astype(np.int64), "integers", missing
-            t = int(np.flatnonzero(fractional)[0]) if fractional.any() else int(np.abs(values).argmax())
-            raise ValueError(f"{data.where(t)}: {values[t]} is a float; symbols are str, integers or bools")
+            data = data.as_integers()
+            if data.kind == "numbers":
+                values = np.nan_to_num(data.values)
+                t = int(np.argmax((values != np.round(values)) | (np.abs(values) >= 2**53)))
+                raise ValueError(f"{data.where(t)}: {data.values[t]} is a float; symbols are str, integers or bools")
         return data.values, data.kind, data.missing
 
     def _advice(self, kind):
