@@ -1,16 +1,20 @@
 """What every family of observations does, and what it may leave to this class."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_floats
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
+
+Given = ArrayLike | None  # a parameter as the constructor takes it; None: learnt
+Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
 COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import EVIDENCE, Emission, Observed, Survey, check_frozen, read_only
+from .base import EVIDENCE, Emission, Frozen, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
@@ -36,7 +37,10 @@ class Categorical(Emission):
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 
-    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
+    def __init__(
+        self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
+        normalized: bool = True, frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
         if not isinstance(normalized, bool | np.bool_):
@@ -44,7 +48,7 @@ class Categorical(Emission):
         self.unknown = unknown
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
-        self._symbols = None if symbols is None else Symbols(symbols)
+        self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
         if hasattr(probs, "columns"):

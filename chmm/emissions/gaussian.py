@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
@@ -46,7 +46,10 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second centred at the means
     domain = "finite numbers"
 
-    def __init__(self, means=None, covariances=None, *, covariance="diag", prior=1e-3, frozen=()):
+    def __init__(
+        self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         self.covariance = covariance

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
@@ -38,7 +38,7 @@ class NegativeBinomial(Emission):
     gaps = True
     domain = "counts 0, 1, 2 ..."
 
-    def __init__(self, sizes=None, probs=None, *, prior=1e-3, frozen=()):
+    def __init__(self, sizes: Given = None, probs: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
         self.probs = check_parameter(probs, "probs", above=0, most=1)
         same_shape(sizes=self.sizes, probs=self.probs)

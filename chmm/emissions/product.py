@@ -61,13 +61,13 @@ class Product(Composite):
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))
 
-    def __init__(self, /, *channels, **named):
+    def __init__(self, /, *channels: Emission, **named: Emission):
         if bool(channels) == bool(named):
             raise TypeError(
                 "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
                 "Product(step=Gamma(), angle=VonMises())"
             )
-        self.names = tuple(named) or tuple(range(len(channels)))
+        self.names: tuple = tuple(named) or tuple(range(len(channels)))
         for name, channel in zip(self.names, (*channels, *named.values()), strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
@@ -84,7 +84,7 @@ class Product(Composite):
                 + ", ".join(f"{name!r} has {n}" for name, n in said.items())
             )
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str | int) -> Emission:
         if name in self.names:
             return self.members[self.names.index(name)]
         if isinstance(name, int) and -len(self.members) <= name < len(self.members):

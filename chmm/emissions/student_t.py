@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
 from .special import half_step, newton, newton_ascent
@@ -42,7 +42,10 @@ class StudentT(Emission):
     prepared = ("centre", "spread")
     max_inner_iter = 200
 
-    def __init__(self, locations=None, scales=None, dofs=None, *, prior=1e-3, frozen=()):
+    def __init__(
+        self, locations: Given = None, scales: Given = None, dofs: Given = None, *, prior: float = 1e-3,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         self.prior = check_prior(prior)
         self.locations = check_parameter(locations, "locations")
         self.scales = check_parameter(scales, "scales", least=SMALLEST, most=LARGEST)
