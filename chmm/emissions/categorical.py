@@ -13,19 +13,19 @@ from .base import EVIDENCE, Emission, Frozen, Observed, Survey, check_frozen, re
 
 
 class Categorical(Emission):
-    """One of M symbols a step: b_i(k) = probs[i, k].
+    """One of M symbols at each step: b_i(k) = probs[i, k].
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), each row summing to 1; where a fit starts. A 0 is structural and stays 0.
-        None: learnt.
+    probs : (n_states, n_symbols), each row summing to 1; a fit starts from it. A 0 is structural and stays 0. None:
+        learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
     pseudocount : added to every count of a symbol in a state; None: the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
-    unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
-        is 1 in every state).
-    normalized : False takes rows that do not sum to 1, as some published tables have; for scoring and decoding only.
+    unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
+        state).
+    normalized : False accepts rows that do not sum to 1, as in some published tables; for scoring and decoding only.
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
