@@ -356,12 +356,8 @@ class Emission:
     def settings(self) -> dict:
         settings: dict = {}
         if self.frozen:
-            whole = not isinstance(self.frozen, dict) or all(mask is True for mask in self.frozen.values())
-            settings["frozen"] = (
-                list(self.frozen)
-                if whole
-                else {name: True if mask is True else mask.tolist() for name, mask in self.frozen.items()}
-            )
+            masks = self.frozen if isinstance(self.frozen, dict) else dict.fromkeys(self.frozen, True)
+            settings["frozen"] = {name: np.asarray(mask).tolist() for name, mask in masks.items()}
         if self.prior is not None:
             settings["prior"] = [a.tolist() for a in self.prior] if isinstance(self.prior, tuple) else self.prior
         return settings

@@ -9,7 +9,7 @@ import numpy as np
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import EVIDENCE, Emission, Frozen, Observed, Survey, check_frozen, read_only
+from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
@@ -194,10 +194,7 @@ class Categorical(Emission):
         return f"symbol {self._shown(values, kind, t)}"
 
     def report(self, statistics):
-        facts: dict = {}
-        empty = np.flatnonzero(statistics["counts"].sum(axis=1) <= EVIDENCE).tolist()
-        if empty:
-            facts["cells_without_evidence"] = [(i, "column 0") for i in empty]
+        facts = super().report({"weights": statistics["counts"].sum(axis=1)})
         impossible = [symbol for symbol, most in zip(self.symbols, self.probs.max(axis=0), strict=True) if not most]
         return {**facts, "impossible_symbols": impossible} if impossible else facts
 
@@ -220,7 +217,6 @@ class Categorical(Emission):
     def restored(cls, settings, arrays, members):
         emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
         if emission.symbols is not None:
-            emission._symbols = Symbols(emission.symbols)
             kinds = ("letters", "text", "words") if emission.kind == "letters" else (emission.kind,)
             if settings["kind"] not in kinds:
                 raise ValueError(f"symbols cannot be of the kind {settings['kind']!r}")

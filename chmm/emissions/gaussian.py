@@ -66,23 +66,20 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
-            array = check_parameter(
-                covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance]
-            )
+            limits: dict = {"above": 0, "least": LEAST, "most": MOST, "ndim": FORMS[self.covariance]}
+            array = check_parameter(covariances, "covariances", **limits)
             if self.covariance == "diag":
                 same_shape(means=self.means, covariances=array)
             elif self.means is not None and len(array) != len(self.means):
-                raise ValueError(
-                    f"covariances has {len(array)} entries and means {len(self.means)} rows; they must agree"
-                )
+                rows = len(self.means)
+                raise ValueError(f"covariances has {len(array)} entries and means {rows} rows; they must agree")
             return array
         array = check_parameter(covariances, "covariances", ndim=FORMS[self.covariance])
         n, d = (array.shape[0], array.shape[1]) if self.means is None else self.means.shape
         want = (n, d, d) if self.covariance == "full" else (d, d)
         if array.shape != want:
-            raise ValueError(
-                f"covariances has shape {array.shape}; with covariance={self.covariance!r} it must be {want}"
-            )
+            form = f"covariance={self.covariance!r}"
+            raise ValueError(f"covariances has shape {array.shape}; with {form} it must be {want}")
         for i, matrix in enumerate(array.reshape(-1, d, d)):
             name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
             check_parameter(matrix.diagonal(), f"variances on the diagonal of {name}", above=0, least=LEAST, most=MOST)
@@ -307,11 +304,8 @@ class Gaussian(Emission):
         return {"covariance": self.covariance, **super().settings()}
 
     def __repr__(self):
-        known = (
-            ""
-            if self.means is None
-            else "{} states, {} feature{}, ".format(*self.means.shape, "s"[: self.means.shape[1] > 1])
-        )
+        n, d = (0, 0) if self.means is None else self.means.shape
+        known = f"{n} states, {d} feature{'s' * (d > 1)}, " if n else ""
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 
