@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .symbols import Symbols, shown
+from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
@@ -123,7 +123,7 @@ def _axis_names(values, axis):
     """Names along an axis of a Series or data frame; None for an array, or where the index only counts."""
     if not hasattr(values, "iloc"):
         return None
-    names = list(values.columns if axis else values.index)
+    names = list(map(plain, values.columns if axis else values.index))
     return None if names == list(range(len(names))) else names
 
 
@@ -205,6 +205,14 @@ def sequence_weights(weight, data):
     if not (array[np.diff(data.bounds) > 0] > 0).any():
         raise ValueError("sample_weight is zero for every sequence with steps")
     return array
+
+
+def shard_names(shard):
+    """The names that statistics keep: none or one."""
+    try:
+        return frozenset() if shard is None else frozenset([shard])
+    except TypeError as error:
+        raise TypeError(f"shard = {shown(shard)} must be a name, such as a str or an int") from error
 
 
 def agreeing_labels(path, data, structure, argument="y"):

@@ -208,7 +208,7 @@ class Model:
         if weight is not None and not weight.all():
             data, weight = data.chosen(weight > 0), weight[weight > 0]
         problem = fit.problem(data)._replace(weight=weight)
-        shards = frozenset() if shard is None else frozenset([shard])
+        shards = checks.shard_names(shard)
         return training.expectation(problem, options.n_jobs, shards=shards)
 
     @named

@@ -51,7 +51,7 @@ _JOINERS = {
 _LINKERS = set("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d")  # these join the consonants of an Indic cluster
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
-_TAGGED = re.compile(r"[^/_]+[/_][A-Za-z][A-Za-z0-9-]{0,7}")  # 今天/t, 浦东新区_ns
+_TAGGED = re.compile(r"[^/_|#／]+[/_|#／][A-Za-z][A-Za-z0-9-]{0,7}")  # 今天/t, 浦东新区_ns
 
 
 class Evaluation(NamedTuple):
@@ -297,7 +297,7 @@ def _read(lines):
     if len(tagged) > len(first) / 2:
         raise ValueError(
             f"{len(tagged)} of the first {len(first)} words carry a tag, such as {tagged[0]!r}: it would be learnt as "
-            "letters of the word. Strip it from each: re.split('[/_]', word)[0]"
+            "letters of the word. Strip it from each: re.split('[/_|#／]', word)[0]"
         )
     return found, pieces
 
