@@ -15,6 +15,7 @@ tells the sequences apart), a pandas groupby, or one array with `lengths=` or `i
 A missing step is None, NaN, pd.NA or masked.
 """
 
+import math
 import operator
 import os
 import sys
@@ -98,9 +99,7 @@ class Sequences:
         if not values.flags.f_contiguous:
             rows, values = values, aligned(*values.shape[::-1]).T
             values[...] = rows
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = np.einsum("td,td->", values, values)
-        if np.isfinite(squares):  # then nothing is missing, infinite or huge: one pass
+        if math.isfinite(np.einsum("td,td->", values, values)):  # then nothing is missing, infinite or huge: one pass
             return values, False
         huge = np.abs(values) > LARGEST
         if huge.any():

@@ -141,6 +141,7 @@ class Gaussian(Emission):
         """(N, D, D) for forms with crossed terms."""
         return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
 
+    @quiet
     def _roots(self):
         """R with R' R = S^-1 for each state, and the logarithms of |S|."""
         matrices = self._matrices()
@@ -149,7 +150,6 @@ class Gaussian(Emission):
         log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2) * units).sum(axis=1)
         return np.linalg.inv(chol) / units[:, None, :], log_det
 
-    @quiet
     def log_likelihood(self, values):
         if self._crossed and quadratic.has_gaps(values):
             return self._by_pattern(values)
@@ -160,8 +160,7 @@ class Gaussian(Emission):
             constants = -0.5 * (d * np.log(2 * np.pi) + log_det)
             crossed_log_densities(values, means, np.ascontiguousarray(roots), constants, out)
         else:
-            v = np.ascontiguousarray(self._variances())
-            log_densities(values, means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
+            log_densities(values, means, np.ascontiguousarray(self._variances()), out)
         return out
 
     def _centres(self, n, d):
@@ -277,6 +276,7 @@ class Gaussian(Emission):
             other.covariances = self.covariances if self.covariance == "spherical" else self.covariances[:, columns]
         return other
 
+    @quiet
     def _by_pattern(self, values):
         out = np.zeros((len(values), len(self.means)))
         for rows, seen in quadratic.patterns(values):
