@@ -76,8 +76,9 @@ class Rows:
     """
 
     def __init__(
-        self, emission, values, chain, allowed=None, ends=NO_ENDS, shared=True, place: Callable[[int], str] | None = None
-    ):
+        self, emission, values, chain, allowed=None, ends=NO_ENDS, shared=True,
+        place: Callable[[int], str] | None = None,
+    ):  # fmt: skip
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
         self.allowed, self.ends = allowed, ends  # in their order

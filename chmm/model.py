@@ -26,11 +26,11 @@ R = TypeVar("R")
 def named(method: Callable[P, R]) -> Callable[P, R]:
     """The method with hints for options that are not given by name, or by names of another library."""
     code = inspect.unwrap(method).__code__
-    names = code.co_varnames[: code.co_argcount]
+    names, most = code.co_varnames[: code.co_argcount], code.co_argcount
 
     @wraps(method)
     def entered(*args, **options):
-        if len(args) > len(names):
+        if len(args) > most:
             called = f"{method.__name__}({', '.join(names[1:])}, lengths=...)"
             raise TypeError(
                 f"{method.__name__} takes {len(names) - 1} positional arguments, {len(args) - 1} were given: options "
