@@ -451,7 +451,9 @@ def _joined(X, types, name, keys):
 def _alike(X, types, name):
     """The steps of texts, flat lists, or arrays of one kind, at the speed of C. None for others."""
     if types and _only(types, _TEXTS):
-        return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
+        if not _only(types, str):
+            X = [x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X]
+        return _text("".join(X))
     if _only(types, _ROWS):
         flat = list(chain.from_iterable(X))
         inside = set(map(type, flat))
