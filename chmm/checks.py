@@ -237,6 +237,20 @@ def agreeing_labels(path, data, structure, argument="y"):
             raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")
 
 
+def possible_labels(path, problem, structure, weights, emission, argument="y"):
+    """Labels must not give a value, with a weight (n_values, N), to a state that cannot show it."""
+    observed, data = problem.observed, problem.data
+    impossible = (weights > 0) & (emission.log_likelihood(observed.distinct) == -np.inf)
+    if impossible.any():
+        missing = np.zeros((1, len(structure.states)), dtype=bool)
+        t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
+        raise ValueError(
+            f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
+            f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
+            "state another emission"
+        )
+
+
 def refuse_one_label_a_sequence(y, data):
     """Labels go with steps; one for each sequence is another task."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:

@@ -241,8 +241,8 @@ class Segmenter:
         path = self._decoder.predict(text, lengths=lengths)
         # every piece ends in E or S, so a word ends at each of these
         ends = np.flatnonzero(path >= _FIRST_END) + 1
-        if not _PLAIN.fullmatch(text):
-            ends = ends[~_inside_clusters(text, ends) | np.isin(ends, np.cumsum(lengths))]
+        if not _PLAIN.fullmatch(text) and (held := _inside_clusters(text, ends)).any():
+            ends = ends[~held | np.isin(ends, np.cumsum(lengths))]
         return [text[a:b] for a, b in pairwise([0, *ends.tolist()])]
 
 

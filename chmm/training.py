@@ -94,11 +94,14 @@ def supervised(problem, structure, emission, path, rng):
     digest = Digest(None, None, copy.copy(emission))
     statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
     settle(emission, distinct, weights, tallies, n_steps)
+    fits = explained(emission, distinct, weights)
+    if fits == -np.inf:
+        checks.possible_labels(path, problem, structure, weights, emission)
     startprob, transmat = maximise(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + explained(emission, distinct, weights)), statistics=statistics,
+        np.empty(0), loglik=float(chain + fits), statistics=statistics,
     )  # fmt: skip
 
 
@@ -341,5 +344,5 @@ def report(problem, structure, learnt):
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
         **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
-        **learnt.emission.report(statistics.emission),
+        **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
     }
