@@ -1,4 +1,4 @@
-"""Symbols and codes: characters, words, integers or bools on one side, 0, 1, 2 ... on the other."""
+"""Symbols and their codes: characters, words, integers or bools, numbered 0, 1, 2 ..."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import numpy as np
 from .kernels.counting import encode, look_up, mark
 from .memory import indices
 
-NARROW = 0x110000  # distinct integers this close together, such as all characters, are found by a table
-LETTERS = "letters"  # single characters that nobody has called text or words yet
+NARROW = 0x110000  # a table finds the distinct values of integers within a range like that of all characters
+LETTERS = "letters"  # single characters that may yet prove to be text or words
 
 
 class Letters:
-    """Words of one character each, as code points: reads like a list of str, and is coded as fast as a text."""
+    """Words of one character each, as code points: behaves like a list of str, and is encoded as fast as a text."""
 
     ndim = 1
 
@@ -36,7 +36,7 @@ class Letters:
 class Symbols:
     """An ordered set of distinct str, int or bool. Immutable.
 
-    `kind` is text, words, integers or bools; or letters, for single characters that may come as a text or as words.
+    `kind` is text, words, integers or bools; or letters: single characters, which may be given as a text or as words.
     """
 
     def __init__(self, names: Any, kind: str | None = None, argument: str = "symbols"):
@@ -62,20 +62,12 @@ class Symbols:
         self.names = names
         self.codes = codes
         self.all_codes = np.arange(len(names))
-        if kind is None:
-            if isinstance(names[0], bool):
-                kind = "bools"
-            elif isinstance(names[0], int):
-                kind = "integers"
-            else:
-                kind = LETTERS if all(len(name) == 1 for name in names) else "words"
-        self.kind = kind
+        if kind is None and isinstance(names[0], str):
+            kind = LETTERS if all(len(name) == 1 for name in names) else "words"
+        self.kind = kind = kind or ("bools" if isinstance(names[0], bool) else "integers")
         self._is_range = kind == "integers" and names == tuple(range(len(names)))
-        if kind == "integers" and not self._is_range:
-            if max(names) >= 2**63 and min(names) < 0:
-                raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
-            self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
-            self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
+        if kind == "integers" and max(names) >= 2**63 and min(names) < 0:
+            raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,7 +77,7 @@ class Symbols:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """The code of each code point, -1 where there is none."""
+        """The code of each code point; -1 if it is no symbol."""
         codes = {ord(name): i for i, name in enumerate(self.names) if len(name) == 1}
         table = np.full(max(codes, default=-1) + 1, -1, dtype=np.int32)
         table[list(codes)] = list(codes.values())
@@ -93,7 +85,7 @@ class Symbols:
 
     @classmethod
     def learn(cls, data: Any, argument: str = "X") -> "Symbols":
-        """The categories that the data declare, in their order; else the symbols that occur, sorted."""
+        """The categories declared by the data, in their order; else the symbols that occur, sorted."""
         values = data.values
         if data.categories:
             return cls(data.categories, "words" if data.kind == "words" else None)
@@ -118,7 +110,7 @@ class Symbols:
         return cls(distinct(values))
 
     def takes(self, values: Any, kind: str) -> bool:
-        """Whether values are of the symbols' kind. Words of one character may stand for a text, bools for 0 and 1."""
+        """Whether values are of the kind of the symbols. Words of one character count as text, bools as 0 and 1."""
         if kind in (self.kind, "nothing"):
             return True
         if self.kind == "text" and kind == "words":
@@ -126,7 +118,7 @@ class Symbols:
         return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
     def encode(self, values: Any, kind: str, missing: np.ndarray | None = None) -> tuple[np.ndarray, bool]:
-        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether anything is unknown)."""
+        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether any is unknown)."""
         n = len(self.names)
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
@@ -139,34 +131,13 @@ class Symbols:
             codes = indices(len(values))
             if encode(np.ascontiguousarray(values), n, codes) < 0:
                 return codes, False
-        if kind == "words":
-            get = self.codes.get
-            codes = np.fromiter((get(v, -1) for v in values), dtype=np.int32, count=len(values))
-        elif kind == "bools":
-            table = np.array([self.codes.get(False, -1), self.codes.get(True, -1)], dtype=np.int32)
-            codes = table[values.astype(np.uint8)]
-        else:
-            codes = self._encode_integers(values)
+        names = values if kind == "words" else distinct(values)
+        codes = np.fromiter((self.codes.get(name, -1) for name in names), dtype=np.int32, count=len(names))
+        if kind != "words":
+            codes = codes[np.searchsorted(np.array(names, dtype=values.dtype), values)]
         if missing is not None:
             codes[missing] = n
         return codes, bool(len(codes)) and codes.min() < 0
-
-    def _encode_integers(self, values: np.ndarray) -> np.ndarray:
-        if not values.dtype.isnative:
-            values = values.astype(values.dtype.newbyteorder("="))
-        if not self._is_range:
-            # cast to the symbols' own type; what does not fit there is unknown
-            unsigned = self._sorted.dtype == np.uint64
-            if unsigned == (values.dtype == np.uint64):
-                outside = np.zeros(1, dtype=bool)
-            else:
-                outside = values < 0 if unsigned else values > np.uint64(2**63 - 1)
-            values = values.astype(self._sorted.dtype)
-            place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
-            return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
-        codes = values.astype(np.int32)
-        codes[(values < 0) | (values >= len(self.names))] = -1
-        return codes
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """An array of the symbols themselves."""
@@ -206,7 +177,7 @@ def distinct(values: np.ndarray) -> list:
 
 
 def shown(value: Any) -> str:
-    """repr of a value on one line, cut where it is too long for an error message."""
+    """repr of a value on one line, shortened if it is too long for an error message."""
     if isinstance(value, np.generic):
         value = value.item()
     try:

@@ -2,29 +2,30 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import EVIDENCE, Emission, Observed, Survey, check_frozen, read_only
+from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
-    """One of M symbols a step: b_i(k) = probs[i, k].
+    """One of M symbols at each step: b_i(k) = probs[i, k].
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), each row summing to 1; where a fit starts. A 0 is structural and stays 0.
-        None: learnt.
+    probs : (n_states, n_symbols), each row summing to 1; a fit starts from it. A 0 is structural and stays 0. None:
+        learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
     pseudocount : added to every count of a symbol in a state; None: the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
-    unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
-        is 1 in every state).
-    normalized : False takes rows that do not sum to 1, as some published tables have; for scoring and decoding only.
+    unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
+        state).
+    normalized : False accepts rows that do not sum to 1, as in some published tables; for scoring and decoding only.
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
@@ -36,7 +37,10 @@ class Categorical(Emission):
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 
-    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
+    def __init__(
+        self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
+        normalized: bool = True, frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
         if not isinstance(normalized, bool | np.bool_):
@@ -44,7 +48,7 @@ class Categorical(Emission):
         self.unknown = unknown
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
-        self._symbols = None if symbols is None else Symbols(symbols)
+        self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
         if hasattr(probs, "columns"):
@@ -122,12 +126,13 @@ class Categorical(Emission):
 
     def observe(self, data):
         values, kind, missing = self._as_symbols(data)
-        if not self._symbols.takes(values, kind):
+        symbols = self._symbols
+        if not symbols.takes(values, kind):
             raise TypeError(
                 f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
                 + self._advice(kind)
             )
-        codes, some_unknown = self._symbols.encode(values, kind, missing)
+        codes, some_unknown = symbols.encode(values, kind, missing)
         if some_unknown:
             where = np.flatnonzero(codes < 0)
             if self.unknown == "error":
@@ -140,8 +145,8 @@ class Categorical(Emission):
         if some_unknown:
             there = values[where].tolist() if hasattr(values, "dtype") else [values[t] for t in where.tolist()]
             notes["unknown"] = {chr(v) if kind == "text" else v: n for v, n in Counter(there).items()}
-            codes[where] = len(self._symbols)
-        return Observed(self._symbols.all_codes, codes, True, notes)
+            codes[where] = len(symbols)
+        return Observed(symbols.all_codes, codes, True, notes)
 
     def inside(self, codes):
         return True
@@ -150,8 +155,7 @@ class Categorical(Emission):
         return None  # symbols have no distance
 
     def log_likelihood(self, values):
-        with np.errstate(divide="ignore"):
-            return np.log(self.probs.T[values])
+        return np.log(self.probs.T[values])
 
     def statistics(self, values, weights):
         counts = np.zeros((weights.shape[1], len(self._symbols)))
@@ -191,10 +195,7 @@ class Categorical(Emission):
         return f"symbol {self._shown(values, kind, t)}"
 
     def report(self, statistics):
-        facts: dict = {}
-        empty = np.flatnonzero(statistics["counts"].sum(axis=1) <= EVIDENCE).tolist()
-        if empty:
-            facts["cells_without_evidence"] = [(i, "column 0") for i in empty]
+        facts = super().report({"weights": statistics["counts"].sum(axis=1)})
         impossible = [symbol for symbol, most in zip(self.symbols, self.probs.max(axis=0), strict=True) if not most]
         return {**facts, "impossible_symbols": impossible} if impossible else facts
 
@@ -214,10 +215,9 @@ class Categorical(Emission):
         }
 
     @classmethod
-    def restored(cls, settings, arrays):
+    def restored(cls, settings, arrays, members):
         emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
         if emission.symbols is not None:
-            emission._symbols = Symbols(emission.symbols)
             kinds = ("letters", "text", "words") if emission.kind == "letters" else (emission.kind,)
             if settings["kind"] not in kinds:
                 raise ValueError(f"symbols cannot be of the kind {settings['kind']!r}")
@@ -227,26 +227,24 @@ class Categorical(Emission):
     # ---------------------------------------------------------------------------------------------------------------
 
     def _as_symbols(self, data):
-        """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
+        """(values, kind, missing); whole floats count as integers."""
         if data.kind == "columns":
             raise TypeError(
                 f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
                 "give a family to each: Product(Categorical(), Gaussian()), or by name for a frame"
             )
-        if np.ndim(data.values) == 2 and data.kind != "words":
+        if data.kind != "words" and data.values.ndim == 2:
             n, d = data.values.shape
             raise ValueError(
                 f"X is an array of shape {(n, d)}; Categorical takes one symbol a step. If its rows are sequences, "
                 "pass list(X); if its columns are sequences, list(X.T)"
             )
         if data.kind == "numbers" and (self._symbols is None or self._symbols.kind == "integers"):
-            missing = np.isnan(data.values)
-            values = np.where(missing, 0, data.values)
-            fractional = values != np.round(values)
-            if not fractional.any() and np.abs(values).max(initial=0) < 2**53:
-                return values.astype(np.int64), "integers", missing
-            t = int(np.flatnonzero(fractional)[0]) if fractional.any() else int(np.abs(values).argmax())
-            raise ValueError(f"{data.where(t)}: {values[t]} is a float; symbols are str, integers or bools")
+            data = data.as_integers()
+            if data.kind == "numbers":
+                values = np.nan_to_num(data.values)
+                t = int(np.argmax((values != np.round(values)) | (np.abs(values) >= 2**53)))
+                raise ValueError(f"{data.where(t)}: {data.values[t]} is a float; symbols are str, integers or bools")
         return data.values, data.kind, data.missing
 
     def _advice(self, kind):

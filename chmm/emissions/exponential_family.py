@@ -1,10 +1,11 @@
-"""What families of independent columns share: log densities and statistics as matrix products of features."""
+"""The base of families with independent columns: log densities and statistics as matrix products of features."""
 
 import numpy as np
 
+from ..exceptions import quiet
 from .base import Emission, Survey, check_frozen, check_prior, read_only, same_shape
 from .quadratic import moments
-from .special import gammaln, quiet
+from .special import gammaln
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 
@@ -12,17 +13,17 @@ MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 class ExponentialFamily(Emission):
     """Independent columns of an exponential family: log b_i(o) = sum_d h(o_d) + c_id + sum_k e_ikd f_k(o_d).
 
-    A family says which features f_k it has, what e and c are, and what maximises. Columns that are NaN drop out.
+    A subclass defines the features f_k, the factors e and c, and the maximiser. Columns that are NaN drop out.
 
-    The prior adds `prior` steps to each cell (state and column), in which the means of the features are those of a
-    fixed reference, r_kd, made once from all data: prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective.
-    Some density of the family has these means, so this is bounded.
+    The prior adds `prior` steps to each cell (state and column). In these steps the features have the means of a fixed
+    reference, r_kd, made once from all data, so prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective. It
+    is bounded, since some density of the family has these means.
     """
 
     gaps = True
     prepared = ("reference",)
     features: tuple[str, ...] = ()  # names of the sums that the statistics keep
-    placeholder = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
+    placeholder = 1.0  # any allowed value; it replaces missing ones, with weight 0
 
     def __init__(self, prior, frozen=(), **parameters):
         for name, values in parameters.items():
@@ -32,10 +33,10 @@ class ExponentialFamily(Emission):
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.reference = self._reference(np.full((len(self.features), 1), np.nan))
 
-    # What a family says ---------------------------------------------------------------------------------------------
+    # Defined by a subclass ----------------------------------------------------------------------------------------
 
     def log_base_measure(self, values):
-        """h: (R, D), the part of the log density without parameters; None: 0."""
+        """h: (R, D), the part of the log density that is free of parameters; None: 0."""
         return None
 
     def sufficient_statistics(self, values):
@@ -47,16 +48,15 @@ class ExponentialFamily(Emission):
         raise TypeError(f"{type(self).__name__} has no natural_parameters()")
 
     def maximiser(self, means):
-        """{parameter: (N, D)} from the weighted means of the features; where entries are `held`, given these."""
+        """{parameter: (N, D)} from the weighted means of the features, given the entries that are `held`."""
         raise TypeError(f"{type(self).__name__} has no maximiser(means)")
 
     def typical(self, *means):
-        """The reference of the prior: means of the features, from those of all data, NaN for a column nobody saw."""
+        """The prior's reference: means of the features, from those of all data, which are NaN for an unseen column."""
         raise TypeError(f"{type(self).__name__} has no typical(*means)")
 
-    # What follows -----------------------------------------------------------------------------------------------------
+    # Derived from these -------------------------------------------------------------------------------------------
 
-    @quiet
     def survey(self, data):
         return Survey(moments=moments(np.hstack(self.sufficient_statistics(self.numbers(data)))))
 
@@ -69,7 +69,6 @@ class ExponentialFamily(Emission):
     def _reference(self, means):
         return read_only(np.stack(self.typical(*means)))
 
-    @quiet
     def log_likelihood(self, values):
         seen = ~np.isnan(values)
         whole = bool(seen.all())
@@ -87,7 +86,6 @@ class ExponentialFamily(Emission):
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out
 
-    @quiet
     def statistics(self, values, weights):
         """weights (N, D), and for each feature its weighted sum (N, D)."""
         seen = ~np.isnan(values)
@@ -98,7 +96,6 @@ class ExponentialFamily(Emission):
         sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
 
-    @quiet
     def update(self, statistics):
         total = statistics["weights"] + self.prior
         alive = total > 0
@@ -108,7 +105,6 @@ class ExponentialFamily(Emission):
         ]
         self.assign(self.maximiser(means), alive if self.free is None else alive & self.free)
 
-    @quiet
     def log_prior(self):
         if not self.prior:
             return 0.0
@@ -121,15 +117,8 @@ def _finite(factors):
     return np.maximum(factors, MINUS_INFINITY)
 
 
-@quiet
-def log(x):
-    """log, and log 0 = -inf without a warning."""
-    return np.log(x)
-
-
-@quiet
 def not_counts(values):
-    """Which numbers are no counts 0, 1, 2 ...; NaN passes."""
+    """Whether each number is not a count 0, 1, 2 ...; False for NaN."""
     return (values < 0) | (values != np.round(values)) & ~np.isnan(values)
 
 

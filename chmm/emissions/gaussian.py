@@ -5,9 +5,8 @@ import numpy as np
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
-from .special import quiet
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance
@@ -23,16 +22,16 @@ class Gaussian(Emission):
     covariances : by `covariance`: (n_states,) "spherical", one variance a state; (n_states, n_features) "diag",
         variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all states.
     covariance : "diag" (default), "spherical", "full" or "tied".
-    prior : as many steps in each state as have its mean and the variance s_d of all data (1 where a column is
-        constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular, and
-        -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is maximum
-        likelihood.
-    frozen : names of parameters that stay as given, such as ("means",), or {name: mask}; covariances "full" by whole
-        matrices, {"covariances": (n_states,) bool}.
+    prior : weight in steps of pseudo-observations with the mean of the state and the variance s_d of all data (1 where
+        a column is constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular,
+        and -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is
+        maximum likelihood.
+    frozen : names of parameters to keep as given, such as ("means",), or {name: mask}; "full" covariances are kept by
+        whole matrices, {"covariances": (n_states,) bool}.
 
-    Given parameters are where a fit starts. The maximiser is the weighted mean and the weighted scatter around it. NaN
-    in some columns: the marginal of the others; the scatter then takes expectations given what is seen (Little &
-    Rubin). Squares are taken of distances to the means, so data around 1e8 lose nothing.
+    A fit starts from the given parameters. The maximiser is the weighted mean and the weighted scatter around it. Where
+    some columns are NaN, the density is the marginal of the others, and the scatter takes expectations given these
+    (Little & Rubin). Squares are of distances to the means, so data around 1e8 lose no digits.
 
     >>> from chmm import Gaussian, Model
     >>> m = Model(2, Gaussian(), random_state=0).fit([0.1, 0.3, 0.2, 5.1, 5.3, 5.2])
@@ -44,10 +43,13 @@ class Gaussian(Emission):
     common = property(lambda self: ("covariances",) if self.covariance == "tied" else ())
     prepared = ("centre", "spread")
     gaps = True
-    max_inner_iter = 2  # the second centred at the means
+    max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
-    def __init__(self, means=None, covariances=None, *, covariance="diag", prior=1e-3, frozen=()):
+    def __init__(
+        self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         self.covariance = covariance
@@ -64,23 +66,20 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
-            array = check_parameter(
-                covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance]
-            )
+            limits: dict = {"above": 0, "least": LEAST, "most": MOST, "ndim": FORMS[self.covariance]}
+            array = check_parameter(covariances, "covariances", **limits)
             if self.covariance == "diag":
                 same_shape(means=self.means, covariances=array)
             elif self.means is not None and len(array) != len(self.means):
-                raise ValueError(
-                    f"covariances has {len(array)} entries and means {len(self.means)} rows; they must agree"
-                )
+                rows = len(self.means)
+                raise ValueError(f"covariances has {len(array)} entries and means {rows} rows; they must agree")
             return array
         array = check_parameter(covariances, "covariances", ndim=FORMS[self.covariance])
         n, d = (array.shape[0], array.shape[1]) if self.means is None else self.means.shape
         want = (n, d, d) if self.covariance == "full" else (d, d)
         if array.shape != want:
-            raise ValueError(
-                f"covariances has shape {array.shape}; with covariance={self.covariance!r} it must be {want}"
-            )
+            form = f"covariance={self.covariance!r}"
+            raise ValueError(f"covariances has shape {array.shape}; with {form} it must be {want}")
         for i, matrix in enumerate(array.reshape(-1, d, d)):
             name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
             check_parameter(matrix.diagonal(), f"variances on the diagonal of {name}", above=0, least=LEAST, most=MOST)
@@ -112,7 +111,7 @@ class Gaussian(Emission):
 
     def prepare(self, survey, n_states, pseudocount):
         self.centre, self.spread = quadratic.spread(survey["moments"])
-        # what gaps stand for, and means given some others, are learnt by EM
+        # expectations for gaps, and means given frozen ones, take several steps of EM
         partly = np.ndim(self.held("means")) > 0
         self.max_inner_iter = 200 if self._crossed and (survey["gaps"] or partly) else 2
         if self.means is not None and self.covariances is None:
@@ -132,13 +131,13 @@ class Gaussian(Emission):
         return self.covariance in ("full", "tied")
 
     def _variances(self):
-        """(N, D) for diagonal forms."""
+        """(N, D), for the diagonal forms."""
         if self.covariance == "diag":
             return self.covariances
         return np.broadcast_to(self.covariances[:, None], self.means.shape)
 
     def _matrices(self):
-        """(N, D, D) for forms with crossed terms."""
+        """(N, D, D), for the forms with crossed terms."""
         return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
 
     def _roots(self):
@@ -149,7 +148,6 @@ class Gaussian(Emission):
         log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2) * units).sum(axis=1)
         return np.linalg.inv(chol) / units[:, None, :], log_det
 
-    @quiet
     def log_likelihood(self, values):
         if self._crossed and quadratic.has_gaps(values):
             return self._by_pattern(values)
@@ -160,17 +158,15 @@ class Gaussian(Emission):
             constants = -0.5 * (d * np.log(2 * np.pi) + log_det)
             crossed_log_densities(values, means, np.ascontiguousarray(roots), constants, out)
         else:
-            v = np.ascontiguousarray(self._variances())
-            log_densities(values, means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
+            log_densities(values, means, np.ascontiguousarray(self._variances()), out)
         return out
 
     def _centres(self, n, d):
-        """What the distances in the statistics are taken from: (N, D)."""
+        """(N, D): the origin of the distances in the statistics."""
         return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
 
-    @quiet
     def statistics(self, values, weights):
-        """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
+        """weights (N, D), and the sums and squares of distances to the means, or to the centre if these are unknown."""
         if self._crossed and self.complete and quadratic.has_gaps(values):
             return self._expected(values, weights)
         return quadratic.scatter(values, self._centres(weights.shape[1], values.shape[1]), weights, self._crossed)
@@ -179,7 +175,6 @@ class Gaussian(Emission):
         shape = statistics["sums"].shape
         return quadratic.shifted(statistics, other._centres(*shape) - self._centres(*shape))
 
-    @quiet
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
         alive = mass > 0
@@ -199,8 +194,8 @@ class Gaussian(Emission):
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
     def _given_held(self, shift, best, held):
-        """Shifts of the means of which some are held at 0, given the covariances: the regression of the others on how
-        far these are from where they would go."""
+        """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on
+        the shifts that the held ones would have had."""
         for i, matrix in enumerate(self._matrices()):
             h, f = np.flatnonzero(held[i]), np.flatnonzero(~held[i])
             if len(h) and len(f):
@@ -208,7 +203,7 @@ class Gaussian(Emission):
         return shift
 
     def _maximiser(self, scatter, mass):
-        """Scatter over mass, in the form of the covariances; what has no mass keeps its own."""
+        """Scatter over mass, in the form of the covariances; a state without mass keeps its own."""
         if self.covariance == "tied":
             scatter, mass = scatter.sum(axis=0, keepdims=True), mass[:, :1, None].sum(axis=0, keepdims=True)
         elif self.covariance == "full":
@@ -237,7 +232,6 @@ class Gaussian(Emission):
             new = np.where(mass > 0, new, fresh if self.covariances is None else self.covariances)
         return new[0] if self.covariance == "tied" else new
 
-    @quiet
     def log_prior(self):
         if not self.prior:
             return 0.0
@@ -285,7 +279,7 @@ class Gaussian(Emission):
         return out
 
     def _expected(self, values, weights):
-        """Statistics with the gaps filled by their expectations, and the variance these leave out."""
+        """Statistics with gaps replaced by their expectations, plus the variance that expectations omit."""
         n, d = self.means.shape
         mass, sums, squares = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d, d))
         for rows, seen in quadratic.patterns(values):
@@ -309,11 +303,8 @@ class Gaussian(Emission):
         return {"covariance": self.covariance, **super().settings()}
 
     def __repr__(self):
-        known = (
-            ""
-            if self.means is None
-            else "{} states, {} feature{}, ".format(*self.means.shape, "s"[: self.means.shape[1] > 1])
-        )
+        n, d = (0, 0) if self.means is None else self.means.shape
+        known = f"{n} states, {d} feature{'s' * (d > 1)}, " if n else ""
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 
@@ -324,7 +315,7 @@ def _correlations(matrices):
 
 
 def _slopes(matrix, given, wanted):
-    """Of the regression of the columns `wanted` on the columns `given`: (given, wanted)."""
+    """(given, wanted): the slopes of the regression of the columns `wanted` on the columns `given`."""
     units = np.sqrt(np.diagonal(matrix))
     unit = _correlations(matrix)
     slopes = np.linalg.solve(unit[np.ix_(given, given)], unit[np.ix_(given, wanted)])

@@ -11,7 +11,6 @@ from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .base import Emission, check_frozen, read_only
 from .composite import Composite
-from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
 
@@ -105,7 +104,7 @@ class Mixture(Composite):
     def _parts(self, values):
         """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
         and their sums, by exp(shift)."""
-        logs = self.components.log_likelihood(values) + log(self.weights).ravel()
+        logs = self.components.log_likelihood(values) + np.log(self.weights).ravel()
         parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # by rows, unlike some logs
         lost = np.empty(shift.size, dtype=np.uint8)
         scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
@@ -113,7 +112,7 @@ class Mixture(Composite):
 
     def log_likelihood(self, values):
         _, total, shift = self._parts(values)
-        return shift + log(total)
+        return shift + np.log(total)
 
     def statistics(self, values, weights):
         """counts (n_states, n), and the components' statistics, each key with "components." before it."""
@@ -194,10 +193,6 @@ class Mixture(Composite):
 
     def settings(self):
         return {"n": self.n, **super().settings()}
-
-    @classmethod
-    def made_of(cls, members, settings, arrays):
-        return cls(*members, **arrays, **settings)
 
     def __repr__(self):
         return f"Mixture({self.components!r}, {self.n})"

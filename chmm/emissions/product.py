@@ -2,7 +2,6 @@
 
 import copy
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from .precomputed import Precomputed
 
 
 class Cells:
-    """Rows of several channels: for each channel its distinct values, and which of them each row shows."""
+    """Rows of several channels: for each channel its distinct values, and the index of the value of each row."""
 
     def __init__(self, n_rows, tables, places):
         self.n_rows = n_rows
@@ -44,12 +43,12 @@ class Product(Composite):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` where a name has a space; an
-        array then has these columns, in this order. Read one as `product["name"]`, or `product[0]`.
+    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
+        array must then have these columns, in this order. `product["name"]` or `product[0]` gives a channel.
 
-    A family takes one column; with parameters for more, or as a product itself, as many as these say. A missing channel
-    says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
-    own update.
+    A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
+    missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
+    and has its own update.
 
     >>> import numpy as np
     >>> from chmm import Categorical, Model, Poisson, Product
@@ -62,13 +61,13 @@ class Product(Composite):
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))
 
-    def __init__(self, /, *channels, **named):
+    def __init__(self, /, *channels: Emission, **named: Emission):
         if bool(channels) == bool(named):
             raise TypeError(
                 "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
                 "Product(step=Gamma(), angle=VonMises())"
             )
-        self.names = tuple(named) or tuple(range(len(channels)))
+        self.names: tuple = tuple(named) or tuple(range(len(channels)))
         for name, channel in zip(self.names, (*channels, *named.values()), strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
@@ -85,7 +84,7 @@ class Product(Composite):
                 + ", ".join(f"{name!r} has {n}" for name, n in said.items())
             )
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str | int) -> Emission:
         if name in self.names:
             return self.members[self.names.index(name)]
         if isinstance(name, int) and -len(self.members) <= name < len(self.members):
@@ -122,7 +121,8 @@ class Product(Composite):
                 raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
             ends = np.cumsum(widths).tolist()
             places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
-        return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.members, strict=True)]
+        parts = zip(map(data.columns, places), self.members, strict=True)
+        return [part if c.kind in ("numbers", "columns") else part.as_integers() for part, c in parts]
 
     def observe(self, data):
         parts, seen = self.parts(data), []
@@ -180,7 +180,7 @@ class Product(Composite):
             drawn = [part.astype(object) for part in drawn]
         return np.column_stack(drawn)
 
-    # What goes channel by channel ------------------------------------------------------------------------------------
+    # Channel by channel ------------------------------------------------------------------------------------
 
     keys = property(lambda self: tuple(map(str, self.names)))
 
@@ -229,7 +229,7 @@ class Product(Composite):
         return {"names": list(self.names)}
 
     @classmethod
-    def made_of(cls, members, settings, arrays):
+    def restored(cls, settings, arrays, members):
         names = settings["names"]
         if names == list(range(len(members))):
             return cls(*members)
@@ -244,7 +244,7 @@ class Product(Composite):
 
 
 def _notes(seen, gone):
-    """What the channels met, added up, and how many steps are missing in some channels only."""
+    """The notes of all channels, and the number of steps that are missing in some channels only."""
     partly, unknown = 0, None
     if any(mask is not None for mask in gone):
         gone = [np.zeros(len(seen[0].index), dtype=bool) if mask is None else mask for mask in gone]
@@ -271,14 +271,3 @@ def _gathered(weights, place, n):
     if place is None:
         return weights
     return np.stack([np.bincount(place, column, n + 1)[:-1] for column in weights.T], axis=1)
-
-
-def _as_symbols(data, channel):
-    """A column of an array of floats may hold the codes of symbols."""
-    if data.kind != "numbers" or channel.kind in ("numbers", "columns") or np.ndim(data.values) != 1:
-        return data
-    missing = np.isnan(data.values)
-    values = np.where(missing, 0, data.values)
-    if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
-        return data
-    return replace(data, values=values.astype(np.int64), kind="integers", missing=missing if missing.any() else None)
