@@ -61,7 +61,7 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
     """
     parts = _packed(document, dict(arrays), {} if metadata is None else metadata)
     if not isinstance(target, str | bytes | os.PathLike):
-        target.writelines(parts)
+        _file(target, "writelines").writelines(parts)
         return
     path = os.path.realpath(os.fsdecode(target))  # a link stays a link
     if os.path.exists(path) and not os.path.isfile(path):
@@ -92,7 +92,7 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
         with open(os.fsdecode(source), "rb") as file:
             content = file.read()
     else:
-        content = source.read()
+        content = _file(source, "read").read()
     try:
         return _unpacked(content)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -102,6 +102,12 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
 def metadata(source: PathOrFile) -> dict[str, str]:
     """What the user gave `Model.save` as `metadata`."""
     return read(source)[2]
+
+
+def _file(what, method):
+    if not hasattr(what, method):
+        raise TypeError(f"{shown(what)} must be a path or a binary file")
+    return what
 
 
 def _name(source):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount
+from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, refuse_row_names
 from ..sequences import NO_STEPS, numbers
 from ..symbols import shown
 
@@ -524,6 +524,7 @@ def check_parameter(values, name, *, above=None, least=None, most=None, below=No
     """
     if values is None:
         return None
+    refuse_row_names(values, name)
     array = as_floats(values, name)
     if ndim == 2 and array.ndim == 1:
         array = array[:, None]
