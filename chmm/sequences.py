@@ -648,18 +648,25 @@ def _rows(x, name, expected):
             flat = [np.nan if v is None else float(v) for v in flat]
         flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}") from error
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_apart(x[0])}") from error
     if flat.kind == "words" or len(widths) > 1:
-        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}")
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_apart(x[0])}")
     if widths == {1}:
         return flat
     flat = _as_kind(flat, "numbers") if flat.missing is not None else flat
     return _array(flat.values.reshape(len(x), -1), name, expected)
 
 
-def _pairs(row):
+def _apart(row):
+    """What to do with rows of words."""
+    if isinstance(row, list | tuple) and len(row) == 1 and isinstance(row[0], str):
+        return f"; a step of one word is the word itself, {shown(row[0])} for {shown(row)}"
+    return _pairs(row, longest=9)
+
+
+def _pairs(row, longest=2):
     """What to do with rows such as (word, tag)."""
-    if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
+    if isinstance(row, list | tuple) and 2 <= len(row) <= longest and all(isinstance(v, str) for v in row):
         return (
             f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
             "X = [[word, ...], ...] and y = [[tag, ...], ...]"
