@@ -15,11 +15,12 @@ class Options(NamedTuple):
     """The plain options of a Model."""
 
     pseudocount: float
-    n_init: int
+    n_init: int | str
     max_iter: int
     tol: float
     rng: np.random.Generator
     n_jobs: int
+    accelerate: bool
 
 
 def options(model):
@@ -30,11 +31,12 @@ def options(model):
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
         check_pseudocount(model.pseudocount),
-        check_count(model.n_init, "n_init", 1),
+        model.n_init if model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         float(tol),
         generator(model.random_state),
         int(model.n_jobs),
+        bool(model.accelerate),
     )
 
 

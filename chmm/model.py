@@ -70,9 +70,10 @@ class Model:
         transmat=None,
         final_states=None,
         pseudocount=0.0,
-        n_init=1,
-        max_iter=300,
-        tol=1e-6,
+        n_init="auto",
+        max_iter=2000,
+        tol=1e-3,
+        accelerate=True,
         random_state=None,
         n_jobs=1,
     ):
@@ -86,6 +87,7 @@ class Model:
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.accelerate = accelerate
         self.random_state = random_state
         self.n_jobs = n_jobs
 

@@ -2,21 +2,18 @@
 
 import copy
 import warnings
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
-from . import inference
-from .emissions.seeding import shares
+from . import inference, starts
+from .acceleration import MEMORY, Run
 from .exceptions import ConvergenceWarning
 from .kernel_input import Chain, pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
 from .statistics import Statistics, log_prior, probabilities
-
-FALL = 1e-6  # of the objective: what EM may lose to rounding
 
 
 class Task(NamedTuple):
@@ -53,7 +50,7 @@ class Learnt(NamedTuple):
     converged: bool
 
 
-class Impossible(Exception):
+class Impossible(ValueError):
     """Sequence `sequence` has probability 0, by step `step`."""
 
     def __init__(self, sequence, step):
@@ -87,7 +84,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
         if k == emission.max_inner_iter:
             break
         if k == look and emission.max_inner_iter > 2:  # seldom: a look costs more than a round
-            objective = explained(emission, distinct, weights) + emission.log_prior()
+            objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
             before, looked, look = objective, k, k + 1 + k // 4
@@ -115,105 +112,76 @@ def free(given):
     return None if given is None else given > 0
 
 
+class Point(NamedTuple):
+    """Parameters, and what an E-step found at them."""
+
+    startprob: np.ndarray
+    transmat: np.ndarray
+    emission: object
+    statistics: Statistics
+    objective: float
+
+
+class EM:
+    """The two steps of a task."""
+
+    def __init__(self, task):
+        self.task = task
+        self.scratch = inference.Scratch()
+
+    def expect(self, parameters):
+        statistics = expectation(self.task, *parameters, self.scratch)
+        return Point(*parameters, statistics, statistics.loglik + prior(self.task, *parameters))
+
+    def maximise(self, point, statistics):
+        emission = copy.copy(point.emission)
+        emission.update(statistics.emission)
+        return *maximise(self.task, statistics, point.startprob, point.transmat), emission
+
+
 def baum_welch(task, emission, options):
-    """EM from `n_init` starts: short runs from each, longer ones from the better half, the best one to the end."""
-    n_init, max_iter, tol = options.n_init, options.max_iter, options.tol
-    starts = [initial(task, emission, options.rng) for _ in range(n_init)]
-    # the better half goes on, for twice as many steps, until one is left
-    steps = 10
-    first = min(steps, max_iter) if n_init > 1 else max_iter
-    runs = [iterate(task, *start, max_iter=first, tol=tol) for start in starts]
-    while len(runs) > 1:
-        runs.sort(key=lambda run: final_objective(task, run), reverse=True)
-        runs = runs[: len(runs) // 2]
-        steps = 2 * steps if len(runs) > 1 else max_iter
-        runs = [
-            iterate(
-                task, run.startprob, run.transmat, run.emission, max_iter=min(steps, max_iter - run.n_iter), tol=tol,
-                before=run,
-            )
-            for run in runs
-        ]  # fmt: skip
-    learnt = runs[0]
-    before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
-    if last < before - FALL * max(1.0, abs(before)):
-        learnt = learnt._replace(converged=False)
+    """EM from several starts, of which the best is followed to its end."""
+    max_iter = options.max_iter
+    tol = options.tol * (1.0 if task.weight is None else float(task.weight.max()))
+    seen = starts.sample(task, emission)
+    em = EM(seen)
+    n_init = starts.N_STARTS if options.n_init == "auto" else options.n_init
+    drawn = starts.draw(seen, emission, n_init, options.rng)
+    runs = [Run(em, start, tol, options.accelerate, MEMORY // len(drawn)) for start in drawn]
+    run = starts.race(runs, max_iter)
+    if seen.n_steps < task.n_steps:
+        run.advance(min(100, max_iter - run.n_steps))
+        run = Run(EM(task), widened(task, em, run.point), tol, options.accelerate)
+    run.advance(max_iter - run.n_steps)
+    point = run.point
+    if run.fell:
         warnings.warn(
-            f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
+            "EM stopped because its last step lowered the objective: the numbers are "
             "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
             ConvergenceWarning,
             stacklevel=3,
         )
-    elif not learnt.converged:
+    elif not run.converged:
         warnings.warn(
-            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = {tol}; "
+            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; "
             "fit with a larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
             stacklevel=3,
         )
-    return learnt
+    parameters = point[:3] if run.converged else em.maximise(point, point.statistics)
+    return Learnt(*parameters, point.statistics, np.array(run.history), len(run.history), run.converged)
 
 
-def initial(task, emission, rng):
-    """Start values: those given, else drawn away from 0."""
-    n = task.n_states
-
-    def rows(*shape):
-        x = 0.1 + rng.random(shape)
-        return x / x.sum(axis=-1, keepdims=True)
-
-    startprob = rows(n) if task.startprob is None else task.startprob
-    transmat = rows(n, n) if task.transmat is None else task.transmat
-    if not emission.complete:
-        distinct, index = task.observed.distinct, task.observed.index
-        weight = None if task.weight is None else np.repeat(task.weight, np.diff(task.bounds))
-        times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
-        weights = shares(emission.embed(distinct), times, n, rng) * times[:, None]
-        best, most = None, -np.inf
-        for order in orders(emission, n, rng):
-            mine, trial = weights[:, order], copy.deepcopy(emission)
-            trial.start(distinct, mine, rng)
-            fit = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
-            if best is None or fit > most:
-                best, most = trial, fit
-        return startprob, transmat, best
-    return startprob, transmat, copy.deepcopy(emission)
-
-
-def orders(emission, n, rng):
-    """Which cluster each state starts with. Where something is given, all orders are tried, or as many as of four."""
-    if emission.exchangeable:
-        return [np.arange(n)]
-    if n <= 4:
-        return [list(order) for order in permutations(range(n))]
-    return [rng.permutation(n) for _ in range(24)]
-
-
-def explained(emission, distinct, weights):
-    """sum weights * log b; nothing for what has no weight."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(weights * emission.log_likelihood(distinct))
-
-
-def iterate(task, startprob, transmat, emission, *, max_iter, tol, before=None):
-    """EM from one start. history[k] is the objective at the parameters that step k started from."""
-    history = [] if before is None else list(before.history)
-    n_iter = 0 if before is None else before.n_iter
-    converged = before is not None and before.converged
-    statistics = None if before is None else before.statistics
-    last = n_iter + max(max_iter, 0)
-    scratch = inference.Scratch()
-    while not converged and n_iter < last:
-        statistics = expectation(task, startprob, transmat, emission, scratch)
-        history.append(statistics.loglik + prior(task, startprob, transmat, emission))
-        if len(history) > 1 and history[-1] - history[-2] <= tol * task.n_steps:
-            converged = True
-            break
-        emission = copy.copy(emission)
-        emission.update(statistics.emission)
-        startprob, transmat = maximise(task, statistics, startprob, transmat)
-        n_iter += 1
-    return Learnt(startprob, transmat, emission, statistics, np.array(history), n_iter, converged)
+def widened(task, em, point):
+    """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
+    observed, n = task.observed, task.n_states
+    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    little = np.repeat((times / max(times.sum(), 1))[:, None], n, axis=1)
+    extra = point.emission.statistics(observed.distinct, little)
+    seen = point.statistics
+    emission = {key: value + extra[key] for key, value in seen.emission.items()}
+    statistics = Statistics(seen.start + 0.01, seen.trans + 0.01, emission, 0.0, 0, 0)
+    return em.maximise(point, statistics)
 
 
 def expectation(task, startprob, transmat, emission, scratch=None):
@@ -251,16 +219,6 @@ def prior(task, startprob, transmat, emission):
         + log_prior(transmat, task.pseudocount, free(task.transmat))
         + emission.log_prior()
     )
-
-
-def final_objective(task, learnt):
-    """The objective at the parameters a run ended with."""
-    if learnt.converged:
-        return learnt.history[-1]
-    problem = make_problem(task, learnt.startprob, learnt.transmat, learnt.emission)
-    loglik = inference.log_likelihood(problem, task.n_jobs).loglik
-    loglik = loglik if task.weight is None else loglik * task.weight
-    return loglik.sum() + prior(task, learnt.startprob, learnt.transmat, learnt.emission)
 
 
 def report(task, learnt, data, states):
