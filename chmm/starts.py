@@ -22,6 +22,7 @@ N_PIECES = 20  # so many pieces that are spread over them
 FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
 ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
 MAX_COLUMNS = 32  # of the points that stand for symbols
+GRID = 100  # places among which the best cuts of a sequence are sought
 OWN = 0.9  # share of a step that the state of its window takes; the rest goes to all, so that no state is empty
 
 
@@ -55,6 +56,14 @@ class View:
         if len(share) <= MAX_COLUMNS:
             return far * np.eye(len(share))
         return far * rng.standard_normal((len(share), MAX_COLUMNS)) / np.sqrt(MAX_COLUMNS)
+
+    def steps(self, rng):
+        """(T, F), the points of all steps, those that are missing in the middle; and how far from it, where that says
+        more."""
+        points = self.points(rng)
+        if self.embedded is not None:
+            points = np.hstack([points, np.abs(points)])
+        return np.vstack([points, np.zeros((1, points.shape[1]))])[self.index]
 
     @property
     def forward(self):
@@ -96,10 +105,7 @@ def by_windows(view, u, rng):
     window = place * many // np.repeat(view.lengths, view.lengths)
     window += np.repeat(np.cumsum(per_sequence) - per_sequence, view.lengths)
     first = np.flatnonzero(np.diff(window, prepend=-1))
-    points = view.points(rng)
-    points = np.vstack([points, np.zeros((1, points.shape[1]))])[view.index]  # missing steps are in the middle
-    if view.embedded is not None:
-        points = np.hstack([points, np.abs(points)])
+    points = view.steps(rng)
     size = np.diff(first, append=len(window))
     features = np.add.reduceat(points, first) / size[:, None]
     mass = np.add.reduceat(view.weight, first)
@@ -114,11 +120,42 @@ def loose(view, u, rng):
 
 
 def by_cuts(view, u, rng):
-    """States follow each other once through: each sequence is cut into as many stretches; evenly at first."""
+    """States follow each other once through: each sequence is cut into as many stretches; evenly (u = 0), or at random."""
     cuts = np.arange(1, view.n) / view.n if u == 0 else np.sort(rng.random(view.n - 1))
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
     label = np.searchsorted(cuts, (place + 0.5) / np.repeat(view.lengths, view.lengths))
     return labelled(view, label, False, rng, renumber=False)
+
+
+def by_best_cuts(view, u, rng):
+    """States follow each other once through: each sequence is cut where its stretches differ most, by least squares."""
+    points = view.steps(rng)
+    label = np.empty(len(view.index), dtype=np.int64)
+    for first, last in zip(view.bounds[:-1], view.bounds[1:], strict=True):
+        grid = np.unique(np.linspace(0, last - first, min(GRID, last - first) + 1).astype(np.int64))
+        sums = np.vstack([np.zeros((1, points.shape[1])), points[first:last].cumsum(axis=0)])[grid]
+        label[first:last] = np.searchsorted(grid[segmented(sums, grid, view.n)], np.arange(last - first), side="right")
+    return labelled(view, label, False, rng, renumber=False)
+
+
+def segmented(sums, grid, n):
+    """Where (places in `grid`) n stretches begin but the first, so that the points in each are nearest to their mean.
+
+    sums : (G, F), of the points up to each place. The best that ends at b: max over a of best before a + |sum|^2 / length.
+    """
+    length = grid[None, :] - grid[:, None]
+    squares = ((sums[None] - sums[:, None]) ** 2).sum(axis=2)
+    gain = np.where(length > 0, squares / np.maximum(length, 1), -np.inf)
+    best, froms = gain[0], []
+    for _ in range(1, n):
+        total = best[:, None] + gain
+        froms.append(total.argmax(axis=0))
+        best = np.maximum(total.max(axis=0), -1e300)
+    cuts, b = [], len(grid) - 1
+    for source in reversed(froms):
+        b = source[b]
+        cuts.append(b)
+    return cuts[::-1]
 
 
 # What they share -----------------------------------------------------------------------------------------------------
@@ -205,13 +242,11 @@ def explained(emission, values, weights):
 def draw(task, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
     view = View(task, emission)
-    last = by_cuts if view.forward else loose
+    kinds = [by_best_cuts, by_cuts, by_mixture, by_windows] if view.forward else [by_values, by_mixture, by_windows, loose]
     if emission.complete:
-        kinds = [by_values, last]
+        kinds = [by_values, loose]  # they differ in their transitions only
     elif view.embedded is None and not task.observed.shared:
-        kinds = [by_values, by_mixture, last]  # nothing tells windows apart
-    else:
-        kinds = [by_values, by_mixture, by_windows, last]
+        kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
     starts, each = [], -(-n // len(kinds))
     for j in range(n):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
