@@ -122,7 +122,7 @@ class Model:
         path = None if labels is None else state_path(labels, states, "y")
         startprob, transmat = checks.given_chain(self, len(states))
         allowed = checks.allowed_ends(self, states)
-        emission.prepare(data, len(states), options.pseudocount)
+        emission.prepare(emission.survey(data), len(states), options.pseudocount)
         observed = emission.check(data)
         weight = checks.sequence_weights(sample_weight, data)
         task = training.Task(
@@ -137,7 +137,7 @@ class Model:
             except training.Impossible as place:
                 raise impossible_error(data, emission, int(data.bounds[place.sequence]) + place.step) from None
         self._keep(
-            learnt, states, training.report(task, learnt, data, states), allowed, self.states is not None,
+            learnt, states, training.report(task, learnt, states), allowed, self.states is not None,
             column_names(data),
         )  # fmt: skip
         return self

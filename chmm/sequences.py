@@ -15,7 +15,7 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
 from typing import NamedTuple
@@ -96,12 +96,28 @@ class Sequences:
     def n_columns(self):
         return len(_columns(self))
 
+    def without(self, gone):
+        """The same, with the steps of a mask (T,) missing."""
+        if self.kind == "columns":
+            values = Columns([part._replace(**_hidden(part, gone)) for part in self.values.parts])
+            return replace(self, values=values)
+        return replace(self, **_hidden(self, gone))
+
     def columns(self, places):
         """Some of the columns, as Sequences of their own."""
         parts = _columns(self)
         names = None if self.names is None else tuple(self.names[k] for k in places)
         steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)
         return Sequences(steps.values, self.bounds, steps.kind, steps.missing, self.form, steps.names)
+
+
+def _hidden(steps, gone):
+    """Values and the mask of missing steps, where those of `gone` are missing, too."""
+    if steps.kind == "numbers":
+        values = np.array(steps.values, dtype=np.float64)
+        values[gone] = np.nan
+        return {"values": values}
+    return {"missing": gone if steps.missing is None else steps.missing | gone}
 
 
 class Columns:

@@ -221,7 +221,7 @@ def prior(task, startprob, transmat, emission):
     )
 
 
-def report(task, learnt, data, states):
+def report(task, learnt, states):
     """What the fit met, as a dict."""
     statistics = learnt.statistics
     visits = statistics.start + statistics.trans.sum(axis=0)
@@ -232,5 +232,6 @@ def report(task, learnt, data, states):
         "missing": int(np.count_nonzero(task.observed.index == len(task.observed.distinct))),
         "states_without_evidence": [name for name, mass in zip(states.names, visits, strict=True) if not mass > 0],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **learnt.emission.report(data),
+        **task.observed.notes,
+        **learnt.emission.report(statistics.emission),
     }

@@ -21,8 +21,8 @@ class ZeroInflated(Emission):
         self.rates = None if rates is None else np.array(rates, dtype=float)
         self.zeros = None if zeros is None else np.array(zeros, dtype=float)
 
-    def outside(self, values):
-        return (values < 0) | (values % 1 > 0)
+    def support(self, values):
+        return (values >= 0) & (values % 1 == 0)
 
     def log_likelihood(self, values):
         # log n! as a sum of logarithms

@@ -184,7 +184,7 @@ def prepared(emission, x, n_states=3, pseudocount=0.0):
     """(a copy of the emission that has seen the data, Observed)."""
     emission = copy.deepcopy(emission)
     data = sequences.one(x)
-    emission.prepare(data, n_states, pseudocount)
+    emission.prepare(emission.survey(data), n_states, pseudocount)
     return emission, emission.check(data)
 
 
@@ -206,14 +206,8 @@ def objective(emission, values, weights):
 def moved(emission, rng, size):
     """A copy whose parameters are a little different."""
     other = copy.copy(emission)
-    if isinstance(emission, Product):
-        other.channels = tuple(moved(channel, rng, size) for channel in emission.channels)
-        return other
-    if isinstance(emission, PerState):
+    if emission.members:
         other.members = tuple(moved(member, rng, size) for member in emission.members)
-        return other
-    if isinstance(emission, Mixture):
-        other.components = moved(emission.components, rng, size)
     for name in emission.parameters:
         old = np.asarray(getattr(emission, name))
         noise = size * rng.standard_normal(old.shape)

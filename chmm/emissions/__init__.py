@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..symbols import distinct, shown
-from .base import Emission, Observed, all_whole
+from .base import Emission, Observed, Survey, all_whole
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
@@ -39,7 +39,7 @@ FAMILIES = (
     PerState,
     Precomputed,
 )
-__all__ = ["FAMILIES", "Emission", "Observed", "choose"]
+__all__ = ["FAMILIES", "Emission", "Observed", "Survey", "choose"]
 __all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols

@@ -1,6 +1,9 @@
 """What every family of observations does, and what it may leave to this class."""
 
-from typing import NamedTuple
+import copy
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,48 +11,101 @@ from ..sequences import NO_STEPS, numbers
 from ..statistics import as_floats
 from ..symbols import shown
 
+EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
+
 
 class Observed(NamedTuple):
     """Observations as the recursions see them: distinct values, and which of them each step shows."""
 
-    distinct: np.ndarray  # (K, ...), what `log_likelihood` and `statistics` are asked for
+    distinct: Any  # (K, ...), what `log_likelihood` and `statistics` are asked for
     # (T,) int32 into `distinct`; K where the step is missing
     index: np.ndarray  # type: ignore[assignment]
     shared: bool  # whether steps share distinct values
+    notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
+
+    def first(self, k: int) -> int:
+        """The first step that shows distinct value k, among all steps."""
+        return int((self.index == k).argmax())
+
+
+class Survey(dict):
+    """What a family must know of all data before the first step, by name. Surveys of shards add up, name by name:
+    sets by union, everything else by its own `+`; None is nothing.
+
+    >>> from chmm.emissions import Survey
+    >>> sum([Survey(symbols={"a", "b"}, total=3.0), Survey(symbols={"c"}, total=1.0)])["total"]
+    4.0
+    """
+
+    def __add__(self, other: "Survey") -> "Survey":
+        if self.keys() != other.keys():
+            raise ValueError(f"these surveys are of two families: {sorted(self)} and {sorted(other)}")
+        return Survey({name: _added(value, other[name]) for name, value in self.items()})
+
+    def __radd__(self, other):
+        return self if other == 0 else NotImplemented  # for sum()
+
+
+def _added(one, other):
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other if isinstance(one, set | frozenset) else one + other
 
 
 class Emission:
     """A family of distributions b_i(o), one member for each state.
 
-    Subclass it and write four methods; values arrive checked, (R, D), distinct, and without missing steps; weights are
+    Four methods make a family. Values arrive checked, (R, D), distinct, and without missing steps; weights are
     posterior masses:
 
     - `log_likelihood(values)` -> (R, n_states), log b_i(value)
     - `statistics(values, weights)` -> dict of float64 arrays that add up; weights is (R, n_states)
     - `update(statistics)`: set the parameters to the maximiser of sum weights * log b_i(value), plus `log_prior()`;
-      a state without mass keeps its own
+      a state without mass and without prior keeps its own
     - `sample(states, rng)` -> one observation for each state of an array
 
     `parameters` names the arrays that are saved, frozen and shown, each the constructor's argument and None until it is
-    known; the first one has an entry for each state. Where none has a second axis to tell how many columns a value has,
-    say so: `n_features = 1`. An emission knows neither time nor sequences.
+    known; the first one has an entry for each state. If no parameter is two-dimensional, set `n_features = 1` so that
+    the number of columns is known. An emission knows neither time nor sequences.
 
-    A fit learns into a deep copy, and calls
+    Beyond the four there are hooks, each with a default:
 
-    - `prepare(data, n_states, pseudocount)`, which sees all data, and `check(data)`, which gives their distinct values
-    - for each of the `n_init` starts, unless the emission is `complete`, `start(values, weights, rng)`: here
-      `update(statistics(values, weights))` with the weights of clusters
-    - in an EM step `log_likelihood`, `statistics` and `log_prior`, then `update` on a shallow copy: so assign new
-      arrays, never write into old ones
-    - with labels instead `update(statistics(values, weights))` once, weights being how often a state shows a value.
-      Where statistics depend on the parameters, as a mixture's do, this is one step and no maximiser: say
-      `max_inner_iter = 200`, and after a `start` it is repeated, at most so often, until the objective rises no more
+    - `support(values)` -> (R, D) bool, True where a value may be (NaN either way); `domain` says it in words. Other
+      values are refused, with the step and the column; where families are combined their density is 0.
+    - `embed(values)` -> (R, F), points whose distance says how alike values are, for start values; None: no distance.
+    - `survey(data)` -> a `Survey` of what the family must know of all data, or None; `prepare(survey, n_states,
+      pseudocount)` takes it in, before the first step of a fit. Arrays that `prepare` makes and that the density or the
+      prior need are named in `prepared`, and saved with the parameters.
+    - `log_prior()` -> what the prior adds to the objective. A family whose `prior` holds pseudo-observations (see
+      `check_pseudo_observations`) needs none of its own: it calls `statistics = self.with_prior(statistics)` first in
+      `update`.
+    - `settings()` -> what the constructor needs beside the parameters, as JSON takes it, for saving.
+    - `frozen`: parameters that stay as they are. `check_frozen` reads the constructor's argument, and
+      `assign(new, alive)` sets all the others; `is_frozen(name)` and `held(name)` tell what stays.
+    - `start(values, weights, rng)` sets the first parameters from a first guess of who takes which value; by default
+      `update(statistics(values, weights))`. Given parameters stay.
+    - `max_inner_iter = 200` where statistics depend on the parameters, as a mixture's do: with labels, `update` and
+      `statistics` then take turns, at most so often, until the objective rises no more.
+    - `recentre(statistics, other)` -> the statistics that `other`, an emission of the same family with other
+      parameters, took, as if self had taken them; by default they do not depend on the parameters.
+    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
+    - `reordered(order)` -> the emission with its states permuted: state i is what order[i] was. By default this
+      permutes each parameter but those that all states have in `common`.
+    - `report(statistics)` -> dict of facts about what was learnt; what is not the case is left out.
 
-    Questions to the model call `check` and `log_likelihood`.
+    A fit learns into a deep copy: it calls `survey`, `prepare`, and `check(data)`, which gives the distinct values; for
+    each start, unless the emission is `complete`, `start`; in an EM step `log_likelihood`, `statistics` and
+    `log_prior`, then `update` on a shallow copy: so assign new arrays, never write into old ones. With labels it calls
+    `update(statistics(values, weights))`, weights being how often a state shows a value. Questions call `check` and
+    `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
-    frozen: tuple[str, ...] = ()  # parameters that update leaves alone
+    common: tuple[str, ...] = ()  # parameters without an axis of states
+    prepared: tuple[str, ...] = ()  # arrays that `prepare` makes; saved
+    frozen: Any = ()  # names of parameters that update leaves alone; or {name: True, or the mask of what it leaves}
+    free: Any = None  # bool, (N, ...): where probabilities may move; given zeros are structural
+    prior: Any = None  # a number, or (values, weights), pseudo-observations that every state sees
     members: tuple["Emission", ...] = ()  # the emissions that it is made of
     kind = "numbers"  # what a step of its data is (see sequences.py)
     gaps = False  # whether a value may have NaN in some columns: then they are integrated out
@@ -58,7 +114,7 @@ class Emission:
         "look at the zeros in startprob and transmat (a pseudocount keeps learnt ones away from 0), and at what the "
         "emission's parameters allow"
     )
-    domain = "numbers"  # what a value must be, in words; `outside` tells which are not
+    domain = "numbers"  # what a value must be, in words; `support` tells which are
     max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
 
     def log_likelihood(self, values):
@@ -73,18 +129,18 @@ class Emission:
     def sample(self, states, rng):
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
-    # What a family may say beyond the four -------------------------------------------------------------------------
+    # Parameters -----------------------------------------------------------------------------------------------------
 
     @property
     def n_states(self):
         """Number of states the parameters are for; None before they are known."""
-        known = self._known()
+        known = [a for name, a in self._known().items() if name not in self.common]
         return len(known[0]) if known else None
 
     @property
     def n_features(self):
         """Number of columns of a value; None before it is known."""
-        known = [a for a in self._known() if np.ndim(a) > 1]
+        known = [a for a in self._known().values() if np.ndim(a) > 1]
         return known[0].shape[1] if known else None
 
     @property
@@ -98,50 +154,138 @@ class Emission:
         return not self._known() and all(part.exchangeable for part in self.members)
 
     def _known(self):
-        return [getattr(self, name) for name in self.parameters if getattr(self, name, None) is not None]
+        known = {name: getattr(self, name, None) for name in self.parameters}
+        return {name: value for name, value in known.items() if value is not None}
 
-    def prepare(self, data, n_states, pseudocount):
-        """See all data of a fit once, before anything else."""
+    def held(self, name: str):
+        """What of a parameter stays as it is: True (all of it), a mask of its shape, or False; only what is known."""
+        if name not in self.frozen or getattr(self, name) is None:
+            return False
+        return self.frozen[name] if isinstance(self.frozen, dict) else True
+
+    def is_frozen(self, name: str) -> bool:
+        """Whether all of a parameter stays as it is."""
+        return self.held(name) is True
+
+    def assign(self, new, alive=True):
+        """Set the parameters, but for what is frozen; where nothing was seen (`alive` False), known ones stay."""
+        for name in self.parameters:
+            old = getattr(self, name)
+            if not self.is_frozen(name):
+                value = new[name] if old is None else np.where(self.held(name) | ~np.asarray(alive), old, new[name])
+                setattr(self, name, read_only(value))
+
+    def reordered(self, order):
+        order, other = np.asarray(order), copy.copy(self)
+        for name, value in self._known().items():
+            if name not in self.common:
+                setattr(other, name, read_only(np.asarray(value)[order]))
+        if isinstance(self.frozen, dict):
+            other.frozen = {
+                name: mask if mask is True or name in self.common else mask[order]
+                for name, mask in self.frozen.items()
+            }
+        if np.ndim(self.free):
+            other.free = self.free[order]
+        return other
+
+    def mean(self):
+        return None
+
+    def variance(self):
+        return None
+
+    # Learning -------------------------------------------------------------------------------------------------------
+
+    def survey(self, data):
+        return None
+
+    def prepare(self, survey, n_states, pseudocount):
+        pass
 
     def start(self, values, weights, rng):
-        """The first parameters, from values and a first guess of who takes them; those that were given stay."""
         if self.complete:
             return
-        frozen, known = self.frozen, {name: getattr(self, name) for name in self.parameters}
-        self.frozen = tuple(name for name, value in known.items() if value is not None)
+        frozen, known = self.frozen, self._known()
+        self.frozen = tuple(known)
         self.update(self.statistics(values, weights))
-        for name in self.frozen:
-            setattr(self, name, known[name])
+        for name, value in known.items():
+            setattr(self, name, value)
         self.frozen = frozen
         for name in self.parameters:
             if getattr(self, name) is None:
                 raise TypeError(f"{type(self).__name__}.update(statistics) set no {name}")
 
-    def is_frozen(self, name):
-        """Whether a parameter stays as it is: frozen, and known."""
-        return name in self.frozen and getattr(self, name) is not None
+    def recentre(self, statistics, other):
+        return statistics
 
-    def assign(self, new, alive):
-        """Set the parameters that are not kept; where nothing was seen (`alive` False), known ones stay."""
-        for name in self.parameters:
-            old = getattr(self, name)
-            if not self.is_frozen(name):
-                setattr(self, name, read_only(new[name] if old is None else np.where(alive, new[name], old)))
+    def log_prior(self) -> float:
+        if not isinstance(self.prior, tuple):
+            return 0.0
+        values, weights = self.prior
+        return float(weights @ self.log_likelihood(values).sum(axis=1))
 
-    def outside(self, values):
-        """(R, D) bool: which numbers are outside `domain`, NaN never; False if none can be."""
-        return False
+    def with_prior(self, statistics):
+        """The statistics, and those of the pseudo-observations of the prior in every state."""
+        if self.prior is None:
+            return statistics
+        values, weights = self.prior
+        n = self.n_states
+        if n is None:  # the first update of a start: the statistics tell
+            n = len(next(iter(statistics.values())))
+        extra = self.statistics(values, np.repeat(weights[:, None], n, axis=1))
+        return {key: value + extra[key] for key, value in statistics.items()}
+
+    def report(self, statistics) -> dict:
+        mass = statistics.get("weights")
+        if mass is None:
+            return {}
+        empty = np.argwhere(np.atleast_2d(np.transpose(mass)).T <= EVIDENCE).tolist()
+        return {"cells_without_evidence": [(i, f"column {k}") for i, k in empty]} if empty else {}
+
+    # Data -----------------------------------------------------------------------------------------------------------
+
+    def support(self, values):
+        return True
+
+    def inside(self, values):
+        """(R,) bool: which values lie in the support; True if all do."""
+        inside = self.support(values)
+        return True if inside is True else np.all(inside | np.isnan(values), axis=1)
 
     def embed(self, values):
-        """(R, F): values as points whose distance tells how alike they are, for start values; None: there is none."""
         return np.asarray(values, dtype=np.float64)
 
     def check(self, data):
         """Sequences -> Observed, or an error that names the place and the value."""
-        return observed(self.numbers(data), data.gaps)
+        seen = self.observe(data)
+        self._require_inside(data, seen.distinct, seen.index)
+        return seen
+
+    def observe(self, data):
+        """Sequences -> Observed, whatever the support."""
+        return observed(self._columns(data), data.gaps)
 
     def numbers(self, data):
-        """The data as (T, D) float64, all in the domain; NaN where missing."""
+        """The data as (T, D) float64, all in the support; NaN where missing."""
+        values = self._columns(data)
+        self._require_inside(data, values)
+        return values
+
+    def _require_inside(self, data, values, index=slice(None)):
+        inside = self.inside(values)
+        if not np.all(inside):
+            t = int(np.append(~inside, False)[index].argmax())
+            r = t if isinstance(index, slice) else int(index[t])
+            raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")
+
+    def misfit(self, values, r, names=None):
+        """Why value r is refused: its column, if there are several, and what is wrong with it."""
+        k = int(np.argmin(np.atleast_2d(self.support(values[r : r + 1]) | np.isnan(values[r : r + 1]))[0]))
+        column = f", column {k if names is None else repr(names[k])}" if values.shape[1] > 1 else ""
+        return f"{column}: {values[r, k]:.12g} is outside what {type(self).__name__} takes, {self.domain}"
+
+    def _columns(self, data):
         name = type(self).__name__
         values = numbers(data, name)
         n, d = values.shape
@@ -154,13 +298,6 @@ class Emission:
             else:
                 way_out = f"Reshape your data to (n_steps, {columns})"
             raise ValueError(f"X has {d} features, but {name} is expecting {columns} features as input: {way_out}")
-        wrong = self.outside(values)
-        if np.any(wrong):
-            t, k = np.argwhere(wrong)[0].tolist()
-            column = f", column {k if data.names is None else repr(data.names[k])}" if d > 1 else ""
-            raise ValueError(
-                f"X, {data.where(t)}{column}: {values[t, k]:.12g} is outside what {name} takes, {self.domain}"
-            )
         if d > 1 and data.gaps and not self.gaps:
             partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
             if partly.any():
@@ -171,13 +308,11 @@ class Emission:
                 )
         return values
 
-    def log_prior(self):
-        """What the prior or a floor adds to the objective."""
-        return 0.0
-
     def alphabet(self):
         """All values there can be, if they are few enough to make one table of likelihoods; else None."""
         return None
+
+    # In words, and on disk ------------------------------------------------------------------------------------------
 
     def describe(self, data, t):
         """The value at place t among all steps, for an error message."""
@@ -185,21 +320,33 @@ class Emission:
 
     def summary(self, state):
         """The parameters of a state in a few words, for the model's repr."""
-        known = [(name, np.asarray(getattr(self, name))) for name in self.parameters]
-        return ", ".join(f"{name} {_rounded(a[state])}" for name, a in known if len(a) == self.n_states)
+        known = [(name, np.asarray(a)) for name, a in self._known().items() if name not in self.common]
+        return ", ".join(f"{name} {_rounded(a[state])}" for name, a in known)
 
-    def settings(self):
-        """What the constructor needs beside the parameters, as JSON takes it; for saving."""
-        return {"frozen": list(self.frozen)} if self.frozen else {}
+    def settings(self) -> dict:
+        settings: dict = {}
+        if self.frozen:
+            whole = not isinstance(self.frozen, dict) or all(mask is True for mask in self.frozen.values())
+            settings["frozen"] = (
+                list(self.frozen)
+                if whole
+                else {name: True if mask is True else mask.tolist() for name, mask in self.frozen.items()}
+            )
+        if self.prior is not None:
+            settings["prior"] = [a.tolist() for a in self.prior] if isinstance(self.prior, tuple) else self.prior
+        return settings
 
     @classmethod
     def restored(cls, settings, arrays):
-        """The emission that was saved with these settings and parameters."""
-        return cls(**{name: arrays.get(name) for name in cls.parameters}, **settings)
+        """The emission that was saved with these settings and arrays."""
+        emission = cls(**{name: arrays.get(name) for name in cls.parameters}, **settings)
+        for name in cls.prepared:
+            setattr(emission, name, arrays.get(name))
+        return emission
 
     def saved(self, prefix, arrays):
-        """Metadata of this emission; its parameters go into `arrays` under `prefix`."""
-        for name in self.parameters:
+        """Metadata of this emission; its arrays go into `arrays` under `prefix`."""
+        for name in (*self.parameters, *self.prepared):
             if getattr(self, name) is not None:
                 arrays[f"{prefix}.{name}"] = np.asarray(getattr(self, name))
         return {"family": type(self).__name__, "settings": self.settings()}
@@ -216,28 +363,59 @@ class Emission:
     def rebuilt(cls, metadata, prefix, arrays, families):
         """As `loaded`, for this class; emissions made of others look for these in `families`."""
         start = len(prefix) + 1
-        parameters = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
-        return cls.restored(metadata["settings"], parameters)
-
-    def report(self, data):
-        """What a fit has to tell of the data: a dict, empty if nothing."""
-        if not self.gaps:
-            return {}
-        values = numbers(data, type(self).__name__)
-        gone = np.isnan(values if data.gaps else values[:0])
-        return {"partly_missing": int((gone.any(axis=1) & ~gone.all(axis=1)).sum())}
+        own = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
+        return cls.restored(metadata["settings"], own)
 
     def __repr__(self):
-        name = type(self).__name__
-        known = {key: getattr(self, key) for key in self.parameters if getattr(self, key, None) is not None}
+        name, known = type(self).__name__, self._known()
         if not known:
             return f"{name}()"
         shapes = ", ".join(f"{key} {'x'.join(map(str, np.shape(a)))}" for key, a in known.items())
         return f"{name}({self.n_states} states: {shapes})"
 
+    # What a fit has learnt refuses assignment -----------------------------------------------------------------------
+
+    _published = False
+
+    def published(self):
+        """A copy that refuses assignment, in its parts too; copies of it can be changed again."""
+        other = copy.copy(self)
+        other._publish_members()
+        vars(other)["_published"] = True
+        return other
+
+    def _publish_members(self):
+        pass  # see Composite
+
+    def __setattr__(self, name, value):
+        if self._published:
+            raise AttributeError(
+                f"{name} of a learnt emission cannot be assigned. Change a copy, and give it to a model: "
+                f"emission = copy.deepcopy(m.emission_); emission.{name} = ...; "
+                "Model(emission=emission, startprob=m.startprob_, transmat=m.transmat_)"
+            )
+        object.__setattr__(self, name, value)
+
+    def __copy__(self):
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _published=False)
+        return other
+
+    def __deepcopy__(self, memo):
+        other = copy.copy(self)
+        vars(other).update({name: copy.deepcopy(value, memo) for name, value in vars(other).items()})
+        return other
+
 
 def observed(values, gaps=True):
     """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
+    gone = np.isnan(values) if gaps else None
+    partly = 0 if gone is None or values.shape[1] == 1 else int((gone.any(axis=1) & ~gone.all(axis=1)).sum())
+    seen = _observed(values, gaps)
+    return seen._replace(notes={"partly_missing": partly})
+
+
+def _observed(values, gaps):
     n, d = values.shape
     if all_whole(values):
         gone = np.isnan(values)
@@ -250,9 +428,9 @@ def observed(values, gaps=True):
             if parts is not None:
                 parts = np.stack(parts, axis=1)
                 return Observed(np.where(parts == top, np.nan, parts + low), index, True)
-    missing = np.isnan(values if gaps else values[:0]).all(axis=1)
-    if not missing.any():
+    if not gaps:
         return Observed(values, np.arange(n, dtype=np.int32), False)
+    missing = np.isnan(values).all(axis=1)
     index = np.cumsum(~missing, dtype=np.int32) - 1
     index[missing] = n - missing.sum()
     return Observed(np.asfortranarray(values[~missing]), index, False)
@@ -339,10 +517,31 @@ def check_parameter(values, name, *, above=None, least=None, most=None, below=No
     return read_only(array)
 
 
-def checked_floor(floor):
-    if isinstance(floor, bool) or not isinstance(floor, int | float | np.number) or not 0 <= floor < np.inf:
-        raise ValueError(f"floor = {shown(floor)} must be a number >= 0")
-    return float(floor)
+def check_prior(prior, name="prior"):
+    """The strength of a prior in steps, a number >= 0."""
+    if isinstance(prior, bool) or not isinstance(prior, int | float | np.number) or not 0 <= prior < np.inf:
+        raise ValueError(f"{name} = {shown(prior)} must be a number of steps >= 0")
+    return float(prior)
+
+
+def check_pseudo_observations(prior):
+    """`prior=(values, weights)` of a family of one's own: values (R,) or (R, D), and how much each weighs in every
+    state, (R,) or one number for all. None: no prior."""
+    if prior is None:
+        return None
+    if not isinstance(prior, list | tuple) or len(prior) != 2:
+        raise TypeError(f"prior = {shown(prior)} must be (values, weights), such as ([0.5, 2.0], 0.1)")
+    values, weights = as_floats(prior[0], "values of the prior"), as_floats(prior[1], "weights of the prior")
+    values = values[:, None] if values.ndim == 1 else values
+    if values.ndim != 2 or weights.shape not in ((), (len(values),)):
+        raise ValueError(
+            f"prior has values of shape {np.shape(prior[0])} and weights of shape {weights.shape}; it must be values "
+            "(R,) or (R, n_features), and a weight for each"
+        )
+    weights = np.broadcast_to(weights, len(values)).copy()
+    if not np.isfinite(values).all() or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError("values of the prior must be finite, and its weights finite and >= 0")
+    return read_only(values), read_only(weights)
 
 
 def same_shape(**arrays):
@@ -354,15 +553,38 @@ def same_shape(**arrays):
         )
 
 
-def frozen_names(frozen, parameters):
-    """Names of frozen parameters, checked."""
-    if not isinstance(frozen, str | list | tuple | set | frozenset):
+def check_frozen(frozen, parameters, **given):
+    """The constructor's `frozen`, checked: {name: True, or the bool mask of what stays}.
+
+    frozen : a name, names, or a mapping of names to masks that broadcast to the parameter; `given` are the parameters.
+    """
+    if not isinstance(frozen, str | list | tuple | set | frozenset | dict):
         raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
     names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
     for name in names:
         if name not in parameters:
             raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
-    return names
+    if not isinstance(frozen, dict):
+        return dict.fromkeys(names, True)
+    checked: dict = {}
+    for name, value in frozen.items():
+        mask, parameter = np.asarray(value), given.get(name)
+        if mask.dtype != bool:
+            raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")
+        if mask.all() or not mask.any():
+            checked |= {name: True} if mask.all() else {}
+            continue
+        if parameter is None:
+            raise ValueError(f"frozen[{name!r}] is a mask: {name} must be given, too")
+        if mask.shape == parameter.shape[: mask.ndim]:  # one for each state
+            mask = mask.reshape(mask.shape + (1,) * (parameter.ndim - mask.ndim))
+        try:
+            checked[name] = read_only(np.broadcast_to(mask, parameter.shape).copy())
+        except ValueError:
+            raise ValueError(
+                f"frozen[{name!r}] has shape {np.shape(value)}, which does not go with {name}, {parameter.shape}"
+            ) from None
+    return checked
 
 
 def read_only(array):

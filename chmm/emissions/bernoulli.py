@@ -35,12 +35,12 @@ class Bernoulli(ExponentialFamily):
         self.free = True if self.probs is None else (self.probs > 0) & (self.probs < 1)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Bernoulli's pseudocount")
 
-    def prepare(self, data, n_states, pseudocount):
+    def prepare(self, survey, n_states, pseudocount):
         if self.pseudocount is None:
             self.pseudocount = pseudocount
 
-    def outside(self, values):
-        return (values != 0) & (values != 1) & ~np.isnan(values)
+    def support(self, values):
+        return (values == 0) | (values == 1)
 
     def sufficient_statistics(self, values):
         return [values, 1 - values]

@@ -39,8 +39,8 @@ class Beta(ExponentialFamily):
             b=check_parameter(b, "b", least=RANGE[0], most=RANGE[1]),
         )
 
-    def outside(self, values):
-        return (values <= 0) | (values >= 1)
+    def support(self, values):
+        return (values > 0) & (values < 1)
 
     def sufficient_statistics(self, values):
         return [np.log(values), np.log1p(-values)]

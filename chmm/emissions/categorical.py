@@ -6,7 +6,7 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from ..symbols import Symbols, shown
-from .base import Emission, Observed, frozen_names
+from .base import Emission, Observed, Survey, check_frozen
 
 
 class Categorical(Emission):
@@ -40,7 +40,7 @@ class Categorical(Emission):
         if not isinstance(normalized, bool | np.bool_):
             raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
         self._symbols = None if symbols is None else Symbols(symbols)
@@ -70,20 +70,33 @@ class Categorical(Emission):
     def kind(self):
         return "symbols" if self._symbols is None else self._symbols.kind
 
-    def prepare(self, data, n_states, pseudocount):
+    def survey(self, data):
         if not self.normalized:
             raise ValueError("a Categorical with normalized=False scores and decodes; it cannot be fitted")
+        if self._symbols is not None:
+            return Survey(kind={data.kind})
+        values, kind, missing = self._as_symbols(data)
+        if kind == "nothing" or (missing is not None and missing.all()):
+            return Survey(kind=set(), symbols=set())
+        learnt = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
+        return Survey(kind={learnt.kind}, symbols=set(learnt.names))
+
+    def prepare(self, survey, n_states, pseudocount):
         if self.pseudocount is None:
             self.pseudocount = pseudocount
+        kind = next(iter(survey["kind"])) if len(survey["kind"]) == 1 else None
         if self._symbols is None:
-            values, kind, missing = self._as_symbols(data)
-            self._symbols = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
-        elif self._symbols.kind == "letters" and data.kind in ("text", "words"):
-            self._symbols = Symbols(self._symbols.names, data.kind)
+            if not survey["symbols"]:
+                raise ValueError("X holds nothing but missing values: it has no names to learn")
+            if kind is None:
+                raise TypeError(f"the data are of several kinds: {', '.join(sorted(survey['kind']))}")
+            self._symbols = Symbols(sorted(survey["symbols"]), kind)
+        elif self._symbols.kind == "letters" and kind in ("text", "words"):
+            self._symbols = Symbols(self._symbols.names, kind)
         if self.probs is None:
             self.free = np.ones((n_states, len(self._symbols)), dtype=bool)
 
-    def check(self, data):
+    def observe(self, data):
         values, kind, missing = self._as_symbols(data)
         if not self._symbols.takes(values, kind):
             raise TypeError(
@@ -99,19 +112,17 @@ class Categorical(Emission):
                     f"{data.where(t)}: symbol {self._shown(values, kind, t)} is not among the model's symbols "
                     f"({self._symbols.preview()}); Categorical(unknown='missing') takes unknown symbols as missing"
                 )
+        notes: dict = {"unknown": {}} if self.unknown == "missing" else {}
+        if some_unknown:
+            for t in where.tolist():
+                symbol = chr(values[t]) if kind == "text" else values[t]
+                symbol = symbol.item() if isinstance(symbol, np.generic) else symbol
+                notes["unknown"][symbol] = notes["unknown"].get(symbol, 0) + 1
             codes[where] = len(self._symbols)
-        return Observed(self._symbols.all_codes, codes, True)
+        return Observed(self._symbols.all_codes, codes, True, notes)
 
-    def _unknown_counts(self, data):
-        """How often each unknown symbol occurs in the data."""
-        values, kind, missing = self._as_symbols(data)
-        codes, _ = self._symbols.encode(values, kind, missing)
-        counts: dict = {}
-        for t in np.flatnonzero(codes < 0):
-            symbol = chr(values[t]) if kind == "text" else values[t]
-            symbol = symbol.item() if isinstance(symbol, np.generic) else symbol
-            counts[symbol] = counts.get(symbol, 0) + 1
-        return counts
+    def inside(self, codes):
+        return True
 
     def embed(self, values):
         return None  # symbols have no distance
@@ -157,9 +168,6 @@ class Categorical(Emission):
         if missing is not None and missing[t]:
             return "a missing value"
         return f"symbol {self._shown(values, kind, t)}"
-
-    def report(self, data):
-        return {"unknown": self._unknown_counts(data)} if self.unknown == "missing" else {}
 
     def summary(self, state):
         probs = self.probs[state]

@@ -32,8 +32,8 @@ class Exponential(ExponentialFamily):
     def __init__(self, rates=None, *, frozen=()):
         super().__init__(frozen, rates=check_parameter(rates, "rates", above=0, most=LARGEST))
 
-    def outside(self, values):
-        return values < 0
+    def support(self, values):
+        return values >= 0
 
     def embed(self, values):
         return values**0.25  # nearly normal

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, frozen_names, same_shape
+from .base import Emission, check_frozen, same_shape
 from .special import gammaln
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
@@ -22,7 +22,7 @@ class ExponentialFamily(Emission):
         for name, values in parameters.items():
             setattr(self, name, values)
         same_shape(**{name: getattr(self, name) for name in self.parameters})
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
 
     # What a family says ---------------------------------------------------------------------------------------------
 

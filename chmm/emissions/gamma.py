@@ -39,8 +39,8 @@ class Gamma(ExponentialFamily):
             rates=check_parameter(rates, "rates", above=0, most=LARGEST),
         )
 
-    def outside(self, values):
-        return values < LEAST
+    def support(self, values):
+        return values >= LEAST
 
     def embed(self, values):
         return np.log(values)

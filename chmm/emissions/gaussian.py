@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, check_parameter, checked_floor, frozen_names, read_only, same_shape
+from .base import Emission, Survey, check_frozen, check_parameter, check_prior, read_only, same_shape
 from .exponential_family import squeeze_feature
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
@@ -37,6 +37,8 @@ class Gaussian(Emission):
     """
 
     parameters = ("means", "covariances")
+    common = property(lambda self: ("covariances",) if self.covariance == "tied" else ())
+    prepared = ("centre", "scale")
     gaps = True
     max_inner_iter = 2  # the second centred at the means
     domain = "finite numbers"
@@ -45,8 +47,8 @@ class Gaussian(Emission):
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         self.covariance = covariance
-        self.floor = checked_floor(floor)
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.floor = check_prior(floor, "floor")
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.means = check_parameter(means, "means")
         self.covariances = self._given_covariances(covariances)
         self.centre = self.scale = None
@@ -95,15 +97,15 @@ class Gaussian(Emission):
             return self.means.shape[1]
         return None if self.covariances is None or self.covariance == "spherical" else self.covariances.shape[1]
 
-    def prepare(self, data, n_states, pseudocount):
-        self.look_at(self.numbers(data), n_states)
+    def survey(self, data):
+        return self.survey_of(self.numbers(data))
 
-    def look_at(self, values, n_states):
-        """Centre and scale of all data."""
-        self.centre, self.scale = quadratic.spread(values)
-        self.max_inner_iter = (
-            200 if self._crossed and quadratic.has_gaps(values) else 2
-        )  # what gaps stand for is EM, too
+    def survey_of(self, values):
+        return Survey(moments=quadratic.moments(values), gaps=quadratic.has_gaps(values))
+
+    def prepare(self, survey, n_states, pseudocount):
+        self.centre, self.scale = quadratic.spread(survey["moments"])
+        self.max_inner_iter = 200 if self._crossed and survey["gaps"] else 2  # what gaps stand for is EM, too
         if self.means is not None and self.covariances is None:
             self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
 

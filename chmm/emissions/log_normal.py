@@ -22,11 +22,11 @@ class LogNormal(Gaussian):
 
     domain = "numbers > 0"
 
-    def outside(self, values):
-        return values <= 0
+    def support(self, values):
+        return values > 0
 
-    def prepare(self, data, n_states, pseudocount):
-        self.look_at(np.log(self.numbers(data)), n_states)
+    def survey(self, data):
+        return self.survey_of(np.log(self.numbers(data)))
 
     def embed(self, values):
         return np.log(values)

@@ -8,13 +8,14 @@ from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import check_probabilities, log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, frozen_names, part_of, read_only
+from .base import Emission, check_frozen, read_only
+from .composite import Composite
 from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
 
 
-class Mixture(Emission):
+class Mixture(Composite):
     """A mixture of n members of a family in each state: b_i(o) = sum_k weights[i, k] f(o; components[i * n + k]).
 
     Parameters
@@ -47,10 +48,10 @@ class Mixture(Emission):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
-        self.components = copy.deepcopy(family)
+        self.members = (copy.deepcopy(family),)
         self.weights = None if weights is None else read_only(check_probabilities(weights, "weights", (None, self.n)))
         self.free = None if self.weights is None else self.weights > 0
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.pseudocount = 0.0
         rows = self.components.n_states
         if rows is not None and rows % self.n:
@@ -66,22 +67,33 @@ class Mixture(Emission):
             return len(self.weights)
         return None if self.components.n_states is None else self.components.n_states // self.n
 
-    @property
-    def complete(self):
-        return self.weights is not None and self.components.complete
-
-    members = property(lambda self: (self.components,))
+    keys = ("components",)
+    components = property(lambda self: self.members[0])
     kind = property(lambda self: self.components.kind)
+    gaps = property(lambda self: self.components.gaps)
+    domain = property(lambda self: self.components.domain)
     n_features = property(lambda self: self.components.n_features)
 
-    def prepare(self, data, n_states, pseudocount):
+    def title(self, k):
+        return ""
+
+    def members_states(self, n_states):
+        return n_states * self.n
+
+    def prepare(self, survey, n_states, pseudocount):
         self.pseudocount = pseudocount
-        self.components.prepare(data, n_states * self.n, pseudocount)
+        super().prepare(survey, n_states, pseudocount)
         if self.weights is None and self.components.complete:
             self.weights = read_only(np.full((n_states, self.n), 1 / self.n))
 
-    def check(self, data):
-        return self.components.check(data)
+    def observe(self, data):
+        return self.components.observe(data)
+
+    def inside(self, values):
+        return self.components.inside(values)
+
+    def misfit(self, values, r, names=None):
+        return self.components.misfit(values, r, names)
 
     def embed(self, values):
         return self.components.embed(values)
@@ -118,10 +130,9 @@ class Mixture(Emission):
         return {"counts": counts, **{f"components.{key}": value for key, value in inner.items()}}
 
     def update(self, statistics):
-        if not self.is_frozen("weights"):
-            self.weights = read_only(probabilities(statistics["counts"], self.weights, self.pseudocount, self.free))
-        self.components = copy.copy(self.components)  # fit copies an emission, not what is inside it
-        self.components.update(part_of(statistics, "components"))
+        counts = statistics["counts"]
+        self.assign({"weights": probabilities(counts, self.weights, self.pseudocount, self.free)})
+        super().update(statistics)
 
     def start(self, values, weights, rng):
         """Who takes what before there are components: clusters within each state."""
@@ -141,7 +152,7 @@ class Mixture(Emission):
         self.components.start(values, share.reshape(len(share), n_states * self.n), rng)
 
     def log_prior(self):
-        return log_prior(self.weights, self.pseudocount, self.free) + self.components.log_prior()
+        return log_prior(self.weights, self.pseudocount, self.free) + super().log_prior()
 
     def sample(self, states, rng):
         drawn = rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]
@@ -150,24 +161,41 @@ class Mixture(Emission):
     def describe(self, data, t):
         return self.components.describe(data, t)
 
-    def report(self, data):
-        return self.components.report(data)
+    def placed(self, k, item):
+        if not isinstance(item, tuple):
+            return item
+        return item[0] // self.n, f"component {item[0] % self.n}, {item[1]}"
+
+    def reordered(self, order):
+        other = super().reordered(order)
+        inside = (np.asarray(order)[:, None] * self.n + np.arange(self.n)).ravel()
+        other.members = (self.components.reordered(inside),)
+        return other
+
+    def mean(self):
+        means = self.components.mean()
+        return None if means is None else np.einsum("ik,ikd->id", self.weights, self._by_state(means))
+
+    def variance(self):
+        means, variances = self.components.mean(), self.components.variance()
+        if means is None or variances is None:
+            return None
+        apart = self._by_state(means) - self.mean()[:, None]
+        return np.einsum("ik,ikd->id", self.weights, self._by_state(variances) + apart**2)
+
+    def _by_state(self, table):
+        return table.reshape(len(self.weights), self.n, -1)
 
     def summary(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
         return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.summary(state * self.n + k)}" for k in best)
 
-    def saved(self, prefix, arrays):
-        metadata = super().saved(prefix, arrays)
-        return {**metadata, "components": self.components.saved(f"{prefix}.components", arrays)}
-
     def settings(self):
         return {"n": self.n, **super().settings()}
 
     @classmethod
-    def rebuilt(cls, metadata, prefix, arrays, families):
-        family = Emission.loaded(metadata["components"], f"{prefix}.components", arrays, families)
-        return cls(family, weights=arrays.get(f"{prefix}.weights"), **metadata["settings"])
+    def made_of(cls, members, settings, arrays):
+        return cls(*members, **arrays, **settings)
 
     def __repr__(self):
         return f"Mixture({self.components!r}, {self.n})"

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, frozen_names, read_only
+from .base import Emission, check_frozen, read_only
 from .exponential_family import MINUS_INFINITY, log, log_factorial, not_counts
 from .special import log_poisson, stirling
 
@@ -42,20 +42,21 @@ class Multinomial(Emission):
         if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or not 0 <= n_draws < 2**63:
             raise ValueError(f"n_draws = {shown(n_draws)} must be an integer from 0 to 2**63 - 1")
         self.n_draws = int(n_draws)
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
 
-    def prepare(self, data, n_states, pseudocount):
+    def prepare(self, survey, n_states, pseudocount):
         if self.pseudocount is None:
             self.pseudocount = pseudocount
-        values = self.numbers(data)
-        if values.shape[1] == 1:
+
+    def survey(self, data):
+        if self.numbers(data).shape[1] == 1:
             raise ValueError(
                 "X has one column; Multinomial takes a count for each symbol, (T, n_symbols); "
                 "for one symbol a step use Categorical()"
             )
 
-    def outside(self, values):
-        return not_counts(values)
+    def support(self, values):
+        return ~not_counts(values)
 
     def embed(self, values):
         return values / np.maximum(values.sum(axis=1, keepdims=True), 1)

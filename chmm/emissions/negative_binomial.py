@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Emission, check_parameter, frozen_names, same_shape
+from .base import Emission, Survey, check_frozen, check_parameter, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
@@ -30,6 +30,7 @@ class NegativeBinomial(Emission):
     """
 
     parameters = ("sizes", "probs")
+    prepared = ("levels",)
     gaps = True
     domain = "counts 0, 1, 2 ..."
 
@@ -37,15 +38,18 @@ class NegativeBinomial(Emission):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
         self.probs = check_parameter(probs, "probs", above=0, most=1)
         same_shape(sizes=self.sizes, probs=self.probs)
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.levels = None
 
-    def prepare(self, data, n_states, pseudocount):
+    def survey(self, data):
         values = self.numbers(data)
-        self.levels = np.unique(values[~np.isnan(values)])
+        return Survey(levels=set(np.unique(values[~np.isnan(values)]).tolist()))
 
-    def outside(self, values):
-        return not_counts(values)
+    def prepare(self, survey, n_states, pseudocount):
+        self.levels = np.array(sorted(survey["levels"]))
+
+    def support(self, values):
+        return ~not_counts(values)
 
     def embed(self, values):
         return np.log1p(values)

@@ -1,17 +1,17 @@
 """Another family in each state."""
 
 import copy
-from contextlib import contextmanager
 
 import numpy as np
 
 from ..symbols import shown
-from .base import Emission, part_of
+from .base import Emission
+from .composite import Composite, density
 from .precomputed import Precomputed
 from .product import Cells
 
 
-class PerState(Emission):
+class PerState(Composite):
     """A family of its own for each state: b_i(o) = f_i(o; members[i]).
 
     Parameters
@@ -33,8 +33,6 @@ class PerState(Emission):
     kind = property(lambda self: self.members[0].kind)
     hint = property(lambda self: self.members[0].hint)
     gaps = property(lambda self: all(member.gaps for member in self.members))
-    max_inner_iter = property(lambda self: max(member.max_inner_iter for member in self.members))
-    complete = property(lambda self: all(member.complete for member in self.members))
     n_states = property(lambda self: len(self.members))
     n_features = property(lambda self: next((m.n_features for m in self.members if m.n_features is not None), None))
 
@@ -55,20 +53,36 @@ class PerState(Emission):
 
     # Data ------------------------------------------------------------------------------------------------------------
 
-    def prepare(self, data, n_states, pseudocount):
-        for i, member in enumerate(self.members):
-            with self._naming(i):
-                member.prepare(data, 1, pseudocount)
+    def parts(self, data):
+        """The data; what is outside a member's support is missing for it."""
+        seen = self.observe(data)
+        self._require_inside(data, seen.distinct, seen.index)
+        parts = []
+        for member in self.members:
+            inside = member.inside(seen.distinct)
+            outside = None if np.all(inside) else np.append(~inside, False)[seen.index]
+            parts.append(data if outside is None else data.without(outside))
+        return parts
 
-    def check(self, data):
+    def observe(self, data):
         first = None
-        for i, member in enumerate(self.members):
-            with self._naming(i):
-                seen = member.check(data)
+        for k in range(len(self.members)):
+            with self.naming(k) as member:
+                seen = member.observe(data)
                 first = seen if first is None else first
                 if not _alike(seen[:2], first[:2]):
                     raise ValueError("it sees other values than members[0]; all must take the same columns or symbols")
         return first
+
+    def inside(self, values):
+        inside = False
+        for member in self.members:
+            inside = inside | np.asarray(member.inside(values))
+        return inside
+
+    def misfit(self, values, r, names=None):
+        told = {type(m).__name__: m.misfit(values, r, names) for m in self.members}
+        return " and ".join(told.values())
 
     def embed(self, values):
         return self.members[0].embed(values)
@@ -79,25 +93,18 @@ class PerState(Emission):
     # The four methods, and what goes member by member ----------------------------------------------------------------
 
     def log_likelihood(self, values):
-        return np.hstack([member.log_likelihood(values) for member in self.members])
+        return np.hstack([density(member, values) for member in self.members])
 
-    def statistics(self, values, weights):
-        """The members' statistics, each key with "state." before it."""
-        total = {}
-        for i, (member, mine) in enumerate(zip(self.members, _columns(weights), strict=True)):
-            total |= {f"{i}.{key}": value for key, value in member.statistics(values, mine).items()}
-        return total
+    def shares(self, values, weights):
+        for member, column in zip(self.members, weights.T, strict=True):
+            inside = member.inside(values)
+            if np.all(inside):
+                yield values, np.ascontiguousarray(column)[:, None]
+            else:
+                yield values[inside], column[inside][:, None]
 
-    def update(self, statistics):
-        self.members = tuple(map(copy.copy, self.members))  # fit copies an emission, not what is inside it
-        for i, member in enumerate(self.members):
-            with self._naming(i):
-                member.update(part_of(statistics, i))
-
-    def start(self, values, weights, rng):
-        for i, (member, mine) in enumerate(zip(self.members, _columns(weights), strict=True)):
-            with self._naming(i):
-                member.start(values, mine, rng)
+    def members_states(self, n_states):
+        return 1
 
     def sample(self, states, rng):
         order = np.argsort(states, kind="stable")
@@ -105,41 +112,36 @@ class PerState(Emission):
         drawn = [m.sample(np.zeros(n, dtype=np.intp), rng) for m, n in zip(self.members, visits, strict=True) if n]
         return np.concatenate(drawn)[np.argsort(order)]
 
-    def log_prior(self):
-        return sum(member.log_prior() for member in self.members)
-
     def describe(self, data, t):
         return self.members[0].describe(data, t)
 
-    def report(self, data):
-        return {key: value for member in self.members for key, value in member.report(data).items()}
+    def placed(self, k, item):
+        return (k, item[1]) if isinstance(item, tuple) else item
+
+    def reordered(self, order):
+        other = copy.copy(self)
+        other.members = tuple(self.members[i] for i in order)
+        return other
+
+    def mean(self):
+        return _stacked([member.mean() for member in self.members])
+
+    def variance(self):
+        return _stacked([member.variance() for member in self.members])
 
     def summary(self, state):
         return f"{type(self.members[state]).__name__}: {self.members[state].summary(0)}"
 
-    def saved(self, prefix, arrays):
-        parts = [member.saved(f"{prefix}.{i}", arrays) for i, member in enumerate(self.members)]
-        return {"family": type(self).__name__, "members": parts}
-
     @classmethod
-    def rebuilt(cls, metadata, prefix, arrays, families):
-        parts = enumerate(metadata["members"])
-        return cls([Emission.loaded(part, f"{prefix}.{i}", arrays, families) for i, part in parts])
+    def made_of(cls, members, settings, arrays):
+        return cls(members)
 
     def __repr__(self):
         return f"PerState([{', '.join(map(repr, self.members))}])"
 
-    @contextmanager
-    def _naming(self, i):
-        """An error names the member that raised it."""
-        try:
-            yield
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"members[{i}], {type(self.members[i]).__name__}: {error}") from error
 
-
-def _columns(weights):
-    return [np.ascontiguousarray(column)[:, None] for column in weights.T]
+def _stacked(tables):
+    return None if any(table is None for table in tables) else np.vstack(tables)
 
 
 def _alike(a, b):

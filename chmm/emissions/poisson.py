@@ -33,8 +33,8 @@ class Poisson(ExponentialFamily):
     def __init__(self, rates=None, *, frozen=()):
         super().__init__(frozen, rates=check_parameter(rates, "rates", least=0))
 
-    def outside(self, values):
-        return not_counts(values)
+    def support(self, values):
+        return ~not_counts(values)
 
     def embed(self, values):
         return np.sqrt(values)  # of equal variance wherever the mean

@@ -23,7 +23,7 @@ class Precomputed(Emission):
     n_states = None
     domain = "log likelihoods below infinity"
 
-    def check(self, data):
+    def observe(self, data):
         values = (
             np.asarray(data.values, dtype=np.float64) if data.kind in ("numbers", "integers") else self.numbers(data)
         )

@@ -1,14 +1,14 @@
 """Several channels in one observation, each of its own family."""
 
 import copy
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows, part_of
+from .base import Emission, Observed, distinct_rows
+from .composite import Composite
 from .precomputed import Precomputed
 
 
@@ -22,8 +22,15 @@ class Cells:
     def __len__(self):
         return len(self.places[0])
 
+    def __getitem__(self, rows):
+        return Cells(self.tables, [place[rows] for place in self.places])
 
-class Product(Emission):
+    def of(self, product):
+        """(channel, table, place) for each channel."""
+        return zip(product.members, self.tables, self.places, strict=True)
+
+
+class Product(Composite):
     """Channels that are independent given the state: log b_i(o) = sum_c log b_i^c(o^c).
 
     Parameters
@@ -44,9 +51,7 @@ class Product(Emission):
     """
 
     kind = "columns"
-    by_name = property(lambda self: isinstance(self.names[0], str))  # takes columns of a frame in any order
-    max_inner_iter = property(lambda self: max(channel.max_inner_iter for channel in self.channels))
-    members = property(lambda self: self.channels)
+    by_name = property(lambda self: isinstance(self.names[0], str))
 
     def __init__(self, /, *channels, **named):
         if bool(channels) == bool(named):
@@ -63,8 +68,8 @@ class Product(Emission):
                     f"channel {name!r} is Precomputed, which takes a column for each state; add the log likelihoods of "
                     "the other channels to its values, and use it alone"
                 )
-        self.channels = tuple(map(copy.deepcopy, (*channels, *named.values())))
-        said = {name: c.n_states for name, c in zip(self.names, self.channels, strict=True) if c.n_states is not None}
+        self.members = tuple(map(copy.deepcopy, (*channels, *named.values())))
+        said = {name: c.n_states for name, c in zip(self.names, self.members, strict=True) if c.n_states is not None}
         if len(set(said.values())) > 1:
             raise ValueError(
                 "the channels have different numbers of states: "
@@ -73,28 +78,24 @@ class Product(Emission):
 
     def __getitem__(self, name):
         if name in self.names:
-            return self.channels[self.names.index(name)]
-        if isinstance(name, int) and -len(self.channels) <= name < len(self.channels):
-            return self.channels[name]
+            return self.members[self.names.index(name)]
+        if isinstance(name, int) and -len(self.members) <= name < len(self.members):
+            return self.members[name]
         raise KeyError(f"there is no channel {name!r}; there are {', '.join(map(repr, self.names))}")
 
     @property
     def n_states(self):
-        return next((c.n_states for c in self.channels if c.n_states is not None), None)
-
-    @property
-    def complete(self):
-        return all(channel.complete for channel in self.channels)
+        return next((c.n_states for c in self.members if c.n_states is not None), None)
 
     @property
     def n_features(self):
-        return sum(channel.n_features or 1 for channel in self.channels)
+        return sum(channel.n_features or 1 for channel in self.members)
 
     # Data ----------------------------------------------------------------------------------------------------------
 
-    def _split(self, data):
+    def parts(self, data):
         """The data of each channel."""
-        widths = [channel.n_features or 1 for channel in self.channels]
+        widths = [channel.n_features or 1 for channel in self.members]
         by_name = isinstance(self.names[0], str)
         if by_name and data.names is not None:
             for name in self.names:
@@ -112,18 +113,13 @@ class Product(Emission):
                 raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
             ends = np.cumsum(widths).tolist()
             places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
-        return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.channels, strict=True)]
+        return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.members, strict=True)]
 
-    def prepare(self, data, n_states, pseudocount):
-        for name, channel, part in zip(self.names, self.channels, self._split(data), strict=True):
-            with _naming(name):
-                channel.prepare(part, n_states, pseudocount)
-
-    def check(self, data):
+    def observe(self, data):
         seen = []
-        for name, channel, part in zip(self.names, self.channels, self._split(data), strict=True):
-            with _naming(name):
-                seen.append(channel.check(part))
+        for k, part in enumerate(self.parts(data)):
+            with self.naming(k) as channel:
+                seen.append(channel.observe(part))
         sizes = [len(o.distinct) for o in seen]
         places = [o.index for o in seen]
         missing = np.all([place == size for place, size in zip(places, sizes, strict=True)], axis=0)
@@ -138,11 +134,24 @@ class Product(Emission):
                 index = (np.cumsum(~missing) - 1).astype(np.int32)
                 index[missing] = len(missing) - missing.sum()
                 places = [place[~missing] for place in places]
-        return Observed(Cells([o.distinct for o in seen], places), index, shared)
+        return Observed(Cells([o.distinct for o in seen], places), index, shared, _notes(seen))
+
+    def inside(self, cells):
+        inside = True
+        for channel, table, place in cells.of(self):
+            mine = channel.inside(table)
+            if not np.all(mine):
+                inside = inside & np.append(mine, True)[place]
+        return inside
+
+    def misfit(self, cells, r, names=None):
+        for name, (channel, table, place) in zip(self.names, cells.of(self), strict=True):
+            if place[r] < len(table) and not np.all(channel.inside(table[place[r] : place[r] + 1])):
+                return f", channel {name!r}{channel.misfit(table, place[r])}"
 
     def embed(self, cells):
         parts = []
-        for channel, table, place in zip(self.channels, cells.tables, cells.places, strict=True):
+        for channel, table, place in cells.of(self):
             points = channel.embed(table) if len(table) else None
             if points is not None:
                 parts.append(np.vstack([points, np.full((1, points.shape[1]), np.nan)])[place])
@@ -152,92 +161,85 @@ class Product(Emission):
 
     def log_likelihood(self, cells):
         out = None
-        for channel, table, place in zip(self.channels, cells.tables, cells.places, strict=True):
+        for channel, table, place in cells.of(self):
             part = channel.log_likelihood(table)
             part = part if _is_whole(place, table) else np.vstack([part, np.zeros((1, part.shape[1]))])[place]
             out = part if out is None else out + part
         return out
 
-    def statistics(self, cells, weights):
-        """The channels' statistics, each key with "channel." before it."""
-        total = {}
-        for name, channel, table, place in zip(self.names, self.channels, cells.tables, cells.places, strict=True):
-            mine = channel.statistics(table, _weights(place, table, weights))
-            total |= {f"{name}.{key}": value for key, value in mine.items()}
-        return total
-
-    def update(self, statistics):
-        self.channels = tuple(map(copy.copy, self.channels))  # fit copies an emission, not what is inside it
-        for name, channel in zip(self.names, self.channels, strict=True):
-            channel.update(part_of(statistics, name))
-
-    def start(self, cells, weights, rng):
-        for channel, table, place in zip(self.channels, cells.tables, cells.places, strict=True):
-            channel.start(table, _weights(place, table, weights), rng)
+    def shares(self, cells, weights):
+        return [(table, _weights(place, table, weights)) for _, table, place in cells.of(self)]
 
     def sample(self, states, rng):
-        drawn = [np.asarray(channel.sample(states, rng)) for channel in self.channels]
+        drawn = [np.asarray(channel.sample(states, rng)) for channel in self.members]
         if any(part.dtype.kind not in "iufb" for part in drawn):
             drawn = [part.astype(object) for part in drawn]
         return np.column_stack(drawn)
 
     # What goes channel by channel ------------------------------------------------------------------------------------
 
-    def log_prior(self):
-        return sum(channel.log_prior() for channel in self.channels)
+    keys = property(lambda self: tuple(map(str, self.names)))
+
+    def title(self, k):
+        return f"channel {self.names[k]!r}"
+
+    def placed(self, k, item):
+        return (item[0], f"channel {self.names[k]!r}, {item[1]}") if isinstance(item, tuple) else item
+
+    def reordered(self, order):
+        other = copy.copy(self)
+        other.members = tuple(channel.reordered(order) for channel in self.members)
+        return other
+
+    def mean(self):
+        return self._side_by_side([channel.mean() for channel in self.members])
+
+    def variance(self):
+        return self._side_by_side([channel.variance() for channel in self.members])
+
+    def _side_by_side(self, tables):
+        """(N, D): NaN for a channel that has none; None if no channel has one."""
+        if all(table is None for table in tables):
+            return None
+        empty = np.full((self.n_states, 1), np.nan)
+        return np.hstack([empty if table is None else table for table in tables])
 
     def describe(self, data, t):
-        parts = zip(self.names, self.channels, self._split(data), strict=True)
+        parts = zip(self.names, self.members, self.parts(data), strict=True)
         return "; ".join(f"channel {name!r}: {channel.describe(part, t)}" for name, channel, part in parts)
 
-    def report(self, data):
-        split = self._split(data)
-        seen = [channel.check(part) for channel, part in zip(self.channels, split, strict=True)]
-        gone = [o.index == len(o.distinct) for o in seen]
-        inside = {}
-        for channel, part in zip(self.channels, split, strict=True):
-            for key, value in channel.report(part).items():
-                if isinstance(value, dict):
-                    so_far = inside.setdefault(key, {})
-                    for symbol, times in value.items():
-                        so_far[symbol] = so_far.get(symbol, 0) + times
-                else:
-                    inside[key] = inside.get(key, 0) + value
-        partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
-        return {**inside, "partly_missing": partly + inside.get("partly_missing", 0)}
-
     def summary(self, state):
-        return "; ".join(f"{name}: {c.summary(state)}" for name, c in zip(self.names, self.channels, strict=True))
+        return "; ".join(f"{name}: {c.summary(state)}" for name, c in zip(self.names, self.members, strict=True))
 
-    def saved(self, prefix, arrays):
-        parts = [channel.saved(f"{prefix}.{k}", arrays) for k, channel in enumerate(self.channels)]
-        return {"family": type(self).__name__, "names": list(self.names), "channels": parts}
+    def settings(self):
+        return {"names": list(self.names)}
 
     @classmethod
-    def rebuilt(cls, metadata, prefix, arrays, families):
-        parts = [
-            Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in enumerate(metadata["channels"])
-        ]
-        names = metadata["names"]
-        if names == list(range(len(parts))):
-            return cls(*parts)
-        if len(set(names)) != len(parts) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"{shown(names)} cannot be the names of {len(parts)} channels")
-        return cls(**dict(zip(names, parts, strict=True)))
+    def made_of(cls, members, settings, arrays):
+        names = settings["names"]
+        if names == list(range(len(members))):
+            return cls(*members)
+        if len(set(names)) != len(members) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{shown(names)} cannot be the names of {len(members)} channels")
+        return cls(**dict(zip(names, members, strict=True)))
 
     def __repr__(self):
         by_name = isinstance(self.names[0], str)
-        parts = [f"{name}={c!r}" if by_name else repr(c) for name, c in zip(self.names, self.channels, strict=True)]
+        parts = [f"{name}={c!r}" if by_name else repr(c) for name, c in zip(self.names, self.members, strict=True)]
         return f"Product({', '.join(parts)})"
 
 
-@contextmanager
-def _naming(name):
-    """An error names the channel that raised it."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"channel {name!r}: {error}") from error
+def _notes(seen):
+    """What the channels met, added up, and how many steps are missing in some channels only."""
+    gone = [o.index == len(o.distinct) for o in seen]
+    partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
+    unknown: dict = {}
+    for o in seen:
+        partly += o.notes.get("partly_missing", 0)
+        for symbol, times in o.notes.get("unknown", {}).items():
+            unknown[symbol] = unknown.get(symbol, 0) + times
+    some = any("unknown" in o.notes for o in seen)
+    return {"partly_missing": partly, **({"unknown": unknown} if some else {})}
 
 
 def _is_whole(place, table):

@@ -1,5 +1,7 @@
 """Sums of squares, for densities and scatter: distances to the means in a kernel, so that nothing cancels."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..kernels.gaussian import add_crossed_scatter, add_scatter
@@ -40,14 +42,34 @@ def patterns(values):
         yield np.flatnonzero(which.ravel() == k), seen
 
 
-def spread(values):
-    """(mean, variance) of each column, gaps left out; where a column is constant, 1 stands for its variance."""
+class Moments(NamedTuple):
+    """Count, mean and sum of squared distances to the mean of each column, (D,) each; `+` pools two samples."""
+
+    count: np.ndarray  # type: ignore[assignment]
+    mean: np.ndarray
+    squares: np.ndarray
+
+    def __add__(self, other):  # Chan, Golub & LeVeque (1979)
+        count = self.count + other.count
+        share = other.count / np.maximum(count, 1.0)
+        apart = other.mean - self.mean
+        mean = np.where(self.count > 0, self.mean + share * apart, other.mean)
+        return Moments(count, mean, self.squares + other.squares + self.count * share * apart**2)
+
+
+def moments(values):
+    """The Moments of each column, gaps left out."""
     ones = np.broadcast_to(1.0, (len(values), 1))
     centre = _first(values)  # distances to a value of the data lose nothing
     around = scatter(values, centre[None], ones)
-    mass = np.maximum(around["weights"][0], 1.0)
-    centre = centre + around["sums"][0] / mass
-    squares = scatter(values, centre[None], ones)["squares"][0] / mass
+    mass = around["weights"][0]
+    centre = centre + around["sums"][0] / np.maximum(mass, 1.0)
+    return Moments(mass, centre, scatter(values, centre[None], ones)["squares"][0])
+
+
+def spread(moments):
+    """(mean, variance) of each column; where a column is constant, 1 stands for its variance."""
+    centre, squares = moments.mean, moments.squares / np.maximum(moments.count, 1.0)
     squares[np.isnan(squares)] = np.inf
     # a spread that is no more than rounding is none
     variance = np.where(np.sqrt(squares) <= 1e-14 * np.abs(centre), 1.0, squares)

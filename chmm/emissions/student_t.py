@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .base import Emission, check_parameter, checked_floor, frozen_names, same_shape
+from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
-from .quadratic import spread
+from .quadratic import moments, spread
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
 DOFS = 0.1, 1e6
@@ -33,20 +33,24 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
+    prepared = ("centre", "variance")
     gaps = True
     max_inner_iter = 200
 
     def __init__(self, locations=None, scales=None, dofs=None, *, floor=1e-3, frozen=()):
-        self.floor = checked_floor(floor)
+        self.floor = check_prior(floor, "floor")
         self.locations = check_parameter(locations, "locations")
         self.scales = check_parameter(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
         self.dofs = check_parameter(dofs, "dofs", least=DOFS[0], most=DOFS[1])
         same_shape(locations=self.locations, scales=self.scales, dofs=self.dofs)
-        self.frozen = frozen_names(frozen, self.parameters)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.centre = self.variance = None
 
-    def prepare(self, data, n_states, pseudocount):
-        self.centre, self.variance = spread(self.numbers(data))
+    def survey(self, data):
+        return Survey(moments=moments(self.numbers(data)))
+
+    def prepare(self, survey, n_states, pseudocount):
+        self.centre, self.variance = spread(survey["moments"])
 
     def _z(self, values, d):
         return (values[:, d, None] - self.locations[:, d]) / self.scales[:, d]

@@ -39,8 +39,8 @@ class VonMises(ExponentialFamily):
             concentrations=check_parameter(concentrations, "concentrations", least=0, most=LARGEST),
         )
 
-    def outside(self, values):
-        return np.abs(values) > TURN * (1 + 1e-12)
+    def support(self, values):
+        return np.abs(values) <= TURN * (1 + 1e-12)
 
     def embed(self, values):
         return np.hstack(self.sufficient_statistics(values))

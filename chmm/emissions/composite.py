@@ -1,0 +1,141 @@
+"""What emissions made of others have in common: every hook goes to the members, and their answers are put together."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from .base import Emission, Survey, part_of
+
+
+class Composite(Emission):
+    """An emission made of `members`. A subclass says what each member sees (`shares`), and how the rows of
+    `log_likelihood` and `sample` are made of theirs; what a member raises names it (`title`)."""
+
+    max_inner_iter = property(lambda self: max(member.max_inner_iter for member in self.members))
+
+    @property
+    def keys(self):
+        """Names of the members, which begin the names of their statistics."""
+        return tuple(map(str, range(len(self.members))))
+
+    def title(self, k):
+        """What an error calls member k."""
+        return f"members[{k}], {type(self.members[k]).__name__}"
+
+    def shares(self, values, weights):
+        """For each member what it sees: (values, weights)."""
+        raise NotImplementedError
+
+    def parts(self, data):
+        """For each member the data it sees."""
+        return [data] * len(self.members)
+
+    @contextmanager
+    def naming(self, k):
+        """An error names the member that raised it."""
+        try:
+            yield self.members[k]
+        except (TypeError, ValueError) as error:
+            title = self.title(k)
+            error.args = (f"{title}: {error}" if title else str(error),)
+            raise
+
+    @property
+    def complete(self):
+        return len(self._known()) == len(self.parameters) and all(member.complete for member in self.members)
+
+    def members_states(self, n_states):
+        """How many states each member has where this one has n_states."""
+        return n_states
+
+    # Learning -------------------------------------------------------------------------------------------------------
+
+    def survey(self, data):
+        parts = self.parts(data)
+        found = Survey()
+        for k, key in enumerate(self.keys):
+            with self.naming(k) as member:
+                found[key] = member.survey(parts[k])
+        return found
+
+    def prepare(self, survey, n_states, pseudocount):
+        for k, key in enumerate(self.keys):
+            with self.naming(k) as member:
+                member.prepare(survey[key], self.members_states(n_states), pseudocount)
+
+    def statistics(self, values, weights):
+        """The members' statistics, each key with "member." before it."""
+        total = {}
+        for key, member, mine in zip(self.keys, self.members, self.shares(values, weights), strict=True):
+            total |= {f"{key}.{name}": value for name, value in member.statistics(*mine).items()}
+        return total
+
+    def update(self, statistics):
+        self._copy_members()
+        for k, key in enumerate(self.keys):
+            with self.naming(k) as member:
+                member.update(part_of(statistics, key))
+
+    def start(self, values, weights, rng):
+        for k, mine in enumerate(self.shares(values, weights)):
+            with self.naming(k) as member:
+                member.start(*mine, rng)
+
+    def recentre(self, statistics, other):
+        moved = dict(statistics)
+        for key, member, one in zip(self.keys, self.members, other.members, strict=True):
+            mine = member.recentre(part_of(statistics, key), one)
+            moved |= {f"{key}.{name}": value for name, value in mine.items()}
+        return moved
+
+    def log_prior(self):
+        return sum(member.log_prior() for member in self.members)
+
+    def report(self, statistics):
+        facts: dict = {}
+        for k, key in enumerate(self.keys):
+            for fact, found in self.members[k].report(part_of(statistics, key)).items():
+                facts.setdefault(fact, []).extend(self.placed(k, item) for item in found)
+        return facts
+
+    def placed(self, k, item):
+        """An item of a member's report as one of this emission's: (state, where)."""
+        return item
+
+    def _copy_members(self):
+        """For a change: a fit copies an emission, not its members."""
+        self.members = tuple(member.__copy__() for member in self.members)
+
+    def _publish_members(self):
+        self.members = tuple(member.published() for member in self.members)
+
+    # On disk --------------------------------------------------------------------------------------------------------
+
+    def saved(self, prefix, arrays):
+        parts = [member.saved(f"{prefix}.{k}", arrays) for k, member in enumerate(self.members)]
+        return {**super().saved(prefix, arrays), "members": parts}
+
+    @classmethod
+    def rebuilt(cls, metadata, prefix, arrays, families):
+        parts = enumerate(metadata["members"])
+        members = [Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in parts]
+        own = {name: arrays.get(f"{prefix}.{name}") for name in cls.parameters}
+        return cls.made_of(members, metadata["settings"], own)
+
+    @classmethod
+    def made_of(cls, members, settings, arrays):
+        """As `restored`, with the members that were saved."""
+        raise NotImplementedError
+
+
+def density(member, values):
+    """The rows of a member: its log likelihoods, and -inf outside its support."""
+    inside = member.inside(values)
+    if np.all(inside):
+        return member.log_likelihood(values)
+    some = member.log_likelihood(values[inside])
+    out = np.full((len(values), some.shape[1]), -np.inf)
+    out[inside] = some
+    return out
+
+
