@@ -44,9 +44,9 @@ def sequences(n=12, n_steps=60, seed=0):
 
 
 def test_a_clone_has_the_arguments_and_nothing_learnt():
-    m = Model(2, Gaussian(floor=0.5), random_state=0, pseudocount=0.1).fit(sequences().X)
+    m = Model(2, Gaussian(prior=0.5), random_state=0, pseudocount=0.1).fit(sequences().X)
     other = clone(m)
-    assert other.n_states == 2 and other.emission.floor == 0.5 and other.pseudocount == 0.1
+    assert other.n_states == 2 and other.emission.prior == 0.5 and other.pseudocount == 0.1
     with pytest.raises(NotFittedError):
         other.score(sequences().X)
 

@@ -236,12 +236,20 @@ class Emission:
         extra = self.statistics(values, np.repeat(weights[:, None], n, axis=1))
         return {key: value + extra[key] for key, value in statistics.items()}
 
+    def limits(self) -> dict:
+        """The least and the largest that a learnt parameter can be, by its name."""
+        return {}
+
     def report(self, statistics) -> dict:
-        mass = statistics.get("weights")
-        if mass is None:
-            return {}
-        empty = np.argwhere(np.atleast_2d(np.transpose(mass)).T <= EVIDENCE).tolist()
-        return {"cells_without_evidence": [(i, f"column {k}") for i, k in empty]} if empty else {}
+        found = {"cells_without_evidence": [], "at_limits": []}
+        if "weights" in statistics:
+            empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
+            found["cells_without_evidence"] = [(i, f"column {k}") for i, k in empty.tolist()]
+        for name, (low, high) in self.limits().items():
+            value = getattr(self, name)
+            ends = ((value <= low) | (value >= high)) & ~np.asarray(self.held(name))
+            found["at_limits"] += [(i, f"{name}, column {k}") for i, k in np.argwhere(ends).tolist()]
+        return {fact: items for fact, items in found.items() if items}
 
     # Data -----------------------------------------------------------------------------------------------------------
 

@@ -16,10 +16,12 @@ class Beta(ExponentialFamily):
     ----------
     a, b : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is a / (a + b). Columns are
         independent given the state, and a missing one (NaN) says nothing.
-    frozen : names of parameters that stay as given.
+    prior : how many steps, of the mean logarithms of all data, are added to what each state saw of each column; of the
+        uniform distribution, where all data are the same value.
+    frozen : names of parameters that stay as given, or {name: mask}.
 
     The maximiser solves digamma(a) - digamma(a + b) = mean log o, and for b with 1 - o (Newton, concave). Both stay
-    between 1e-6 and 1e6: a state on one single value would have an infinite density.
+    between 1e-6 and 1e6.
 
     >>> from chmm import Beta, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Beta([2, 8], [8, 2]))
@@ -32,8 +34,9 @@ class Beta(ExponentialFamily):
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5
 
-    def __init__(self, a=None, b=None, *, frozen=()):
+    def __init__(self, a=None, b=None, *, prior=1e-3, frozen=()):
         super().__init__(
+            prior,
             frozen,
             a=check_parameter(a, "a", least=RANGE[0], most=RANGE[1]),
             b=check_parameter(b, "b", least=RANGE[0], most=RANGE[1]),
@@ -48,36 +51,41 @@ class Beta(ExponentialFamily):
     def natural_parameters(self):
         return [self.a - 1, self.b - 1], gammaln(self.a + self.b) - gammaln(self.a) - gammaln(self.b)
 
-    def maximiser(self, moments, mass):
-        mean = np.stack(moments, axis=-1)
+    def maximiser(self, means):
+        mean = np.stack(means, axis=-1)
+        held = np.stack([np.broadcast_to(self.held(name), mean.shape[:-1]) for name in ("a", "b")], axis=-1)
+        coupled = ~held.any(axis=-1, keepdims=True)
 
         def value(ab):
             return (ab * mean).sum(axis=-1) - gammaln(ab).sum(axis=-1) + gammaln(ab.sum(axis=-1))
 
-        def gradient(ab):
-            return mean - digamma(ab) + digamma(ab.sum(axis=-1, keepdims=True))
-
         def step(ab):
             # the Hessian is -diag(trigamma(ab)) + trigamma(a + b)
-            slope, bend = gradient(ab), trigamma(ab)
+            slope, bend = mean - digamma(ab) + digamma(ab.sum(axis=-1, keepdims=True)), trigamma(ab)
             both = trigamma(ab.sum(axis=-1, keepdims=True))
-            shared = (
-                both * (slope / bend).sum(axis=-1, keepdims=True) / (1 - both * (1 / bend).sum(axis=-1, keepdims=True))
-            )
-            return (slope + shared) / bend
-
-        def one(k):
-            def step_of_one(ab):
-                curvature = trigamma(ab.sum(axis=-1, keepdims=True)) - trigamma(ab)
-                return np.where(np.arange(2) == k, newton(gradient(ab), curvature, ab), 0.0)
-
-            return step_of_one
+            shared = both * (slope / bend).sum(axis=-1, keepdims=True)
+            shared = shared / (1 - both * (1 / bend).sum(axis=-1, keepdims=True))
+            return np.where(coupled, (slope + shared) / bend, np.where(held, 0.0, newton(slope, both - bend, ab)))
 
         start = np.stack([np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1)
-        if self.is_frozen("a") or self.is_frozen("b"):
-            step = one(1 if self.is_frozen("a") else 0)
         ab = newton_ascent(start, value, step, *RANGE)
         return {"a": ab[..., 0], "b": ab[..., 1]}
+
+    def typical(self, mean_log, mean_rest_log):
+        # the geometric means of o and of 1 - o add up to 1 only where all values are the same
+        small, large = np.minimum(mean_log, mean_rest_log), np.maximum(mean_log, mean_rest_log)
+        varied = -np.expm1(large) - np.exp(small) > np.exp(small) / RANGE[1]
+        return [np.where(varied, mean, -1.0) for mean in (mean_log, mean_rest_log)]
+
+    def limits(self):
+        return {"a": RANGE, "b": RANGE}
+
+    def mean(self):
+        return self.a / (self.a + self.b)
+
+    def variance(self):
+        total = self.a + self.b
+        return (self.a / total) * (self.b / total) / (total + 1)
 
     def sample(self, states, rng):
         # drawn values round to 0 or 1 where a and b are small

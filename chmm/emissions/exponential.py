@@ -5,7 +5,7 @@ import numpy as np
 from .base import check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
-LARGEST = 1e12
+LARGEST = 1e12  # of a rate, times the mean of all data
 
 
 class Exponential(ExponentialFamily):
@@ -15,9 +15,11 @@ class Exponential(ExponentialFamily):
     ----------
     rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. Columns are independent given the state, and
         a missing one (NaN) says nothing.
-    frozen : ("rates",) keeps them as given.
+    prior : how many steps, of the mean of all data (1 if that is 0), are added to what each state saw of each column.
+    frozen : ("rates",) keeps them as given; {"rates": mask} some of them.
 
-    The maximiser is 1 / weighted mean, at most 1e12 (a state that saw nothing but 0 would have an infinite density).
+    The maximiser is 1 / weighted mean. With `prior=0` it is at most 1e12 / mean of all data: a state that saw nothing
+    but 0 would have an infinite density.
 
     >>> from chmm import Exponential, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Exponential([10, 0.1]))
@@ -29,8 +31,8 @@ class Exponential(ExponentialFamily):
     features = ("sums",)
     domain = "numbers >= 0"
 
-    def __init__(self, rates=None, *, frozen=()):
-        super().__init__(frozen, rates=check_parameter(rates, "rates", above=0, most=LARGEST))
+    def __init__(self, rates=None, *, prior=1e-3, frozen=()):
+        super().__init__(prior, frozen, rates=check_parameter(rates, "rates", above=0, most=1e300))
 
     def support(self, values):
         return values >= 0
@@ -44,8 +46,20 @@ class Exponential(ExponentialFamily):
     def natural_parameters(self):
         return [-self.rates], np.log(self.rates)
 
-    def maximiser(self, moments, mass):
-        return {"rates": np.minimum(1 / np.maximum(moments[0], 1e-300), LARGEST)}
+    def maximiser(self, means):
+        return {"rates": 1 / np.maximum(means[0], self.reference[0] / LARGEST)}
+
+    def typical(self, mean):
+        return [np.where(mean > 0, mean, 1.0)]
+
+    def limits(self):
+        return {"rates": (-np.inf, LARGEST / self.reference[0])}
+
+    def mean(self):
+        return 1 / self.rates
+
+    def variance(self):
+        return 1 / self.rates**2
 
     def sample(self, states, rng):
         return squeeze_feature(rng.exponential(1 / self.rates[states]))

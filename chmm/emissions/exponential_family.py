@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .base import Emission, check_frozen, same_shape
-from .special import gammaln
+from .base import Emission, Survey, check_frozen, check_prior, read_only, same_shape
+from .quadratic import moments
+from .special import gammaln, quiet
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 
@@ -12,17 +13,24 @@ class ExponentialFamily(Emission):
     """Independent columns of an exponential family: log b_i(o) = sum_d h(o_d) + c_id + sum_k e_ikd f_k(o_d).
 
     A family says which features f_k it has, what e and c are, and what maximises. Columns that are NaN drop out.
+
+    The prior adds `prior` steps to each cell (state and column), in which the means of the features are those of a
+    fixed reference, r_kd, made once from all data: prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective.
+    Some density of the family has these means, so this is bounded.
     """
 
     gaps = True
+    prepared = ("reference",)
     features: tuple[str, ...] = ()  # names of the sums that the statistics keep
     placeholder = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
 
-    def __init__(self, frozen=(), **parameters):
+    def __init__(self, prior, frozen=(), **parameters):
         for name, values in parameters.items():
             setattr(self, name, values)
         same_shape(**{name: getattr(self, name) for name in self.parameters})
+        self.prior = check_prior(prior)
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
+        self.reference = self._reference(np.full((len(self.features), 1), np.nan))
 
     # What a family says ---------------------------------------------------------------------------------------------
 
@@ -38,29 +46,48 @@ class ExponentialFamily(Emission):
         """(e, c): a list of (N, D) factors of the features, and the (N, D) constants."""
         raise TypeError(f"{type(self).__name__} has no natural_parameters()")
 
-    def maximiser(self, moments, mass):
-        """{parameter: (N, D)} from the weighted means of the features and the weights."""
-        raise TypeError(f"{type(self).__name__} has no maximiser(moments, mass)")
+    def maximiser(self, means):
+        """{parameter: (N, D)} from the weighted means of the features; where entries are `held`, given these."""
+        raise TypeError(f"{type(self).__name__} has no maximiser(means)")
+
+    def typical(self, *means):
+        """The reference of the prior: means of the features, from those of all data, NaN for a column nobody saw."""
+        raise TypeError(f"{type(self).__name__} has no typical(*means)")
 
     # What follows -----------------------------------------------------------------------------------------------------
 
+    @quiet
+    def survey(self, data):
+        return Survey(moments=moments(np.hstack(self.sufficient_statistics(self.numbers(data)))))
+
+    def prepare(self, survey, n_states, pseudocount):
+        pool = survey["moments"]
+        means = np.where(pool.count > 0, pool.mean, np.nan)
+        self.reference = self._reference(means.reshape(len(self.features), -1))
+
+    @quiet
+    def _reference(self, means):
+        return read_only(np.stack(self.typical(*means)))
+
+    @quiet
     def log_likelihood(self, values):
         seen = ~np.isnan(values)
         whole = bool(seen.all())
         values = values if whole else np.where(seen, values, self.placeholder)
-        looks = self.sufficient_statistics(values)
+        features = self.sufficient_statistics(values)
         factors, constants = self.natural_parameters()
         if whole:
-            out = np.hstack(looks) @ _finite(np.hstack(factors)).T
+            out = np.hstack(features) @ _finite(np.hstack(factors)).T
             out += _finite(constants).sum(axis=1)
         else:
-            out = np.hstack([f * seen for f in looks] + [seen]) @ _finite(np.hstack([*factors, constants])).T
+            out = np.hstack([f * seen for f in features] + [seen]) @ _finite(np.hstack([*factors, constants])).T
         measure = self.log_base_measure(values)
         if measure is not None:
             out += (measure * seen).sum(axis=1)[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out
 
+    @quiet
     def statistics(self, values, weights):
         """weights (N, D), and for each feature its weighted sum (N, D)."""
         seen = ~np.isnan(values)
@@ -71,33 +98,36 @@ class ExponentialFamily(Emission):
         sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
 
+    @quiet
     def update(self, statistics):
-        mass = statistics["weights"]
-        alive = mass > 0
-        moments = [np.divide(statistics[f], mass, out=np.ones_like(mass), where=alive) for f in self.features]
-        if not self.complete and not alive.all():
-            # no mass and no old parameters: what all states saw, or any value
-            total = mass.sum(axis=0)
-            anything = self.sufficient_statistics(np.full((1, mass.shape[1]), self.placeholder))
-            pooled = [
-                np.where(total > 0, statistics[f].sum(axis=0) / np.maximum(total, 1e-300), any_[0])
-                for f, any_ in zip(self.features, anything, strict=True)
-            ]
-            moments = [np.where(alive, m, p) for m, p in zip(moments, pooled, strict=True)]
-            mass, alive = np.where(alive, mass, 1.0), np.ones_like(alive)
-        self.assign(self.maximiser(moments, mass), alive)
+        total = statistics["weights"] + self.prior
+        alive = total > 0
+        means = [
+            np.where(alive, (statistics[f] + self.prior * r) / total, r)
+            for f, r in zip(self.features, self.reference, strict=True)
+        ]
+        self.assign(self.maximiser(means), alive if self.free is None else alive & self.free)
+
+    @quiet
+    def log_prior(self):
+        if not self.prior:
+            return 0.0
+        factors, constants = self.natural_parameters()
+        terms = constants + sum(e * r for e, r in zip(factors, self.reference, strict=True))
+        return self.prior * float(terms.sum() if self.free is None else terms[self.free].sum())
 
 
 def _finite(factors):
     return np.maximum(factors, MINUS_INFINITY)
 
 
+@quiet
 def log(x):
-    """log, and log 0 = -inf without a word."""
-    with np.errstate(divide="ignore"):
-        return np.log(x)
+    """log, and log 0 = -inf without a warning."""
+    return np.log(x)
 
 
+@quiet
 def not_counts(values):
     """Which numbers are no counts 0, 1, 2 ...; NaN passes."""
     return (values < 0) | (values != np.round(values)) & ~np.isnan(values)

@@ -7,6 +7,7 @@ from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
+EULER = 0.5772156649015329
 LEAST, LARGEST = 1e-290, 1e300  # of values, of rates: a rate is at most RANGE[1] / LEAST
 
 
@@ -17,10 +18,12 @@ class Gamma(ExponentialFamily):
     ----------
     shapes, rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is shape / rate, the
         variance shape / rate^2. Columns are independent given the state, and a missing one (NaN) says nothing.
-    frozen : names of parameters that stay as given.
+    prior : how many steps, of the mean and the mean logarithm of all data, are added to what each state saw of each
+        column; of the exponential distribution with that mean, where all data are the same value.
+    frozen : names of parameters that stay as given, or {name: mask}.
 
     The maximiser solves log a - digamma(a) = log mean - mean log (Newton; Minka 2002), b = a / mean. Shapes stay
-    between 1e-6 and 1e6: a state on one single value would have an infinite density.
+    between 1e-6 and 1e6.
 
     >>> from chmm import Gamma, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gamma([2, 9], [2, 1]))
@@ -32,8 +35,9 @@ class Gamma(ExponentialFamily):
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; rescale smaller ones"
 
-    def __init__(self, shapes=None, rates=None, *, frozen=()):
+    def __init__(self, shapes=None, rates=None, *, prior=1e-3, frozen=()):
         super().__init__(
+            prior,
             frozen,
             shapes=check_parameter(shapes, "shapes", least=RANGE[0], most=RANGE[1]),
             rates=check_parameter(rates, "rates", above=0, most=LARGEST),
@@ -51,20 +55,36 @@ class Gamma(ExponentialFamily):
     def natural_parameters(self):
         return [-self.rates, self.shapes - 1], self.shapes * np.log(self.rates) - gammaln(self.shapes)
 
-    def maximiser(self, moments, mass):
-        mean, mean_log = moments
-        if self.is_frozen("rates"):
+    def maximiser(self, means):
+        mean, mean_log = means
+        shapes = _shape(np.log(mean) - mean_log)
+        if np.any(self.held("rates")):
             # a log b - log Gamma(a) + a mean_log
             pull = np.log(self.rates) + mean_log
-            shapes = newton_ascent(
-                np.maximum(mean * self.rates, RANGE[0])[..., None],
+            given_rates = newton_ascent(
+                (mean * self.rates)[..., None],
                 lambda a: a[..., 0] * pull - gammaln(a[..., 0]),
                 lambda a: newton(pull[..., None] - digamma(a), -trigamma(a), a),
                 *RANGE,
             )[..., 0]
-            return {"shapes": shapes, "rates": self.rates}
-        shapes = self.shapes if self.is_frozen("shapes") else _shape(np.maximum(np.log(mean) - mean_log, 0.0))
+            shapes = np.where(self.held("rates"), given_rates, shapes)
+        if np.any(self.held("shapes")):
+            shapes = np.where(self.held("shapes"), self.shapes, shapes)
         return {"shapes": shapes, "rates": shapes / mean}
+
+    def typical(self, mean, mean_log):
+        mean = np.where(mean > 0, mean, 1.0)
+        varied = np.log(mean) - mean_log > 0.5 / RANGE[1]
+        return mean, np.where(varied, mean_log, np.log(mean) - EULER)
+
+    def limits(self):
+        return {"shapes": RANGE}
+
+    def mean(self):
+        return self.shapes / self.rates
+
+    def variance(self):
+        return self.shapes / self.rates**2
 
     def sample(self, states, rng):
         return squeeze_feature(rng.gamma(self.shapes[states], 1 / self.rates[states]))
@@ -75,6 +95,5 @@ def _shape(s):
     s = np.maximum(s, 1e-9)
     a = (3 - s + np.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)  # within 1.5 % of it
     for _ in range(8):
-        with np.errstate(over="ignore"):
-            a = np.clip(1 / (1 / a + (np.log(a) - digamma(a) - s) / (a * a * (1 / a - trigamma(a)))), *RANGE)
+        a = np.clip(1 / (1 / a + (np.log(a) - digamma(a) - s) / (a * a * (1 / a - trigamma(a)))), *RANGE)
     return a

@@ -5,11 +5,13 @@ import numpy as np
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, read_only, same_shape
+from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
+from .special import quiet
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
-LEAST, MOST = 1e-200, 1e200  # of a variance, so that squares and their inverses are numbers too
+LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance
+ROUNDING = 1e-15  # eigenvalues of correlations that rounding makes of 0, for each column
 
 
 class Gaussian(Emission):
@@ -21,10 +23,12 @@ class Gaussian(Emission):
     covariances : by `covariance`: (n_states,) "spherical", one variance a state; (n_states, n_features) "diag",
         variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all states.
     covariance : "diag" (default), "spherical", "full" or "tied".
-    floor : a prior as strong as `floor` observations that have the variance s_d of the whole data (1 where a column is
-        constant): the maximiser is (scatter + floor * diag(s)) / (weight + floor), which never is singular, and
-        -(floor / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. 0 turns it off.
-    frozen : names of parameters that stay as given, such as ("means",).
+    prior : as many steps in each state as have its mean and the variance s_d of all data (1 where a column is
+        constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular, and
+        -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is maximum
+        likelihood.
+    frozen : names of parameters that stay as given, such as ("means",), or {name: mask}; covariances "full" by whole
+        matrices, {"covariances": (n_states,) bool}.
 
     Given parameters are where a fit starts. The maximiser is the weighted mean and the weighted scatter around it. NaN
     in some columns: the marginal of the others; the scatter then takes expectations given what is seen (Little &
@@ -38,20 +42,23 @@ class Gaussian(Emission):
 
     parameters = ("means", "covariances")
     common = property(lambda self: ("covariances",) if self.covariance == "tied" else ())
-    prepared = ("centre", "scale")
+    prepared = ("centre", "spread")
     gaps = True
     max_inner_iter = 2  # the second centred at the means
     domain = "finite numbers"
 
-    def __init__(self, means=None, covariances=None, *, covariance="diag", floor=1e-3, frozen=()):
+    def __init__(self, means=None, covariances=None, *, covariance="diag", prior=1e-3, frozen=()):
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         self.covariance = covariance
-        self.floor = check_prior(floor, "floor")
-        self.frozen = check_frozen(frozen, self.parameters, **self._known())
+        self.prior = check_prior(prior)
         self.means = check_parameter(means, "means")
         self.covariances = self._given_covariances(covariances)
-        self.centre = self.scale = None
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
+        held = self.held("covariances")
+        if self._crossed and np.ndim(held) and np.any(held != np.all(held, axis=(-2, -1), keepdims=True)):
+            raise ValueError("frozen['covariances'] holds entries of a matrix; whole matrices can be held")
+        self.centre, self.spread = np.zeros(self.n_features or 1), np.ones(self.n_features or 1)
 
     def _given_covariances(self, covariances):
         if covariances is None:
@@ -76,13 +83,13 @@ class Gaussian(Emission):
             )
         for i, matrix in enumerate(array.reshape(-1, d, d)):
             name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
-            if np.abs(matrix - matrix.T).max() > 1e-8 * np.abs(matrix).max():
+            check_parameter(matrix.diagonal(), f"variances on the diagonal of {name}", above=0, least=LEAST, most=MOST)
+            unit = _correlations(matrix)
+            if np.abs(unit - unit.T).max() > 1e-8:
                 raise ValueError(f"{name} is not symmetric")
-            low, *_, high = np.linalg.eigvalsh(matrix)[[0, -1]]
-            if low <= 0:
-                raise ValueError(f"{name} is singular: its least eigenvalue is {low:.3g}, it must be > 0")
-            if low < LEAST or high > MOST:
-                raise ValueError(f"{name} has eigenvalues from {low:.3g} to {high:.3g}; {LEAST} to {MOST} will do")
+            low = np.linalg.eigvalsh(unit)[0]
+            if low <= ROUNDING * d:
+                raise ValueError(f"{name} is singular: the least eigenvalue of its correlations is {low:.3g}")
         return array
 
     @property
@@ -98,16 +105,18 @@ class Gaussian(Emission):
         return None if self.covariances is None or self.covariance == "spherical" else self.covariances.shape[1]
 
     def survey(self, data):
-        return self.survey_of(self.numbers(data))
+        return self._survey(self.numbers(data))
 
-    def survey_of(self, values):
+    def _survey(self, values):
         return Survey(moments=quadratic.moments(values), gaps=quadratic.has_gaps(values))
 
     def prepare(self, survey, n_states, pseudocount):
-        self.centre, self.scale = quadratic.spread(survey["moments"])
-        self.max_inner_iter = 200 if self._crossed and survey["gaps"] else 2  # what gaps stand for is EM, too
+        self.centre, self.spread = quadratic.spread(survey["moments"])
+        # what gaps stand for, and means given some others, are learnt by EM
+        partly = np.ndim(self.held("means")) > 0
+        self.max_inner_iter = 200 if self._crossed and (survey["gaps"] or partly) else 2
         if self.means is not None and self.covariances is None:
-            self.covariances = self._shaped(np.tile(self.scale, (n_states, 1)))
+            self.covariances = self._shaped(np.tile(self.spread, (n_states, 1)))
 
     def _shaped(self, variances):
         """Variances (N, D) in the form of the covariances."""
@@ -133,9 +142,13 @@ class Gaussian(Emission):
 
     def _roots(self):
         """R with R' R = S^-1 for each state, and the logarithms of |S|."""
-        chol = np.linalg.cholesky(self._matrices())
-        return np.linalg.inv(chol), 2 * np.log(np.diagonal(chol, axis1=1, axis2=2)).sum(axis=1)
+        matrices = self._matrices()
+        chol = np.linalg.cholesky(_correlations(matrices))  # whatever units the columns have
+        units = np.sqrt(np.diagonal(matrices, axis1=1, axis2=2))
+        log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2) * units).sum(axis=1)
+        return np.linalg.inv(chol) / units[:, None, :], log_det
 
+    @quiet
     def log_likelihood(self, values):
         if self._crossed and quadratic.has_gaps(values):
             return self._by_pattern(values)
@@ -150,73 +163,96 @@ class Gaussian(Emission):
             log_densities(values, means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
         return out
 
+    def _centres(self, n, d):
+        """What the distances in the statistics are taken from: (N, D)."""
+        return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
+
+    @quiet
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
         if self._crossed and self.complete and quadratic.has_gaps(values):
             return self._expected(values, weights)
-        means = self.centre if self.means is None else self.means
-        means = np.broadcast_to(means, (weights.shape[1], values.shape[1]))
-        return quadratic.scatter(values, means, weights, self._crossed)
+        return quadratic.scatter(values, self._centres(weights.shape[1], values.shape[1]), weights, self._crossed)
 
+    def recentre(self, statistics, other):
+        shape = statistics["sums"].shape
+        return quadratic.shifted(statistics, other._centres(*shape) - self._centres(*shape))
+
+    @quiet
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
-        n, d = mass.shape
         alive = mass > 0
-        old = np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
-        shift = np.divide(sums, mass, out=np.zeros((n, d)), where=alive)
-        if "means" in self.frozen and self.means is not None:
-            shift = np.zeros((n, d))
-        prior = np.ones(d) if self.scale is None else self.scale
-        if "covariances" not in self.frozen or self.covariances is None:
-            if self._crossed:
-                scatter = squares - sums[:, :, None] * shift[:, None, :] - shift[:, :, None] * sums[:, None, :]
-                scatter = scatter + mass[:, :, None] * shift[:, :, None] * shift[:, None, :]
-            else:
-                scatter = squares - shift * (2 * sums - mass * shift)
-            self.covariances = read_only(self._maximiser(scatter, mass, self.floor, prior))
-        self.means = read_only(np.where(alive, old + shift, old))
+        held = np.broadcast_to(self.held("means"), mass.shape)
+        shift = np.where(alive & ~held, sums / mass, 0.0)
+        if self._crossed and held.any() and self.covariances is not None:
+            shift = self._given_held(shift, sums / np.where(alive, mass, 1.0), held)
+        old = self._centres(*mass.shape)
+        means = old + shift
+        shift = means - old
+        spread = self.prior * self.spread
+        if self._crossed:
+            scatter = squares - sums[:, :, None] * shift[:, None, :] - shift[:, :, None] * sums[:, None, :]
+            scatter = scatter + mass[:, :, None] * shift[:, :, None] * shift[:, None, :] + np.diag(spread)
+        else:
+            scatter = squares - shift * (2 * sums - mass * shift) + spread
+        self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
-    def _maximiser(self, scatter, mass, floor, prior):
-        alive = mass > 0
+    def _given_held(self, shift, best, held):
+        """Shifts of the means of which some are held at 0, given the covariances: the regression of the others on how
+        far these are from where they would go."""
+        for i, matrix in enumerate(self._matrices()):
+            h, f = np.flatnonzero(held[i]), np.flatnonzero(~held[i])
+            if len(h) and len(f):
+                shift[i, f] -= _slopes(matrix, h, f).T @ best[i, h]
+        return shift
+
+    def _maximiser(self, scatter, mass):
+        """Scatter over mass, in the form of the covariances; what has no mass keeps its own."""
         if self.covariance == "tied":
-            new = _over(scatter.sum(axis=0) + floor * len(mass) * np.diag(prior), mass[:, 0].sum() + floor * len(mass))
-            new, keep = new[None], np.array([alive.any()])
+            scatter, mass = scatter.sum(axis=0, keepdims=True), mass[:, :1, None].sum(axis=0, keepdims=True)
         elif self.covariance == "full":
-            new, keep = _over(scatter + floor * np.diag(prior), (mass[:, :1] + floor)[:, :, None]), alive[:, 0]
-        elif self.covariance == "diag":
-            new, keep = _over(scatter + floor * prior, mass + floor), alive
-        else:
-            d = len(prior)
-            new = _over(scatter.sum(axis=1) + floor * prior.sum(), mass.sum(axis=1) + floor * d)
-            keep = alive.any(axis=1)
-        if self.covariance in ("full", "tied"):
+            mass = mass[:, :1, None]
+        elif self.covariance == "spherical":
+            scatter, mass = scatter.sum(axis=1), mass.sum(axis=1)
+        new = scatter / mass
+        held = np.broadcast_to(self.held("covariances"), new.shape)
+        if self._crossed:
             new = 0.5 * (new + np.swapaxes(new, 1, 2))
-            least = np.array(
-                [np.linalg.eigvalsh(matrix)[0] if ok else 1.0 for matrix, ok in zip(new, keep, strict=True)]
-            )
-            broken = keep & ~(least > 1e-15 * np.trace(new, axis1=1, axis2=2))
+            units = _correlations(new)
+            ok = np.isfinite(units).all(axis=(1, 2), keepdims=True)
+            least = np.linalg.eigvalsh(np.where(ok, units, 0.0))[:, :1, None]
+            broken = (mass > 0) & ~held[:, :1, :1] & ~(least > ROUNDING * len(units[0]))
         else:
-            broken = keep & ~(new > 0)
+            broken = (mass > 0) & ~held & ~(new > 0)
         if broken.any():
             state = np.argwhere(broken)[0].tolist()
             where = "the covariance" if self.covariance == "tied" else f"the covariance of state {state[0]}"
             raise ValueError(
                 f"{where} became singular: too few different values fell on it, or columns depend on each "
-                f"other; floor = {self.floor} must be larger, such as Gaussian(floor=1e-3)"
+                f"other; prior = {self.prior} must be larger, such as Gaussian(prior=1e-3)"
             )
-        if not keep.all():
-            old = self._shaped(np.tile(prior, (len(mass), 1))) if self.covariances is None else self.covariances
-            new = np.where(keep.reshape(keep.shape + (1,) * (new.ndim - keep.ndim)), new, old)
+        if not np.all(mass > 0):
+            fresh = self._shaped(np.tile(self.spread, (len(new), 1)))
+            new = np.where(mass > 0, new, fresh if self.covariances is None else self.covariances)
         return new[0] if self.covariance == "tied" else new
 
+    @quiet
     def log_prior(self):
-        if not self.floor or self.scale is None:
+        if not self.prior:
             return 0.0
         if self._crossed:
             roots, log_det = self._roots()
-            return -0.5 * self.floor * float(log_det.sum() + (roots**2 @ self.scale).sum())
+            return -0.5 * self.prior * float(log_det.sum() + (roots**2 * self.spread).sum())
         v = self._variances()
-        return -0.5 * self.floor * float((np.log(v) + self.scale / v).sum())
+        return -0.5 * self.prior * float((np.log(v) + self.spread / v).sum())
+
+    def mean(self):
+        return self.means
+
+    def variance(self):
+        if self._crossed:
+            return np.diagonal(self._matrices(), axis1=1, axis2=2)
+        return self._variances()
 
     def sample(self, states, rng):
         noise = rng.standard_normal((len(states), self.means.shape[1]))
@@ -232,7 +268,7 @@ class Gaussian(Emission):
     def marginal(self, columns):
         """The Gaussian of some of the columns."""
         columns = np.flatnonzero(columns)
-        other = Gaussian(covariance=self.covariance, floor=self.floor)
+        other = Gaussian(covariance=self.covariance)
         other.means = self.means[:, columns]
         if self._crossed:
             other.covariances = self.covariances[..., columns[:, None], columns]
@@ -258,7 +294,7 @@ class Gaussian(Emission):
                 w = weights[rows, i]
                 y[:, s] = values[rows[:, None], s] - self.means[i, s]
                 if len(g):
-                    slope = np.linalg.solve(matrix[np.ix_(s, s)], matrix[np.ix_(s, g)])
+                    slope = _slopes(matrix, s, g)
                     y[:, g] = y[:, s] @ slope
                     squares[i][np.ix_(g, g)] += w.sum() * (matrix[np.ix_(g, g)] - matrix[np.ix_(g, s)] @ slope)
                 mass[i] += w.sum()
@@ -269,7 +305,7 @@ class Gaussian(Emission):
     # ---------------------------------------------------------------------------------------------------------------
 
     def settings(self):
-        return {"covariance": self.covariance, "floor": self.floor, **super().settings()}
+        return {"covariance": self.covariance, **super().settings()}
 
     def __repr__(self):
         known = (
@@ -280,6 +316,15 @@ class Gaussian(Emission):
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 
-def _over(a, b):
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return a / b
+def _correlations(matrices):
+    """Covariances (..., D, D) with the diagonal scaled to 1."""
+    units = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
+    return matrices / units[..., :, None] / units[..., None, :]
+
+
+def _slopes(matrix, given, wanted):
+    """Of the regression of the columns `wanted` on the columns `given`: (given, wanted)."""
+    units = np.sqrt(np.diagonal(matrix))
+    unit = _correlations(matrix)
+    slopes = np.linalg.solve(unit[np.ix_(given, given)], unit[np.ix_(given, wanted)])
+    return slopes / units[given, None] * units[wanted]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .gaussian import Gaussian
+from .special import quiet
 
 
 class LogNormal(Gaussian):
@@ -10,7 +11,7 @@ class LogNormal(Gaussian):
 
     Parameters
     ----------
-    means, covariances, covariance, floor, frozen : those of `Gaussian`, for log o: the median is exp(means).
+    means, covariances, covariance, prior, frozen : those of `Gaussian`, for log o: the median is exp(means).
 
     The maximiser is the Gaussian's, of the logarithms.
 
@@ -26,17 +27,26 @@ class LogNormal(Gaussian):
         return values > 0
 
     def survey(self, data):
-        return self.survey_of(np.log(self.numbers(data)))
+        return self._survey(np.log(self.numbers(data)))
 
     def embed(self, values):
         return np.log(values)
 
+    @quiet
     def log_likelihood(self, values):
         logs = np.log(values)
         return super().log_likelihood(logs) - np.nansum(logs, axis=1)[:, None]
 
     def statistics(self, values, weights):
         return super().statistics(np.log(values), weights)
+
+    @quiet
+    def mean(self):
+        return np.exp(self.means + super().variance() / 2)
+
+    @quiet
+    def variance(self):
+        return np.expm1(super().variance()) * np.exp(2 * self.means + super().variance())
 
     def sample(self, states, rng):
         return np.exp(super().sample(states, rng))

@@ -1,10 +1,12 @@
 """Counts that vary more than Poisson's."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from .base import Emission, Survey, check_frozen, check_parameter, same_shape
+from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .special import digamma, log_poisson, newton, newton_ascent, quiet, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -17,7 +19,9 @@ class NegativeBinomial(Emission):
     sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); where a fit starts. The mean is
         r (1 - p) / p, the variance mean / p: near r = 1e6 it is Poisson's. Columns are independent given the state, and
         a missing one (NaN) says nothing.
-    frozen : names of parameters that stay as given.
+    prior : how many steps, of counts spread as those of all data are, are added to what each state saw of each column;
+        of 0 and 1, half each, where all data are 0.
+    frozen : names of parameters that stay as given, or {name: mask}. A given p of 1 is structural and stays.
 
     The maximiser has p = r / (r + mean), and r by Newton, between 1e-6 and 1e6. The statistics are how much weight fell
     on each count that occurs in the data.
@@ -30,23 +34,29 @@ class NegativeBinomial(Emission):
     """
 
     parameters = ("sizes", "probs")
-    prepared = ("levels",)
+    prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."
 
-    def __init__(self, sizes=None, probs=None, *, frozen=()):
+    def __init__(self, sizes=None, probs=None, *, prior=1e-3, frozen=()):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
         self.probs = check_parameter(probs, "probs", above=0, most=1)
         same_shape(sizes=self.sizes, probs=self.probs)
+        self.free = None if self.probs is None else self.probs < 1
+        self.prior = check_prior(prior)
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
-        self.levels = None
+        self.levels = self.reference = None
 
     def survey(self, data):
-        values = self.numbers(data)
-        return Survey(levels=set(np.unique(values[~np.isnan(values)]).tolist()))
+        return Survey(tallies=tally(self.numbers(data)))
 
     def prepare(self, survey, n_states, pseudocount):
-        self.levels = np.array(sorted(survey["levels"]))
+        tallies = survey["tallies"]
+        silent = ~(tallies.counts @ tallies.levels > 0)[:, None]
+        if silent.any():
+            tallies = Tallies(tallies.levels, tallies.counts * ~silent) + Tallies(np.arange(2.0), silent * [0.5, 0.5])
+        self.levels = tallies.levels
+        self.reference = tallies.counts / tallies.counts.sum(axis=1, keepdims=True)
 
     def support(self, values):
         return ~not_counts(values)
@@ -54,6 +64,7 @@ class NegativeBinomial(Emission):
     def embed(self, values):
         return np.log1p(values)
 
+    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.sizes)))
         for d in range(values.shape[1]):
@@ -72,39 +83,33 @@ class NegativeBinomial(Emission):
                 counts[i, k] = np.bincount(place, weights[seen, i], len(self.levels))
         return {"counts": counts}
 
+    @quiet
     def update(self, statistics):
-        counts = statistics["counts"]
+        counts = statistics["counts"] + self.prior * self.reference
         mass = counts.sum(axis=2)
         alive = mass > 0
-        if not self.complete and not alive.all():
-            counts = np.where(alive[..., None], counts, counts.sum(axis=0) + 1e-9)
-            mass, alive = counts.sum(axis=2), np.ones_like(alive)
-        share = counts / np.where(alive, mass, 1.0)[..., None]
+        share = np.where(alive[..., None], counts / mass[..., None], self.reference)
         mean = share @ self.levels
-        r = (
-            self.sizes
-            if self.is_frozen("sizes")
-            else self._sizes(share, mean, self.probs if self.is_frozen("probs") else None)
-        )
-        self.assign({"sizes": r, "probs": r / (r + mean)}, alive)
+        r = self.sizes if self.is_frozen("sizes") else self._sizes(share, mean)
+        r = r if self.sizes is None else np.where(self.held("sizes"), self.sizes, r)
+        self.assign({"sizes": r, "probs": r / (r + mean)}, alive if self.free is None else alive & self.free)
 
-    def _sizes(self, share, mean, probs):
-        used = self.levels
+    def _sizes(self, share, mean):
+        used, held = self.levels, self.held("probs")
+
+        def probs(r):
+            best = r / (r + mean)
+            return np.where(held, self.probs, best) if np.any(held) else best
 
         def value(r):
-            p = r / (r + mean) if probs is None else probs
+            p = probs(r)
             return (share * np.maximum(log_density(used, r[..., None], p[..., None]), MINUS_INFINITY)).sum(axis=-1)
 
         def step(r):
             r = r[..., 0]
-            gradient = (share * digamma(used + r[..., None])).sum(axis=-1) - digamma(r)
+            gradient = (share * digamma(used + r[..., None])).sum(axis=-1) - digamma(r) + np.log(probs(r))
             curvature = (share * trigamma(used + r[..., None])).sum(axis=-1) - trigamma(r)
-            if probs is None:
-                gradient = gradient - np.log1p(mean / r)
-                curvature = curvature + mean / (r * (r + mean))
-            else:
-                gradient = gradient + np.log(probs)
-            return newton(gradient, curvature, r)[..., None]
+            return newton(gradient, curvature + np.where(held, 0.0, mean / (r * (r + mean))), r)[..., None]
 
         if self.sizes is not None:
             start = self.sizes
@@ -114,6 +119,26 @@ class NegativeBinomial(Emission):
             excess = (share * (used / scale[..., None] - 1) ** 2).sum(axis=-1) - 1 / scale
             start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
         return newton_ascent(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
+
+    @quiet
+    def log_prior(self):
+        if not self.prior or self.levels is None:
+            return 0.0
+        logs = log_density(self.levels, self.sizes[..., None], self.probs[..., None])
+        terms = (self.reference * np.maximum(logs, MINUS_INFINITY)).sum(axis=-1)
+        return self.prior * float(terms.sum() if self.free is None else terms[self.free].sum())
+
+    def report(self, statistics):
+        return super().report({"weights": statistics["counts"].sum(axis=2)})
+
+    def limits(self):
+        return {"sizes": RANGE}
+
+    def mean(self):
+        return self.sizes * (1 - self.probs) / self.probs
+
+    def variance(self):
+        return self.mean() / self.probs
 
     def sample(self, states, rng):
         try:
@@ -126,4 +151,24 @@ class NegativeBinomial(Emission):
 def log_density(x, r, p):
     """r of x + r Bernoulli draws succeed, the last one among them: x and r given x + r, as Poisson's."""
     n = x + r
-    return np.log(r / n) + log_poisson(r, n * p) + log_poisson(x, n - n * p) + stirling(n)
+    return np.log(r / n) + log_poisson(r, n * p) + log_poisson(x, n * (1 - p)) + stirling(n)
+
+
+class Tallies(NamedTuple):
+    """How often each column holds each count that occurs anywhere; `+` adds up two samples."""
+
+    levels: np.ndarray  # (L,), ascending
+    counts: np.ndarray  # (D, L)
+
+    def __add__(self, other):
+        levels = np.union1d(self.levels, other.levels)
+        counts = np.zeros((len(self.counts), len(levels)))
+        for part in (self, other):
+            counts[:, np.searchsorted(levels, part.levels)] += part.counts
+        return Tallies(levels, counts)
+
+
+def tally(values):
+    levels = np.unique(values[~np.isnan(values)])
+    codes = np.searchsorted(levels, values)  # NaN after the last
+    return Tallies(levels, np.array([np.bincount(c, minlength=len(levels) + 1)[: len(levels)] for c in codes.T], float))

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .base import check_parameter
-from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
-from .special import log_poisson
+from .exponential_family import ExponentialFamily, log, not_counts, squeeze_feature
+from .special import log_poisson, quiet
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -16,9 +16,10 @@ class Poisson(ExponentialFamily):
     ----------
     rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; where a fit starts. Columns are
         independent given the state, and a missing one (NaN) says nothing.
-    frozen : ("rates",) keeps them as given.
+    prior : how many steps, of the mean of all data (1 if that is 0), are added to what each state saw of each column.
+    frozen : ("rates",) keeps them as given; {"rates": mask} some of them.
 
-    The maximiser is the weighted mean. A rate of 0 allows no count but 0.
+    The maximiser is the weighted mean. A rate of 0 allows no count but 0; a given one is structural and stays.
 
     >>> from chmm import Model, Poisson
     >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -30,8 +31,9 @@ class Poisson(ExponentialFamily):
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
 
-    def __init__(self, rates=None, *, frozen=()):
-        super().__init__(frozen, rates=check_parameter(rates, "rates", least=0))
+    def __init__(self, rates=None, *, prior=1e-3, frozen=()):
+        super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
+        self.free = None if self.rates is None else self.rates > 0
 
     def support(self, values):
         return ~not_counts(values)
@@ -42,6 +44,10 @@ class Poisson(ExponentialFamily):
     def sufficient_statistics(self, values):
         return [values]
 
+    def natural_parameters(self):
+        return [log(self.rates)], -self.rates
+
+    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.rates)))
         for d, rates in enumerate(self.rates.T):
@@ -49,8 +55,17 @@ class Poisson(ExponentialFamily):
             out[seen] += log_poisson(values[seen, d, None], rates)
         return out
 
-    def maximiser(self, moments, mass):
-        return {"rates": moments[0]}
+    def maximiser(self, means):
+        return {"rates": means[0]}
+
+    def typical(self, mean):
+        return [np.where(mean > 0, mean, 1.0)]
+
+    def mean(self):
+        return self.rates
+
+    def variance(self):
+        return self.rates
 
     def sample(self, states, rng):
         if (self.rates[states] > MOST_DRAWN).any():

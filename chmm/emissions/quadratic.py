@@ -5,13 +5,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels.gaussian import add_crossed_scatter, add_scatter
+from .special import quiet
 
 WORK = 2**24  # squares at a time, so that Ctrl-C acts
-BLOCK = 256  # values that the kernels look at together
+BLOCK = 256  # values that the kernels take together
+SMALLEST, LARGEST = 1e-100, 1e100  # of a standard deviation: its square and the inverse of that are numbers too
 
 
 def together(values):
-    """The values with columns that lie in one piece each, as the kernels take them."""
+    """The values with contiguous columns, as the kernels take them."""
     return values if len(values) < 2 or values.strides[0] == values.itemsize else np.asfortranarray(values)
 
 
@@ -19,7 +21,7 @@ def scatter(values, means, weights, crossed=False):
     """Statistics: sums of weights and of distances to the means, (N, D) each, and of their squares, (N, D) of
     independent columns, (N, D, D) of crossed ones.
 
-    A gap has no weight; among crossed columns it stands at the mean.
+    A gap has no weight; among crossed columns it counts as the mean.
     """
     n, d = means.shape
     values, means = together(values), np.ascontiguousarray(means)
@@ -35,6 +37,17 @@ def scatter(values, means, weights, crossed=False):
     return {"weights": mass, "sums": sums, "squares": squares}
 
 
+def shifted(statistics, move):
+    """The statistics of `scatter`, taken from other centres: the old ones less `move` (N, D)."""
+    mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
+    new = sums + mass * move
+    if squares.ndim == 3:
+        squares = squares + sums[:, :, None] * move[:, None] + move[:, :, None] * new[:, None]
+    else:
+        squares = squares + move * (sums + new)
+    return {"weights": mass, "sums": new, "squares": squares}
+
+
 def patterns(values):
     """(rows, seen) for each pattern of gaps."""
     kinds, which = np.unique(~np.isnan(values), axis=0, return_inverse=True)
@@ -43,56 +56,55 @@ def patterns(values):
 
 
 class Moments(NamedTuple):
-    """Count, mean and sum of squared distances to the mean of each column, (D,) each; `+` pools two samples."""
+    """Of each column, (D,): how many numbers, their mean, and the root of the sum of squared distances to it. `+` pools
+    two samples (Chan, Golub & LeVeque 1979)."""
 
     count: np.ndarray  # type: ignore[assignment]
     mean: np.ndarray
-    squares: np.ndarray
+    norm: np.ndarray  # a root, as squares may be beyond all numbers
 
-    def __add__(self, other):  # Chan, Golub & LeVeque (1979)
+    @quiet
+    def __add__(self, other):
         count = self.count + other.count
         share = other.count / np.maximum(count, 1.0)
         apart = other.mean - self.mean
-        mean = np.where(self.count > 0, self.mean + share * apart, other.mean)
-        return Moments(count, mean, self.squares + other.squares + self.count * share * apart**2)
+        norm = np.hypot(np.hypot(self.norm, other.norm), np.sqrt(self.count * share) * np.abs(apart))
+        return Moments(count, np.where(self.count > 0, self.mean + share * apart, other.mean), norm)
 
 
+@quiet
 def moments(values):
     """The Moments of each column, gaps left out."""
     ones = np.broadcast_to(1.0, (len(values), 1))
-    centre = _first(values)  # distances to a value of the data lose nothing
-    around = scatter(values, centre[None], ones)
-    mass = around["weights"][0]
-    centre = centre + around["sums"][0] / np.maximum(mass, 1.0)
-    return Moments(mass, centre, scatter(values, centre[None], ones)["squares"][0])
+    low, high = (f.reduce(values, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
+    low = np.where(np.isnan(low), 0.0, low)
+    # a power of two, that squares of distances are numbers, too
+    exponent = np.where(high > low, np.frexp(high - low)[1], 0)
+    exponent[np.abs(exponent) < 300] = 0
+    if exponent.any():
+        values, low = np.ldexp(values, -exponent), np.ldexp(low, -exponent)
+    around = scatter(values, low[None], ones)  # distances to a value of the data lose nothing
+    count = around["weights"][0]
+    mean = low + around["sums"][0] / np.maximum(count, 1.0)
+    squares = scatter(values, mean[None], ones)["squares"][0]
+    return Moments(count, np.ldexp(mean, exponent), np.ldexp(np.sqrt(squares), exponent))
 
 
+@quiet
 def spread(moments):
-    """(mean, variance) of each column; where a column is constant, 1 stands for its variance."""
-    centre, squares = moments.mean, moments.squares / np.maximum(moments.count, 1.0)
-    squares[np.isnan(squares)] = np.inf
-    # a spread that is no more than rounding is none
-    variance = np.where(np.sqrt(squares) <= 1e-14 * np.abs(centre), 1.0, squares)
-    extreme = ~((variance > 1e-200) & (variance < 1e200))
+    """(mean, variance) of each column; 1 for the variance of a column that is constant or was never seen."""
+    deviation = moments.norm / np.sqrt(np.maximum(moments.count, 1.0))
+    extreme = ~((deviation == 0) | (deviation > SMALLEST) & (deviation < LARGEST))
     if extreme.any():
         k = int(np.flatnonzero(extreme)[0])
         raise ValueError(
-            f"column {k} of X has a variance of {variance[k]:.3g}; rescale it, such as by dividing by its "
-            "standard deviation, so that squares and their inverses are numbers too"
+            f"column {k} of X has a standard deviation of {deviation[k]:.3g}; rescale it, such as by dividing by "
+            f"that, so that squares and their inverses are numbers too"
         )
-    return centre, variance
+    return moments.mean, np.where(deviation == 0, 1.0, deviation**2)
 
 
-def _first(values):
-    """The first number of each column; 0 where there is none."""
-    first = values[0].copy()
-    for k in np.flatnonzero(np.isnan(first)):
-        seen = values[:, k][~np.isnan(values[:, k])]
-        first[k] = seen[0] if len(seen) else 0.0
-    return first
-
-
+@quiet
 def has_gaps(values):
-    """Whether anything is NaN; a sum tells at less cost than a look at each."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isnan(values.sum()))
+    """Whether anything is NaN; a sum tells at less cost than a test of each."""
+    return bool(np.isnan(values.sum()))

@@ -4,10 +4,12 @@ import numpy as np
 
 from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
-from .quadratic import moments, spread
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
+from .special import half_step, newton, newton_ascent, quiet
 
+KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
+FIRST_DOFS = 30.0  # light tails to start with: heavy ones let one state take everything
 
 
 class StudentT(Emission):
@@ -18,13 +20,16 @@ class StudentT(Emission):
     ----------
     locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. Where a fit starts. Columns
         are independent given the state, and a missing one (NaN) says nothing.
-    floor : a prior on the scales, -(floor / 2) sum (log s^2 + S / s^2) with S the variance of all data, as in
-        `Gaussian`.
-    frozen : names of parameters that stay as given.
+    prior : strength in steps of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of all
+        data, as in `Gaussian`.
+    frozen : names of parameters that stay as given, or {name: mask}.
 
-    The t is a normal with a random precision u, so an update is a step of EM itself: weighted by E u = (v + 1)/(v +
-    z^2), means and scatter; then v by Newton, between 0.1 and 1e6 (Liu & Rubin 1995). It never lowers the objective,
-    and single values far out pull no state.
+    The t is a normal with a random precision u. An update takes, for each state and column, one of two steps, the one
+    that gains more: of EM, weighted by E u = (v + 1)/(v + z^2), means and scatter; or in v, between 0.1 and 1e6, on the
+    likelihood itself, in which EM's own steps are very small (Liu & Rubin 1995). Neither lowers the objective. A fit
+    starts with light tails, v = 30. A single outlier does not drag a state along.
+
+    `mean()` is the location, even where v <= 1; `variance()` is infinite where v <= 2.
 
     >>> from chmm import Model, StudentT
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=StudentT([0, 5], [1, 1], [3, 3]))
@@ -33,94 +38,142 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
-    prepared = ("centre", "variance")
     gaps = True
+    prepared = ("centre", "spread")
     max_inner_iter = 200
 
-    def __init__(self, locations=None, scales=None, dofs=None, *, floor=1e-3, frozen=()):
-        self.floor = check_prior(floor, "floor")
+    def __init__(self, locations=None, scales=None, dofs=None, *, prior=1e-3, frozen=()):
+        self.prior = check_prior(prior)
         self.locations = check_parameter(locations, "locations")
-        self.scales = check_parameter(scales, "scales", least=1e-100, most=1e100)  # of which squares are numbers, too
+        self.scales = check_parameter(scales, "scales", least=SMALLEST, most=LARGEST)
         self.dofs = check_parameter(dofs, "dofs", least=DOFS[0], most=DOFS[1])
         same_shape(locations=self.locations, scales=self.scales, dofs=self.dofs)
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
-        self.centre = self.variance = None
+        self.centre, self.spread = np.zeros(1), np.ones(1)
 
     def survey(self, data):
         return Survey(moments=moments(self.numbers(data)))
 
     def prepare(self, survey, n_states, pseudocount):
-        self.centre, self.variance = spread(survey["moments"])
+        self.centre, self.spread = spread(survey["moments"])
 
     def _z(self, values, d):
         return (values[:, d, None] - self.locations[:, d]) / self.scales[:, d]
 
+    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.locations)))
         v, s = self.dofs, self.scales
-        constants = gammaln((v + 1) / 2) - gammaln(v / 2) - 0.5 * np.log(v * np.pi) - np.log(s)
+        constants = half_step(v / 2)[0] - 0.5 * np.log(2 * np.pi) - np.log(s)
         for d in range(values.shape[1]):
             seen = ~np.isnan(values[:, d])
             z = self._z(values[seen], d)
             out[seen] += constants[:, d] - (v[:, d] + 1) / 2 * np.log1p(z * z / v[:, d])
         return out
 
+    @quiet
     def statistics(self, values, weights):
-        """weights, and weighted sums of u, u y, u y^2 and log u, y the distance to the location; each (N, D)."""
+        """Weighted sums (N, D) of 1, u, u y and u y^2, y the distance to the location, and, given it and the scale, of
+        the first two derivatives by v of -(v + 1)/2 log(1 + z^2/v)."""
         n, d = weights.shape[1], values.shape[1]
-        total = {key: np.zeros((n, d)) for key in ("weights", "u", "uy", "uyy", "log_u")}
+        total = {key: np.zeros((n, d)) for key in KEYS}
         for i, k in np.ndindex(n, d):
             w = weights[:, i]
             rows = np.flatnonzero((w > 0) & ~np.isnan(values[:, k]))  # labels leave few to each state
-            w, y = w[rows], values[rows, k] - (self.centre[k] if self.locations is None else self.locations[i, k])
+            w, y = w[rows], values[rows, k] - self._centres(n, d)[i, k]
+            wu, slopes, bends = w, 0.0, 0.0
             if self.complete:
-                half = (self.dofs[i, k] + 1) / 2
-                rest = (self.dofs[i, k] + (y / self.scales[i, k]) ** 2) / 2
-                wu, log_u = w * (half / rest), digamma(half) - np.log(rest)
-            else:
-                wu, log_u = w, -0.1
+                v = self.dofs[i, k]
+                x = (y / self.scales[i, k]) ** 2 / v
+                wu = w * ((1 + 1 / v) / (1 + x))
+                part = x / (1 + x)
+                slopes = w * (0.5 * (part * (1 + 1 / v) - np.log1p(x)))
+                bends = w * (0.5 / v * (part**2 - part / v * (1 + 1 / (1 + x))))
             wuy = wu * y
-            for key, parts in (("weights", w), ("u", wu), ("uy", wuy), ("uyy", wuy * y), ("log_u", w * log_u)):
-                total[key][i, k] = parts.sum()
+            parts = (w, wu, wuy, wuy * y, slopes, bends)
+            for key, part in zip(total, parts, strict=True):
+                total[key][i, k] = np.sum(part)
         return total
 
+    def _centres(self, n, d):
+        """What the distances in the statistics are taken from: (N, D)."""
+        return np.broadcast_to(self.centre if self.locations is None else self.locations, (n, d))
+
+    @quiet
     def update(self, statistics):
-        mass, u, uy, uyy, log_u = (statistics[key] for key in ("weights", "u", "uy", "uyy", "log_u"))
-        alive = mass > 0
-        n, d = mass.shape
-        count = np.where(alive, mass, 1.0)
-        start = np.broadcast_to(np.zeros(d) if self.centre is None else self.centre, (n, d))
-        start = start if self.locations is None else self.locations
-        shift = np.zeros((n, d)) if self.is_frozen("locations") else np.divide(uy, u, out=np.zeros((n, d)), where=u > 0)
-        variance = np.ones(d) if self.variance is None else self.variance
+        mass, u, uy, uyy, slopes, bends = (statistics[key] for key in KEYS)
+        prior = self.prior * self.spread
+        old = self._centres(*mass.shape)
+        shift = np.where((u > 0) & ~np.asarray(self.held("locations")), uy / u, 0.0)
+        locations = old + shift
+        shift = locations - old
         scatter = np.maximum(uyy - shift * (2 * uy - u * shift), 0.0)
-        squares = (scatter + self.floor * variance) / (count + self.floor)
-        if (alive & ~(squares > 0)).any() and not self.is_frozen("scales"):
-            i = int(np.argwhere(alive & ~(squares > 0))[0][0])
+        total = mass + self.prior
+        squares = np.where(total > 0, (scatter + prior) / total, self.spread if self.scales is None else self.scales**2)
+        if (~(squares > 0) & ~np.asarray(self.held("scales"))).any():
+            i = int(np.argwhere(~(squares > 0))[0][0])
             raise ValueError(
-                f"the scale of state {i} became 0: one single value fell on it; floor = {self.floor} must be larger"
+                f"the scale of state {i} became 0: one single value fell on it; prior = {self.prior} must be larger"
             )
-        pull = (log_u - u) / count
-        old = np.full((n, d), 10.0) if self.dofs is None else self.dofs
-        dofs = newton_ascent(
-            old[..., None],
-            lambda v: v[..., 0] / 2 * (np.log(v[..., 0] / 2) + pull) - gammaln(v[..., 0] / 2),
-            lambda v: newton(
-                0.5 * (np.log(v / 2) + 1 + pull[..., None] - digamma(v / 2)), 0.5 / v - 0.25 * trigamma(v / 2), v
-            ),
-            *DOFS,
-        )[..., 0]
-        scales = np.sqrt(np.where(alive, squares, variance))
-        self.assign({"locations": start + shift, "scales": scales, "dofs": np.where(alive, dofs, old)}, alive)
+        new = {"locations": locations, "scales": np.sqrt(squares), "dofs": np.full(mass.shape, FIRST_DOFS)}
+        if self.complete:
+            scales = np.where(self.held("scales"), self.scales, new["scales"])
+            gain = 0.5 * (uyy + prior) / self.scales**2 - 0.5 * (scatter + prior) / scales**2
+            gain = gain - total * np.log(scales / self.scales)
+            new["dofs"], more = self._dofs(mass, slopes, bends)
+            turn = (more > gain) & ~np.asarray(self.held("dofs"))
+            for name in self.parameters:
+                new[name] = np.where(turn == (name == "dofs"), new[name], getattr(self, name))
+        self.assign(new)
 
+    def recentre(self, statistics, other):
+        moved = shifted(
+            {"weights": statistics["u"], "sums": statistics["uy"], "squares": statistics["uyy"]},
+            other._centres(*statistics["u"].shape) - self._centres(*statistics["u"].shape),
+        )
+        return {**statistics, "uy": moved["sums"], "uyy": moved["squares"]}
+
+    def _dofs(self, mass, slopes, bends):
+        """The dofs at the top of a bound from below on the log likelihood, and how far it rises there.
+
+        In t = v / (v + 1), -(v + 1)/2 log(1 + z^2/v) is concave, and its second derivative grows no faster than the
+        cubes of (1 - t0)/(1 - t), going up, and of t0/t, going down, whatever z. So the bound agrees with the
+        likelihood to second order: the steps converge as Newton's, and never lower it.
+        """
+        v0 = self.dofs
+        bend = np.minimum((v0 + 1) * bends + 2 * slopes, 0.0)
+
+        def value(v):
+            t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
+            return mass * half_step(v / 2)[0] + (v0 + 1) * slopes * t + 0.5 * bend * (v - v0) * t * far
+
+        def gradient(v):
+            t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
+            turn = (v0 + 1) / (v + 1) ** 2
+            rise = (t + (v - v0) * turn) * far - np.where(v < v0, (v - v0) * t * far / v, 0.0)
+            return 0.5 * mass * half_step(v / 2)[1] + (v0 + 1) * slopes * turn + 0.5 * bend * rise
+
+        def step(v):
+            here = gradient(v)
+            return newton(here, (gradient(v * (1 + 1e-4)) - here) / (1e-4 * v), v)
+
+        v = newton_ascent(v0[..., None], lambda v: value(v[..., 0]), lambda v: step(v[..., 0])[..., None], *DOFS)
+        return v[..., 0], value(v[..., 0]) - value(v0)
+
+    @quiet
     def log_prior(self):
-        if not self.floor or self.variance is None:
-            return 0.0
         squares = self.scales**2
-        return -0.5 * self.floor * float((np.log(squares) + self.variance / squares).sum())
+        return -0.5 * self.prior * float((np.log(squares) + self.spread / squares).sum())
 
-    def settings(self):
-        return {"floor": self.floor, **super().settings()}
+    def limits(self):
+        return {"dofs": DOFS}
+
+    def mean(self):
+        return self.locations
+
+    @quiet
+    def variance(self):
+        return np.where(self.dofs > 2, self.scales**2 * self.dofs / (self.dofs - 2), np.inf)
 
     def sample(self, states, rng):
         return squeeze_feature(self.locations[states] + self.scales[states] * rng.standard_t(self.dofs[states]))

@@ -16,10 +16,12 @@ class VonMises(ExponentialFamily):
     ----------
     means : (n_states, n_features) or (n_states,), in radians. concentrations : the same shape, >= 0; 0 is uniform.
         Where a fit starts. Columns are independent given the state, and a missing one (NaN) says nothing.
-    frozen : names of parameters that stay as given.
+    prior : how many steps' worth of angles all around is added to what each state saw of each column.
+    frozen : names of parameters that stay as given, or {name: mask}.
 
     The maximiser is the direction of the weighted sum of unit vectors, and the concentration k with
-    I_1(k) / I_0(k) = its mean length (Newton), at most 1e6: a state on one single angle would have an infinite density.
+    I_1(k) / I_0(k) = its mean length (Newton), at most 1e6. `mean()` is the mean
+    direction, `variance()` the circular variance 1 - I_1(k) / I_0(k), from 0 (one angle) to 1 (all around).
 
     >>> from chmm import Model, VonMises
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=VonMises([0, 3.1], [4, 4]))
@@ -32,8 +34,9 @@ class VonMises(ExponentialFamily):
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0
 
-    def __init__(self, means=None, concentrations=None, *, frozen=()):
+    def __init__(self, means=None, concentrations=None, *, prior=1e-3, frozen=()):
         super().__init__(
+            prior,
             frozen,
             means=check_parameter(means, "means", least=-TURN, most=TURN),
             concentrations=check_parameter(concentrations, "concentrations", least=0, most=LARGEST),
@@ -52,12 +55,12 @@ class VonMises(ExponentialFamily):
         k = self.concentrations
         return [k * np.cos(self.means), k * np.sin(self.means)], -log_bessel(k)[0] - np.log(TURN)
 
-    def maximiser(self, moments, mass):
-        cosine, sine = moments
-        means = self.means if self.is_frozen("means") else np.arctan2(sine, cosine)
-        if self.is_frozen("concentrations"):
-            return {"means": means, "concentrations": self.concentrations}
-        length = np.clip(cosine * np.cos(means) + sine * np.sin(means), 0.0, 1.0)
+    def maximiser(self, means):
+        cosine, sine = means
+        direction = np.arctan2(sine, cosine)
+        if np.any(self.held("means")):
+            direction = np.where(self.held("means"), self.means, direction)
+        length = np.clip(cosine * np.cos(direction) + sine * np.sin(direction), 0.0, 1.0)
 
         def step(k):
             ratio = log_bessel(k)[1]
@@ -68,7 +71,19 @@ class VonMises(ExponentialFamily):
         k = newton_ascent(
             start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST
         )[..., 0]
-        return {"means": means, "concentrations": np.where(length > 0, k, 0.0)}
+        return {"means": direction, "concentrations": np.where(length > 0, k, 0.0)}
+
+    def typical(self, cosine, sine):
+        return np.zeros((2, *cosine.shape))
+
+    def limits(self):
+        return {"concentrations": (-np.inf, LARGEST)}
+
+    def mean(self):
+        return self.means
+
+    def variance(self):
+        return 1 - log_bessel(self.concentrations)[1]
 
     def sample(self, states, rng):
         return squeeze_feature(rng.vonmises(self.means[states], self.concentrations[states]))
