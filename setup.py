@@ -27,6 +27,7 @@ KERNELS = {
     "viterbi": NO_TRAPS,
     "counting": [],
     "sampling": [],
+    "status": [],
 }
 
 SHARED = "chmm.kernels._cython"  # Cython's own code for memoryviews, once instead of in every module

@@ -25,7 +25,7 @@ from .emissions import (
     StudentT,
     VonMises,
 )
-from .exceptions import ConvergenceWarning, NotFittedError
+from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .segmentation import Evaluation, Segmenter
@@ -45,6 +45,7 @@ __all__ = [
     "Forward",
     "Gamma",
     "Gaussian",
+    "ImpossibleError",
     "LogNormal",
     "MarkovChain",
     "Mixture",

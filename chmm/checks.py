@@ -1,20 +1,33 @@
-"""The constructor's and fit's arguments, checked: each error names the argument, the position, the value."""
+"""Every check of an argument that is not data: each error names the argument, the position and the value."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .chain import check_count, generator, require_names
-from .statistics import LARGEST_COUNT, check_probabilities, check_pseudocount
 from .symbols import Symbols, shown
 
 MAX_STATES = 2**20
+SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
+
+
+class Structure(NamedTuple):
+    """What a chain is told about itself before it sees data."""
+
+    states: Symbols
+    startprob: np.ndarray | None  # (N,) as given
+    transmat: np.ndarray | None  # (N, N) as given
+    allowed: np.ndarray | None  # (N,) bool: the final states; None: any
+    pseudocount: float
+
+    @property
+    def n(self):
+        return len(self.states)
 
 
 class Options(NamedTuple):
-    """The plain options of a Model."""
+    """How a Model learns."""
 
-    pseudocount: float
     n_init: int | str
     max_iter: int
     tol: float
@@ -23,56 +36,138 @@ class Options(NamedTuple):
     accelerate: bool
 
 
-def options(model):
-    tol = model.tol
-    if isinstance(tol, bool) or not isinstance(tol, int | float | np.number) or not 0 <= tol < np.inf:
-        raise ValueError(f"tol = {shown(tol)} must be a finite number >= 0")
+def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        check_pseudocount(model.pseudocount),
-        model.n_init if model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
-        float(tol),
+        check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
         bool(model.accelerate),
     )
 
 
-def states(model, emission, labels=None):
-    """The states, from whatever says how many there are; all that say so must agree."""
+def structure(model, emission=None, labels=None, argument="y", known: Symbols | None = None) -> Structure:
+    """Number and names of the states, from everything that says so, and the chain's given parameters.
+
+    known : the states, where a fit has settled them; the arguments must agree."""
+    given = {name: getattr(model, name) for name in ("startprob", "transmat") if getattr(model, name) is not None}
     said = {}
-    if model.n_states is not None:
-        said["n_states"] = check_count(model.n_states, "n_states", 1)
-        if model.n_states > MAX_STATES:
-            gigabytes = model.n_states**2 // 2**27
-            raise MemoryError(f"n_states = {model.n_states}: transmat alone would take {gigabytes} GiB")
-    names = None
+    n_states = getattr(model, "n_states", None)
+    if n_states is not None:
+        said["n_states"] = check_count(n_states, "n_states", 1)
+        if n_states > MAX_STATES:
+            gigabytes = shown(int(n_states) ** 2 // 2**27)
+            raise MemoryError(f"n_states = {shown(n_states)}: transmat alone would take {gigabytes} GiB")
+    names, frame = known, _names_in_frames(given)
     if model.states is not None:
         names = Symbols(model.states, argument="states")
         said["states"] = len(names)
-    if model.startprob is not None:
-        said["startprob"] = check_probabilities(model.startprob, "startprob", (None,)).size
-    if model.transmat is not None:
-        shape = check_probabilities(model.transmat, "transmat", (None, None)).shape
-        if shape[0] != shape[1]:
-            raise ValueError(f"transmat has shape {shape}; it must be square, (n_states, n_states)")
-        said["transmat"] = shape[0]
-    if emission.n_states is not None:
+        if known is not None and names.names != known.names:
+            raise ValueError(
+                f"states = {shown(model.states)}, what was learnt has {known.preview()}: fit again, or set states back"
+            )
+    elif known is not None:
+        said["what was learnt"] = len(known)
+    elif frame is not None:
+        names = Symbols(frame, argument="the index of startprob or transmat")
+    arrays = {}
+    for name, value in given.items():
+        shape = (None,) if name == "startprob" else (None, None)
+        arrays[name] = array = check_probabilities(_by_name(value, name, names, len(shape)), name, shape)
+        if name == "transmat" and array.shape[0] != array.shape[1]:
+            raise ValueError(f"transmat has shape {array.shape}; it must be square, (n_states, n_states)")
+        said[name] = len(array)
+    if emission is not None and emission.n_states is not None:
         said["emission"] = emission.n_states
     if names is None and labels is not None:
-        require_names(labels, "y")
-        names = Symbols.learn(labels, "y")
-        n = next(iter(said.values()), len(names))
-        if labels.kind == "integers" and set(names.names) <= set(range(n)):
-            names = Symbols(range(n))  # the states' own numbers, though some may not occur
-        said["the labels in y"] = len(names)
+        names = _names_of_labels(labels, argument, said)
+        said[f"the labels in {argument}"] = len(names)
     if not said:
         raise ValueError("n_states is not known: give Model(n_states), names of states, or labels y")
     if len(set(said.values())) > 1:
         raise ValueError("the number of states is not clear: " + ", ".join(f"{k} says {v}" for k, v in said.items()))
-    return names if names is not None else Symbols(range(next(iter(said.values()))))
+    states = names if names is not None else Symbols(range(next(iter(said.values()))))
+    return Structure(
+        states,
+        arrays.get("startprob"),
+        arrays.get("transmat"),
+        _allowed_ends(getattr(model, "final_states", None), states),
+        check_pseudocount(model.pseudocount),
+    )
+
+
+def _names_of_labels(labels, argument, said):
+    """The labels, sorted; or 0 ... N-1, where they are some of these and 0 is among them."""
+    names = Symbols.learn(labels, argument)
+    if labels.kind != "integers":
+        return names
+    if -1 in names.names:
+        raise ValueError(
+            f"{argument} holds the label -1, which elsewhere stands for an unknown label; here that is None. If -1 is "
+            f"the name of a state, say so: states={shown(list(names.names))}"
+        )
+    n = next(iter(said.values()), len(names))
+    if len(names) < n and set(names.names) <= set(range(n + 1)):
+        if 0 in names.names and n not in names.names:
+            return Symbols(range(n))
+        who = next(iter(said))
+        raise ValueError(
+            f"{argument} holds the labels {names.preview()}, and {who} says {n} states: the labels do not tell which "
+            f"names the states have; give them, such as states=range({n}) or states=range(1, {n + 1})"
+        )
+    return names
+
+
+def _axis_names(values, axis):
+    """Names along an axis of a Series or data frame; None for an array, or where the index only counts."""
+    if not hasattr(values, "iloc"):
+        return None
+    names = list(values.columns if axis else values.index)
+    return None if names == list(range(len(names))) else names
+
+
+def _names_in_frames(given):
+    """Names of the states, from the first index or columns that have any."""
+    for value in given.values():
+        for axis in range(np.ndim(value)):
+            names = _axis_names(value, axis)
+            if names is not None:
+                return names
+    return None
+
+
+def _by_name(values, name, states, n_axes):
+    """A given Series or frame in the order of the states; anything else as it is."""
+    for axis in range(min(np.ndim(values), n_axes) if hasattr(values, "iloc") else 0):
+        found = _axis_names(values, axis)
+        if found is None:
+            continue
+        where = "columns" if axis else "index"
+        if sorted(map(str, found)) != sorted(map(str, states.names)) or not all(k in states.codes for k in found):
+            raise ValueError(
+                f"{name} has the {where} {shown(found)}, the states are {states.preview()}; the names must agree, or "
+                f"pass {name}.to_numpy() to go by position"
+            )
+        order = [found.index(state) for state in states.names]
+        values = values.iloc[:, order] if axis else values.iloc[order]
+    return values
+
+
+def _allowed_ends(final_states, states):
+    """(N,) bool: the final states; None if there is no restriction."""
+    if final_states is None:
+        return None
+    if isinstance(final_states, set | frozenset):
+        final_states = list(final_states)
+    allowed = np.zeros(len(states), dtype=bool)
+    for name in Symbols(final_states, argument="final_states").names:
+        if name not in states.codes:
+            raise ValueError(f"final_states holds {shown(name)}, which is not among the states ({states.preview()})")
+        allowed[states.codes[name]] = True
+    return allowed
 
 
 def frozen_given(emission):
@@ -84,32 +179,13 @@ def frozen_given(emission):
             raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be kept")
 
 
-def given_chain(model, n):
-    """(startprob, transmat), each None if not given."""
-    return (
-        None if model.startprob is None else check_probabilities(model.startprob, "startprob", (n,)),
-        None if model.transmat is None else check_probabilities(model.transmat, "transmat", (n, n)),
-    )
-
-
-def allowed_ends(model, states):
-    """(N,) bool: the final states; None if there is no restriction."""
-    if model.final_states is None:
-        return None
-    allowed = np.zeros(len(states), dtype=bool)
-    for name in Symbols(model.final_states, argument="final_states").names:
-        if name not in states.codes:
-            raise ValueError(f"final_states holds {shown(name)}, which is not among the states ({states.preview()})")
-        allowed[states.codes[name]] = True
-    return allowed
-
-
 def sequence_weights(weight, data):
+    """(S,) float64; None if all count alike."""
     if weight is None:
         return None
     try:
         array = np.array(weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"sample_weight must be an array of numbers, got {shown(weight)}") from error
     if array.shape == (data.n_steps,) != (data.n_sequences,):
         # a weight for each step will do, if it is the same for all steps of a sequence
@@ -133,15 +209,16 @@ def sequence_weights(weight, data):
     return array
 
 
-def agreeing_labels(path, data, states, startprob, transmat, allowed):
+def agreeing_labels(path, data, structure, argument="y"):
     """Labels must not contradict final states and structural zeros."""
+    states, allowed = structure.states, structure.allowed
     some = np.diff(data.bounds) > 0
     first, last = data.bounds[:-1][some], data.bounds[1:][some] - 1
     if allowed is not None and not allowed[path[last]].all():
         t = int(last[~allowed[path[last]]][0])
         name = shown(states.names[path[t]])
-        raise ValueError(f"y, {data.where(t)}: the sequence ends in {name}, which is not in final_states")
-    for name, given in (("startprob", startprob), ("transmat", transmat)):
+        raise ValueError(f"{argument}, {data.where(t)}: the sequence ends in {name}, which is not in final_states")
+    for name, given in (("startprob", structure.startprob), ("transmat", structure.transmat)):
         if given is None or given.all():
             continue
         steps, at = first, (path[first],)
@@ -151,7 +228,21 @@ def agreeing_labels(path, data, states, startprob, transmat, allowed):
         if not given[at].all():
             k = int(np.flatnonzero(given[at] == 0)[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
-            raise ValueError(f"y, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")
+            raise ValueError(
+                f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}"
+            )
+
+
+def refuse_one_label_a_sequence(y, data):
+    """Labels go with steps; one for each sequence is another task."""
+    if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
+        return
+    if len(y) == data.n_sequences > 1 and all(isinstance(v, str | int | np.generic) or np.size(v) == 1 for v in y):
+        if not all(isinstance(v, str) and len(v) != 1 for v in y):
+            raise ValueError(
+                f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all "
+                "steps of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
+            )
 
 
 def refuse_texts_as_words(X, data):
@@ -163,3 +254,95 @@ def refuse_texts_as_words(X, data):
                 f"X is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
                 "nothing to learn. If they are texts, pass list(X); if it is one sequence of words, pass it as a list"
             )
+
+
+# Numbers, options, probabilities --------------------------------------------------------------------------------------
+
+
+def check_count(value, name, least):
+    """An int of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} = {shown(value)} must be at least {least}")
+    return int(value)
+
+
+def check_number(value, name):
+    """A finite float >= 0."""
+    number = _as_float(value) if isinstance(value, int | float | np.number) else np.nan
+    if isinstance(value, bool) or not 0 <= number < np.inf:
+        raise ValueError(f"{name} = {shown(value)} must be a finite number >= 0")
+    return number
+
+
+def check_pseudocount(value, name="pseudocount"):
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be a number, got the text {shown(value)}")
+    try:
+        number = _as_float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a number, got {shown(value)}") from error
+    if not 0 <= number <= LARGEST_COUNT or isinstance(value, bool):
+        raise ValueError(f"{name} = {shown(value)} must be a number from 0 to {LARGEST_COUNT:g}")
+    return number
+
+
+def _as_float(value):
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond all floats
+        return np.inf
+
+
+def generator(random_state):
+    """A NumPy Generator from None, an int, a Generator or a RandomState; global state is never touched."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(0, 2**32, 4, dtype=np.uint64))
+    if isinstance(random_state, bool) or not (
+        random_state is None or isinstance(random_state, int | np.integer | np.random.Generator)
+    ):
+        raise TypeError(f"random_state must be None, an integer or a numpy Generator, got {random_state!r}")
+    if isinstance(random_state, int | np.integer) and random_state < 0:
+        raise ValueError(f"random_state = {random_state} must not be negative")
+    return np.random.default_rng(random_state)
+
+
+def as_floats(values, name):
+    """A parameter as a new float64 array; NaN where it is masked."""
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = values.astype(np.float64).filled(np.nan)
+        values = np.asarray(values)
+        if values.dtype.kind == "c":
+            raise TypeError("complex")  # NumPy would only warn
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
+
+
+def check_probabilities(values, name, shape, normalized=True, advice=""):
+    """A float64 array of probabilities, its last axis summing to 1 within 1e-6; `advice` ends the error if not."""
+    array = as_floats(values, name)
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or not array.size:
+        unknown = ("n_states", "n_states" if name == "transmat" else "any")  # what an axis of any length is called
+        want = " x ".join(unknown[k] if n is None else str(n) for k, n in enumerate(shape))
+        raise ValueError(f"{name} has shape {array.shape}; it must be {want}")
+    if np.isnan(array).any():
+        at = np.argwhere(np.isnan(array))[0].tolist()
+        raise ValueError(f"{name}{at} is NaN; every probability must be given")
+    if normalized:  # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
+        array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
+    if (array < 0).any() or np.isinf(array).any():
+        at = np.argwhere((array < 0) | np.isinf(array))[0]
+        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
+    if not normalized:
+        return array
+    total = array.sum(axis=-1)
+    off = np.abs(total - 1) > SUM_TOLERANCE
+    if off.any():
+        row = np.argwhere(off)[0].tolist()
+        place = f"{name}{row}" if row else name
+        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){advice}")
+    return array

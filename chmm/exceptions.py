@@ -7,6 +7,20 @@ class NotFittedError(ValueError, AttributeError):
     """The model has no parameters yet: fit it, or give them all."""
 
 
+class ImpossibleError(ValueError):
+    """The data have probability 0 under the model.
+
+    sequences : numbers of the impossible sequences among those that were passed.
+    """
+
+    def __init__(self, message, sequences=()):
+        super().__init__(message)
+        self.sequences = tuple(sequences)
+
+    def __reduce__(self):
+        return type(self), (str(self), self.sequences)
+
+
 class ConvergenceWarning(UserWarning):
     """EM stopped at `max_iter`, before the tolerance was met."""
 

@@ -12,11 +12,12 @@ import numpy as np
 
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .kernels.status import Status
 from .log_space import Exact
 from .memory import aligned, zeros
 from .parallel import LEAST, chunks, run
 
-INEXACT = 2  # a sequence's status: needs log space
+INEXACT = int(Status.INEXACT)
 LARGEST = 2.0**1023
 NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, stretches are computed twice
@@ -43,29 +44,17 @@ def log_likelihood(problem, n_jobs=1):
             tables, problem.index, problem.bounds[first : last + 1], stop, loglik[part], status[part],
             step[part],
         )  # fmt: skip
-        for s in _inexact(status[part]):
-            s += first
-            exact = _exact(problem, s, stop)
-            loglik[s], step[s] = exact.loglik, exact.step
+        for _ in _rescued(problem, first, last, loglik, status, step, stop):
+            pass  # log P is all that is asked
 
     _in_chunks(problem, work, 2, n_jobs)
     return Outcome(loglik, step)
 
 
-class Counts(NamedTuple):
-    """Expected counts of one chunk, or of all."""
-
-    start: np.ndarray  # (N,)
-    trans: np.ndarray  # (N, N)
-    weights: np.ndarray  # (K, N) by distinct value
-
-    def __add__(self, other):
-        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
 def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
-    """The E-step: (Counts, Outcome). Nothing is counted for an impossible sequence. Memory: alpha of one sequence,
-    of two above 64 states."""
+    """The E-step: ((start (N,), trans (N, N), weights (K, N) by distinct value), Outcome).
+
+    Nothing is counted for an impossible sequence. Memory: alpha of one sequence, of two above 64 states."""
     loglik, status, step = _outputs(problem)
     chain, rows = problem.chain, problem.rows
     n, width = chain.n, chain.width
@@ -92,25 +81,18 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         )  # fmt: skip
         scratch.give(alpha)
         trans = _transitions(pairs, chain)
-        for s in _inexact(status[part]):
-            s += first
-            exact = _exact(problem, s, stop)
-            loglik[s], step[s] = exact.loglik, exact.step
-            if exact.step >= 0:
-                continue
+        for s, exact in _rescued(problem, first, last, loglik, status, step, stop):
             w = 1.0 if weight is None else weight[s]
             for window in exact.windows():
                 gamma = w * window.gamma()
                 np.add.at(weights[:, :n], exact.index[window.own], gamma)
                 trans += w * exact.pairs(window)
             start += gamma[0]
-        if common is not None:
-            return Counts(start, trans, 0.0)
-        return Counts(start, trans, _folded(weights, rows))
+        return start, trans, _folded(weights, rows) if common is None else 0.0
 
     parts = _in_chunks(problem, work, 6, n_jobs)
-    counts = sum(parts[1:], parts[0])
-    return counts if common is None else counts._replace(weights=_folded(common, rows)), Outcome(loglik, step)
+    start, trans, weights = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
+    return (start, trans, weights if common is None else _folded(common, rows)), Outcome(loglik, step)
 
 
 def _transitions(pairs, chain):
@@ -154,7 +136,7 @@ def _from_both_ends(problem, weight, scratch, n_jobs):
         pairs[:, :n] += turned[:, :n].T
         if rows.shared:
             weights += others
-        counts = Counts(start, _transitions(pairs, chain), _folded(weights, rows))
+        counts = start, _transitions(pairs, chain), _folded(weights, rows)
         answer = counts, Outcome(np.array([loglik]), np.array([-1]))
     for block in blocks:
         scratch.give(block)
@@ -186,14 +168,10 @@ def posteriors(problem, n_jobs=1):
         forward_backward.posteriors(
             tables, problem.index, bounds, stop, out, None, loglik[part], status[part], step[part]
         )
-        for s in _inexact(status[part]):
-            s += first
-            exact = _exact(problem, s, stop)
-            loglik[s], step[s] = exact.loglik, exact.step
-            if exact.step < 0:
-                of_s = gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]]
-                for window in exact.windows():
-                    of_s[window.own] = window.gamma()
+        for s, exact in _rescued(problem, first, last, loglik, status, step, stop):
+            of_s = gamma[problem.bounds[s] - bounds[0] : problem.bounds[s + 1] - bounds[0]]
+            for window in exact.windows():
+                of_s[window.own] = window.gamma()
         if own_table:
             table[bounds[0] : bounds[-1]] = gamma
 
@@ -212,13 +190,10 @@ def pair_posteriors(problem):
         forward_backward.posteriors(
             problem.rows.tables, problem.index, problem.bounds, stop, slack, xi, loglik, status, step
         )
-        if status[0] == INEXACT:
-            exact = _exact(problem, 0, stop)
-            loglik[0], step[0] = exact.loglik, exact.step
-            if exact.step < 0:
-                for window in exact.windows():
-                    gamma[window.own] = window.gamma()
-                    xi[window.first : window.last] = exact.xi(window)
+        for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
+            for window in exact.windows():
+                gamma[window.own] = window.gamma()
+                xi[window.first : window.last] = exact.xi(window)
         return gamma, xi
 
     ((gamma, xi),) = _in_chunks(problem, work, 8, 1)
@@ -242,14 +217,11 @@ def _one_way(problem, kernel, logarithm):
         table, slack = _table(len(problem.index), problem.chain)
         log_scale = np.empty(len(problem.index))
         kernel(problem.rows.tables, problem.index, problem.bounds, stop, slack, log_scale, loglik, status, step)
-        if status[0] == INEXACT:
-            exact = _exact(problem, 0, stop)
-            loglik[0], step[0] = exact.loglik, exact.step
-            if exact.step < 0:
-                for window in exact.windows():
-                    logs = window.of_own(getattr(window, logarithm))
-                    table[window.own] = np.exp(np.minimum(logs, np.log(LARGEST)))
-                log_scale = exact.log_scale
+        for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
+            for window in exact.windows():
+                logs = window.of_own(getattr(window, logarithm))
+                table[window.own] = np.exp(np.minimum(logs, np.log(LARGEST)))
+            log_scale = exact.log_scale
         return table, log_scale
 
     ((table, log_scale),) = _in_chunks(problem, work, 4, 1)
@@ -303,11 +275,17 @@ def _outputs(problem):
     return np.empty(n), np.zeros(n, np.int32), np.empty(n, np.int64)
 
 
-def _inexact(status):
-    """Sequences that must be done in log space."""
-    if len(status) == 1:
-        return (0,) if status[0] == INEXACT else ()
-    return np.flatnonzero(status == INEXACT)
+def _rescued(problem, first, last, loglik, status, step, stop):
+    """Log space, for the sequences first ... last - 1 that scaled arithmetic could not hold: fills in their loglik and
+    step, and yields (s, Exact) for those that are possible."""
+    if last - first == 1 and status[first] != INEXACT:  # a short question has no time for NumPy
+        return
+    for s in first + np.flatnonzero(status[first:last] == INEXACT):
+        steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
+        exact = Exact(problem.chain, problem.rows.logs, steps, stop, BUDGET)
+        loglik[s], step[s] = exact.loglik, exact.step
+        if exact.step < 0:
+            yield s, exact
 
 
 def _table(n_steps, chain):
@@ -328,11 +306,6 @@ def _in_chunks(problem, work, passes, n_jobs):
         return [work(0, problem.n_sequences, NEVER)]
     n_rows = len(problem.rows) if problem.rows.shared else 0
     parts = chunks(problem.bounds, n_rows, ns_per_step)
-    tasks = [lambda stop, a=a, b=b: work(a, b, stop) for a, b in parts]
+    quiet = np.errstate(all="ignore")(work)  # threads do not inherit NumPy's error state
+    tasks = [lambda stop, a=a, b=b: quiet(a, b, stop) for a, b in parts]
     return run(tasks, len(problem.index) * ns_per_step * 1e-9, n_jobs)
-
-
-def _exact(problem, s, stop):
-    """Sequence s on the exact path."""
-    steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
-    return Exact(problem.chain, problem.rows.logs, steps, stop, BUDGET)

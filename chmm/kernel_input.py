@@ -1,13 +1,18 @@
 """What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from .emissions import Emission
+from .emissions.base import Observed
+from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
 from .memory import aligned, blocks
+from .sequences import Sequences
 
 LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
 
@@ -29,6 +34,7 @@ class Chain:
     """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
 
     def __init__(self, startprob, transmat):
+        self.given = startprob, transmat
         self.n = len(startprob)
         self.width = width = forward_backward.row_width(self.n)
         self.startprob = _padded(startprob[None], width, 0.0)[0]
@@ -67,11 +73,14 @@ class Rows:
     which asks for `scaled`, keeps no more than one large array.
     """
 
-    def __init__(self, emission, values, chain, allowed=None, ends=(), shared=True):
+    def __init__(
+        self, emission, values, chain, allowed=None, ends=(), shared=True, place: Callable[[int], str] | None = None
+    ):
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
+        self.place = place or "value {} of the alphabet".format  # where a value is, in words
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
@@ -103,8 +112,8 @@ class Rows:
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
-                f"the log likelihood of value {start + k} of X in state {i} is {logs[k, i]}; it must be -inf or a "
-                "finite number: look at the emission's parameters, or at its log_likelihood if it is your own"
+                f"{self.place(start + k)}: the log likelihood in state {i} is {logs[k, i]}; it must be -inf or a "
+                "finite number: check the emission's parameters, or its log_likelihood if it is your own"
             )
         return logs
 
@@ -127,8 +136,8 @@ class Rows:
         if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
-                f"the log likelihood of value {k} of X is {shift[k]:g} at best; sums of such numbers overflow: "
-                "rescale the data, or look at the emission's parameters"
+                f"{self.place(k)}: the log likelihood is {shift[k]:g} at best; sums of such numbers overflow: rescale "
+                "the data, or check the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
 
@@ -142,12 +151,18 @@ class Rows:
 
 
 class Problem(NamedTuple):
-    """What is asked of the kernels: a chain, rows, and sequences of rows."""
+    """What is asked of the kernels: sequences of rows, their weights, and a chain."""
 
+    data: Sequences
+    observed: Observed
+    index: np.ndarray  # type: ignore[assignment]  # (T,) int32: the row each step sees
+    bounds: np.ndarray  # (S + 1,) int64
+    ends: np.ndarray | tuple  # the rows that have a copy for last steps, in which only final states are possible
+    allowed: np.ndarray | None  # (N,) bool: the final states
+    weight: np.ndarray | None  # (S,): how often each sequence counts
     chain: Chain
     rows: Rows
-    index: np.ndarray  # type: ignore[assignment]  # (T,) int32
-    bounds: np.ndarray  # (S + 1,) int64
+    origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
 
     @property
     def n_sequences(self):
@@ -157,26 +172,67 @@ class Problem(NamedTuple):
     def longest(self):
         return int(np.diff(self.bounds).max(initial=0))
 
+    def under(self, startprob, transmat, emission: Emission) -> "Problem":
+        """The same sequences under these parameters."""
+        chain, observed = Chain(startprob, transmat), self.observed
+        place = partial(first_place, self.data, observed, self.origin)
+        rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
+        return self._replace(chain=chain, rows=rows)
 
-def last_rows(observed, bounds):
-    """(ends, index): the rows that get a copy with final states only, and the index that sends last steps there."""
-    last = bounds[1:][np.diff(bounds) > 0] - 1
-    n_values = len(observed.distinct)
-    index = observed.index.copy()
-    if observed.shared:
-        ends = np.arange(n_values + 1)
-        index[last] += n_values + 1
-    else:
-        ends, place = np.unique(observed.index[last], return_inverse=True)
-        index[last] = n_values + 1 + place
-    return ends, index
+    def alone(self):
+        """One Problem for each sequence."""
+        if self.n_sequences == 1:
+            yield self
+            return
+        for first, last in zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True):
+            bounds = np.array([0, last - first], dtype=np.int64)
+            yield self._replace(index=self.index[first:last], bounds=bounds)
+
+    def require_possible(self, step, first=0):
+        """ImpossibleError if a sequence has probability 0; step (S,) says by which step, or -1. The first of these is
+        sequence `first` of the data."""
+        impossible = np.flatnonzero(step >= 0)
+        if not len(impossible):
+            return
+        s, data, emission = int(impossible[0]), self.data, self.rows.emission
+        t = int(data.bounds[first + s] + step[s])
+        if self.origin is not None:
+            t = int(self.origin[self.bounds[s] + step[s]])
+        others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""
+        raise ImpossibleError(
+            f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
+            f"(and, at a last step, is final), so the sequence is impossible{others}; {emission.hint}",
+            (first + impossible).tolist(),
+        )
 
 
-def pose(chain, emission, observed, bounds, allowed=None, rows=None):
-    """The Problem of observations (`rows`: those of the whole alphabet, where they are known already)."""
+def first_place(data, observed, origin, k):
+    """Where value k of the distinct ones occurs first, in words."""
+    t = int(np.argmax(observed.index == k))
+    return f"X, {data.where(t if origin is None else int(origin[t]))}"
+
+
+def pose(
+    data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None, bounds=None, origin=None
+) -> Problem:
+    """The Problem of observations; without a chain, one that waits for parameters (`under`).
+
+    rows : those of the whole alphabet, where they are known already. bounds, origin : of pieces of the data.
+    """
     ends, index = (), observed.index
+    bounds = data.bounds if bounds is None else bounds
     if allowed is not None:
-        ends, index = last_rows(observed, bounds)
-    if rows is None:
-        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared)
-    return Problem(chain, rows, index, bounds)
+        # last steps see copies of their rows, behind those of the values and the missing step
+        last = bounds[1:][np.diff(bounds) > 0] - 1
+        n_values = len(observed.distinct)
+        index = index.copy()
+        if observed.shared:
+            ends = np.arange(n_values + 1)
+            index[last] += n_values + 1
+        else:
+            ends, place = np.unique(observed.index[last], return_inverse=True)
+            index[last] = n_values + 1 + place
+    if rows is None and chain is not None:
+        place = partial(first_place, data, observed, origin)
+        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
+    return Problem(data, observed, index, bounds, ends, allowed, weight, chain, rows, origin)

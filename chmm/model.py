@@ -2,19 +2,45 @@
 
 import copy
 import inspect
+from collections.abc import Callable, Sequence
+from functools import cache, wraps
+from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, inference, saving, sequences, storage, training
-from .chain import generator, path_log_probability, sample_paths, state_path, stationary_distribution
-from .emissions import Emission, choose
+from . import checks, files, hints, questions, sequences, training
+from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
-from .log_space import compensated_sum
-from .parameters import Parameters, column_names, impossible_error
+from .fit import Fit
+from .paths import sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .statistics import Statistics
 from .symbols import shown
 
+P, R = ParamSpec("P"), TypeVar("R")
 
+
+def door(method: Callable[P, R]) -> Callable[P, R]:
+    """A public method: NumPy's error state is its own, not the caller's, and options must be named."""
+    quiet = np.errstate(all="ignore")(method)
+    code = method.__code__  # type: ignore[attr-defined]
+    names = code.co_varnames[: code.co_argcount]
+
+    @wraps(method)
+    def entered(*args, **options):
+        if len(args) > len(names):
+            called = f"{method.__name__}({', '.join(names[1:])}, lengths=...)"
+            raise TypeError(
+                f"{method.__name__} takes {len(names) - 1} positional arguments, {len(args) - 1} were given: options "
+                f"are given by name, as in {called}"
+            )
+        hints.refuse_arguments(type(args[0]), options)
+        return quiet(*args, **options)
+
+    return entered  # type: ignore[return-value]
+
+
+@hints.told_elsewhere
 class Model:
     """A hidden Markov model lambda = (A, B, pi): learns from sequences with or without labels, and answers questions.
 
@@ -31,13 +57,21 @@ class Model:
     pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
     n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
-    max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step.
-    random_state : seed of the start values (int, Generator or None). n_jobs : threads, -1 for all cores; they
-        share out the sequences, and fit the two ends of one long sequence if there are more than 16 states.
+    max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step; a step counts
+        by its sequence's weight, and a missing one does not.
+    random_state : seed of the start values (int, Generator or None).
+    n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
+        sequence is split between two.
+
+    startprob, transmat and states may be a Series or data frame with the names of the states: these go by name.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
-    from), n_iter_, converged_, report_. Learnt arrays are read-only.
+    from), loglik_, n_iter_, converged_, report_. What was learnt cannot be assigned, and its arrays are read-only.
+
+    **One or many.** Every question takes one sequence (a text, an array, a flat list) and gives one answer, a list of
+    them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
+    holds all sequences one after the other; what has a value a step then comes back as one array.
 
     Labelled sequences are counted:
 
@@ -60,6 +94,7 @@ class Model:
     -2.038545
     """
 
+    @door
     def __init__(
         self,
         n_states=None,
@@ -93,66 +128,112 @@ class Model:
 
     # Learning --------------------------------------------------------------------------------------------------------
 
-    def fit(self, X, y=None, *, lengths=None, sample_weight=None):
+    @door
+    def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : list of sequences, or one sequence; with `lengths`, one array that holds them one after the other.
-        y : labels in the same form, one for each step, all known. sample_weight : (n_sequences,), how often each
-        sequence counts; a floor, which is a prior, takes the variance of X without weights.
+        X : one or many sequences. y : labels in the same form, one for each step, all known.
+        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
         observation. A state without evidence keeps its row. Where nothing was given, start values are random.
-        Memory: two rows of n_states doubles for each distinct value (each step, where values are measurements), and for
-        each thread one for each step of the longest sequence (two above 64 states), or about 2 sqrt(n_steps) where that
-        would take more than 1 GiB (8 MiB with 17 to 64 states).
 
-        ValueError if the data are impossible under the given start, or the arguments do not fit together; the model is
-        then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
+        Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
+
+        rows of likelihoods and their weights   2 n_values n_states
+        alpha, for each thread                  n_states for each step of its longest sequence, twice above 64 states;
+                                                about 2 sqrt(n_steps) n_states where that would take more than 1 GiB
+                                                (8 MiB with 17 to 64 states)
+
+        ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
+        together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
-        options = checks.options(self)
-        data = sequences.many(X, lengths)
+        data, weight = self._data(X, lengths, ids, sample_weight)
+        labels = None
+        if y is not None:
+            checks.refuse_one_label_a_sequence(y, data)
+            labels = sequences.labels(y, data, lengths)
+        if weight is not None and not weight.all():  # weight 0 is not there
+            some = weight > 0
+            data, weight = data.chosen(some), weight[some]
+            labels = None if labels is None else labels.chosen(some)
+        self._fit = training.fit(self, data, labels, weight)
+        return self
+
+    # One step of EM at a time, over data in any number of pieces -------------------------------------------------------
+
+    @door
+    def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
+        """What the model must know of all data before the first step, from one piece of them; surveys add up.
+
+        survey = sum(model.survey(shard) for shard in shards)
+        """
+        data, _ = self._data(X, lengths, ids)
+        return training.survey(self.emission, data)[1]
+
+    @door
+    def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
+        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
+
+        survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
+
+        >>> import numpy as np
+        >>> from chmm import Gaussian, Model
+        >>> shards = {"a": [0.1, 0.4, 3.9, 4.2, 0.3], "b": [4.1, 3.8, 0.2, 0.1, 0.5]}
+        >>> model = Model(2, Gaussian(), random_state=0)
+        >>> model = model.start(shards["a"], sum(model.survey(x) for x in shards.values()))
+        >>> for _ in range(5):
+        ...     model = model.m_step(sum(model.e_step(x, shard=name) for name, x in shards.items()))
+        >>> model.history_[-1] > model.history_[0]
+        True
+        """
+        data, _ = self._data(sample, lengths, ids)
+        structure, emission, problem = training.prepared(self, data, survey)
+        return self._with(training.started(problem, structure, emission, checks.options(self).rng))
+
+    @door
+    def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+
+        shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
+        """
+        fit, options = self._ready(), checks.options(self)
+        data = fit.read(X, lengths, ids)
+        problem = fit.problem(data)._replace(weight=checks.sequence_weights(sample_weight, data))
+        shards = frozenset() if shard is None else frozenset([shard])
+        return training.expectation(problem, options.n_jobs, shards=shards)
+
+    @door
+    def m_step(self, statistics: Statistics) -> "Model":
+        """A model with the parameters that maximise log P + log prior, given the expected counts of all data.
+
+        ValueError if the statistics were not taken with this model's parameters. history_ grows by the objective at
+        these, n_iter_ by 1.
+        """
+        fit = self._ready()
+        structure = checks.structure(self, fit.emission, known=fit.states)
+        return self._with(training.next_fit(structure, statistics, fit))
+
+    def _data(self, X, lengths, ids, sample_weight=None):
+        """(Sequences, their weights) to learn from."""
+        data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         checks.refuse_texts_as_words(X, data)
-        emission = copy.deepcopy(choose(self.emission, data))
-        checks.frozen_given(emission)
-        labels = None if y is None else sequences.labels(y, data, lengths)
-        states = checks.states(self, emission, labels)
-        path = None if labels is None else state_path(labels, states, "y")
-        startprob, transmat = checks.given_chain(self, len(states))
-        allowed = checks.allowed_ends(self, states)
-        emission.prepare(emission.survey(data), len(states), options.pseudocount)
-        observed = emission.check(data)
-        weight = checks.sequence_weights(sample_weight, data)
-        task = training.Task(
-            observed, data.bounds, weight, len(states), startprob, transmat, allowed, options.pseudocount, self.n_jobs
-        )
-        if path is not None:
-            checks.agreeing_labels(path, data, states, startprob, transmat, allowed)
-            learnt = training.count(task, emission, path, options.rng)
-        else:
-            try:
-                learnt = training.baum_welch(task, emission, options)
-            except training.Impossible as place:
-                raise impossible_error(data, emission, int(data.bounds[place.sequence]) + place.step) from None
-        self._keep(
-            learnt, states, training.report(task, learnt, states), allowed, self.states is not None,
-            column_names(data),
-        )  # fmt: skip
-        return self
+        return data, checks.sequence_weights(sample_weight, data)
 
-    def _keep(self, learnt, states, report, allowed, named, columns=None):
-        parameters = Parameters.make(
-            learnt.startprob, learnt.transmat, learnt.emission, states, allowed, named, columns
-        )
-        learnt.history.flags.writeable = False
-        self.__dict__.update(_parameters=parameters, _learnt=learnt, _report=report)
+    def _with(self, fit):
+        model = copy.copy(self)
+        model._fit = fit
+        return model
 
-    # Questions about many sequences ----------------------------------------------------------------------------------
+    # Questions: each takes one or many ---------------------------------------------------------------------------------
 
-    def score(self, X, y=None, *, lengths=None):
-        """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible.
+    @door
+    def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
+        """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
+        with a label that no state has.
 
         Cost: n_states^2 multiply-adds per step. Memory: one row of alpha.
 
@@ -161,48 +242,28 @@ class Model:
         >>> round(float(np.exp(coin.score([[0, 1], [1]]))), 12)
         0.125
         """
-        parameters = self._ready()
-        data = sequences.many(X, lengths)
-        problem = parameters.problem(data)
+        fit = self._ready()
+        data = fit.read(X, lengths, ids)
         if y is None:
-            return compensated_sum(inference.log_likelihood(problem, self.n_jobs).loglik)
-        path = state_path(sequences.labels(y, data, lengths), parameters.states, "y")
-        seen = problem.rows.logs[problem.index, path].sum()
-        return float(seen + path_log_probability(parameters.startprob, parameters.transmat, path, data.bounds))
+            return questions.score(fit, data, None, self.n_jobs)
+        checks.refuse_one_label_a_sequence(y, data)
+        return questions.score(fit, data, sequences.labels(y, data, lengths))
 
-    def predict(self, X, *, lengths=None):
-        """The most probable path of each sequence (Viterbi); `decode` tells its probability too.
+    @door
+    def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
+        """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
-        A list of sequences gives a list of paths, one sequence one path, `lengths` one path for all steps. Memory
-        beside that, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state up to 16,
-        8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than 1 GiB.
+        ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
+        Memory beside the path, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state
+        up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
+        1 GiB.
         """
-        parameters = self._ready()
-        data = sequences.many(X, lengths)
-        problem = parameters.problem(data)
-        path, outcome = inference.viterbi(problem, self.n_jobs)
-        parameters.require_possible(outcome, data)
-        return data.split(parameters.named(path))
+        fit = self._ready()
+        return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    def predict_proba(self, X, *, lengths=None):
-        """gamma[t, i] = P(q_t = i | O) for each sequence; it looks at the whole sequence, later steps too.
-
-        Cost: twice that of `score`. Memory: the tables that come back.
-        """
-        parameters = self._ready()
-        data = sequences.many(X, lengths)
-        problem = parameters.problem(data)
-        gamma, outcome = inference.posteriors(problem, self.n_jobs)
-        parameters.require_possible(outcome, data)
-        return data.split(gamma)
-
-    # Questions about one sequence ------------------------------------------------------------------------------------
-
-    def decode(self, x):
-        """The most probable path of one sequence (Viterbi), and its log P(O, path). Ties take the lowest state.
-
-        ValueError if the sequence is impossible. Cost: n_states^2 additions and comparisons per step. Memory: see
-        `predict`.
+    @door
+    def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
+        """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
         >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
@@ -211,120 +272,112 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        parameters = self._ready()
-        data = sequences.one(x)
-        problem = parameters.problem(data)
-        path, outcome = inference.viterbi(problem)
-        parameters.require_possible(outcome, data)
-        return Decoding(parameters.named(path), float(outcome.loglik[0]))
+        fit = self._ready()
+        return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    def forward(self, x, *, scaled=True):
-        """Forward variables of one sequence: `Forward(alpha, log_scale, loglik)`.
+    @door
+    def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
+        """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
-        alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
-
-        Scaled (Bishop, PRML 13.2.4), rows of alpha sum to 1: the filter P(q_t | o_1 ... o_t), which does not look into
-        the future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow.
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
         """
-        parameters = self._ready()
-        data = sequences.one(x)
-        problem = parameters.problem(data)
-        alpha, log_scale, outcome = inference.forward(problem)
-        parameters.require_possible(outcome, data)
-        if not scaled:
-            alpha = _unscaled(alpha, np.cumsum(log_scale), "alpha")
-        return Forward(alpha, log_scale, float(outcome.loglik[0]))
+        fit = self._ready()
+        return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
 
-    def backward(self, x, *, scaled=True):
-        """Backward variables of one sequence: `Backward(beta, log_scale, loglik)`.
-
-        beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
-
-        Scaled so that alpha * beta = gamma. `scaled=False` gives the textbook's beta, or a ValueError where it would
-        underflow. `final_states` act like part of the last observation: alpha[T] is 0 outside them, beta[T] is 1.
-        """
-        parameters = self._ready()
-        data = sequences.one(x)
-        problem = parameters.problem(data)
-        beta, log_scale, outcome = inference.backward(problem)
-        parameters.require_possible(outcome, data)
-        if not scaled:
-            following = np.append(np.cumsum(log_scale[:0:-1])[::-1], 0.0) if len(log_scale) else log_scale
-            beta = _unscaled(beta, following, "beta")
-        return Backward(beta, log_scale, float(outcome.loglik[0]))
-
-    def posteriors(self, x, *, pairs=False):
+    @door
+    def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
         xi[t, i, j] = alpha[t, i] transmat[i, j] b_j(o_t+1) beta[t+1, j] / P(O), with `pairs=True`
 
-        ValueError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
+        ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        parameters = self._ready()
-        data = sequences.one(x)
-        problem = parameters.problem(data)
-        xi = None
-        if pairs:
-            gamma, xi, outcome = inference.pair_posteriors(problem)
-        else:
-            gamma, outcome = inference.posteriors(problem)
-        parameters.require_possible(outcome, data)
-        return Posteriors(gamma, xi, float(outcome.loglik[0]))
+        fit = self._ready()
+        return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
+
+    @door
+    def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
+        """Forward variables: `Forward(alpha, log_scale, loglik)`.
+
+        alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
+
+        Scaled (Bishop, PRML 13.2.4), rows of alpha sum to 1: the filter P(q_t | o_1 ... o_t), which does not use the
+        future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
+        P(O) = 0.
+        """
+        fit = self._ready()
+        return questions.forward(fit, fit.read(X, lengths, ids), scaled)
+
+    @door
+    def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
+        """Backward variables: `Backward(beta, log_scale, loglik)`.
+
+        beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
+
+        Scaled so that alpha * beta = gamma, where no alpha is below 1e-308. `scaled=False` gives the textbook's beta,
+        or a ValueError where it would underflow. `final_states` act like part of the last observation: alpha[T] is 0
+        outside them, beta[T] is 1. ImpossibleError if P(O) = 0.
+        """
+        fit = self._ready()
+        return questions.backward(fit, fit.read(X, lengths, ids), scaled)
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
-    def sample(self, n_steps, n_sequences=None, *, random_state=None):
+    @door
+    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
         A model of text gives str, else arrays. With `final_states`, paths are drawn given that they end there.
         """
-        parameters = self._ready()
-        rng = generator(random_state)
-        paths = sample_paths(parameters.startprob, parameters.transmat, n_steps, n_sequences, parameters.allowed, rng)
-        with np.errstate(all="ignore"):
-            values = parameters.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        fit, rng = self._ready(), checks.generator(random_state)
+        paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
+        values = fit.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
-                f"a value drawn in state {shown(parameters.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
-                f"{values[t]}; look at the emission's parameters"
+                f"a value drawn in state {shown(fit.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
+                f"{values[t]}; check the emission's parameters"
             )
         X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
-        if parameters.emission.kind == "text":
+        if fit.emission.kind == "text":
             X = ["".join(x) for x in X]
-        states = [parameters.named(path.astype(np.intp)) for path in paths]
+        states = [fit.named(path.astype(np.intp)) for path in paths]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
-    def stationary_distribution(self):
-        """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several."""
+    @door
+    def stationary_distribution(self) -> np.ndarray:
+        """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
+
+        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        """
         return stationary_distribution(self._ready().transmat)
 
-    def save(self, path):
-        """Write the model to one file: its arguments and what was learnt, as an npz with JSON metadata, no pickle.
+    def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
+        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
 
-        The statistics of the fit are not kept, nor a random_state that is no int. `Model.load` reads the file.
+        `metadata`: notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors give
+        back. The statistics of the fit are not kept, nor a random_state that is no int. A path is written whole or
+        not at all. `Model.load` reads the file.
         """
-        parameters = self._ready()
-        storage.write(path, *saving.pack(self, parameters, self.__dict__.get("_learnt"), self.__dict__.get("_report")))
+        files.save(self, self._ready(), path_or_file, metadata)
 
     @classmethod
-    def load(cls, path, *, emissions=()):
+    def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
         """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
 
         ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
+
+        >>> import io
+        >>> from chmm import Categorical, Model
+        >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))
+        >>> coin.save(file := io.BytesIO())
+        >>> Model.load(io.BytesIO(file.getvalue())).emission_.probs
+        array([[0.5, 0.5]])
         """
         if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
-        metadata, arrays = storage.read(path)
-        try:
-            model, learnt = saving.unpack(cls, metadata, arrays, emissions)
-            if learnt is not None:
-                model._keep(*learnt)
-            model._ready()
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-            raise ValueError(f"{path} does not hold a whole model: {error}") from error
-        return model
+        return files.load(cls, path_or_file, emissions)
 
     # Parameters ------------------------------------------------------------------------------------------------------
 
@@ -332,21 +385,30 @@ class Model:
     transmat_ = property(lambda self: self._ready().transmat, doc="(n_states, n_states), P(q_t+1 = j | q_t = i).")
     emission_ = property(lambda self: self._ready().emission, doc="The emission with its parameters.")
     n_states_ = property(lambda self: len(self._ready().states), doc="Number of states.")
-    history_ = property(lambda self: self._fitted().history, doc="(k,), the objective EM step k started from.")
     n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Columns of a step.")
-    n_iter_ = property(lambda self: self._fitted().n_iter, doc="Number of EM steps.")
-    converged_ = property(lambda self: self._fitted().converged, doc="Whether the tolerance was met.")
+    history_ = property(lambda self: self._learnt().history, doc="(k,), the objective EM step k started from.")
+    n_iter_ = property(lambda self: self._learnt().n_iter, doc="Number of EM steps.")
+    converged_ = property(lambda self: self._learnt().converged, doc="Whether the tolerance was met.")
+    loglik_ = property(
+        lambda self: self._learnt().loglik, doc="log P(O) of the training data; with labels, log P(O, Q)."
+    )
+    report_ = property(
+        lambda self: dict(self._learnt().report),
+        doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are no "
+        "connection; and what the emission reports, such as unknown symbols.",
+    )
 
     @property
     def states_(self):
         """Names of the states, in the order of every axis."""
-        known = self._ready()
-        return np.arange(len(known.states)) if known.labels is None else known.labels
+        fit = self._ready()
+        return np.arange(len(fit.states)) if fit.names is None else fit.names
 
     @property
     def statistics_(self):
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
-        statistics = self._fitted().statistics
+        statistics = self._learnt().statistics
         if statistics is None:
             raise not_fitted("this model was loaded, and files do not keep statistics; fit it to have them")
         return statistics
@@ -359,11 +421,7 @@ class Model:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
         return np.array(columns, dtype=object)
 
-    @property
-    def report_(self):
-        """What the fit met: a dict with missing steps, unknown symbols, states without evidence, structural zeros."""
-        self._fitted()
-        return dict(self.__dict__.get("_report", {}))
+    # scikit-learn's conventions ----------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags
@@ -380,58 +438,57 @@ class Model:
         except NotFittedError:
             return False
 
-    def get_params(self, deep=True):
-        """The constructor's arguments."""
-        return {name: getattr(self, name) for name in _ARGUMENTS}
+    def get_params(self, deep: bool = True) -> dict:
+        """The constructor's arguments, a subclass's own among them."""
+        return {name: getattr(self, name) for name in _arguments(type(self))}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> "Model":
         """Change constructor arguments; what was learnt stays until the next fit."""
+        known = _arguments(type(self))
         for name in params:
             if name.startswith("emission__"):
                 raise ValueError(
-                    f"Model has no parameter {name!r}: give a whole emission, such as emission=Gaussian(floor=0)"
+                    f"Model has no parameter {name!r}: give a whole emission, such as emission=Gaussian(prior=0)"
                 )
-            if name not in _ARGUMENTS:
-                raise ValueError(f"Model has no parameter {name!r}; it has {', '.join(_ARGUMENTS)}")
+            if name not in known:
+                hint = hints.ARGUMENTS.get(name, f"it has {', '.join(known)}")
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; {hint}")
         for name, value in params.items():
             setattr(self, name, value)
         return self
 
     def __setattr__(self, name, value):
-        if name.endswith("_") and not name.startswith("_"):
+        if isinstance(getattr(Model, name, None), property):
             raise AttributeError(
                 f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
                 "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
             )
-        if type(self) is Model and name not in _ARGUMENTS and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_ARGUMENTS)}")
+        if type(self) is Model and name not in _arguments(Model) and not name.startswith("_"):
+            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_arguments(Model))}")
         object.__setattr__(self, name, value)
-        if "_learnt" not in self.__dict__:
-            self.__dict__.pop("_parameters", None)  # it came from the arguments
 
-    def __getattr__(self, name):
-        if isinstance(getattr(type(self), name, None), property):
-            return getattr(type(self), name).fget(self)  # its NotFittedError is an AttributeError, which led here
-        if name.endswith("_") and not name.startswith("_"):
-            raise AttributeError(
-                f"Model has no {name}; parameters of the observations are in emission_, for example emission_.probs"
-            )
-        raise AttributeError(f"Model has no attribute {name!r}")
+    # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
+    # `_given`, beside the very arguments that it was made from.
 
-    def _fitted(self):
-        learnt = self.__dict__.get("_learnt")
-        if learnt is None:
+    _fit: Fit | None = None
+    _given: tuple = ((), None)
+
+    def _learnt(self) -> Fit:
+        if self._fit is None:
             raise not_fitted("this Model has not been fitted: call fit(X) or fit(X, y)")
-        return learnt
+        return self._fit
 
-    # `_parameters` is what every question reads. `fit` and `load` put it there, with `_learnt`. A model that is given
-    # all parameters makes it when first asked, and forgets it when an argument changes (`__setattr__`).
-
-    def _ready(self):
+    def _ready(self) -> Fit:
         """The parameters: learnt, or all given."""
-        parameters = self.__dict__.get("_parameters")
-        if parameters is not None:
-            return parameters
+        if self._fit is not None:
+            return self._fit
+        arguments = (
+            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.final_states,
+            self.pseudocount,
+        )  # fmt: skip
+        known, fit = self._given
+        if len(known) == len(arguments) and all(a is b for a, b in zip(arguments, known, strict=True)):
+            return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         if self.startprob is None or self.transmat is None or not complete:
@@ -440,40 +497,30 @@ class Model:
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        states = checks.states(self, emission)
-        startprob, transmat = checks.given_chain(self, len(states))
-        allowed = checks.allowed_ends(self, states)
-        parameters = Parameters.make(startprob, transmat, emission, states, allowed, self.states is not None)
-        self.__dict__["_parameters"] = parameters
-        return parameters
+        states, startprob, transmat, allowed, _ = checks.structure(self, emission)
+        fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
+        self._given = arguments, fit
+        return fit
 
     def __repr__(self):
-        parameters = self.__dict__.get("_parameters")
-        if parameters is None:
-            default = inspect.signature(type(self)).parameters
-            arguments_ = [f"{k}={v!r}" for k, v in self.get_params().items() if v is not default[k].default]
-            return f"Model({', '.join(arguments_)})"
-        lines = [f"Model({len(parameters.states)} states: {parameters.states.preview()}; {parameters.emission!r})"]
-        lines += parameters.rows_of_text()
-        learnt = self.__dict__.get("_learnt")
-        if learnt is None:
-            lines.append("  with given parameters")
-        elif not len(learnt.history):
-            lines.append("  counted from labelled sequences")
-        else:
-            how = "converged" if learnt.converged else "NOT converged"
-            lines.append(f"  {how} after {learnt.n_iter} EM steps, objective {learnt.history[-1]:.6g}")
-        return "\n".join(lines)
+        fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
+        if fit is None:
+            defaults = _arguments(type(self))
+            told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
+            return f"{type(self).__name__}({', '.join(told)})"
+        return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
-_ARGUMENTS = tuple(inspect.signature(Model).parameters)
-
-
-def _unscaled(table, log_factor, name):
-    with np.errstate(under="ignore"):
-        result = table * np.exp(log_factor)[:, None]
-    small = (result < np.finfo(float).tiny) & (table > 0)
-    if small.any():
-        t, i = np.argwhere(small)[0].tolist()
-        raise ValueError(f"{name}[{t}, {i}] is below 1e-308 without scaling; use scaled=True, which holds any length")
-    return result
+@cache
+def _arguments(model_class) -> dict:
+    """Name and default of each argument of the constructor; with **options, of the class above as well."""
+    found = {}
+    for above in model_class.__mro__:
+        if "__init__" not in vars(above):
+            continue
+        parameters = list(inspect.signature(above.__init__).parameters.values())[1:]
+        named = {p.name: p.default for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        found = {**named, **found}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found

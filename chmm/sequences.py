@@ -1,7 +1,8 @@
-"""What users pass, turned into values and bounds. Every check of shape and type of data stands here.
+"""What users pass, turned into values and bounds. Every check of the shape and type of data is in this file.
 
-One sequence is a str, bytes (Latin-1 text), a 1-D array, a (T, D) array or frame, or a flat list of numbers or symbols.
-Many are a list, tuple or object array of sequences, or one array with `lengths`. What a step may hold:
+One sequence is a str, bytes (Latin-1 text), a 1-D array or Series, a (T, D) array or frame, or a flat list of numbers
+or symbols. Many are a list, tuple, object array or dict of sequences, a frame with several levels of index (the first
+tells the sequences apart), a pandas groupby, or one array with `lengths=` or `ids=`. What a step may hold:
 
     kind        values
     text        code points, uint32
@@ -15,10 +16,13 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +38,10 @@ class Sequences:
     bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
-    form: str  # "one", "list" or "lengths": how results go back
+    form: str  # "one", "list", "dict", "lengths" or "ids": how results go back
     names: tuple | None = None  # of the columns of a frame
+    categories: tuple | None = None  # what a Categorical or Enum column declares, in its order
+    keys: tuple | None = None  # of a dict, one for each sequence
 
     @property
     def n_sequences(self):
@@ -49,13 +55,32 @@ class Sequences:
         """'sequence 3, step 12' for a position among all steps."""
         s = int(np.searchsorted(self.bounds, position, side="right")) - 1
         step = f"step {position - int(self.bounds[s])}"
-        return step if self.form == "one" else f"sequence {s}, {step}"
+        if self.form == "one":
+            return step
+        return f"sequence {s if self.keys is None else shown(self.keys[s])}, {step}"
 
     def split(self, results):
-        """Results for all steps, in the form in which the sequences came."""
-        if self.form != "list":
+        """An array over all steps, in the form in which the sequences came: see `collect`, but `lengths` and `ids`
+        give the array as it is."""
+        if self.form not in ("list", "dict"):
             return results
-        return [results[a:b] for a, b in pairwise(self.bounds.tolist())]
+        return self.collect([results[a:b] for a, b in pairwise(self.bounds.tolist())])
+
+    def collect(self, results):
+        """A list of one result for each sequence, in the form in which they came: one sequence gives its result, a dict
+        a dict with its keys, all others the list."""
+        if self.form == "one":
+            return results[0]
+        return results if self.keys is None else dict(zip(self.keys, results, strict=True))
+
+    def chosen(self, which):
+        """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
+        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        part = _some(_Steps(self.values, self.kind, self.missing), steps)
+        bounds = _bounds(np.diff(self.bounds)[which])
+        return replace(
+            self, values=part.values, missing=part.missing, bounds=bounds, keys=tuple(compress(keys, which))
+        )
 
     @cached_property
     def _checked(self):
@@ -108,7 +133,7 @@ class Sequences:
         parts = _columns(self)
         names = None if self.names is None else tuple(self.names[k] for k in places)
         steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)
-        return Sequences(steps.values, self.bounds, steps.kind, steps.missing, self.form, steps.names)
+        return _sequences(steps, self.bounds, self.form, self.keys)
 
 
 def _hidden(steps, gone):
@@ -133,25 +158,110 @@ class Columns:
         return tuple(part.values[t] for part in self.parts)
 
 
+def _some(steps, which):
+    values, missing = steps.values, None if steps.missing is None else steps.missing[which]
+    if isinstance(values, Columns):
+        values = Columns([_some(part, which) for part in values.parts])
+    else:
+        values = list(compress(values, which)) if isinstance(values, list) else values[which]
+    return steps._replace(values=values, missing=missing)
+
+
 class _Steps(NamedTuple):
     values: np.ndarray | list | Columns
     kind: str
     missing: np.ndarray | None
     names: tuple | None = None
+    categories: tuple | None = None
 
 
 LARGEST = 1e300  # of numbers: sums of larger ones are soon infinite
 NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
 
 
-_MANY = "it must be a list of sequences, or one: a text, an array of one or two axes, a frame or a flat list"
+_ONE = "it must be one sequence: a text, an array of one or two axes, a frame or a flat list"
+_MANY = "it must be a list or dict of sequences, or one: a text, an array of one or two axes, a frame or a flat list"
+_EACH = "each sequence must be a text, a 1-D or (T, D) array, or a flat list"
+
+
+def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: str | None = None) -> Sequences:
+    """One or many sequences, in any of the forms above.
+
+    lengths : the number of steps of each sequence, where X holds one after the other.
+    ids : likewise, one id for each step: a new sequence begins where it changes. An id that comes back is an error.
+    kind : of the symbols that a model knows. A list of str is one sequence of words for "words", and for "letters" if
+        each is a single character; it is a list of texts otherwise. None, before a fit: what looks like a slip is
+        refused too.
+    """
+    if lengths is not None or ids is not None:
+        return _in_a_row(X, lengths, ids, name)
+    data = _read(X, name, kind)
+    if kind is None:
+        _refuse_slips(X, data, name)
+    return data
+
+
+def _read(X, name, kind):
+    keys = None
+    if not isinstance(X, list | tuple | str | bytes) and not (type(X) is np.ndarray and X.dtype.kind != "O"):
+        index = getattr(X, "index", None)
+        if getattr(index, "nlevels", 1) > 1:
+            bounds, keys = _runs(index.get_level_values(0), len(X), f"{name}.index", "rows")
+            return _sequences(_one(X, name, _MANY), bounds, "dict", keys)
+        if hasattr(X, "get_group"):  # a pandas groupby; what it groups by is no observation
+            X = {key: part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part
+                 for key, part in X}  # fmt: skip
+        if isinstance(X, Mapping):
+            keys, X = tuple(X), list(X.values())
+        else:
+            X = _plain(X)
+            objects = getattr(X, "dtype", None) == object and np.ndim(X) == 1
+            if objects and len(X) and all(map(_is_sequence, values := list(X))):
+                X = values
+    if not isinstance(X, list | tuple):
+        return _alone(X, name)
+    types = set(map(type, X))
+    if keys is None and not _are_sequences(X, types, kind):
+        if _are_words(X, types, kind):
+            return _alone(X, name)
+        nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
+        if not any(nested):
+            return _alone(X, name)
+        if not all(nested):
+            i = nested.index(not nested[0])
+            raise TypeError(
+                f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
+                f"{name} must be a list of sequences, or one flat list of values"
+            )
+    steps, n_steps = _joined(X, types, name, keys)
+    if keys is None and len(X) > 1 and set(n_steps) == {1}:
+        together = f"{X[0][:0]!r}.join({name})" if _only(types, _TEXTS) else f"np.concatenate({name})"
+        raise ValueError(
+            f"{name} holds {len(X)} sequences, each of a single step; if they are the steps of one sequence, pass "
+            f"{together}; if they are sequences, say so: {together}, lengths=[1] * {len(X)}"
+        )
+    return _sequences(steps, _bounds(n_steps), "list" if keys is None else "dict", keys)
+
+
+def _alone(x, name, expected=_MANY):
+    steps = _one(x, name, expected)
+    return _sequences(steps, np.array([0, len(steps.values)], dtype=np.int64), "one")
+
+
+def _sequences(steps, bounds, form, keys=None):
+    return Sequences(steps.values, bounds, steps.kind, steps.missing, form, steps.names, steps.categories, keys)
+
+
+def _refuse_slips(X, data, name):
+    pass
 
 
 def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
-    """A single sequence, for the verbs that take one."""
-    steps = _one(x, name, expected)
-    bounds = np.array([0, len(steps.values)], dtype=np.int64)
-    return Sequences(steps.values, bounds, steps.kind, steps.missing, "one", steps.names)
+    return _alone(x, name, expected)
+
+
+def many(X, lengths=None, name="X"):
+    return read(X, lengths, name=name, kind="")
 
 
 def numbers(data, family):
@@ -164,44 +274,18 @@ def numbers(data, family):
     return data.numbers
 
 
-def many(X, lengths=None, name="X"):
-    """Many sequences, for the verbs that take a list; a single array or text passes as one."""
-    if lengths is not None:
-        return _with_lengths(X, lengths, name)
-    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
-        X = list(X)
-    if not isinstance(X, list | tuple):
-        return one(X, name, _MANY)
-    types = set(map(type, X))
-    if not _are_sequences(X, types):
-        nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
-        if not any(nested):
-            return one(X, name, _MANY)
-        if not all(nested):
-            i = nested.index(not nested[0])
-            raise TypeError(
-                f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
-                f"{name} must be a list of sequences, or one flat list of values"
-            )
-    n_steps = list(map(len, X))
-    if len(X) > 1 and set(n_steps) == {1}:
-        together = f"{X[0][:0]!r}.join({name})" if _only(types, _TEXTS) else f"np.concatenate({name})"
-        raise ValueError(
-            f"{name} holds {len(X)} sequences, each of a single step; if they are the steps of one sequence, pass "
-            f"{together}; if they are sequences, say so: {together}, lengths=[1] * {len(X)}"
-        )
-    steps = _joined(X, types, name)
-    return Sequences(steps.values, _bounds(n_steps), steps.kind, steps.missing, "list", steps.names)
-
-
-def labels(y, data, lengths, name="y"):
+def labels(y: Any, data: Sequences, lengths: Any = None, name: str = "y") -> Sequences:
     """The labels of `data`: in the same form, and one for each step."""
-    try:
-        parts = many(y, lengths, name) if data.form != "one" else one(y, name)
-    except ValueError as error:
-        if np.ndim(y) == 1 and all(isinstance(n, int | np.integer) for n in y) and sum(y) == data.n_steps:
-            raise ValueError(_looks_like_lengths(y)) from error
-        raise
+    if data.form in ("list", "dict"):
+        if data.keys is not None and isinstance(y, Mapping) and set(y) == set(data.keys):
+            y = {key: y[key] for key in data.keys}
+        parts = _read(y, name, "labels")
+    else:
+        parts = _alone(y, name, _ONE)
+    if data.form in ("lengths", "ids") and parts.n_steps == data.n_steps:
+        return _sequences(parts, data.bounds, data.form)
+    if parts.keys != data.keys:
+        raise ValueError(f"{name} must be a dict with the keys of X, got {shown(y)}")
     if parts.n_sequences != data.n_sequences:
         if parts.kind == "integers" and parts.n_steps == data.n_sequences and parts.values.sum() == data.n_steps:
             raise ValueError(_looks_like_lengths(y))
@@ -221,8 +305,15 @@ def _looks_like_lengths(y):
     return f"y = {shown(y)} looks like lengths: pass lengths=..., y holds one label for each step"
 
 
-def _with_lengths(X, lengths, name):
-    steps = _one(X, name, "with lengths= it must be one array, text or flat list with all steps")
+def _in_a_row(X, lengths, ids, name):
+    """All steps of all sequences in one array, text or flat list."""
+    if lengths is not None and ids is not None:
+        raise ValueError("lengths and ids both say where a sequence begins; give one of them")
+    argument = "lengths" if ids is None else "ids"
+    steps = _one(X, name, f"with {argument}= it must be one array, text or flat list with all steps")
+    n_steps = len(steps.values)
+    if ids is not None:
+        return _sequences(steps, _runs(ids, n_steps, "ids", f"steps of {name}")[0], "ids")
     try:
         counts = np.asarray(lengths)
     except ValueError:  # lists of several lengths
@@ -232,7 +323,6 @@ def _with_lengths(X, lengths, name):
     if counts.min(initial=0) < 0:
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    n_steps = len(steps.values)
     # sums of int64 could wrap around, but not where none is larger than all steps
     total = int(counts.sum()) if counts.max(initial=0) <= n_steps else sum(counts.tolist())
     if total != n_steps:
@@ -240,7 +330,34 @@ def _with_lengths(X, lengths, name):
             f"lengths sum to {total} but {name} has {n_steps} steps; a list of sequences needs none, and "
             "is what a cross-validation can split"
         )
-    return Sequences(steps.values, _bounds(counts), steps.kind, steps.missing, "lengths", steps.names)
+    return _sequences(steps, _bounds(counts), "lengths")
+
+
+def _runs(ids, n_steps, argument, of):
+    """(bounds, ids) of the runs of one id."""
+    try:
+        values = np.asarray(list(ids) if isinstance(ids, str | bytes | tuple) else ids)
+    except ValueError:  # lists of several lengths
+        values = np.empty((0, 0))
+    if values.ndim != 1:
+        raise TypeError(f"{argument} must hold one id for each step, got {shown(ids)}")
+    if len(values) != n_steps:
+        raise ValueError(f"{argument} has {len(values)} entries for {n_steps} {of}; there must be one id for each step")
+    if values.dtype.kind in "fO" and any(map(_is_missing, values.tolist())):
+        i = next(i for i, v in enumerate(values.tolist()) if _is_missing(v))
+        raise ValueError(f"{argument}[{i}] is missing; every step belongs to a sequence")
+    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[:n_steps])
+    keys = values[starts].tolist()
+    seen: dict = {}
+    for s, key in enumerate(keys):
+        if key in seen:
+            last = int(starts[seen[key] + 1]) - 1
+            raise ValueError(
+                f"{argument}[{starts[s]}] = {shown(key)} comes back after other ids; it was last seen at {last}. The "
+                "steps of a sequence must stand together: sort by id, or give the later steps an id of their own"
+            )
+        seen[key] = s
+    return np.append(starts, n_steps).astype(np.int64), tuple(keys)
 
 
 def _bounds(n_steps):
@@ -265,27 +382,48 @@ def _is_flat(types):
 
 
 def _is_sequence(x):
-    return isinstance(x, _LISTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
+    return isinstance(x, Sequence) and not isinstance(x, _TEXTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
 
 
-def _are_sequences(X, types):
-    """Whether the types say so, which is much faster than a look at each; False where they do not say."""
-    return _only(types, _TEXTS | _LISTS) or (types == {np.ndarray} and all(x.ndim for x in X))
+def _are_sequences(X, types, kind):
+    """Whether the types say so, which is much faster than a check of each; False where they do not say."""
+    if _only(types, _LISTS) or types == {np.ndarray}:
+        return types != {np.ndarray} or all(x.ndim for x in X)
+    return kind not in ("words", "letters") and _only(types, _TEXTS | _LISTS)
 
 
-def _joined(X, types, name):
-    """The steps of a list of sequences."""
+def _are_words(X, types, kind):
+    """Whether a list of str is one sequence, to a model that knows words."""
+    if kind not in ("words", "letters") or not any(issubclass(t, str) for t in types):
+        return False
+    longest = np.inf if kind == "words" else 1
+    return all(len(x) <= longest if isinstance(x, str) else _is_missing(x) for x in X)
+
+
+def _plain(x):
+    """Containers of other makes: as arrays if they hold numbers, else as lists."""
+    if isinstance(x, array):
+        return x.tounicode() if x.typecode in "uw" else np.asarray(x)
+    if isinstance(x, memoryview):
+        return np.asarray(x)
+    if isinstance(x, range):
+        return np.arange(x.start, x.stop, x.step)
+    if isinstance(x, Sequence) and not isinstance(x, _TEXTS | list | tuple):
+        return list(x)
+    return x
+
+
+def _joined(X, types, name, keys):
+    """The steps of a list of sequences, and the number of steps of each."""
     try:
         steps = _alike(X, types, name)
     except (TypeError, ValueError):
-        steps = None  # a look at each sequence says what is wrong where
+        steps = None  # reading each sequence tells what is wrong where
     if steps is not None:
-        return steps
-    parts = [
-        _one(x, f"{name}[{i}]", "each sequence must be a text, a 1-D or (T, D) array, or a flat list")
-        for i, x in enumerate(X)
-    ]
-    return _join(parts, name)
+        return steps, list(map(len, X))
+    expected = _EACH if keys is None else f"{name} is a dict, and {_EACH}"
+    parts = [_one(x, f"{name}[{i if keys is None else repr(keys[i])}]", expected) for i, x in enumerate(X)]
+    return _join(parts, name), [len(part.values) for part in parts]
 
 
 def _alike(X, types, name):
@@ -333,7 +471,8 @@ def _join(parts, name):
         missing = np.concatenate(
             [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
         )
-    return _Steps(values, kind, missing, _same_names(parts, name))
+    declared = {p.categories for p in parts if len(p.values)}
+    return _Steps(values, kind, missing, _same_names(parts, name), declared.pop() if len(declared) == 1 else None)
 
 
 def _end_to_end(arrays, kind, name):
@@ -400,8 +539,7 @@ def _one(x, name, expected):
         return _text(bytes(x).decode("latin-1"))
     if isinstance(x, np.ma.MaskedArray):
         return _masked(x, name, expected)
-    if isinstance(x, range):
-        x = np.arange(x.start, x.stop, x.step)
+    x = _plain(x)
     if isinstance(x, list | tuple):
         types = set(map(type, x))
         if _is_flat(types):
@@ -413,20 +551,31 @@ def _one(x, name, expected):
         raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
     if hasattr(x, "columns") and np.ndim(x) == 2:
         return _frame(x, name, expected)
-    return _array(np.asarray(x), name, expected)
+    return _column(x, name, expected)
+
+
+def _column(x, name, expected):
+    """A Series or array, with the categories that it declares (pandas Categorical, polars Enum)."""
+    steps = _array(np.asarray(x), name, expected)
+    categories = getattr(getattr(x, "dtype", None), "categories", None)
+    if hasattr(categories, "__len__") and all(isinstance(c, str | int) for c in categories):
+        return steps._replace(categories=tuple(categories))
+    return steps
 
 
 def _frame(x, name, expected):
     """A data frame: an array if its columns are of one kind, else Columns."""
     names = tuple(x.columns)
-    if len(names) < 2 or len(set(names)) < len(names):
+    if len(names) == 1:
+        return _column(x[names[0]], name, expected)._replace(names=names)
+    if len(names) < 1 or len(set(names)) < len(names):
         return _array(np.asarray(x), name, expected)._replace(names=names)
-    return _side_by_side([_array(np.asarray(x[c]), f"{name}[{c!r}]", expected) for c in names], names)
+    return _side_by_side([_column(x[c], f"{name}[{c!r}]", expected) for c in names], names)
 
 
 def _side_by_side(parts, names=None):
     kinds = {p.kind for p in parts if p.kind != NO_STEPS}
-    if len(kinds) > 1 or kinds == {"words"}:
+    if len(kinds) > 1 or kinds == {"words"} or any(p.categories for p in parts):
         return _Steps(Columns(parts), "columns", None, names)
     if any(p.missing is not None for p in parts):
         kinds = {"numbers"}

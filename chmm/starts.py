@@ -15,10 +15,12 @@ from itertools import permutations
 import numpy as np
 
 from .emissions.seeding import shares, standardised
+from .kernel_input import pose
 
 N_STARTS = 12
 MOST = 200_000  # steps that starts see; of longer data,
 N_PIECES = 20  # so many pieces that are spread over them
+ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
 FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
 ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
 MAX_COLUMNS = 32  # of the points that stand for symbols
@@ -27,14 +29,14 @@ OWN = 0.9  # share of a step that the state of its window takes; the rest goes t
 
 
 class View:
-    """The data of a task as the kinds see them."""
+    """The data of a Problem as the kinds see them, and what is given."""
 
-    def __init__(self, task, emission):
-        self.task, self.emission, self.n = task, emission, task.n_states
-        observed = task.observed
-        self.values, self.index, self.bounds = observed.distinct, observed.index, task.bounds
+    def __init__(self, problem, structure, emission):
+        self.structure, self.emission, self.n = structure, emission, structure.n
+        observed = problem.observed
+        self.values, self.index, self.bounds = observed.distinct, observed.index, problem.bounds
         self.lengths = np.diff(self.bounds)
-        weight = np.ones(len(self.lengths)) if task.weight is None else task.weight
+        weight = np.ones(len(self.lengths)) if problem.weight is None else problem.weight
         self.weight = np.repeat(weight, self.lengths)  # (T,), of each step
         self.times = self.mass(slice(None))
 
@@ -68,7 +70,7 @@ class View:
     @property
     def forward(self):
         """Whether the given transitions lead forward only, as in a left-right model."""
-        given = self.task.transmat
+        given = self.structure.transmat
         return given is not None and self.n > 1 and not np.tril(given, -1).any()
 
 
@@ -116,7 +118,7 @@ def by_windows(view, u, rng):
 def loose(view, u, rng):
     """States may follow each other in any way, alternate too: clusters of values, and transitions near to uniform."""
     start, _, emission = by_values(view, u, rng)
-    return start, given_or(view.task.transmat, rows(rng, view.n, view.n)), emission
+    return start, given_or(view.structure.transmat, rows(rng, view.n, view.n)), emission
 
 
 def by_cuts(view, u, rng):
@@ -172,14 +174,14 @@ def rows(rng, *shape):
 
 
 def startprob(view, rng):
-    return given_or(view.task.startprob, rows(rng, view.n))
+    return given_or(view.structure.startprob, rows(rng, view.n))
 
 
 def lasting(view, u, rng):
     """Transitions under which a state lasts from hardly longer than by chance (u = 0) to a whole sequence (u = 1)."""
     n = view.n
-    if view.task.transmat is not None or n == 1:
-        return given_or(view.task.transmat, np.ones((1, 1)))
+    if view.structure.transmat is not None or n == 1:
+        return given_or(view.structure.transmat, np.ones((1, 1)))
     least, most = n / (n - 1), max(2.0, min(view.lengths.max(), len(view.index) / 10))
     stay = 1 - 1 / (least * (most / least) ** u)
     leave = 1 + 0.3 * rng.random((n, n))
@@ -197,7 +199,7 @@ def labelled(view, label, mix, rng, renumber=True):
     begins = np.bincount(label[~inside], view.weight[~inside], n)
     own = np.stack([view.mass(label == i) for i in range(n)], axis=1)
     weights = OWN * own + (1 - OWN) / n * view.times[:, None]
-    trans = view.task.transmat
+    trans = view.structure.transmat
     if trans is None:
         trans = (moves + 1) / (moves + 1).sum(axis=1, keepdims=True)
         return start, 0.9 * trans + 0.1 / n if mix else trans, begun(view, weights, rng)
@@ -239,13 +241,13 @@ def explained(emission, values, weights):
 # The policy ----------------------------------------------------------------------------------------------------------
 
 
-def draw(task, emission, n, rng):
+def draw(problem, structure, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
-    view = View(task, emission)
+    view = View(problem, structure, emission)
     kinds = [by_best_cuts, by_cuts, by_mixture, by_windows] if view.forward else [by_values, by_mixture, by_windows, loose]
     if emission.complete:
         kinds = [by_values, loose]  # they differ in their transitions only
-    elif view.embedded is None and not task.observed.shared:
+    elif view.embedded is None and not problem.observed.shared:
         kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
     starts, each = [], -(-n // len(kinds))
     for j in range(n):
@@ -301,20 +303,20 @@ def advanced(runs, steps, max_iter):
 # The data that starts see --------------------------------------------------------------------------------------------
 
 
-def sample(task, emission):
-    """The task with its sequences in an order of their own, so that starts do not depend on how the user put them; of
+def sample(problem, structure, emission):
+    """The Problem with its sequences in an order of their own, so that starts do not depend on how the user put them; of
     large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
-    lengths = np.diff(task.bounds)
+    lengths = np.diff(problem.bounds)
     some = np.flatnonzero(lengths > 0)
     if len(some) > 1:
-        some = some[order(task, emission, some)]
+        some = some[order(problem, emission, some)]
     ends = np.cumsum(lengths[some])
     n_steps = int(ends[-1])
     if n_steps <= MOST:
-        return task if np.array_equal(some, np.arange(len(lengths))) else part(task, some)
-    if task.startprob is not None or task.transmat is not None or task.allowed is not None:
-        mean = n_steps / len(some)
-        return part(task, some[np.linspace(0, len(some) - 1, max(1, int(MOST / mean))).round().astype(int)])
+        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, some)
+    if not (structure.startprob is structure.transmat is structure.allowed is None):
+        n_whole = max(1, MOST * len(some) // n_steps)
+        return part(problem, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
     length = MOST // N_PIECES
     firsts = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
     cuts = np.unique(np.concatenate([firsts, firsts + length, ends - lengths[some], ends]))
@@ -323,36 +325,35 @@ def sample(task, emission):
     kept = (inside >= 0) & (begin < firsts[inside] + length)
     begin, end = begin[kept], end[kept]
     which = np.searchsorted(ends, begin, side="right")
-    offset = begin - (ends - lengths[some])[which]
-    return part(task, some[which], offset, end - begin)
+    return part(problem, some[which], begin - (ends - lengths[some])[which], end - begin)
 
 
-def order(task, emission, some):
+def order(problem, emission, some):
     """An order of these sequences that depends on their content alone."""
-    observed = task.observed
+    observed, lengths, first = problem.observed, np.diff(problem.bounds), problem.bounds[some]
     if observed.shared:
         numbers = np.arange(len(observed.distinct) + 1.0)
     else:
         points = emission.embed(observed.distinct)
         points = np.zeros((len(observed.distinct), 1)) if points is None else np.nan_to_num(points)
         numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
-    numbers, first = numbers[observed.index], task.bounds[some]
-    lengths = np.diff(task.bounds)
-    place = np.arange(len(numbers)) - np.repeat(task.bounds[:-1], lengths)
-    weight = np.zeros(len(some)) if task.weight is None else task.weight[some]
+    numbers = numbers[observed.index]
+    place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)
+    weight = np.zeros(len(some)) if problem.weight is None else problem.weight[some]
     return np.lexsort([weight, np.add.reduceat(numbers * place, first), np.add.reduceat(numbers, first), lengths[some]])
 
 
-def part(task, sequences, offset=0, lengths=None):
-    """The task of some pieces of sequences, in their order."""
-    lengths = np.diff(task.bounds)[sequences] if lengths is None else lengths
+def part(problem, sequences, offset=0, lengths=None):
+    """The Problem of some pieces of sequences, in their order."""
+    lengths = np.diff(problem.bounds)[sequences] if lengths is None else lengths
     bounds = np.append(0, np.cumsum(lengths))
-    steps = np.arange(bounds[-1]) + np.repeat(task.bounds[sequences] + offset - bounds[:-1], lengths)
-    observed = task.observed
+    steps = np.arange(bounds[-1]) + np.repeat(problem.bounds[sequences] + offset - bounds[:-1], lengths)
+    observed = problem.observed
     index, distinct = observed.index[steps], observed.distinct
     if not observed.shared:
         seen = index < len(distinct)
         distinct = distinct[index[seen]]
         index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
-    weight = None if task.weight is None else task.weight[sequences]
-    return task._replace(observed=observed._replace(distinct=distinct, index=index), bounds=bounds, weight=weight)
+    observed = observed._replace(distinct=distinct, index=index)
+    weight = None if problem.weight is None else problem.weight[sequences]
+    return pose(problem.data, observed, allowed=problem.allowed, weight=weight, bounds=bounds, origin=steps)

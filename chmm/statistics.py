@@ -4,17 +4,53 @@ The E-step and the counting of labelled sequences end in the same `Statistics`; 
 threads and machines.
 """
 
-from dataclasses import dataclass, fields
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from .symbols import shown
 
-SUM_TOLERANCE = 1e-6
-LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
+
+class Digest:
+    """What statistics were made with, parameters and survey, in 32 hex digits. Computed when first compared with
+    another, so that a plain fit never does."""
+
+    def __init__(self, startprob, transmat, emission):
+        self._parts = startprob, transmat, emission
+
+    @cached_property
+    def text(self) -> str:
+        startprob, transmat, emission = self._parts
+        arrays = {"startprob": startprob, "transmat": transmat}
+        told = emission.saved("emission", arrays)
+        digest = hashlib.blake2b(json.dumps(told, sort_keys=True, default=repr).encode(), digest_size=16)
+        for name, array in sorted(arrays.items()):
+            if array is not None:
+                digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def __eq__(self, other):
+        return self is other or (isinstance(other, Digest) and self.text == other.text)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self):
+        return _digest, (self.text,)
+
+    def __repr__(self):
+        return self.text
 
 
-@dataclass(frozen=True)
+def _digest(text):
+    digest = Digest.__new__(Digest)
+    digest.text = text
+    return digest
+
+
+@dataclass(frozen=True, eq=False)
 class Statistics:
     """What an M-step needs to know of the data.
 
@@ -25,13 +61,17 @@ class Statistics:
     emission : dict of arrays, what the emission family keeps; for `Categorical` {"counts": (n_states, n_symbols)}.
     loglik : log P(O) of the sequences; 0.0 where labels were counted, which needs no parameters.
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
+    digest : of the parameters and the survey that they were made with; None: unknown, it agrees with any.
+    shards : names of the shards that they are of, if they have any.
 
-    `+` adds two of them, field by field.
+    `+` adds two of them, field by field; `sum` adds many. ValueError if they were made with different parameters, or if
+    a shard would be counted twice.
 
     >>> import numpy as np
     >>> from chmm import Statistics
     >>> one = Statistics(np.ones(2), np.ones((2, 2)), {"counts": np.ones((2, 3))}, -1.5, 1, 4)
-    >>> (one + one).n_steps, (one + one).loglik
+    >>> total = sum([one, one])
+    >>> total.n_steps, total.loglik
     (8, -3.0)
     """
 
@@ -41,20 +81,35 @@ class Statistics:
     loglik: float
     n_sequences: int
     n_steps: int
+    digest: Digest | None = None
+    shards: frozenset = field(default_factory=frozenset)
 
-    def __add__(self, other):
+    def __add__(self, other) -> "Statistics":
         if not isinstance(other, Statistics):
             return NotImplemented
         if self.emission.keys() != other.emission.keys():
             raise ValueError(f"these statistics are of two families: {set(self.emission)} and {set(other.emission)}")
-        total = {}
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if field.name == "emission":
-                total["emission"] = {key: mine[key] + theirs[key] for key in mine}
-            else:
-                total[field.name] = mine + theirs
-        return Statistics(**total)
+        if None not in (self.digest, other.digest) and self.digest != other.digest:
+            raise ValueError(
+                "these statistics were made with different parameters or surveys, so they do not add up: "
+                f"{self.digest} and {other.digest}; take all E-steps of an iteration with one model"
+            )
+        twice = self.shards & other.shards
+        if twice:
+            raise ValueError(f"the shard {shown(min(twice, key=str))} is in both statistics: it would count twice")
+        return Statistics(
+            self.start + other.start,
+            self.trans + other.trans,
+            {key: value + other.emission[key] for key, value in self.emission.items()},
+            self.loglik + other.loglik,
+            self.n_sequences + other.n_sequences,
+            self.n_steps + other.n_steps,
+            other.digest if self.digest is None else self.digest,
+            self.shards | other.shards,
+        )
+
+    def __radd__(self, other) -> "Statistics":
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
 
 
 def probabilities(counts, old, pseudocount=0.0, free=None):
@@ -78,51 +133,12 @@ def log_prior(probs, pseudocount, free=None):
         return float((pseudocount * np.log(probs[free])).sum())
 
 
-def as_floats(values, name):
-    """A parameter as a new float64 array; NaN where it is masked."""
-    try:
-        if isinstance(values, np.ma.MaskedArray):
-            values = values.astype(np.float64).filled(np.nan)
-        values = np.asarray(values)
-        if values.dtype.kind == "c":
-            raise TypeError("complex")  # NumPy would only warn
-        return np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
-
-
-def check_probabilities(values, name, shape, normalized=True, advice=""):
-    """A float64 array of probabilities, its last axis summing to 1 within 1e-6; `advice` ends the error if not."""
-    array = as_floats(values, name)
-    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
-    if not fits or not array.size:
-        unknown = ("n_states", "n_states" if name == "transmat" else "any")  # what an axis of any length is called
-        want = " x ".join(unknown[k] if n is None else str(n) for k, n in enumerate(shape))
-        raise ValueError(f"{name} has shape {array.shape}; it must be {want}")
-    if np.isnan(array).any():
-        at = np.argwhere(np.isnan(array))[0].tolist()
-        raise ValueError(f"{name}{at} is NaN; every probability must be given")
-    if (array < 0).any() or np.isinf(array).any():
-        at = np.argwhere((array < 0) | np.isinf(array))[0]
-        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
-    if not normalized:
-        return array
-    total = array.sum(axis=-1)
-    off = np.abs(total - 1) > SUM_TOLERANCE
-    if off.any():
-        row = np.argwhere(off)[0].tolist()
-        place = f"{name}{row}" if row else name
-        raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){advice}")
-    return array
-
-
-def check_pseudocount(value, name="pseudocount"):
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a number, got {shown(value)}") from error
-    if isinstance(value, str | bytes):
-        raise TypeError(f"{name} must be a number, got the text {shown(value)}")
-    if not 0 <= number <= LARGEST_COUNT or isinstance(value, bool):
-        raise ValueError(f"{name} = {value!r} must be a number from 0 to {LARGEST_COUNT:g}")
-    return number
+def rounded(p) -> str:
+    """A probability in a few digits, which reads 0 or 1 only where it is."""
+    if p in (0, 1):
+        return f"{p:.0f}"
+    if p < 1e-9:
+        return "~0"
+    if 1 - p < 1e-9:
+        return "~1"
+    return f"{p:.3g}" if p < 0.999 else f"{p:.{2 - int(np.floor(np.log10(1 - p)))}f}".rstrip("0")

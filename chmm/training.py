@@ -2,78 +2,102 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from . import inference, starts
+from . import checks, inference, starts
 from .acceleration import MEMORY, Run
+from .emissions import Emission, Survey, choose
 from .exceptions import ConvergenceWarning
-from .kernel_input import Chain, pose
+from .fit import Fit, column_names
+from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
-from .statistics import Statistics, log_prior, probabilities
+from .paths import ROUNDING, state_path
+from .statistics import Digest, Statistics, log_prior, probabilities
+
+EVIDENCE = 1e-6  # of a step: a state with less has none
 
 
-class Task(NamedTuple):
-    """What a fit starts from, all checked."""
-
-    observed: object  # emissions.Observed
-    bounds: np.ndarray
-    weight: np.ndarray | None  # (S,), or None
-    n_states: int
-    startprob: np.ndarray | None  # given start values
-    transmat: np.ndarray | None
-    allowed: np.ndarray | None  # (N,) bool: final states
-    pseudocount: float
-    n_jobs: int
-
-    @property
-    def n_steps(self):
-        return int(self.bounds[-1])
-
-    @property
-    def n_sequences(self):
-        return int((np.diff(self.bounds) > 0).sum())
+def survey(family, data) -> tuple[Emission, Survey]:
+    """The emission that learns from these data, and what it must know of all data before its first step."""
+    emission = choose(family, data)
+    checks.frozen_given(emission)
+    seen = {type(emission).__name__: emission.survey(data), "n_sequences": n_sequences(data), "n_steps": data.n_steps}
+    return emission, Survey(seen)
 
 
-class Learnt(NamedTuple):
-    """What a fit ends with."""
-
-    startprob: np.ndarray
-    transmat: np.ndarray
-    emission: object
-    statistics: Statistics
-    history: np.ndarray
-    n_iter: int
-    converged: bool
+def n_sequences(data):
+    return int((np.diff(data.bounds) > 0).sum())
 
 
-class Impossible(ValueError):
-    """Sequence `sequence` has probability 0, by step `step`."""
+def prepared(model, data, seen=None, labels=None, weight=None):
+    """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
+    waits for parameters."""
+    emission, own = survey(model.emission, data)
+    seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
+    if name not in seen:
+        raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
+    structure = checks.structure(model, emission, labels)
+    emission.prepare(seen[name], structure.n, structure.pseudocount)
+    return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
-    def __init__(self, sequence, step):
-        self.sequence, self.step = int(sequence), int(step)
+
+def fit(model, data, labels=None, weight=None) -> Fit:
+    """All of Model.fit once its data are read."""
+    options = checks.options(model)
+    structure, emission, problem = prepared(model, data, None, labels, weight)
+    if labels is None:
+        learnt = baum_welch(problem, structure, emission, options)
+    else:
+        path = state_path(labels, structure.states, "y")
+        checks.agreeing_labels(path, data, structure)
+        learnt = supervised(problem, structure, emission, path, options.rng)
+    return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
 
 
-def count(task, emission, states, rng):
-    """Supervised learning, (1.1)-(1.3): relative frequencies of `states` (T,), which go with the observations."""
-    n, observed = task.n_states, task.observed
-    start, trans = np.zeros(n), np.zeros((n, n))
-    weights = np.zeros((len(observed.distinct) + 1, n))
+# Labelled data --------------------------------------------------------------------------------------------------------
+
+
+def count(path, index, bounds, weight, n_states, n_values):
+    """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
+    with each value. path, index : (T,) int32 of states and values."""
+    start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
 
     def work(stop):
-        counting.count(states, observed.index, task.bounds, task.weight, stop, start, trans, weights)
+        counting.count(path, index, bounds, weight, stop, start, trans, weights)
 
-    run([work], task.n_steps * 3e-9)
+    run([work], len(path) * 3e-9)
+    return start, trans, weights
+
+
+def supervised(problem, structure, emission, path, rng):
+    """Supervised learning: relative frequencies of the states `path` (T,), which go with the observations."""
+    observed, n = problem.observed, structure.n
+    distinct = observed.distinct
+    start, trans, weights = count(path, observed.index, problem.bounds, problem.weight, n, len(distinct) + 1)
+    weights = weights[:-1]
     if emission.max_inner_iter > 1:
-        emission.start(observed.distinct, weights[:-1], rng)  # its statistics may need parameters
-    tallies = emission.statistics(observed.distinct, weights[:-1])
-    statistics = Statistics(start, trans, tallies, 0.0, task.n_sequences, task.n_steps)
-    settle(emission, observed.distinct, weights[:-1], tallies, task.n_steps)
-    startprob, transmat = maximise(task, statistics, uniform(task, task.startprob, 1), uniform(task, task.transmat, n))
-    return Learnt(startprob, transmat, emission, statistics, np.empty(0), 0, True)
+        emission.start(distinct, weights, rng)  # its statistics may need parameters
+    tallies = emission.statistics(distinct, weights)
+    n_steps = problem.data.n_steps
+    digest = Digest(None, None, copy.copy(emission))
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
+    settle(emission, distinct, weights, tallies, n_steps)
+    startprob, transmat = maximise(structure, statistics)
+    chain = xlogy(start, startprob) + xlogy(trans, transmat)
+    return Fit(
+        startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
+        np.empty(0), loglik=float(chain + starts.explained(emission, distinct, weights)), statistics=statistics,
+    )  # fmt: skip
+
+
+def xlogy(counts, probs):
+    """sum counts * log(probs), where 0 log 0 = 0."""
+    return (counts * np.log(np.where(counts > 0, probs, 1.0))).sum()
 
 
 def settle(emission, distinct, weights, tallies, n_steps):
@@ -83,7 +107,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
         emission.update(tallies)
         if k == emission.max_inner_iter:
             break
-        if k == look and emission.max_inner_iter > 2:  # seldom: a look costs more than a round
+        if k == look and emission.max_inner_iter > 2:  # rarely, because evaluating the objective costs more than a round
             objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
@@ -91,20 +115,19 @@ def settle(emission, distinct, weights, tallies, n_steps):
         tallies = emission.statistics(distinct, weights)
 
 
-def uniform(task, given, n_rows):
-    """Rows for states without evidence: the given ones, else uniform."""
-    if given is not None:
-        return given
-    shape = task.n_states if n_rows == 1 else (n_rows, task.n_states)
-    return np.full(shape, 1 / task.n_states)
+# The M-step of the chain ----------------------------------------------------------------------------------------------
 
 
-def maximise(task, statistics, startprob, transmat):
-    """The M-step for the chain."""
-    return (
-        probabilities(statistics.start, startprob, task.pseudocount, free(task.startprob)),
-        probabilities(statistics.trans, transmat, task.pseudocount, free(task.transmat)),
-    )
+def maximise(structure, statistics, startprob=None, transmat=None):
+    """(startprob, transmat): the maximisers. A row without evidence keeps its old values, or is as given, or uniform."""
+    n, new = structure.n, []
+    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
+    for name, (counts, before) in old.items():
+        given = getattr(structure, name)
+        if before is None:
+            before = np.full(counts.shape, 1 / n) if given is None else given
+        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
+    return new
 
 
 def free(given):
@@ -112,126 +135,175 @@ def free(given):
     return None if given is None else given > 0
 
 
+def prior(structure, startprob, transmat, emission):
+    """What the objective holds beside log P."""
+    return (
+        log_prior(startprob, structure.pseudocount, free(structure.startprob))
+        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
+        + emission.log_prior()
+    )
+
+
+# Baum-Welch -----------------------------------------------------------------------------------------------------------
+
+
 class Point(NamedTuple):
     """Parameters, and what an E-step found at them."""
 
     startprob: np.ndarray
     transmat: np.ndarray
-    emission: object
+    emission: Emission
     statistics: Statistics
     objective: float
 
+    @property
+    def parameters(self):
+        return self[:3]
+
 
 class EM:
-    """The two steps of a task."""
+    """The two steps of EM, for one Problem."""
 
-    def __init__(self, task):
-        self.task = task
+    def __init__(self, problem, structure, n_jobs):
+        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
         self.scratch = inference.Scratch()
 
-    def expect(self, parameters):
-        statistics = expectation(self.task, *parameters, self.scratch)
-        return Point(*parameters, statistics, statistics.loglik + prior(self.task, *parameters))
+    def expect(self, parameters) -> Point:
+        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
+        return Point(*parameters, statistics, statistics.loglik + prior(self.structure, *parameters))
 
     def maximise(self, point, statistics):
-        emission = copy.copy(point.emission)
-        emission.update(statistics.emission)
-        return *maximise(self.task, statistics, point.startprob, point.transmat), emission
+        return step(self.structure, statistics, *point.parameters)
 
 
-def baum_welch(task, emission, options):
+def baum_welch(problem, structure, emission, options):
     """EM from several starts, of which the best is followed to its end."""
     max_iter = options.max_iter
-    tol = options.tol * (1.0 if task.weight is None else float(task.weight.max()))
-    seen = starts.sample(task, emission)
-    em = EM(seen)
+    tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
+    seen = starts.sample(problem, structure, emission)
+    em = EM(seen, structure, options.n_jobs)
     n_init = starts.N_STARTS if options.n_init == "auto" else options.n_init
-    drawn = starts.draw(seen, emission, n_init, options.rng)
+    drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     runs = [Run(em, start, tol, options.accelerate, MEMORY // len(drawn)) for start in drawn]
     run = starts.race(runs, max_iter)
-    if seen.n_steps < task.n_steps:
-        run.advance(min(100, max_iter - run.n_steps))
-        run = Run(EM(task), widened(task, em, run.point), tol, options.accelerate)
+    if len(seen.index) < len(problem.index):
+        run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+        em = EM(problem, structure, options.n_jobs)
+        run = Run(em, widened(problem, structure, run.point), tol, options.accelerate)
     run.advance(max_iter - run.n_steps)
-    point = run.point
+    point, parameters, loglik = run.point, run.point.parameters, run.point.statistics.loglik
+    if not run.converged and not run.fell:
+        parameters = em.maximise(point, point.statistics)
+        outcome = inference.log_likelihood(problem.under(*parameters), options.n_jobs)
+        loglik = total_loglik(outcome, problem.weight)
     if run.fell:
         warnings.warn(
-            "EM stopped because its last step lowered the objective: the numbers are "
+            f"EM stopped at an objective of {run.history[-1]:.9g} because its next step lowered it: the numbers are "
             "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
     elif not run.converged:
         warnings.warn(
-            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; "
-            "fit with a larger max_iter, or a larger tol if the fit is good enough",
+            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
+            "larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
-    parameters = point[:3] if run.converged else em.maximise(point, point.statistics)
-    return Learnt(*parameters, point.statistics, np.array(run.history), len(run.history), run.converged)
+    return Fit(
+        *parameters, structure.states, structure.allowed, column_names(problem.data), np.array(run.history),
+        len(run.history), run.converged, loglik, point.statistics,
+    )  # fmt: skip
 
 
-def widened(task, em, point):
+def started(problem, structure, emission, rng) -> Fit:
+    """Start values, as one start of a fit."""
+    seen = starts.sample(problem, structure, emission)
+    (start,) = starts.draw(seen, structure, emission, 1, rng)
+    columns = column_names(problem.data)
+    return Fit(*start, structure.states, structure.allowed, columns, np.empty(0), converged=False)
+
+
+def widened(problem, structure, point):
     """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
-    observed, n = task.observed, task.n_states
+    observed, n = problem.observed, structure.n
     times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
     little = np.repeat((times / max(times.sum(), 1))[:, None], n, axis=1)
     extra = point.emission.statistics(observed.distinct, little)
     seen = point.statistics
     emission = {key: value + extra[key] for key, value in seen.emission.items()}
-    statistics = Statistics(seen.start + 0.01, seen.trans + 0.01, emission, 0.0, 0, 0)
-    return em.maximise(point, statistics)
+    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission)
+    return step(structure, more, *point.parameters)
 
 
-def expectation(task, startprob, transmat, emission, scratch=None):
+def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
     """The E-step: Statistics of all sequences."""
-    problem = make_problem(task, startprob, transmat, emission)
+    emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
-    top = 1.0 if task.weight is None else float(task.weight.max())
-    weight = None if task.weight is None else task.weight / top
-    counts, outcome = inference.expected_counts(problem, weight, scratch, task.n_jobs)
-    del problem  # its rows may be as large as the data times the states
-    if (outcome.step >= 0).any():
-        s = np.flatnonzero(outcome.step >= 0)[0]
-        raise Impossible(s, outcome.step[s])
-    loglik = outcome.loglik if task.weight is None else outcome.loglik * task.weight
-    # the largest array there is: no copy unless it must be
-    weights = counts.weights if top == 1 else top * counts.weights
+    top = 1.0 if weight is None else float(weight.max())
+    (start, trans, weights), outcome = inference.expected_counts(
+        problem, None if weight is None else weight / top, scratch, n_jobs
+    )
+    problem.require_possible(outcome.step)
+    observed, bounds = problem.observed, problem.bounds
+    digest = Digest(*chain.given, emission)
+    del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
-        top * counts.start,
-        top * counts.trans,
-        emission.statistics(task.observed.distinct, weights),
-        compensated_sum(loglik),
-        task.n_sequences,
-        task.n_steps,
+        top * start,
+        top * trans,
+        emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
+        total_loglik(outcome, weight),
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
+        digest,
+        shards,
     )
 
 
-def make_problem(task, startprob, transmat, emission):
-    return pose(Chain(startprob, transmat), emission, task.observed, task.bounds, task.allowed)
+def total_loglik(outcome, weight):
+    return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
 
 
-def prior(task, startprob, transmat, emission):
-    """What the objective holds beside log P."""
-    return (
-        log_prior(startprob, task.pseudocount, free(task.startprob))
-        + log_prior(transmat, task.pseudocount, free(task.transmat))
-        + emission.log_prior()
-    )
+def step(structure, statistics, startprob, transmat, emission):
+    """The M-step: new (startprob, transmat, emission)."""
+    emission = copy.copy(emission)
+    emission.update(statistics.emission)
+    return *maximise(structure, statistics, startprob, transmat), emission
 
 
-def report(task, learnt, states):
+def next_fit(structure, statistics, fit) -> Fit:
+    """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
+    parameters = fit.startprob, fit.transmat, fit.emission
+    if statistics.digest is not None and statistics.digest != Digest(*parameters):
+        raise ValueError(
+            "these statistics were made with other parameters: take them with e_step of the model whose m_step is called"
+        )
+    before = np.empty(0) if fit.history is None else fit.history
+    history = np.append(before, statistics.loglik + prior(structure, *parameters))
+    startprob, transmat, emission = step(structure, statistics, *parameters)
+    return replace(
+        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
+    )  # fmt: skip
+
+
+def report(problem, structure, learnt):
     """What the fit met, as a dict."""
-    statistics = learnt.statistics
+    statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
-    given = [a for a in (task.startprob, task.transmat) if a is not None]
+    top = 1.0 if problem.weight is None else problem.weight.max()
+    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= ROUNDING)).sum())
     return {
-        "n_sequences": task.n_sequences,
-        "n_steps": task.n_steps,
-        "missing": int(np.count_nonzero(task.observed.index == len(task.observed.distinct))),
-        "states_without_evidence": [name for name, mass in zip(states.names, visits, strict=True) if not mass > 0],
+        "n_sequences": statistics.n_sequences,
+        "n_steps": statistics.n_steps,
+        "kind": data.kind,
+        "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
+        "states_without_evidence": [
+            name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
+        ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **task.observed.notes,
+        **({"transitions_below_rounding": dust} if dust else {}),
+        **observed.notes,
         **learnt.emission.report(statistics.emission),
     }

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import as_floats
 from ..sequences import NO_STEPS, numbers
-from ..statistics import as_floats
 from ..symbols import shown
 
 EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from ..checks import check_probabilities, check_pseudocount
+from ..statistics import log_prior, probabilities
 from ..symbols import Symbols, shown
 from .base import Emission, Observed, Survey, check_frozen
 

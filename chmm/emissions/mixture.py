@@ -4,9 +4,10 @@ import copy
 
 import numpy as np
 
+from ..checks import check_probabilities
 from ..kernels.rows import scale_rows
 from ..memory import blocks
-from ..statistics import check_probabilities, log_prior, probabilities
+from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, check_frozen, read_only
 from .composite import Composite

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..statistics import check_probabilities, check_pseudocount, log_prior, probabilities
+from ..checks import check_probabilities, check_pseudocount
+from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, check_frozen, read_only
 from .exponential_family import MINUS_INFINITY, log, log_factorial, not_counts

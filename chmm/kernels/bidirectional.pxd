@@ -25,9 +25,9 @@ from .simd cimport (
     spread, sum_lanes, wide,
 )
 from .recursions cimport (
-    BLOCK, COUNTS, HUGE, IMPOSSIBLE, LOGLIK, SMALL, STOPPED, Job, Scalings, Sequence, forget, replay_rarely,
-    rescale_rarely,
+    BLOCK, COUNTS, HUGE, LOGLIK, SMALL, Job, Scalings, Sequence, forget, replay_rarely, rescale_rarely,
 )
+from .status cimport IMPOSSIBLE, STOPPED
 
 cdef enum:
     LOOK = 1024         # steps between two looks at `stop`

@@ -23,9 +23,10 @@ from libc.string cimport memset
 
 from .simd cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
 from .recursions cimport (
-    ALPHA, BETA, BLOCK, COUNTS, GAMMA, IMPOSSIBLE, INEXACT, LN2, LOGLIK, NO_MEMORY, OK, STOPPED, Chain, Job, Sequence,
-    certify, counts_pass, forward_pass, scale_table, table_pass,
+    ALPHA, BETA, BLOCK, COUNTS, GAMMA, LN2, LOGLIK, Chain, Job, Sequence, certify, counts_pass, forward_pass,
+    scale_table, table_pass,
 )
+from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .side_by_side cimport counts_together, forward_together
 from .bidirectional cimport meet_best, part_best
 

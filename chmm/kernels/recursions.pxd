@@ -7,6 +7,7 @@ IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, 
 from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
+from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .simd cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
 
 cdef extern from *:
@@ -22,13 +23,6 @@ cdef extern from *:
     double TINY "CHMM_TINY"
     double HUGE "CHMM_HUGE"
     double ALARM "CHMM_ALARM"
-
-cdef enum Status:
-    OK
-    IMPOSSIBLE          # P(O) = 0 by `step`
-    INEXACT             # needs log space
-    STOPPED
-    NO_MEMORY
 
 cdef enum Task:
     LOGLIK

@@ -4,9 +4,9 @@ second is what a step takes; so each part that is fetched serves a step of both.
 
 from .simd cimport SET, WEIGH, inlined, lanes, outer_product, product_for_two, sum_lanes
 from .recursions cimport (
-    BLOCK, COUNTS, IMPOSSIBLE, SMALL, STOPPED, Job, Sequence, add_gamma, counts_steps, forget, forward_steps, future,
-    rescale,
+    BLOCK, COUNTS, SMALL, Job, Sequence, add_gamma, counts_steps, forget, forward_steps, future, rescale,
 )
+from .status cimport IMPOSSIBLE, STOPPED
 
 
 cdef inline inlined forward_together(

@@ -16,6 +16,7 @@ is computed again on the way back.
 from libc.math cimport INFINITY, fabs, sqrt
 from libc.stdlib cimport free, malloc
 
+from .status cimport IMPOSSIBLE, OK, STOPPED
 from .simd cimport (
     ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
 )
@@ -36,11 +37,6 @@ cdef extern from *:
     #endif
     """
     void huge_pages "chmm_huge_pages"(void*, size_t) noexcept nogil
-
-cdef enum Status:
-    OK
-    IMPOSSIBLE
-    STOPPED
 
 cdef enum:
     BLOCK = 64          # steps between two looks at `stop`, two re-basings, and terms of one uncompensated sum

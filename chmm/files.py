@@ -1,0 +1,307 @@
+"""Models in files of the safetensors layout: data only, nothing is executed.
+
+    8 bytes     length of the header, little-endian
+    header      JSON: dtype, shape and place of each array; under "__metadata__" a dict of strings
+    the rest    the bytes of the arrays, one after another, little-endian, in C order
+
+Other programs read the arrays with any reader of that format. What is not an array is JSON in the metadata's string
+"chmm"; its "checksum" is the CRC-32 of all other bytes. A checksum finds damage, not forgery: so every claim is
+compared with what the file holds, and every parameter goes through the checks that the user's own go through.
+"""
+
+import json
+import math
+import os
+import threading
+import zlib
+from functools import reduce
+from typing import BinaryIO
+
+import numpy as np
+
+from . import checks
+from .emissions import FAMILIES, Emission, choose
+from .fit import Fit
+from .symbols import Symbols, shown
+
+VERSION = 1
+
+PathOrFile = str | bytes | os.PathLike | BinaryIO
+
+# what a forged claim may raise in whatever is built from it
+FORGED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
+
+_START = b'{"__metadata__":{"checksum":"'  # of every header; the eight digits follow
+_OWN = {"checksum", "chmm"}  # keys of the metadata
+_DTYPES = {f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)}
+_DTYPES |= {"BOOL": np.dtype("?"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+_saving = threading.Lock()  # two threads that save to one path share the temporary name
+
+
+# The file: a document and its arrays ----------------------------------------------------------------------------------
+
+
+def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], metadata: dict | None = None) -> None:
+    """Write `document`, `arrays` and the user's `metadata` to a path or an open binary file.
+
+    document : dict as JSON takes it, with arrays of numbers or texts in it; tuples and sets come back as lists.
+    arrays : {name: array of bools, integers, float32 or float64}.
+    metadata : {str: str}, kept beside; any reader of safetensors shows it.
+
+    The same input makes the same bytes. A path is written whole or not at all: first under a temporary name, which a
+    save that was killed leaves behind and the next one uses again. TypeError or ValueError for what cannot be
+    stored, before anything is written; OSError if the disk refuses.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> write(file, {"states": ["rainy", "sunny"]}, {"startprob": np.array([0.6, 0.4])}, {"author": "me"})
+    >>> read(io.BytesIO(file.getvalue()))
+    ({'states': ['rainy', 'sunny']}, {'startprob': array([0.6, 0.4])}, {'author': 'me'})
+    """
+    parts = _packed(document, dict(arrays), {} if metadata is None else metadata)
+    if not isinstance(target, str | bytes | os.PathLike):
+        target.writelines(parts)
+        return
+    path = os.path.realpath(os.fsdecode(target))  # a link stays a link
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"{path} exists and is not a file: give the name of a file to write")
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.tmp")  # beside the target: os.replace works within one file system
+    with _saving:
+        try:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+            with open(temporary, "xb") as file:
+                file.writelines(parts)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave the new name on an empty file
+            os.replace(temporary, path)
+        finally:
+            if os.path.lexists(temporary):
+                os.unlink(temporary)
+
+
+def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str]]:
+    """(document, arrays, metadata) as `write` took them; the arrays are fresh and writable.
+
+    ValueError that says what is wrong with a file that is truncated, altered, forged or from another program; OSError
+    if a path cannot be read. Memory: the file twice.
+    """
+    if isinstance(source, str | bytes | os.PathLike):
+        with open(os.fsdecode(source), "rb") as file:
+            content = file.read()
+    else:
+        content = source.read()
+    try:
+        return _unpacked(content)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{_name(source)} cannot be read as a chmm model: {error}") from error
+
+
+def metadata(source: PathOrFile) -> dict[str, str]:
+    """What the user gave `Model.save` as `metadata`."""
+    return read(source)[2]
+
+
+def _name(source):
+    return getattr(source, "name", "the file") if hasattr(source, "read") else os.fsdecode(source)
+
+
+def _packed(document, arrays, metadata):
+    """The file as a list of buffers."""
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for pair in metadata.items() for text in pair):
+        raise TypeError(f"metadata = {shown(metadata)} must be a dict of str to str")
+    for text in (*metadata, *metadata.values()):
+        if text in _OWN or text != text.encode(errors="ignore").decode():
+            raise ValueError(f"metadata: {shown(text)} is a key of chmm's own, or holds half a surrogate pair")
+    text = json.dumps({"version": VERSION, "document": _plain(document, "", arrays)}, allow_nan=False)
+    _json(text)  # what could not be read, such as 10^400, is refused here
+    header = {"__metadata__": {"checksum": "0" * 8, "chmm": text, **metadata}}
+    body, end = [], 0
+    for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):  # each aligned to its items
+        array = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        if array.dtype not in _CODES:
+            raise TypeError(f"{name} has dtype {array.dtype}; bool, integers, float32 and float64 can be stored")
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": _CODES[array.dtype], "shape": array.shape, "data_offsets": [begin, end]}
+        body.append(array.reshape(-1).view(np.uint8).data)
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    start, rest = len(head).to_bytes(8, "little") + _START, head[len(_START) + 8 :]
+    return [start, b"%08x" % _checksum(start, rest, *body), rest, *body]
+
+
+def _checksum(*parts):
+    return reduce(lambda crc, part: zlib.crc32(part, crc), parts, 0)
+
+
+def _unpacked(content):
+    n, digits = int.from_bytes(content[:8], "little"), 8 + len(_START)
+    if len(content) < 8 + n or content[8:digits] != _START:
+        raise ValueError("it is truncated, or another program wrote it")
+    crc = _checksum(content[:digits], memoryview(content)[digits + 8 :])
+    if content[digits : digits + 8] != b"%08x" % crc:
+        raise ValueError("it is damaged: its checksum is that of other bytes")
+    header, body = _json(content[8 : 8 + n]), memoryview(content)[8 + n :]
+    metadata, arrays, end = header.pop("__metadata__"), {}, 0
+    for name, entry in header.items():
+        shape, dtype, begin = entry["shape"], _DTYPES[entry["dtype"]], end
+        end += math.prod(shape) * dtype.itemsize
+        if min(shape, default=0) < 0 or entry["data_offsets"] != [begin, end] or end > len(body):
+            raise ValueError(f"array {shown(name)} claims shape {shown(shape)}, and not the bytes for it")
+        array = np.frombuffer(body[begin:end], dtype).reshape(shape)
+        if dtype.kind == "b" and (array.view(np.uint8) > 1).any():
+            raise ValueError(f"array {shown(name)} is of bools and holds bytes other than 0 and 1")
+        arrays[name] = array.astype(dtype.newbyteorder("="))
+    if end < len(body):
+        raise ValueError(f"it has {len(body) - end} bytes more than its arrays take")
+
+    def other(value):
+        if value.keys() == {"array"}:
+            return arrays.pop(value["array"])
+        if value.keys() == {"texts"}:
+            return _texts(*(arrays.pop(f"{value['texts']}.{part}") for part in ("characters", "offsets")))
+        return dict(value["pairs"]) if value.keys() == {"pairs"} else value
+
+    document = _json(metadata.pop("chmm"), object_hook=other)
+    if document["version"] != VERSION:
+        raise ValueError(f"its version is {shown(document['version'])}, this chmm reads {VERSION}: use a newer chmm")
+    del metadata["checksum"]
+    return document["document"], arrays, metadata
+
+
+def _json(text, **options):
+    return json.loads(text, parse_int=_finite, parse_float=_finite, parse_constant=_finite, **options)
+
+
+def _finite(text):
+    """A number; NaN and Infinity are no JSON, and 1e999 and 10^400 are beyond all floats."""
+    if not math.isfinite(float(text)):
+        raise ValueError(f"{text[:20]}{'...' * (len(text) > 20)} is not a finite number")
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+# What JSON cannot hold has something in its place: an array {"array": name}; a list of texts, which are kept as code
+# points and offsets because JSON joins halves of surrogate pairs, {"texts": name}; a dict whose keys are not texts, or
+# are these words, {"pairs": [[key, value], ...]}.
+
+
+def _plain(value, name, arrays):
+    """`value` as JSON takes it; its arrays and texts go into `arrays`."""
+    if isinstance(value, dict):
+        items = {key: _plain(item, f"{name}.{key}".lstrip("."), arrays) for key, item in value.items()}
+        plain = all(isinstance(key, str) for key in items) and not items.keys() <= {"array", "texts", "pairs"}
+        return items if plain else {"pairs": list(items.items())}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, list | tuple | set | frozenset | range | np.ndarray):
+        if not len(value) or not all(isinstance(text, str) for text in value):
+            return [_plain(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+        texts = sorted(value) if isinstance(value, set | frozenset) else value  # the same bytes each time
+        points = "".join(texts).encode("utf-32-le", "surrogatepass")
+        arrays[f"{name}.characters"] = np.frombuffer(points, "<u4")
+        arrays[f"{name}.offsets"] = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+        return {"texts": name}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is not None and not isinstance(value, str | int | float):
+        raise TypeError(f"{name} = {shown(value)} is a {type(value).__name__}, which a file cannot hold")
+    return value
+
+
+def _texts(points, offsets):
+    if not len(offsets) or offsets[0] or offsets[-1] != len(points) or (offsets[1:] < offsets[:-1]).any():
+        raise ValueError("the offsets of its texts do not rise from 0 to the number of characters")
+    text = points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return [text[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+
+
+# The model: what its document says ------------------------------------------------------------------------------------
+
+
+def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
+    """The model's arguments and other attributes, and what was learnt, to a file."""
+    checks.options(model)
+    arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    arrays: dict = {}
+    for name, value in arguments.items():
+        if isinstance(value, Emission):
+            arguments[name] = value.saved(name, arrays)
+        elif hasattr(value, "__array__"):
+            arguments[name] = np.asarray(value)
+    if not isinstance(model.random_state, int | np.integer):
+        arguments["random_state"] = None  # a generator is no data
+    document = {"arguments": arguments, "learnt": None}
+    if fit.history is not None:
+        checks.structure(model, _emission(model), known=fit.states)
+        arrays.update(startprob_=fit.startprob, transmat_=fit.transmat)
+        document["learnt"] = {
+            "states": fit.states.names,
+            "columns": fit.columns,
+            "history": fit.history,
+            "final": fit.allowed,
+            "emission": fit.emission.saved("emission_", arrays),
+            "n_iter": fit.n_iter,
+            "converged": bool(fit.converged),
+            "loglik": fit.loglik,
+            "report": fit.report,
+        }
+    write(target, document, arrays, metadata)
+
+
+def _emission(model):
+    return model.emission if isinstance(model.emission, Emission) else None
+
+
+def load(model_class, source, emissions):
+    """The model that `save` wrote."""
+    document, arrays, _ = read(source)
+    try:
+        return _rebuilt(model_class, document, arrays, {family.__name__: family for family in (*FAMILIES, *emissions)})
+    except FORGED as error:
+        raise ValueError(f"{_name(source)} does not hold a whole model: {error}") from error
+
+
+def _rebuilt(model_class, document, arrays, families):
+    arguments, learnt = document["arguments"], document["learnt"]
+    for name, value in arguments.items():
+        if isinstance(value, dict) and "family" in value:
+            arguments[name] = Emission.loaded(value, name, arrays, families)
+    model = model_class.__new__(model_class)  # a subclass's constructor may take other arguments
+    for name, value in arguments.items():
+        if name.startswith("_"):
+            raise ValueError(f"{name} is no argument")
+        setattr(model, name, value)
+    checks.options(model)
+    if not isinstance(model.emission, Emission) and model.emission != "auto":
+        choose(model.emission, None)  # a ValueError for a name that no family has
+    if learnt is None:
+        model._ready()
+        return model
+    states = Symbols(learnt["states"], argument="states")
+    n, n_iter, history = len(states), learnt["n_iter"], learnt["history"]
+    columns, final = learnt["columns"], learnt["final"]
+    checks.structure(model, _emission(model), known=states)
+    for name, good in (
+        ("converged", type(learnt["converged"]) is bool),
+        ("report", type(learnt["report"]) is dict),
+        ("n_iter", type(n_iter) is int and n_iter >= 0),
+        ("columns", columns is None or (type(columns) is list and all(type(name) is str for name in columns))),
+        ("final", final is None or (final.dtype == bool and final.shape == (n,) and final.any())),
+        ("loglik", learnt["loglik"] is None or type(learnt["loglik"]) is float),
+        ("history", history.dtype == np.float64 and history.ndim == 1 and np.isfinite(history).all()),
+    ):
+        if not good:
+            raise ValueError(f"{name} is {shown(learnt[name])}, which no fit learns")
+    emission = Emission.loaded(learnt["emission"], "emission_", arrays, families)
+    if not emission.complete or emission.n_states not in (None, n):  # None: Precomputed, which takes any number
+        raise ValueError(f"the emission, {emission!r}, lacks parameters, or is not one of {n} states")
+    model._fit = Fit(
+        checks.check_probabilities(arrays["startprob_"], "startprob_", (n,)),
+        checks.check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+        emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
+        learnt["loglik"], report=learnt["report"],
+    )  # fmt: skip
+    return model

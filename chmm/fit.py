@@ -1,0 +1,123 @@
+"""What a fit gives: the parameters, ready for questions, and how they came about."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
+
+import numpy as np
+
+from . import sequences
+from .emissions import Emission
+from .kernel_input import Chain, Problem, Rows, pose
+from .sequences import Sequences
+from .statistics import Statistics, rounded
+from .symbols import Symbols, shown
+
+KINDS = {"text": "characters", "columns": "several columns", "nothing": "all missing"}  # others are called as they are
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """All that a fit gives, or parameters that were given instead. Immutable: a model replaces it as a whole, so that
+    threads asking questions see one set of parameters."""
+
+    startprob: np.ndarray  # (N,), read-only as all arrays here
+    transmat: np.ndarray  # (N, N)
+    emission: Emission
+    states: Symbols
+    allowed: np.ndarray | None = None  # (N,) bool: the final states; None: any
+    columns: tuple | None = None  # names of the columns it was learnt from, if a frame gave them
+    history: np.ndarray | None = None  # the objective EM step k started from; None: not learnt but given
+    n_iter: int = 0
+    converged: bool = True
+    loglik: float | None = None  # log P of the training data; log P(O, Q) with labels
+    statistics: Statistics | None = None  # None: loaded from a file
+    report: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for array in (self.startprob, self.transmat, self.history):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __getstate__(self):
+        """For copies and pickles, which compute their tables anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("chain", "rows")}
+
+    @cached_property
+    def chain(self) -> Chain:
+        return Chain(self.startprob, self.transmat)
+
+    @cached_property
+    def rows(self) -> Rows | None:
+        """Those of the whole alphabet, if there is one."""
+        values = self.emission.alphabet()
+        if values is None:
+            return None
+        ends = () if self.allowed is None else np.arange(len(values) + 1)
+        return Rows(self.emission, values, self.chain, self.allowed, ends)
+
+    @cached_property
+    def names(self) -> np.ndarray | None:
+        """The states as an array; None if they are 0 ... N-1."""
+        if self.states.kind == "integers" and self.states.names == tuple(range(len(self.states))):
+            return None
+        names = self.states.array
+        names.flags.writeable = False
+        return names
+
+    def named(self, path):
+        """A path of codes as a path of states."""
+        return path if self.names is None else self.names[path]
+
+    def read(self, X, lengths=None, ids=None) -> Sequences:
+        """One or many sequences, as this model takes them."""
+        return sequences.read(X, lengths, ids, kind=self.emission.kind)
+
+    def problem(self, data: Sequences) -> Problem:
+        """What the kernels are asked about these sequences."""
+        self.require_same_columns(data)
+        return pose(data, self.emission.check(data), self.emission, self.chain, self.allowed, rows=self.rows)
+
+    def title(self) -> str:
+        return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
+
+    def rows_of_text(self, most=8):
+        """What the repr tells: one line a state, and how the parameters came about."""
+        for i, name in enumerate(self.states.names[:most]):
+            row = self.transmat[i]
+            best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
+            to = ", ".join(f"{shown(self.states.names[j])} {rounded(row[j])}" for j in best)
+            yield f"  {shown(name)}: start {rounded(self.startprob[i])}, to {to}; {self.emission.summary(i)}"
+        if len(self.states) > most:
+            yield f"  ... and {len(self.states) - most} more"
+        if self.history is None:
+            yield "  with given parameters"
+            return
+        told = self.report
+        if told:
+            steps = f"{told['n_steps']:,} steps ({KINDS.get(told['kind'], told['kind'])})"
+            labels = "" if len(self.history) else ", with labels"
+            yield f"  learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
+        if len(self.history):
+            how = "converged" if self.converged else "NOT converged"
+            yield f"  {how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
+
+    def require_same_columns(self, data):
+        """ValueError for a frame whose columns are others, or in another order."""
+        if None in (self.columns, column_names(data)) or data.names == self.columns or self.emission.by_name:
+            return
+        pairs = enumerate(zip_longest(self.columns, data.names, fillvalue="none"))
+        k, want, got = next((k, want, got) for k, (want, got) in pairs if want != got)
+        raise ValueError(
+            f"the feature names should match those that were passed during fit: column {k} of X is {shown(got)}, and "
+            f"was {shown(want)}; pass X[{shown(list(self.columns))}], or an array if the names do not matter"
+        )
+
+
+def column_names(data: Sequences) -> tuple | None:
+    """Those of a frame, if they are all texts; others say nothing."""
+    return data.names if data.names is not None and all(isinstance(name, str) for name in data.names) else None
+
+
+def _plural(n, noun):
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,56 @@
+"""Words of other libraries, told what they are called here."""
+
+ARGUMENTS = {
+    "n_components": "the number of states is n_states",
+    "n_iter": "the largest number of EM steps is max_iter",
+    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian('full')",
+    "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; there is no switch",
+    "implementation": "there is no switch: sequences of any length are exact",
+    "params": "what stays as given is frozen in the emission, such as Gaussian(means, frozen='means')",
+    "init_params": "what is given, startprob, transmat or the parameters of an emission, is where EM starts",
+    "startprob_prior": "pseudocount is the prior of startprob and transmat",
+    "transmat_prior": "pseudocount is the prior of startprob and transmat",
+    "n_mix": "mixtures are emissions: emission=Mixture(Gaussian(), 2)",
+    "verbose": "history_, converged_ and report_ tell how a fit went",
+}
+ATTRIBUTES = {
+    "means_": "they are emission_.means",
+    "covars_": "they are emission_.covariances",
+    "emissionprob_": "they are emission_.probs",
+    "lambdas_": "they are emission_.rates",
+    "weights_": "they are emission_.weights",
+    "probs_": "they are emission_.probs",
+    "monitor_": "see history_, n_iter_, converged_ and report_",
+    "n_components": "it is n_states_",
+    "score_samples": "score(X) gives log P, posteriors(X) the probabilities of the states too",
+    "get_stationary_distribution": "it is stationary_distribution()",
+}
+
+
+class Elsewhere:
+    """A name that other libraries use: an AttributeError that says ours."""
+
+    def __init__(self, hint):
+        self.hint = hint
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, model, owner=None):
+        raise AttributeError(f"{owner.__name__} has no {self.name}: {self.hint}")
+
+
+def told_elsewhere(model_class):
+    """The class, with hints for the attributes that other libraries have."""
+    for name, hint in ATTRIBUTES.items():
+        elsewhere = Elsewhere(hint)
+        elsewhere.__set_name__(model_class, name)
+        setattr(model_class, name, elsewhere)
+    return model_class
+
+
+def refuse_arguments(model_class, given):
+    """TypeError for an argument of another library."""
+    for name in given:
+        if name in ARGUMENTS:
+            raise TypeError(f"{model_class.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
