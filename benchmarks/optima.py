@@ -222,7 +222,7 @@ def fit(library, problem, seed, n_init):
 
 def fit_chmm(X, n_states, family, arguments, seed, n_init):
     import chmm
-    from chmm import inference, training
+    from chmm import inference
 
     name, options = family
     emission = chmm.Mixture(chmm.Gaussian(), 2) if name == "Mixture" else getattr(chmm, name)(**options)

@@ -38,11 +38,11 @@ def assignment(agreement: np.ndarray) -> np.ndarray:
     if n > EXACT:
         left, order = np.array(agreement, dtype=np.float64), np.empty(n, dtype=np.intp)
         for _ in range(n):
-            i, j = np.unravel_index(left.argmax(), left.shape)
+            i, j = divmod(int(left.argmax()), n)
             order[i] = j
             left[i, :] = left[:, j] = -np.inf
         return order
-    best = {0: (0.0, ())}  # set of columns taken by the first rows, as bits -> (sum, those columns)
+    best: dict = {0: (0.0, ())}  # set of columns taken by the first rows, as bits -> (sum, those columns)
     for row in agreement:
         reached: dict = {}
         for taken, (total, columns) in best.items():

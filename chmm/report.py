@@ -155,8 +155,9 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
         order = np.arange(n)
         order[[i, j]] = j, i
         chain = abs(startprob[i] - startprob[j]), np.abs(transmat[np.ix_(order, order)] - transmat).max()
+        one, other = logs[:, i], logs[:, j]
         with np.errstate(invalid="ignore"):
-            same = (logs[:, i] == logs[:, j]) | (np.abs(logs[:, i] - logs[:, j]) <= near * np.maximum(1, np.abs(logs[:, i])))
+            same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
         if max(chain) <= near and same.all():
             found.append((i, j))
     return found

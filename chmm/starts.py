@@ -244,9 +244,11 @@ def explained(emission, values, weights):
 def draw(problem, structure, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
     view = View(problem, structure, emission)
-    kinds = [by_best_cuts, by_cuts, by_mixture, by_windows] if view.forward else [by_values, by_mixture, by_windows, loose]
+    kinds = [by_values, by_mixture, by_windows, loose]
     if emission.complete:
         kinds = [by_values, loose]  # they differ in their transitions only
+    elif view.forward:
+        kinds = [by_best_cuts, by_cuts, by_mixture, by_windows]
     elif view.embedded is None and not problem.observed.shared:
         kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
     starts, each = [], -(-n // len(kinds))

@@ -107,7 +107,9 @@ def settle(emission, distinct, weights, tallies, n_steps):
         emission.update(tallies)
         if k == emission.max_inner_iter:
             break
-        if k == look and emission.max_inner_iter > 2:  # rarely, because evaluating the objective costs more than a round
+        if (
+            k == look and emission.max_inner_iter > 2
+        ):  # rarely, because evaluating the objective costs more than a round
             objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from chmm import Bernoulli, Categorical, Gaussian, Gamma, Mixture, Model, PerState, Poisson, Product, StudentT, VonMises
+from chmm import Bernoulli, Categorical, Gamma, Gaussian, Mixture, Model, PerState, Poisson, Product, StudentT, VonMises
 from chmm.acceleration import Run, Vectors, ascend, attempt, quasi_newton
 from chmm.statistics import Statistics
 

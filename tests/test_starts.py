@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chmm import Categorical, Gaussian, Mixture, Model, Multinomial, PerState, Poisson, Precomputed, Product, StudentT
-from chmm import checks, sequences, starts, training
+from chmm import (
+    Categorical,
+    Gaussian,
+    Mixture,
+    Model,
+    Multinomial,
+    PerState,
+    Poisson,
+    Precomputed,
+    Product,
+    StudentT,
+    checks,
+    sequences,
+    starts,
+    training,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
