@@ -80,9 +80,9 @@ def ascend(em, point, memory=MEMORY):
         maximise(point, statistics) -> parameters.
     rate : the factor by which EM's own steps shrink, after the second of two in a row; else None.
 
-    A cycle is three E-steps: a step of EM, a jump, and a step of EM that steadies it. The jump is SQUAREM's S3 (Varadhan
-    & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander & Lange 2011); it is kept
-    only if it reaches at least the objective of the EM step before it.
+    A cycle is three E-steps: a step of EM, a jump, and a step of EM that steadies it. The jump is SQUAREM's S3
+    (Varadhan & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander & Lange 2011);
+    it is kept only if it reaches at least the objective of the EM step before it.
     """
     vectors = Vectors(point)
     secants = SECANTS if (2 * SECANTS + 4) * vectors.n_bytes <= memory else 0

@@ -28,7 +28,7 @@ def canonical(emission: Emission, visits: np.ndarray) -> np.ndarray:
 def assignment(agreement: np.ndarray) -> np.ndarray:
     """(N,), for each row of an (N, N) table a column of its own, so that their entries have the largest sum.
 
-    Exact up to 8 rows, by dynamic programming over sets of columns: 2^N N steps. Above, greedy from the largest entry on.
+    Exact up to 8 rows, by dynamic programming over sets of columns, 2^N N steps; above, greedy from the largest entry.
 
     >>> import numpy as np
     >>> assignment(np.array([[5, 4], [4, 0]])).tolist()
@@ -57,8 +57,8 @@ def assignment(agreement: np.ndarray) -> np.ndarray:
 
 def likeness(one: Emission, other: Emission, n_draws: int = 200) -> np.ndarray:
     """(N, N), how alike state i of one emission and state j of another of the same kind are: the posterior of j for
-    values that i draws, all states of the other being equally likely, and the other way round; their mean. The draws are
-    the same at every call."""
+    values that i draws, all states of the other being equally likely, and the other way round; their mean. The draws
+    are the same at every call."""
     rng = np.random.default_rng(0)
     return 0.5 * (_recognised(one, other, n_draws, rng) + _recognised(other, one, n_draws, rng).T)
 

@@ -4,8 +4,8 @@ EM climbs the hill that it starts on, and the likelihood of a hidden Markov mode
 values finds the best hill always, so a fit tries several kinds of them: each kind has an idea of what tells states
 apart, and draws how long a state lasts over all scales, from a few steps to a sequence.
 
-A start is (startprob, transmat, emission). A kind is a function of a `View` of the data, a number u in 0 ... 1 that says
-where on the scale of durations it is, and a generator.
+A start is (startprob, transmat, emission). A kind is a function of a `View` of the data, a number u in 0 ... 1 that
+says where on the scale of durations it is, and a generator.
 """
 
 import copy
@@ -49,8 +49,8 @@ class View:
         return self.emission.embed(self.values)
 
     def points(self, rng):
-        """(R, F), values as points whose distance tells how alike they are. Symbols lie at the corners of a simplex, rare
-        ones farther out, as chi-square has it; many of them are cast into fewer dimensions."""
+        """(R, F), values as points whose distance tells how alike they are. Symbols lie at the corners of a simplex,
+        rare ones farther out, as chi-square has it; many of them are cast into fewer dimensions."""
         if self.embedded is not None:
             return standardised(self.embedded, self.times)
         share = self.times / self.times.sum()
@@ -122,7 +122,7 @@ def loose(view, u, rng):
 
 
 def by_cuts(view, u, rng):
-    """States follow each other once through: each sequence is cut into as many stretches; evenly (u = 0), or at random."""
+    """States follow each other once through: each sequence is cut into as many stretches, evenly (u = 0) or at random."""
     cuts = np.arange(1, view.n) / view.n if u == 0 else np.sort(rng.random(view.n - 1))
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
     label = np.searchsorted(cuts, (place + 0.5) / np.repeat(view.lengths, view.lengths))
@@ -143,7 +143,7 @@ def by_best_cuts(view, u, rng):
 def segmented(sums, grid, n):
     """Where (places in `grid`) n stretches begin but the first, so that the points in each are nearest to their mean.
 
-    sums : (G, F), of the points up to each place. The best that ends at b: max over a of best before a + |sum|^2 / length.
+    sums : (G, F), of the points up to each place. best(b) = max over a of best(a) + |sum of a ... b|^2 / length.
     """
     length = grid[None, :] - grid[:, None]
     squares = ((sums[None] - sums[:, None]) ** 2).sum(axis=2)
@@ -306,8 +306,8 @@ def advanced(runs, steps, max_iter):
 
 
 def sample(problem, structure, emission):
-    """The Problem with its sequences in an order of their own, so that starts do not depend on how the user put them; of
-    large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
+    """The Problem with its sequences in an order of their own, so that starts do not depend on how the user put them;
+    of large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
     lengths = np.diff(problem.bounds)
     some = np.flatnonzero(lengths > 0)
     if len(some) > 1:

@@ -1,4 +1,4 @@
-"""Stepwise EM: a model that learns from one batch of data after the other (Cappe & Moulines 2009; Liang & Klein 2009)."""
+"""Stepwise EM: learning from one batch of data after the other (Cappe & Moulines 2009; Liang & Klein 2009)."""
 
 from .emissions import Emission
 from .statistics import Statistics

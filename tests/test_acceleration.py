@@ -12,6 +12,7 @@ from chmm.statistics import Statistics
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
+LEFT_RIGHT = np.triu(np.ones((3, 3))) / [[3], [2], [1]]
 FAMILIES = [
     Categorical(),
     Poisson(),
@@ -35,7 +36,7 @@ def data(family, seed=0, n_steps=300):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: type(f).__name__)
-@pytest.mark.parametrize("options", [{}, {"pseudocount": 0.5}, {"transmat": np.triu(np.ones((3, 3))) / [[3], [2], [1]]}])
+@pytest.mark.parametrize("options", [{}, {"pseudocount": 0.5}, {"transmat": LEFT_RIGHT}])
 def test_the_objective_never_falls(family, options):
     m = Model(3, family, n_init=2, random_state=0, **options).fit(data(family))
     assert np.diff(m.history_).min() > -1e-9 * abs(m.history_[-1])
@@ -81,7 +82,7 @@ def test_several_channels_are_extrapolated_together():
 
 
 class Linear:
-    """EM for a toy: a point is its statistics, moved towards a target by a matrix; the objective is minus the distance."""
+    """EM for a toy: a matrix moves statistics towards a target; the objective is minus the distance."""
 
     def __init__(self, matrix, target):
         self.matrix, self.target, self.n = matrix, target, 0
@@ -144,7 +145,8 @@ def test_vectors_give_back_the_statistics_they_were_made_of():
 
     def point(emission):
         tallies = emission.statistics(values, weights)
-        return SimpleNamespace(emission=emission, statistics=Statistics(np.ones(2), np.ones((2, 2)), tallies, 0.0, 1, 50))
+        statistics = Statistics(np.ones(2), np.ones((2, 2)), tallies, 0.0, 1, 50)
+        return SimpleNamespace(emission=emission, statistics=statistics)
 
     vectors = Vectors(point(one))
     assert_allclose(vectors.of(point(one)), vectors.of(point(other)), atol=1e-10)
@@ -155,7 +157,7 @@ def test_vectors_give_back_the_statistics_they_were_made_of():
 
 def test_a_run_can_be_continued():
     target = np.ones(6)
-    whole, parts = Run(Linear(0.9 * np.eye(6), target), target + 1, 0), Run(Linear(0.9 * np.eye(6), target), target + 1, 0)
+    whole, parts = (Run(Linear(0.9 * np.eye(6), target), target + 1, 0) for _ in range(2))
     whole.advance(9)
     for n in (1, 5, 3):
         parts.advance(n)
