@@ -23,7 +23,7 @@ KERNELS = {
     "rows": NO_TRAPS,
     "gaussian": [],
     "forward_backward": AS_WRITTEN,
-    "log_space": [],
+    "log_space": NO_TRAPS,
     "viterbi": NO_TRAPS,
     "counting": [],
     "sampling": [],
@@ -33,6 +33,7 @@ KERNELS = {
 SHARED = "chmm.kernels._cython"  # Cython's own code for memoryviews, once instead of in every module
 
 setup(
+    options={"build_ext": {"parallel": True}},  # one module on each core
     ext_modules=cythonize(
         [Extension(SHARED, [], extra_compile_args=OPTIMISE)]
         + [

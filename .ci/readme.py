@@ -1,6 +1,7 @@
 """The README's code, run as it stands.
 
 readme.py block NAME README.md    print the ```bash block that follows the comment <!-- NAME -->
+readme.py links PAGE.md ...       is every file there that the pages link to?
 readme.py python README.md        run the ```python blocks; where a ```text block follows, that must be what is printed
 """
 
@@ -34,8 +35,18 @@ def run_python(text):
     print(f"{len(blocks)} blocks of Python run, {sum(bool(shown) for _, shown in blocks)} print what the README says")
 
 
+def links(pages):
+    broken = []
+    for page in map(Path, pages):
+        targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        broken += [f"{page} links to {t}" for t in targets if ":" not in t and not (page.parent / t).exists()]
+    sys.exit("\n".join(broken))
+
+
 if __name__ == "__main__":
     what, *name, path = sys.argv[1:]
+    if what == "links":
+        links([*name, path])
     text = Path(path).read_text(encoding="utf-8")
     if what == "block":
         print(block(*name, text), end="")

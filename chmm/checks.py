@@ -132,7 +132,7 @@ def _axis_names(values, axis):
 def _names_in_frames(given):
     """Names of the states, from the first index or columns that have any."""
     for value in given.values():
-        for axis in range(np.ndim(value)):
+        for axis in range(np.ndim(value) if hasattr(value, "iloc") else 0):
             names = _axis_names(value, axis)
             if names is not None:
                 return names
@@ -228,32 +228,19 @@ def agreeing_labels(path, data, structure, argument="y"):
         if not given[at].all():
             k = int(np.flatnonzero(given[at] == 0)[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
-            raise ValueError(
-                f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}"
-            )
+            raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")
 
 
 def refuse_one_label_a_sequence(y, data):
     """Labels go with steps; one for each sequence is another task."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
         return
-    if len(y) == data.n_sequences > 1 and all(isinstance(v, str | int | np.generic) or np.size(v) == 1 for v in y):
-        if not all(isinstance(v, str) and len(v) != 1 for v in y):
-            raise ValueError(
-                f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all "
-                "steps of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
-            )
-
-
-def refuse_texts_as_words(X, data):
-    """An array of strings is one sequence of words; where none recurs, texts were probably meant."""
-    if data.form == "one" and data.kind == "words" and not isinstance(X, list | tuple):
-        words = [word for word in data.values if isinstance(word, str)]
-        if len(words) > 1 and len(set(words)) == len(words):
-            raise ValueError(
-                f"X is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
-                "nothing to learn. If they are texts, pass list(X); if it is one sequence of words, pass it as a list"
-            )
+    # labels of several characters may be texts of labels
+    if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
+        raise ValueError(
+            f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all steps "
+            "of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
+        )
 
 
 # Numbers, options, probabilities --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from . import sequences
 from .emissions import Emission
 from .kernel_input import Chain, Problem, Rows, pose
+from .paths import EVIDENCE, ROUNDING
 from .sequences import Sequences
 from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
@@ -64,6 +65,13 @@ class Fit:
         names = self.states.array
         names.flags.writeable = False
         return names
+
+    @property
+    def least_transition(self) -> float:
+        """A transition below it is no connection: it would occur less than 1e-6 times in the data learnt from, or is
+        lost in the rounding of its row."""
+        n_steps = self.report.get("n_steps", 0) if self.statistics is None else self.statistics.n_steps
+        return max(ROUNDING, EVIDENCE / n_steps) if n_steps else ROUNDING
 
     def named(self, path):
         """A path of codes as a path of states."""

@@ -3,7 +3,7 @@
 ARGUMENTS = {
     "n_components": "the number of states is n_states",
     "n_iter": "the largest number of EM steps is max_iter",
-    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian('full')",
+    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
     "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; there is no switch",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen in the emission, such as Gaussian(means, frozen='means')",

@@ -11,6 +11,7 @@ from .emissions.base import Observed
 from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .kernels.rows import scale_rows
+from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
 from .sequences import Sequences
 
@@ -60,9 +61,11 @@ class Chain:
         with np.errstate(divide="ignore"):
             return np.log(table, out=aligned(*table.shape))
 
-    def exact(self):
-        """Logarithms without padding, for log space."""
-        return self.log_startprob[: self.n].copy(), self.log_transmat[:, : self.n].copy()
+    @cached_property
+    def numbers(self):
+        """(startprob, transmat, transposed) for log space: no padding, an exponent for every entry."""
+        startprob, transmat = self.startprob[: self.n], self.transmat[:, : self.n]
+        return numbers(startprob), numbers(transmat), numbers(transmat.T)
 
 
 class Rows:
@@ -80,14 +83,14 @@ class Rows:
         self.n_values = len(values)
         self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
         self.shared = shared  # whether several steps may see one row
-        self.place = place or "value {} of the alphabet".format  # where a value is, in words
+        self.place = place or "value {} of X".format  # where a value is, in words
 
     def __len__(self):
         return self.n_values + 1 + len(self.ends)
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("logs", "scaled", "tables")}
+        return {name: value for name, value in vars(self).items() if name not in ("logs", "numbers", "scaled", "tables")}
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
@@ -112,7 +115,7 @@ class Rows:
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
-                f"{self.place(start + k)}: the log likelihood in state {i} is {logs[k, i]}; it must be -inf or a "
+                f"{self.place(start + k)} has the log likelihood {logs[k, i]} in state {i}; it must be -inf or a "
                 "finite number: check the emission's parameters, or its log_likelihood if it is your own"
             )
         return logs
@@ -127,6 +130,11 @@ class Rows:
         return table
 
     @cached_property
+    def numbers(self):
+        """(rows (R, 2, N), shift (R,)): for log space, if they are shared."""
+        return likelihoods(self.logs[:, : self.chain.n])
+
+    @cached_property
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         rows = aligned(len(self), self.chain.width)
@@ -136,7 +144,7 @@ class Rows:
         if not max(shift.max(), -shift.min()) < LARGEST_LOG:
             k = int(np.abs(shift).argmax())
             raise ValueError(
-                f"{self.place(k)}: the log likelihood is {shift[k]:g} at best; sums of such numbers overflow: rescale "
+                f"{self.place(k)} has the log likelihood {shift[k]:g} at best; sums of such numbers overflow: rescale "
                 "the data, or check the emission's parameters"
             )
         return rows, shift, lost if any_lost else None
@@ -175,7 +183,7 @@ class Problem(NamedTuple):
     def under(self, startprob, transmat, emission: Emission) -> "Problem":
         """The same sequences under these parameters."""
         chain, observed = Chain(startprob, transmat), self.observed
-        place = partial(first_place, self.data, observed, self.origin)
+        place = partial(observed.place, self.data, emission, origin=self.origin)
         rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
         return self._replace(chain=chain, rows=rows)
 
@@ -206,12 +214,6 @@ class Problem(NamedTuple):
         )
 
 
-def first_place(data, observed, origin, k):
-    """Where value k of the distinct ones occurs first, in words."""
-    t = int(np.argmax(observed.index == k))
-    return f"X, {data.where(t if origin is None else int(origin[t]))}"
-
-
 def pose(
     data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None, bounds=None, origin=None
 ) -> Problem:
@@ -219,7 +221,8 @@ def pose(
 
     rows : those of the whole alphabet, where they are known already. bounds, origin : of pieces of the data.
     """
-    ends, index = (), observed.index
+    index: np.ndarray = observed.index
+    ends: np.ndarray | tuple = ()
     bounds = data.bounds if bounds is None else bounds
     if allowed is not None:
         # last steps see copies of their rows, behind those of the values and the missing step
@@ -230,9 +233,9 @@ def pose(
             ends = np.arange(n_values + 1)
             index[last] += n_values + 1
         else:
-            ends, place = np.unique(observed.index[last], return_inverse=True)
-            index[last] = n_values + 1 + place
+            ends, copies = np.unique(observed.index[last], return_inverse=True)
+            index[last] = n_values + 1 + copies
     if rows is None and chain is not None:
-        place = partial(first_place, data, observed, origin)
+        place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
     return Problem(data, observed, index, bounds, ends, allowed, weight, chain, rows, origin)

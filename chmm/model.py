@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Callable, Sequence
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -12,18 +12,19 @@ from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted
 from .fit import Fit
-from .paths import sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def door(method: Callable[P, R]) -> Callable[P, R]:
     """A public method: NumPy's error state is its own, not the caller's, and options must be named."""
     quiet = np.errstate(all="ignore")(method)
-    code = method.__code__  # type: ignore[attr-defined]
+    code = method.__code__
     names = code.co_varnames[: code.co_argcount]
 
     @wraps(method)
@@ -37,7 +38,7 @@ def door(method: Callable[P, R]) -> Callable[P, R]:
         hints.refuse_arguments(type(args[0]), options)
         return quiet(*args, **options)
 
-    return entered  # type: ignore[return-value]
+    return entered
 
 
 @hints.told_elsewhere
@@ -133,7 +134,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
-        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out.
+        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
+        prior ignores these weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -153,7 +155,7 @@ class Model:
         labels = None
         if y is not None:
             checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data, lengths)
+            labels = sequences.labels(y, data)
         if weight is not None and not weight.all():  # weight 0 is not there
             some = weight > 0
             data, weight = data.chosen(some), weight[some]
@@ -161,7 +163,7 @@ class Model:
         self._fit = training.fit(self, data, labels, weight)
         return self
 
-    # One step of EM at a time, over data in any number of pieces -------------------------------------------------------
+    # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
 
     @door
     def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
@@ -185,7 +187,7 @@ class Model:
         >>> model = model.start(shards["a"], sum(model.survey(x) for x in shards.values()))
         >>> for _ in range(5):
         ...     model = model.m_step(sum(model.e_step(x, shard=name) for name, x in shards.items()))
-        >>> model.history_[-1] > model.history_[0]
+        >>> bool(model.history_[-1] > model.history_[0])
         True
         """
         data, _ = self._data(sample, lengths, ids)
@@ -212,6 +214,8 @@ class Model:
         these, n_iter_ by 1.
         """
         fit = self._ready()
+        if self._fit is None:
+            raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
@@ -220,7 +224,6 @@ class Model:
         data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        checks.refuse_texts_as_words(X, data)
         return data, checks.sequence_weights(sample_weight, data)
 
     def _with(self, fit):
@@ -228,7 +231,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many ---------------------------------------------------------------------------------
+    # Questions: each takes one or many -------------------------------------------------------------------------------
 
     @door
     def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
@@ -247,7 +250,7 @@ class Model:
         if y is None:
             return questions.score(fit, data, None, self.n_jobs)
         checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data, lengths))
+        return questions.score(fit, data, sequences.labels(y, data))
 
     @door
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
@@ -332,7 +335,9 @@ class Model:
         """
         fit, rng = self._ready(), checks.generator(random_state)
         paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        values = fit.emission.sample(paths.reshape(-1), rng) if paths.size else np.empty(0)
+        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        drawn = [fit.emission.sample(states, rng) for states in blocks]
+        values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
@@ -349,9 +354,11 @@ class Model:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
 
-        A transition below 2^-52, the rounding of its row, is no connection: EM leaves such dust where data show none.
+        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
+        in the data learnt from: EM leaves such dust where data show none.
         """
-        return stationary_distribution(self._ready().transmat)
+        fit = self._ready()
+        return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
@@ -395,8 +402,8 @@ class Model:
     report_ = property(
         lambda self: dict(self._learnt().report),
         doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_below_rounding, which are no "
-        "connection; and what the emission reports, such as unknown symbols.",
+        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
+        "no connection; and what the emission reports, such as unknown symbols.",
     )
 
     @property
@@ -421,7 +428,7 @@ class Model:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
         return np.array(columns, dtype=object)
 
-    # scikit-learn's conventions ----------------------------------------------------------------------------------------
+    # scikit-learn's conventions --------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         from sklearn.utils import InputTags, Tags, TargetTags
@@ -463,8 +470,8 @@ class Model:
                 f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
                 "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
             )
-        if type(self) is Model and name not in _arguments(Model) and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(_arguments(Model))}")
+        if type(self) is Model and name not in OWN and not name.startswith("_"):
+            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
@@ -498,6 +505,7 @@ class Model:
             )
         checks.options(self)
         states, startprob, transmat, allowed, _ = checks.structure(self, emission)
+        assert startprob is not None and transmat is not None
         fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
         self._given = arguments, fit
         return fit
@@ -511,10 +519,9 @@ class Model:
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
-@cache
-def _arguments(model_class) -> dict:
+def _arguments(model_class: Any) -> dict:
     """Name and default of each argument of the constructor; with **options, of the class above as well."""
-    found = {}
+    found: dict[str, Any] = {}
     for above in model_class.__mro__:
         if "__init__" not in vars(above):
             continue
@@ -524,3 +531,6 @@ def _arguments(model_class) -> dict:
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
     return found
+
+
+OWN = _arguments(Model)

@@ -1,30 +1,29 @@
-"""Long calls in threads: chunks of sequences side by side, and an end when the user presses Ctrl-C."""
+"""Long calls in threads: chunks of sequences side by side, stopped as soon as the user presses Ctrl-C."""
 
 import os
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
 
-INLINE = 0.02  # seconds: shorter work is done at once, in the caller's thread
-LEAST = 2e6  # nanoseconds of work in a chunk
-LOOK = 0.05  # seconds between two looks at the keyboard
+INLINE = 0.02  # seconds: shorter work is done in the caller's thread
+CHUNK_NS = 2e6  # nanoseconds of work that a chunk holds at least
+POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python can deliver Ctrl-C
 
 
 def run(tasks, seconds, n_jobs=1):
     """[task(stop) for task in tasks], in their order.
 
-    `seconds` is a rough guess of the work. The kernels hold no GIL and look at stop[0], which is set as soon as
-    anything is raised here, KeyboardInterrupt above all.
+    `seconds` is a rough estimate of the work. The kernels hold no GIL and check stop[0], which is set as soon as
+    anything is raised here, KeyboardInterrupt above all: also while tasks are still being submitted.
     """
     stop = np.zeros(1, dtype=np.int32)
     if seconds < INLINE:
         return [task(stop) for task in tasks]
     with ThreadPoolExecutor(min(workers(n_jobs), len(tasks))) as pool:
-        futures = [pool.submit(task, stop) for task in tasks]
         try:
-            pending = futures
+            pending = futures = [pool.submit(task, stop) for task in tasks]
             while pending:
-                done, pending = wait(pending, timeout=LOOK, return_when=FIRST_EXCEPTION)
+                done, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
                 for future in done:
                     future.result()
         except BaseException:
@@ -44,11 +43,11 @@ def workers(n_jobs):
 def chunks(bounds, n_rows, ns_per_step):
     """Cut sequences into chunks (first, last + 1) that depend on the data alone, never on the number of threads.
 
-    A chunk holds at least 2 ms of work and four times as many steps as its table has rows; at most 64 chunks, cut at
-    the borders of sequences. So a sum over chunks, taken in their order, has the same bits for any number of threads.
+    A chunk holds at least 2 ms of work and four times as many steps as its table has rows; there are at most 64, cut
+    between sequences. So a sum over chunks, in their order, has the same bits for any number of threads.
     """
     n_steps, n_sequences = int(bounds[-1] - bounds[0]), len(bounds) - 1
-    least = max(LEAST / ns_per_step, 4 * n_rows, 1)
+    least = max(CHUNK_NS / ns_per_step, 4 * n_rows, 1)
     n_chunks = 1
     while n_chunks < 64 and 2 * n_chunks * least <= n_steps:
         n_chunks *= 2

@@ -7,6 +7,8 @@ from .kernels import sampling
 from .symbols import shown
 
 ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
+SAMPLED = 2**20  # values drawn in one call, so that Ctrl-C can interrupt between two
+EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
 
 def state_path(data, names, argument):
@@ -68,7 +70,9 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
     if n_sequences * n_steps >= 2**48:
         raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
-    uniforms = rng.random((n_sequences, n_steps))
+    uniforms = np.empty((n_sequences, n_steps))
+    for start in range(0, uniforms.size, SAMPLED):
+        rng.random(out=uniforms.reshape(-1)[start : start + SAMPLED])
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:
         return path
@@ -97,23 +101,23 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     return path
 
 
-def stationary_distribution(transmat):
+def stationary_distribution(transmat, least=ROUNDING):
     """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
 
-    A transition below the rounding of its row, 2^-52, is no connection: EM leaves such dust where data show none.
-    Elimination without subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their
-    digits; O(N^3).
+    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without
+    subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their digits; O(N^3).
     """
     n = len(transmat)
-    reach = (transmat > ROUNDING) | np.eye(n, dtype=bool)
+    reach = (transmat > least) | np.eye(n, dtype=bool)
     for _ in range(max(n - 1, 1).bit_length()):
         reach = reach @ reach
     # a state is recurrent if every state that it reaches can come back; all must be in one class
     recurrent = np.flatnonzero((~reach | reach.T).all(axis=1))
     if not reach[np.ix_(recurrent, recurrent)].all():
-        dust = " (a transition below 2e-16 is no connection)" if ((transmat > 0) & (transmat <= ROUNDING)).any() else ""
+        dust = ((transmat > 0) & (transmat <= least)).any()
+        told = f" (a transition below {least:.2g} is no connection)" if dust else ""
         raise ValueError(
-            f"the stationary distribution is not unique: there are sets of states that are never left{dust}"
+            f"the stationary distribution is not unique: there are sets of states that are never left{told}"
         )
     a = np.array(transmat[np.ix_(recurrent, recurrent)])
     m = len(a)

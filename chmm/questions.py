@@ -1,4 +1,4 @@
-"""What can be asked of sequences, one or many: functions of a Fit and data that give answers in the form of the data."""
+"""What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
 
 import numpy as np
 
@@ -56,19 +56,14 @@ def posteriors(fit: Fit, data: Sequences, pairs: bool, n_jobs=1):
 
 def forward(fit: Fit, data: Sequences, scaled: bool):
     answers = []
-    for alpha, log_scale, loglik in _one_by_one(fit.problem(data), inference.forward):
-        if not scaled:
-            alpha = _unscaled(alpha, np.cumsum(log_scale), "alpha")
+    for alpha, log_scale, loglik in _one_by_one(fit.problem(data), inference.forward, scaled):
         answers.append(Forward(alpha, log_scale, loglik))
     return data.collect(answers)
 
 
 def backward(fit: Fit, data: Sequences, scaled: bool):
     answers = []
-    for beta, log_scale, loglik in _one_by_one(fit.problem(data), inference.backward):
-        if not scaled:
-            following = np.append(np.cumsum(log_scale[:0:-1])[::-1], 0.0) if len(log_scale) else log_scale
-            beta = _unscaled(beta, following, "beta")
+    for beta, log_scale, loglik in _one_by_one(fit.problem(data), inference.backward, scaled):
         answers.append(Backward(beta, log_scale, loglik))
     return data.collect(answers)
 
@@ -78,18 +73,9 @@ def _parts(table, data):
     return [table] if data.n_sequences == 1 else np.split(table, data.bounds[1:-1]) if data.n_sequences else []
 
 
-def _one_by_one(problem, infer):
+def _one_by_one(problem, infer, *options):
     """(*tables, loglik) of each sequence."""
     for s, alone in enumerate(problem.alone()):
-        *tables, outcome = infer(alone)
+        *tables, outcome = infer(alone, *options)
         problem.require_possible(outcome.step, s)
         yield *tables, float(outcome.loglik[0])
-
-
-def _unscaled(table, log_factor, name):
-    result = table * np.exp(log_factor)[:, None]
-    small = (result < np.finfo(float).tiny) & (table > 0)
-    if small.any():
-        t, i = np.argwhere(small)[0].tolist()
-        raise ValueError(f"{name}[{t}, {i}] is below 1e-308 without scaling; use scaled=True, which holds any length")
-    return result

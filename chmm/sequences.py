@@ -6,7 +6,7 @@ tells the sequences apart), a pandas groupby, or one array with `lengths=` or `i
 
     kind        values
     text        code points, uint32
-    words       a list of str
+    words       a list of str; Letters where they came as an array of single characters
     integers    an array of integers
     bools       an array of bool
     numbers     an array of floats, (T,) or (T, D); NaN where missing
@@ -16,42 +16,45 @@ A missing step is None, NaN, pd.NA or masked.
 """
 
 import operator
+import os
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain, compress, pairwise
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .kernels.counting import characters
 from .memory import aligned
-from .symbols import shown
+from .symbols import Letters, distinct, plain, shown
 
 
-@dataclass(eq=False)  # never changed; to freeze it would cost a short call more than its steps
+@dataclass(eq=False)  # not frozen, although it never changes: that would cost a short call more than its recursion
 class Sequences:
     """All steps of all sequences, one after the other."""
 
-    values: np.ndarray | list
+    values: Any  # by kind, as above
     bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
     form: str  # "one", "list", "dict", "lengths" or "ids": how results go back
     names: tuple | None = None  # of the columns of a frame
     categories: tuple | None = None  # what a Categorical or Enum column declares, in its order
-    keys: tuple | None = None  # of a dict, one for each sequence
+    keys: Any = None  # of a dict: a tuple, one for each sequence
 
     @property
-    def n_sequences(self):
+    def n_sequences(self) -> int:
         return len(self.bounds) - 1
 
     @property
-    def n_steps(self):
+    def n_steps(self) -> int:
         return int(self.bounds[-1])
 
-    def where(self, position):
+    def where(self, position: int) -> str:
         """'sequence 3, step 12' for a position among all steps."""
         s = int(np.searchsorted(self.bounds, position, side="right")) - 1
         step = f"step {position - int(self.bounds[s])}"
@@ -59,23 +62,24 @@ class Sequences:
             return step
         return f"sequence {s if self.keys is None else shown(self.keys[s])}, {step}"
 
-    def split(self, results):
+    def split(self, results: Any) -> Any:
         """An array over all steps, in the form in which the sequences came: see `collect`, but `lengths` and `ids`
         give the array as it is."""
         if self.form not in ("list", "dict"):
             return results
         return self.collect([results[a:b] for a, b in pairwise(self.bounds.tolist())])
 
-    def collect(self, results):
+    def collect(self, results: list) -> Any:
         """A list of one result for each sequence, in the form in which they came: one sequence gives its result, a dict
         a dict with its keys, all others the list."""
         if self.form == "one":
             return results[0]
-        return results if self.keys is None else dict(zip(self.keys, results, strict=True))
+        return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
-    def chosen(self, which):
+    def chosen(self, which: np.ndarray) -> "Sequences":
         """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
-        steps, keys = np.repeat(which, np.diff(self.bounds)), range(self.n_sequences) if self.keys is None else self.keys
+        steps = np.repeat(which, np.diff(self.bounds))
+        keys = range(self.n_sequences) if self.keys is None else self.keys
         part = _some(_Steps(self.values, self.kind, self.missing), steps)
         bounds = _bounds(np.diff(self.bounds)[which])
         return replace(
@@ -108,28 +112,39 @@ class Sequences:
         return values, bool(np.isnan(values).any())
 
     @property
-    def numbers(self):
-        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and looked at once."""
+    def numbers(self) -> np.ndarray:
+        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and checked once."""
         return self._checked[0]
 
     @property
-    def gaps(self):
+    def gaps(self) -> bool:
         """Whether any of the numbers is missing."""
         return self._checked[1]
 
     @property
-    def n_columns(self):
-        return len(_columns(self))
+    def n_columns(self) -> int:
+        if self.kind == "columns":
+            return len(self.values.parts)
+        return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
-    def without(self, gone):
+    def without(self, gone: np.ndarray) -> "Sequences":
         """The same, with the steps of a mask (T,) missing."""
         if self.kind == "columns":
             values = Columns([part._replace(**_hidden(part, gone)) for part in self.values.parts])
             return replace(self, values=values)
         return replace(self, **_hidden(self, gone))
 
-    def columns(self, places):
+    def columns(self, places: list[int]) -> "Sequences":
         """Some of the columns, as Sequences of their own."""
+        if self.kind == "numbers" and np.ndim(self.values) == 2:  # checked already
+            values, gaps = self._checked
+            first, end = places[0], places[-1] + 1
+            values = values[:, first:end] if end - first == len(places) else values[:, places]
+            names = None if self.names is None else tuple(self.names[k] for k in places)
+            flat = values[:, 0] if len(places) == 1 else values
+            part = Sequences(flat, self.bounds, "numbers", None, self.form, names)
+            vars(part)["_checked"] = values, gaps and bool(np.isnan(values).any())
+            return part
         parts = _columns(self)
         names = None if self.names is None else tuple(self.names[k] for k in places)
         steps = parts[places[0]] if len(places) == 1 else _side_by_side([parts[k] for k in places], names)
@@ -168,7 +183,7 @@ def _some(steps, which):
 
 
 class _Steps(NamedTuple):
-    values: np.ndarray | list | Columns
+    values: Any
     kind: str
     missing: np.ndarray | None
     names: tuple | None = None
@@ -176,7 +191,7 @@ class _Steps(NamedTuple):
 
 
 LARGEST = 1e300  # of numbers: sums of larger ones are soon infinite
-NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing: it goes with every other kind
+NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing; it agrees with every other kind
 
 
 _ONE = "it must be one sequence: a text, an array of one or two axes, a frame or a flat list"
@@ -195,7 +210,8 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     """
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
-    data = _read(X, name, kind)
+    is_one = type(X) is str or (type(X) is np.ndarray and X.dtype.kind != "O")
+    data = _alone(X, name) if is_one else _read(X, name, kind)
     if kind is None:
         _refuse_slips(X, data, name)
     return data
@@ -203,7 +219,7 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
 
 def _read(X, name, kind):
     keys = None
-    if not isinstance(X, list | tuple | str | bytes) and not (type(X) is np.ndarray and X.dtype.kind != "O"):
+    if not isinstance(X, _ROWS):
         index = getattr(X, "index", None)
         if getattr(index, "nlevels", 1) > 1:
             bounds, keys = _runs(index.get_level_values(0), len(X), f"{name}.index", "rows")
@@ -215,14 +231,13 @@ def _read(X, name, kind):
             keys, X = tuple(X), list(X.values())
         else:
             X = _plain(X)
-            objects = getattr(X, "dtype", None) == object and np.ndim(X) == 1
-            if objects and len(X) and all(map(_is_sequence, values := list(X))):
-                X = values
-    if not isinstance(X, list | tuple):
-        return _alone(X, name)
+            if getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1 and len(X) and all(map(_is_sequence, X)):
+                X = list(X)
+        if not isinstance(X, _ROWS):
+            return _alone(X, name)
     types = set(map(type, X))
     if keys is None and not _are_sequences(X, types, kind):
-        if _are_words(X, types, kind):
+        if types <= _NUMBERS or _are_words(X, types, kind):
             return _alone(X, name)
         nested = [isinstance(x, _TEXTS) or _is_sequence(x) for x in X]
         if not any(nested):
@@ -244,8 +259,8 @@ def _read(X, name, kind):
 
 
 def _alone(x, name, expected=_MANY):
-    steps = _one(x, name, expected)
-    return _sequences(steps, np.array([0, len(steps.values)], dtype=np.int64), "one")
+    values, kind, missing, names, categories = _one(x, name, expected)
+    return Sequences(values, np.array([0, len(values)], dtype=np.int64), kind, missing, "one", names, categories)
 
 
 def _sequences(steps, bounds, form, keys=None):
@@ -253,18 +268,32 @@ def _sequences(steps, bounds, form, keys=None):
 
 
 def _refuse_slips(X, data, name):
-    pass
+    """What could be learnt from, but hardly can be meant."""
+    if data.kind == "text":
+        texts = [X] if isinstance(X, str) else X
+        if all(isinstance(text, str) and len(text) < 1000 and os.path.isfile(text) for text in texts):
+            raise ValueError(
+                f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
+                f"the name itself is the text, say so: {name}, lengths=[{len(texts[0])}]"
+            )
+    elif data.kind == "words" and data.form == "list" and all(type(x) is tuple for x in X) and _pairs(X[0]):
+        if all(map(_pairs, X)):
+            raise ValueError(
+                f"{name} is a list of pairs{_pairs(X[0])}. If each is a sequence of two words, pass "
+                f"list(map(list, {name}))"
+            )
+    elif data.kind == "words" and data.form == "one" and not isinstance(X, _ROWS):
+        words = data.values
+        known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
+        if len(words) > 1 and len(known) == len(words):
+            raise ValueError(
+                f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
+                f"nothing to learn. If they are texts, pass list({name}); if it is one sequence of words, pass it as a "
+                "list"
+            )
 
 
-def one(x, name="x", expected="it takes one sequence; predict, score and predict_proba take a list of them"):
-    return _alone(x, name, expected)
-
-
-def many(X, lengths=None, name="X"):
-    return read(X, lengths, name=name, kind="")
-
-
-def numbers(data, family):
+def numbers(data: Sequences, family: str) -> np.ndarray:
     """The data as a family of numbers takes them: see `Sequences.numbers`."""
     parts = [data] if data.kind != "columns" else data.values.parts
     for k, part in enumerate(parts):
@@ -274,35 +303,33 @@ def numbers(data, family):
     return data.numbers
 
 
-def labels(y: Any, data: Sequences, lengths: Any = None, name: str = "y") -> Sequences:
+def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`: in the same form, and one for each step."""
-    if data.form in ("list", "dict"):
-        if data.keys is not None and isinstance(y, Mapping) and set(y) == set(data.keys):
-            y = {key: y[key] for key in data.keys}
-        parts = _read(y, name, "labels")
-    else:
-        parts = _alone(y, name, _ONE)
-    if data.form in ("lengths", "ids") and parts.n_steps == data.n_steps:
-        return _sequences(parts, data.bounds, data.form)
-    if parts.keys != data.keys:
-        raise ValueError(f"{name} must be a dict with the keys of X, got {shown(y)}")
-    if parts.n_sequences != data.n_sequences:
-        if parts.kind == "integers" and parts.n_steps == data.n_sequences and parts.values.sum() == data.n_steps:
-            raise ValueError(_looks_like_lengths(y))
-        raise ValueError(f"{name} has {parts.n_sequences} sequences and X has {data.n_sequences}")
-    differ = np.flatnonzero(np.diff(parts.bounds) != np.diff(data.bounds))
-    if len(differ):
-        s = differ[0]
-        have, want = np.diff(parts.bounds)[s], np.diff(data.bounds)[s]
-        if parts.kind == "integers" and parts.values.sum() == data.n_steps:
-            raise ValueError(_looks_like_lengths(y))
-        place = "" if data.form == "one" else f", sequence {s}"
-        raise ValueError(f"{name}{place}: {have} labels for {want} steps; there must be one label for each step")
-    return parts
-
-
-def _looks_like_lengths(y):
-    return f"y = {shown(y)} looks like lengths: pass lengths=..., y holds one label for each step"
+    if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
+        y = {key: y[key] for key in data.keys}
+    parts = _read(y, name, "labels") if data.form in ("list", "dict") else _alone(y, name, _ONE)
+    if data.form not in ("one", "list") and parts.form == "one" and parts.n_steps == data.n_steps:
+        return _sequences(parts, data.bounds, data.form, data.keys)
+    if data.form == "dict" and parts.keys != data.keys:
+        raise ValueError(f"{name} must have the keys of X, {shown(data.keys)}, got {shown(y)}")
+    n_steps, wanted = np.diff(parts.bounds), np.diff(data.bounds)
+    if np.array_equal(n_steps, wanted):
+        return parts
+    if parts.kind == "integers" and np.ndim(parts.values) == 1 and parts.values.sum() == data.n_steps:
+        raise ValueError(
+            f"{name} = {shown(y)} looks like lengths: pass lengths=..., {name} holds one label for each step"
+        )
+    if data.form in ("lengths", "ids"):
+        raise ValueError(f"{name} has {parts.n_steps} labels for {data.n_steps} steps; there must be one for each step")
+    if len(n_steps) != len(wanted):
+        raise ValueError(f"{name} has {len(n_steps)} sequences and X has {len(wanted)}")
+    s = int(np.flatnonzero(n_steps != wanted)[0])
+    place = "" if data.form == "one" else f", sequence {s if parts.keys is None else shown(parts.keys[s])}"
+    words = data.kind == parts.kind == "text" and data.form == "list"
+    way_out = "; if X is one sequence of words, pass [X] and [y]" if words else ""
+    raise ValueError(
+        f"{name}{place}: {n_steps[s]} labels for {wanted[s]} steps; there must be one label for each step{way_out}"
+    )
 
 
 def _in_a_row(X, lengths, ids, name):
@@ -348,7 +375,7 @@ def _runs(ids, n_steps, argument, of):
         raise ValueError(f"{argument}[{i}] is missing; every step belongs to a sequence")
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[:n_steps])
     keys = values[starts].tolist()
-    seen: dict = {}
+    seen = {}
     for s, key in enumerate(keys):
         if key in seen:
             last = int(starts[seen[key] + 1]) - 1
@@ -361,7 +388,7 @@ def _runs(ids, n_steps, argument, of):
 
 
 def _bounds(n_steps):
-    """From a list or an array; each has a way that is fast."""
+    """From a list or an array, each in its fastest way."""
     if isinstance(n_steps, list):
         return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
     bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)
@@ -369,8 +396,10 @@ def _bounds(n_steps):
     return bounds
 
 
-_TEXTS = str | bytes | bytearray
-_LISTS = list | tuple | range
+_TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
+_ROWS = (list, tuple)
+_LISTS = (list, tuple, range)
+_NUMBERS = {int, float, bool}
 
 
 def _only(types, those):
@@ -378,18 +407,18 @@ def _only(types, those):
 
 
 def _is_flat(types):
-    return not any(issubclass(t, list | tuple | np.ndarray) for t in types)
+    return not any(issubclass(t, (list, tuple, np.ndarray)) for t in types)
 
 
 def _is_sequence(x):
-    return isinstance(x, Sequence) and not isinstance(x, _TEXTS) or (hasattr(x, "__array__") and np.ndim(x) > 0)
+    return (isinstance(x, Sequence) and not isinstance(x, _TEXTS)) or (hasattr(x, "__array__") and np.ndim(x) > 0)
 
 
 def _are_sequences(X, types, kind):
     """Whether the types say so, which is much faster than a check of each; False where they do not say."""
-    if _only(types, _LISTS) or types == {np.ndarray}:
-        return types != {np.ndarray} or all(x.ndim for x in X)
-    return kind not in ("words", "letters") and _only(types, _TEXTS | _LISTS)
+    if types == {np.ndarray}:
+        return all(x.ndim for x in X)
+    return _only(types, _LISTS if kind in ("words", "letters") else _TEXTS + _LISTS)
 
 
 def _are_words(X, types, kind):
@@ -408,7 +437,7 @@ def _plain(x):
         return np.asarray(x)
     if isinstance(x, range):
         return np.arange(x.start, x.stop, x.step)
-    if isinstance(x, Sequence) and not isinstance(x, _TEXTS | list | tuple):
+    if isinstance(x, Sequence) and not isinstance(x, _TEXTS + _ROWS):
         return list(x)
     return x
 
@@ -422,28 +451,29 @@ def _joined(X, types, name, keys):
     if steps is not None:
         return steps, list(map(len, X))
     expected = _EACH if keys is None else f"{name} is a dict, and {_EACH}"
-    parts = [_one(x, f"{name}[{i if keys is None else repr(keys[i])}]", expected) for i, x in enumerate(X)]
-    return _join(parts, name), [len(part.values) for part in parts]
+    keys = range(len(X)) if keys is None else keys
+    parts = [_one(x, f"{name}[{key!r}]", expected) for key, x in zip(keys, X, strict=True)]
+    return _join(parts, name, keys), [len(part.values) for part in parts]
 
 
 def _alike(X, types, name):
     """The steps of texts, flat lists, or arrays of one kind, at the speed of C. None for others."""
     if types and _only(types, _TEXTS):
         return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
-    if _only(types, list | tuple):
+    if _only(types, _ROWS):
         flat = list(chain.from_iterable(X))
         inside = set(map(type, flat))
         return _elements(flat, name, inside) if _is_flat(inside) else None
     kinds = {x.dtype.kind for x in X} if types == {np.ndarray} else ()
-    if len(kinds) == 1 and kinds <= set("biuf"):
+    if len(kinds) == 1 and kinds <= set("biufUST"):
         return _array(np.concatenate(X) if len(X) > 1 else X[0], name, "")
     return None
 
 
-def _join(parts, name):
+def _join(parts, name, keys):
     """Steps of several sequences, one after the other."""
     if any(p.kind == "columns" for p in parts):
-        return _join_columns(parts, name)
+        return _join_columns(parts, name, keys)
     kinds = [p.kind for p in parts]
     kind = next((k for k in kinds if k != NO_STEPS), NO_STEPS)
     for i, k in enumerate(kinds):
@@ -451,7 +481,8 @@ def _join(parts, name):
             if {k, kind} == {"integers", "numbers"}:
                 kind = "numbers"
                 continue
-            raise TypeError(f"{name}[{i}] holds {k} and the sequences before it {kind}; all must be of one kind")
+            place = f"{name}[{keys[i]!r}]"
+            raise TypeError(f"{place} holds {k} and the sequences before it {kind}; all must be of one kind")
     width = next((p.values.shape[1] for p in parts if np.ndim(p.values) == 2), None)
     parts = [_as_kind(p, kind, width) for p in parts]
     if kind == "words":
@@ -462,7 +493,8 @@ def _join(parts, name):
             some = [i for i, p in enumerate(parts) if len(p.values)]
             i = next(i for i in some if parts[i].values.shape[1:] != parts[some[0]].values.shape[1:])
             raise ValueError(
-                f"{name}[{i}] has shape {parts[i].values.shape} and {name}[{some[0]}] {parts[some[0]].values.shape}; "
+                f"{name}[{keys[i]!r}] has shape {parts[i].values.shape} and {name}[{keys[some[0]]!r}] "
+                f"{parts[some[0]].values.shape}; "
                 "all sequences must have the same columns"
             )
         values = _end_to_end([p.values for p in parts if len(p.values)] or [np.empty(0)], kind, name)
@@ -472,7 +504,7 @@ def _join(parts, name):
             [np.zeros(len(p.values), dtype=bool) if p.missing is None else p.missing for p in parts]
         )
     declared = {p.categories for p in parts if len(p.values)}
-    return _Steps(values, kind, missing, _same_names(parts, name), declared.pop() if len(declared) == 1 else None)
+    return _Steps(values, kind, missing, _same_names(parts, name, keys), declared.pop() if len(declared) == 1 else None)
 
 
 def _end_to_end(arrays, kind, name):
@@ -485,24 +517,25 @@ def _end_to_end(arrays, kind, name):
     return values
 
 
-def _join_columns(parts, name):
+def _join_columns(parts, name, keys):
+    keys = [key for key, p in zip(keys, parts, strict=True) if len(p.values)]
     parts = [p for p in parts if len(p.values)]
     columns = [_columns(p) for p in parts]
     n = len(columns[0])
-    for i, other in enumerate(columns):
+    for key, other in zip(keys, columns, strict=True):
         if len(other) != n:
-            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns (sequence {i}); all must agree")
-    names = _same_names(parts, name)
+            raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns ({key!r}); all must agree")
+    names = _same_names(parts, name, keys)
     called = range(n) if names is None else map(repr, names)
-    joined = [_join([c[k] for c in columns], f"{name}, column {label}") for k, label in enumerate(called)]
+    joined = [_join([c[k] for c in columns], f"column {label} of {name}", keys) for k, label in enumerate(called)]
     return _Steps(Columns(joined), "columns", None, names)
 
 
-def _same_names(parts, name):
+def _same_names(parts, name, keys):
     names = next((p.names for p in parts if p.names is not None), None)
-    for i, p in enumerate(parts):
+    for key, p in zip(keys, parts, strict=True):
         if p.names not in (None, names):
-            raise ValueError(f"{name}[{i}] has columns {shown(list(p.names))}, others {shown(list(names))}")
+            raise ValueError(f"{name}[{key!r}] has columns {shown(list(p.names))}, others {shown(list(names))}")
     return names
 
 
@@ -535,16 +568,16 @@ def _one(x, name, expected):
         return _array(x, name, expected)
     if isinstance(x, str):
         return _text(x)
-    if isinstance(x, bytes | bytearray):
+    if isinstance(x, (bytes, bytearray)):
         return _text(bytes(x).decode("latin-1"))
     if isinstance(x, np.ma.MaskedArray):
         return _masked(x, name, expected)
     x = _plain(x)
-    if isinstance(x, list | tuple):
+    if isinstance(x, _ROWS):
         types = set(map(type, x))
         if _is_flat(types):
             return _elements(x, name, types)
-        return _nested(x, name, expected)
+        return _rows(x, name, expected)
     if hasattr(x, "toarray"):
         raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
@@ -586,17 +619,58 @@ def _side_by_side(parts, names=None):
 
 
 def _text(text):
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = np.frombuffer(text.encode(_UTF_32, "surrogatepass"), dtype=np.uint32)
     return _Steps(codes, "text" if text else NO_STEPS, None)
 
 
-def _nested(x, name, expected):
-    """A (T, D) list of lists of numbers."""
+_UTF_32 = f"utf-32-{sys.byteorder[0]}e"
+
+
+def _letters(x):
+    """(T,) code points of an array of single characters; None if any is longer, or empty."""
+    if x.dtype.kind == "T":
+        return _decoded(x)
+    x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
+    points = x.view(np.uint8 if x.dtype.kind == "S" else np.uint32).reshape(len(x), -1)
+    first = points[:, 0]
+    return np.ascontiguousarray(first, dtype=np.uint32) if first.all() and not any(map(np.any, points.T[1:])) else None
+
+
+def _decoded(x):
+    """Likewise of a StringDType, from the memory that NumPy does not let us view: a cast takes longer than a model's
+    answer. None if it is laid out in another way, too."""
+    x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
+    memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
+    stored = np.asarray(SimpleNamespace(__array_interface__=memory))
+    return points if x.itemsize == 16 and characters(stored, points) else None
+
+
+def _rows(x, name, expected):
+    """A (T, D) list of rows of numbers."""
     try:
-        array = np.array([[np.nan if _is_missing(v) else v for v in row] for row in x], dtype=np.float64)
+        widths = set(map(len, x))
+        flat = list(chain.from_iterable(x))
+        if {bool} < set(map(type, flat)) <= {*_NUMBERS, type(None)}:  # columns of marks beside columns of numbers
+            flat = [np.nan if v is None else float(v) for v in flat]
+        flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}") from error
-    return _array(array, name, expected)
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}") from error
+    if flat.kind == "words" or len(widths) > 1:
+        raise TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_pairs(x[0])}")
+    if widths == {1}:
+        return flat
+    flat = _as_kind(flat, "numbers") if flat.missing is not None else flat
+    return _array(flat.values.reshape(len(x), -1), name, expected)
+
+
+def _pairs(row):
+    """What to do with rows such as (word, tag)."""
+    if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
+        return (
+            f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
+            "X = [[word, ...], ...] and y = [[tag, ...], ...]"
+        )
+    return ""
 
 
 def _array(x, name, expected):
@@ -608,7 +682,7 @@ def _array(x, name, expected):
     if x.ndim == 2 and x.shape[1] == 0:
         raise ValueError(f"{name} has 0 feature(s) (shape={x.shape}) while a minimum of 1 is required: no columns")
     kind = x.dtype.kind
-    if not x.size and kind in "OUSfiub":
+    if not x.size and kind in "OUSTfiub":
         return _Steps(np.empty(0), NO_STEPS, None)
     if kind == "b":
         return _Steps(x, "bools", None)
@@ -616,7 +690,10 @@ def _array(x, name, expected):
         return _Steps(x, "integers", None)
     if kind == "f":
         return _numbers(x)
-    if kind in "OUS" and x.ndim == 1:
+    if kind in "OUST" and x.ndim == 1:
+        points = None if kind == "O" else _letters(x)
+        if points is not None:
+            return _Steps(Letters(points), "words", None)
         values = x.tolist()
         if kind == "S":
             values = [v.decode("latin-1") for v in values]
@@ -683,8 +760,8 @@ def _elements(x, name, types=None):
         return _Steps(np.zeros(len(x)), NO_STEPS, gone if len(x) else None)
     kind = kinds.pop()
     if kind == "words":
-        if types != {str}:  # numpy.str_ and the like
-            x = [v if _is_missing(v) else str(v) for v in x]
+        if types != {str}:  # numpy.str_, members of an Enum
+            x = [v if _is_missing(v) else plain(v) for v in x]
         return _Steps(list(x), kind, missing)
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]

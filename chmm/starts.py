@@ -122,7 +122,7 @@ def loose(view, u, rng):
 
 
 def by_cuts(view, u, rng):
-    """States follow each other once through: each sequence is cut into as many stretches, evenly (u = 0) or at random."""
+    """States follow each other once through: each sequence is cut into stretches, evenly (u = 0) or at random."""
     cuts = np.arange(1, view.n) / view.n if u == 0 else np.sort(rng.random(view.n - 1))
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
     label = np.searchsorted(cuts, (place + 0.5) / np.repeat(view.lengths, view.lengths))

@@ -141,4 +141,4 @@ def rounded(p) -> str:
         return "~0"
     if 1 - p < 1e-9:
         return "~1"
-    return f"{p:.3g}" if p < 0.999 else f"{p:.{2 - int(np.floor(np.log10(1 - p)))}f}".rstrip("0")
+    return f"{p:.3g}" if p < 0.999 else f"{p:.{1 - int(np.floor(np.log10(1 - p)))}f}".rstrip("0")

@@ -1,14 +1,36 @@
 """Symbols and codes: characters, words, integers or bools on one side, 0, 1, 2 ... on the other."""
 
 import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .kernels.counting import encode, look_up, mark
 from .memory import indices
 
-NARROW = 0x110000  # integers this close together, such as all characters, are ticked off in a table
+NARROW = 0x110000  # distinct integers this close together, such as all characters, are found by a table
 LETTERS = "letters"  # single characters that nobody has called text or words yet
+
+
+class Letters:
+    """Words of one character each, as code points: reads like a list of str, and is coded as fast as a text."""
+
+    ndim = 1
+
+    def __init__(self, points: np.ndarray):
+        self.points = points  # (T,) uint32
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, t: Any) -> Any:
+        points = self.points[t]
+        return Letters(points) if isinstance(points, np.ndarray) else chr(points)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(chr, self.points.tolist())
 
 
 class Symbols:
@@ -17,12 +39,12 @@ class Symbols:
     `kind` is text, words, integers or bools; or letters, for single characters that may come as a text or as words.
     """
 
-    def __init__(self, names, kind=None, argument="symbols"):
+    def __init__(self, names: Any, kind: str | None = None, argument: str = "symbols"):
         if isinstance(names, set | frozenset | dict) or not hasattr(names, "__iter__"):
             raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names")
         if isinstance(names, str):
             kind = kind or "text" if argument == "symbols" else None
-        names = tuple(v.item() if isinstance(v, np.generic) else v for v in names)
+        names = tuple(map(plain, names))
         if not names:
             raise ValueError(f"{argument} is empty")
         for i, name in enumerate(names):
@@ -48,11 +70,6 @@ class Symbols:
             else:
                 kind = LETTERS if all(len(name) == 1 for name in names) else "words"
         self.kind = kind
-        self._table = None
-        if kind in ("text", LETTERS):
-            points = np.array([ord(name) for name in names])
-            self._table = np.full(int(points.max()) + 1, -1, dtype=np.int32)
-            self._table[points] = np.arange(len(names))
         self._is_range = kind == "integers" and names == tuple(range(len(names)))
         if kind == "integers" and not self._is_range:
             if max(names) >= 2**63 and min(names) < 0:
@@ -60,40 +77,61 @@ class Symbols:
             self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
             self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict) -> "Symbols":
         return self
 
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """The code of each code point, -1 where there is none."""
+        codes = {ord(name): i for i, name in enumerate(self.names) if len(name) == 1}
+        table = np.full(max(codes, default=-1) + 1, -1, dtype=np.int32)
+        table[list(codes)] = list(codes.values())
+        return table
+
     @classmethod
-    def learn(cls, data, argument="X"):
-        """The symbols that occur, sorted."""
+    def learn(cls, data: Any, argument: str = "X") -> "Symbols":
+        """The categories that the data declare, in their order; else the symbols that occur, sorted."""
         values = data.values
+        if data.categories:
+            return cls(data.categories, "words" if data.kind == "words" else None)
         if data.kind == "nothing" or (data.missing is not None and data.missing.all()):
             raise ValueError(f"{argument} holds nothing but missing values: it has no names to learn")
         if data.kind == "words":
-            seen = set(values)
-            return cls(sorted(v for v in seen if isinstance(v, str)), "words")
+            if isinstance(values, Letters):
+                return cls(map(chr, distinct(values.points)), "words")
+            return cls(sorted(v for v in set(values) if isinstance(v, str)), "words")
         if data.missing is not None:
             values = values[~data.missing]
         if data.kind == "text":
-            return cls([chr(c) for c in distinct(values)], "text")
+            names = list(map(chr, distinct(values)))
+            if argument == "y" and data.n_sequences > 1 and 2 * len(names) > data.n_steps:
+                raise ValueError(
+                    f"y holds {data.n_sequences} texts, read as one label for each character, and {len(names)} "
+                    f"different labels on {data.n_steps} characters do not fit them. If X and y are words and their "
+                    "tags, they are one sequence: pass [X], [y]; if each character is the name of a state, name the "
+                    "states: states=..."
+                )
+            return cls(names, "text")
         return cls(distinct(values))
 
-    def takes(self, values, kind):
+    def takes(self, values: Any, kind: str) -> bool:
         """Whether values are of the symbols' kind. Words of one character may stand for a text, bools for 0 and 1."""
         if kind in (self.kind, "nothing"):
             return True
         if self.kind == "text" and kind == "words":
-            return all(v is None or v != v or len(v) == 1 for v in values)
+            return isinstance(values, Letters) or all(v is None or v != v or len(v) == 1 for v in values)
         return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
-    def encode(self, values, kind, missing=None):
+    def encode(self, values: Any, kind: str, missing: np.ndarray | None = None) -> tuple[np.ndarray, bool]:
         """(codes (T,) int32: len(self) where missing, -1 where unknown; whether anything is unknown)."""
         n = len(self.names)
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
+        if isinstance(values, Letters):
+            values, kind = values.points, "text"
         if kind == "text":
             codes = indices(len(values))
             return codes, look_up(values, self._table, codes) >= 0
@@ -113,14 +151,14 @@ class Symbols:
             codes[missing] = n
         return codes, bool(len(codes)) and codes.min() < 0
 
-    def _encode_integers(self, values):
+    def _encode_integers(self, values: np.ndarray) -> np.ndarray:
         if not values.dtype.isnative:
             values = values.astype(values.dtype.newbyteorder("="))
         if not self._is_range:
             # cast to the symbols' own type; what does not fit there is unknown
             unsigned = self._sorted.dtype == np.uint64
             if unsigned == (values.dtype == np.uint64):
-                outside = np.False_
+                outside = np.zeros(1, dtype=bool)
             else:
                 outside = values < 0 if unsigned else values > np.uint64(2**63 - 1)
             values = values.astype(self._sorted.dtype)
@@ -130,22 +168,33 @@ class Symbols:
         codes[(values < 0) | (values >= len(self.names))] = -1
         return codes
 
-    def decode(self, codes):
+    def decode(self, codes: np.ndarray) -> np.ndarray:
         """An array of the symbols themselves."""
         return self.array[codes]
 
     @property
-    def array(self):
+    def array(self) -> np.ndarray:
+        """The names, in order."""
         # NumPy's own strings lose trailing NULs
         lossy = isinstance(self.names[0], str) and any(name.endswith("\0") for name in self.names)
         return np.array(self.names, dtype=object if lossy else None)
 
-    def preview(self):
+    def preview(self) -> str:
+        """The first few names, for a message."""
         first = ", ".join(map(shown, self.names[:6]))
         return first if len(self) <= 6 else f"{first}, ... ({len(self)} in all)"
 
 
-def distinct(values):
+def plain(value: Any) -> Any:
+    """The plain Python value of NumPy's scalars and of members of an Enum that are str or int."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def distinct(values: np.ndarray) -> list:
     """The distinct integers or bools of an array, sorted, as a list."""
     if values.size and values.dtype.kind != "b":
         low, high = int(values.min()), int(values.max())
@@ -156,7 +205,7 @@ def distinct(values):
     return np.unique(values).tolist()
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """repr of a value on one line, cut where it is too long for an error message."""
     if isinstance(value, np.generic):
         value = value.item()

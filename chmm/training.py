@@ -16,10 +16,8 @@ from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
-from .paths import ROUNDING, state_path
+from .paths import EVIDENCE, require_names, state_path
 from .statistics import Digest, Statistics, log_prior, probabilities
-
-EVIDENCE = 1e-6  # of a step: a state with less has none
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -49,6 +47,8 @@ def prepared(model, data, seen=None, labels=None, weight=None):
 def fit(model, data, labels=None, weight=None) -> Fit:
     """All of Model.fit once its data are read."""
     options = checks.options(model)
+    if labels is not None:
+        require_names(labels, "y")
     structure, emission, problem = prepared(model, data, None, labels, weight)
     if labels is None:
         learnt = baum_welch(problem, structure, emission, options)
@@ -107,9 +107,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
         emission.update(tallies)
         if k == emission.max_inner_iter:
             break
-        if (
-            k == look and emission.max_inner_iter > 2
-        ):  # rarely, because evaluating the objective costs more than a round
+        if k == look and emission.max_inner_iter > 2:  # rarely: the objective costs more than a round
             objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
@@ -121,7 +119,7 @@ def settle(emission, distinct, weights, tallies, n_steps):
 
 
 def maximise(structure, statistics, startprob=None, transmat=None):
-    """(startprob, transmat): the maximisers. A row without evidence keeps its old values, or is as given, or uniform."""
+    """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
     n, new = structure.n, []
     old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
     for name, (counts, before) in old.items():
@@ -248,7 +246,8 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     )
     problem.require_possible(outcome.step)
     observed, bounds = problem.observed, problem.bounds
-    digest = Digest(*chain.given, emission)
+    startprob, transmat = chain.given
+    digest = Digest(startprob, transmat, emission)
     del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
         top * start,
@@ -278,10 +277,9 @@ def next_fit(structure, statistics, fit) -> Fit:
     parameters = fit.startprob, fit.transmat, fit.emission
     if statistics.digest is not None and statistics.digest != Digest(*parameters):
         raise ValueError(
-            "these statistics were made with other parameters: take them with e_step of the model whose m_step is called"
+            "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
-    before = np.empty(0) if fit.history is None else fit.history
-    history = np.append(before, statistics.loglik + prior(structure, *parameters))
+    history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
     startprob, transmat, emission = step(structure, statistics, *parameters)
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
@@ -295,7 +293,7 @@ def report(problem, structure, learnt):
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
     given = [a for a in (structure.startprob, structure.transmat) if a is not None]
-    dust = int(((learnt.transmat > 0) & (learnt.transmat <= ROUNDING)).sum())
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
@@ -305,7 +303,7 @@ def report(problem, structure, learnt):
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
-        **({"transitions_below_rounding": dust} if dust else {}),
+        **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
         **learnt.emission.report(statistics.emission),
     }

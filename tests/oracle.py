@@ -4,6 +4,8 @@ A model is (startprob, transmat, rows) with rows[t, i] = b_i(o_t), the likelihoo
 is a row of ones. `final` marks the states in which a sequence may end: an allowed set at the last step.
 """
 
+import math
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -117,3 +119,37 @@ def viterbi(startprob, transmat, rows, final=None):
     for pointers in back[::-1]:
         path.append(pointers[path[-1]])
     return np.array(path[::-1])
+
+
+# ------------------------------------------------------------------------------------------------- without rounding
+
+
+def exact(startprob, transmat, rows, final=None):
+    """Forward-backward in integers, which every double is when multiplied by 2^1074. The results are rounded once, from
+    exact quotients; alpha and beta are Fractions, as the texts have them. None if P(O) = 0."""
+
+    def integers(a):
+        return [integers(b) for b in a] if np.ndim(a) else int(Fraction(float(a)) * unit)
+
+    unit = 2**1074
+    pi, a, b = integers(startprob), integers(transmat), integers(end_in(final, np.asarray(rows, float)))
+    states, n_steps = range(len(pi)), len(b)
+    alpha, beta = [[pi[j] * b[0][j] for j in states]], [[1 for _ in states]]
+    for row in b[1:]:
+        alpha.append([row[j] * sum(alpha[-1][i] * a[i][j] for i in states) for j in states])
+    for row in b[:0:-1]:
+        beta.insert(0, [sum(a[i][j] * row[j] * beta[0][j] for j in states) for i in states])
+    totals = [sum(row) for row in alpha]
+    total = totals[-1]
+    if total == 0:
+        return None
+    return SimpleNamespace(
+        loglik=math.log(total) - 2 * n_steps * math.log(unit),
+        alpha=[[Fraction(x, unit ** (2 * t + 2)) for x in row] for t, row in enumerate(alpha)],
+        beta=[[Fraction(x, unit ** (2 * (n_steps - 1 - t))) for x in row] for t, row in enumerate(beta)],
+        filter=np.array([[x / s for x in row] for row, s in zip(alpha, totals)]),
+        scaled_beta=[[Fraction(x * s, total) for x in row] for row, s in zip(beta, totals)],
+        gamma=np.array([[x * y / total for x, y in zip(*both)] for both in zip(alpha, beta)]),
+        xi=np.array([[[alpha[t][i] * a[i][j] * b[t + 1][j] * beta[t + 1][j] / total for j in states] for i in states]
+                     for t in range(n_steps - 1)]).reshape(-1, len(pi), len(pi)),
+    )  # fmt: skip

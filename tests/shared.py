@@ -1,6 +1,7 @@
 """What the tests share. Symbols are codes 0 .. M-1 here, and -1 stands for a missing value."""
 
 import _thread
+import os
 import threading
 import time
 from typing import NamedTuple
@@ -10,6 +11,9 @@ import pytest
 
 from chmm import Categorical, Model, Precomputed
 from chmm.kernel_input import Chain, Rows
+
+# test_variants.py runs the exactness suite again for each other kind of registers: with fewer sizes and models.
+AGAIN = "CHMM_REGISTERS" in os.environ
 
 # The largest entry of a scaled row: 1, or a hair below on processors without x86's flags (chmm/kernels/simd.pxd).
 ROW_TOP = float(Rows(Precomputed(), np.zeros((1, 1)), Chain(np.ones(1), np.ones((1, 1)))).scaled[0][0, 0])
@@ -61,6 +65,12 @@ def as_given(x):
 def same_bits(a, b):
     a, b = np.asarray(a), np.asarray(b)
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def assert_plausible(counts, probs):
+    """Counts within six standard deviations of what they should be."""
+    expected = counts.sum(axis=-1, keepdims=True) * probs
+    assert (np.abs(counts - expected) <= 6 * np.sqrt(expected * (1 - probs)) + 1e-9).all()
 
 
 def interrupt_after(seconds, call):

@@ -1,163 +1,22 @@
-"""Bad input raises before anything happens, and the error names the argument, the position, the value and the way out.
-
-Each row of the table: what is wrong, a call, the exception, and patterns of which each must occur in the message.
-"""
+"""Bad data raise before anything happens, and the error names the argument, the position, the value and the way out."""
 
 import datetime
-import re
 from collections import deque
-from functools import cache
 
 import numpy as np
 import pytest
+from refusals import WRONG, X, assert_refused, balls, coins, fit, text
 
-from chmm import Categorical, MarkovChain, Model, NotFittedError, Segmenter
+from chmm import MarkovChain, Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
-WRONG = (TypeError, ValueError)
-BALLS = {"startprob": [0.2, 0.4, 0.4], "transmat": [[0.5, 0.2, 0.3], [0.3, 0.5, 0.2], [0.2, 0.3, 0.5]]}
-COINS = [[0.5, 0.5], [0.4, 0.6], [0.7, 0.3]]
-X = [[0, 1, 1, 0, 1], [1, 0, 0]]
-HALF = [0.5, 0.5]
 
+def indexed(ids, values):
+    """A Series with two levels of index."""
+    pandas = pytest.importorskip("pandas")
+    return pandas.Series(values, index=pandas.MultiIndex.from_arrays([list(ids), range(len(ids))]))
 
-@cache
-def balls():
-    return Model(**BALLS, emission=Categorical(COINS, symbols=["red", "white"]))
-
-
-@cache
-def coins():
-    return Model(**BALLS, emission=Categorical(COINS))
-
-
-@cache
-def text():
-    return Model(states="BMES", pseudocount=0.1).fit(["今天天气真不错", "浦东新区在下雨"], ["BEBESBE", "BMMESBE"])
-
-
-@cache
-def impossible():
-    """State 1 alone emits "b", and it cannot be reached."""
-    return Model(startprob=[1, 0], transmat=np.eye(2), emission=Categorical([[1, 0], [0.5, 0.5]], symbols="ab"))
-
-
-def fit(*, X=X, y=None, n_states=2, **options):
-    """A fit that works unless an option spoils it."""
-    return Model(n_states, **{"random_state": 0, "max_iter": 2, **options}).fit(X, y)
-
-
-def given(**spoilt):
-    """A complete model, with something spoilt, and a question to it."""
-    return Model(**{**BALLS, "emission": Categorical(COINS), **spoilt}).score(X)
-
-
-def with_probs(probs, **options):
-    return given(emission=Categorical(probs, **options))
-
-
-def replaced(matrix, i, j, value):
-    matrix = np.array(matrix)
-    matrix[i, j] = value
-    return matrix
-
-
-TRANSPOSED = [[1, 0, 0.3], [0, 1, 0], [0, 0, 0.7]]  # the columns sum to 1
-
-
-def with_transition(i, j, value):
-    return given(transmat=replaced(BALLS["transmat"], i, j, value))
-
-
-def unnormalized():
-    return Model(**BALLS, emission=Categorical([[1, 2]] * 3, normalized=False))
-
-
-CONSTRUCTOR = [
-    ("n_states zero", lambda: fit(n_states=0), ValueError, "n_states", "0"),
-    ("n_states negative", lambda: fit(n_states=-1), ValueError, "n_states", "-1"),
-    ("n_states fractional", lambda: fit(n_states=2.5), WRONG, "n_states", r"2\.5"),
-    ("n_states a bool", lambda: fit(n_states=True), WRONG, "n_states", "True"),
-    ("n_states a word", lambda: fit(n_states="three"), WRONG, "n_states", "three"),
-    ("n_states huge", lambda: fit(n_states=10**12), (ValueError, MemoryError), "n_states|memory|states"),
-    ("n_states missing", lambda: fit(n_states=None), WRONG, "n_states"),
-    ("n_states against startprob", lambda: given(n_states=4), ValueError, "n_states|startprob", "4", "3"),
-    ("tol negative", lambda: fit(tol=-1e-3), ValueError, "tol", r"-0?\.?0*1"),
-    ("tol infinite", lambda: fit(tol=np.inf), ValueError, "tol", "inf"),
-    ("tol NaN", lambda: fit(tol=np.nan), ValueError, "tol", "nan"),
-    ("tol a word", lambda: fit(tol="tight"), WRONG, "tol", "tight"),
-    ("max_iter zero", lambda: fit(max_iter=0), ValueError, "max_iter", "0"),
-    ("max_iter negative", lambda: fit(max_iter=-5), ValueError, "max_iter", "-5"),
-    ("max_iter fractional", lambda: fit(max_iter=2.5), WRONG, "max_iter", r"2\.5"),
-    ("n_init zero", lambda: fit(n_init=0), ValueError, "n_init", "0"),
-    ("n_init fractional", lambda: fit(n_init=1.5), WRONG, "n_init", r"1\.5"),
-    ("n_jobs zero", lambda: fit(n_jobs=0), ValueError, "n_jobs", "0"),
-    ("n_jobs a word", lambda: fit(n_jobs="all"), WRONG, "n_jobs", "all"),
-    ("n_jobs fractional", lambda: fit(n_jobs=1.5), WRONG, "n_jobs", r"1\.5"),
-    ("random_state a word", lambda: fit(random_state="x"), WRONG, "random_state", "x"),
-    ("random_state negative", lambda: fit(random_state=-1), ValueError, "random_state", "-1"),
-    ("random_state fractional", lambda: fit(random_state=0.5), WRONG, "random_state", r"0\.5"),
-    ("pseudocount negative", lambda: fit(pseudocount=-0.5), ValueError, "pseudocount", r"-0\.5"),
-    ("pseudocount NaN", lambda: fit(pseudocount=np.nan), ValueError, "pseudocount", "nan"),
-    ("pseudocount infinite", lambda: fit(pseudocount=np.inf), ValueError, "pseudocount", "inf"),
-    ("pseudocount a word", lambda: fit(pseudocount="some"), WRONG, "pseudocount", "some"),
-    ("emission unheard of", lambda: fit(emission="gauss"), WRONG, "emission", "gauss"),
-    ("emission a number", lambda: fit(emission=3), WRONG, "emission", "3"),
-    ("emission a class", lambda: fit(emission=Categorical), WRONG, "emission", "Categorical"),
-    ("emission a table", lambda: fit(emission=[HALF, HALF]), WRONG, "emission", "Categorical"),
-    ("an option unheard of", lambda: Model(2, n_iter=3), TypeError, "n_iter"),
-    ("states twice", lambda: given(states=["a", "b", "a"]), ValueError, "states", "a"),
-    ("states too few", lambda: given(states="ab"), ValueError, "states", "2", "3"),
-    ("states too many", lambda: given(states="abcd"), ValueError, "states", "4", "3"),
-    ("states against n_states", lambda: fit(states="abc"), ValueError, "states", "3", "2"),
-    ("states of mixed kinds", lambda: given(states=["a", 1, True]), WRONG, "states"),
-    ("states fractional", lambda: given(states=[0.5, 1.5, 2.5]), WRONG, "states", r"0\.5"),
-    ("states a number", lambda: given(states=3), WRONG, "states", "3", "n_states|list|names"),
-    ("states empty", lambda: fit(states=[], n_states=None), ValueError, "states"),
-    ("state None", lambda: given(states=["a", None, "b"]), WRONG, "states", "None"),
-    ("final_states unheard of", lambda: given(states="abc", final_states="az"), ValueError, "final_states", "z"),
-    ("final_states out of range", lambda: given(final_states=[3]), ValueError, "final_states", "3"),
-    ("final_states empty", lambda: given(final_states=[]), ValueError, "final_states"),
-    ("final_states one number", lambda: given(final_states=1), WRONG, "final_states", "1"),
-]  # fmt: skip
-
-PARAMETERS = [
-    ("startprob negative", lambda: given(startprob=[-0.2, 0.8, 0.4]), ValueError, "startprob", r"-0\.2"),
-    ("startprob NaN", lambda: given(startprob=[np.nan, 0.5, 0.5]), ValueError, "startprob", "nan"),
-    ("startprob infinite", lambda: given(startprob=[np.inf, 0.5, 0.5]), ValueError, "startprob", "inf"),
-    ("startprob sums to 0.9", lambda: given(startprob=[0.1, 0.4, 0.4]), ValueError, "startprob", r"0\.9|0\.89"),
-    ("startprob off by 2e-6", lambda: given(startprob=[0.2, 0.4, 0.400002]), ValueError, "startprob", r"1\.000002"),
-    ("startprob all zero", lambda: given(startprob=[0, 0, 0]), ValueError, "startprob", "0"),
-    ("startprob too long", lambda: given(startprob=[0.25] * 4), ValueError, "startprob|transmat", "4", "3"),
-    ("startprob a matrix", lambda: given(startprob=np.full((2, 3), 0.5)), ValueError, "startprob", r"\b2\b", r"\b3\b"),
-    ("startprob of words", lambda: given(startprob=["a", "b", "c"]), WRONG, "startprob"),
-    ("startprob complex", lambda: given(startprob=[0.2 + 1j, 0.4, 0.4]), WRONG, "startprob"),
-    ("startprob a number", lambda: given(startprob=0.5), WRONG, "startprob"),
-    ("transmat not square", lambda: given(transmat=BALLS["transmat"][:2]), ValueError, "transmat", r"\b2\b", r"\b3\b"),
-    ("transmat a row", lambda: given(transmat=BALLS["startprob"]), ValueError, "transmat", r"\(3,\)"),
-    ("transmat too large", lambda: given(transmat=np.eye(4)), ValueError, "transmat|startprob", "4", "3"),
-    ("transmat ragged", lambda: given(transmat=[[1, 0, 0], [1, 0], [1]]), WRONG, "transmat"),
-    ("transmat negative", lambda: with_transition(1, 2, -0.2), ValueError, "transmat", r"\b1\b", r"-0\.2"),
-    ("transmat NaN", lambda: with_transition(2, 0, np.nan), ValueError, "transmat", r"\b2\b", "nan"),
-    ("transmat row off", lambda: with_transition(1, 1, 0.6), ValueError, "transmat", r"\b1\b", r"1\.1"),
-    ("transmat transposed", lambda: given(transmat=TRANSPOSED), ValueError, "transmat", r"1\.3"),
-    ("probs negative", lambda: with_probs(replaced(COINS, 2, 1, -0.3)), ValueError, "probs", r"\b2\b", r"-0\.3"),
-    ("probs NaN", lambda: with_probs(replaced(COINS, 1, 1, np.nan)), ValueError, "probs", r"\b1\b", "nan"),
-    ("probs row off", lambda: with_probs([HALF, [0.4, 0.5], HALF]), ValueError, "probs", r"\b1\b", r"0\.9"),
-    ("probs one row", lambda: with_probs(HALF), ValueError, "probs", r"\(2,\)"),
-    ("probs too few rows", lambda: with_probs(COINS[:2]), ValueError, "probs|emission", "2", "3"),
-    ("probs without columns", lambda: with_probs(np.empty((3, 0))), ValueError, "probs"),
-    ("symbols too many", lambda: with_probs(COINS, symbols="abc"), ValueError, "symbols", "3", "2"),
-    ("symbols twice", lambda: with_probs(COINS, symbols=["a", "a"]), ValueError, "symbols", "a"),
-    ("symbols of mixed kinds", lambda: with_probs(COINS, symbols=["a", 1]), WRONG, "symbols"),
-    ("symbols fractional", lambda: with_probs(COINS, symbols=[0.5, 1.5]), WRONG, "symbols", r"0\.5"),
-    ("symbols a set", lambda: with_probs(COINS, symbols={"a", "b"}), WRONG, "symbols", "set"),
-    ("unknown unheard of", lambda: with_probs(COINS, unknown="ignore"), ValueError, "unknown", "ignore", "missing"),
-    ("pseudocount of B negative", lambda: fit(emission=Categorical(pseudocount=-1)), ValueError, "pseudocount", "-1"),
-    ("not normalized rows in fit", lambda: unnormalized().fit(X), ValueError, "normalized"),
-    ("not normalized rows in sample", lambda: unnormalized().sample(3), ValueError, "normalized"),
-]  # fmt: skip
 
 DATA = [
     ("no data", lambda: fit(X=[]), ValueError, "X|data|sequence", "empty|no "),
@@ -194,9 +53,6 @@ DATA = [
     ("characters of a text in a list", lambda: text().predict(list("今天天气")), ValueError, "lengths|join|string|str"),
     ("characters of a text in a list in fit", lambda: fit(X=list("ACGT")), ValueError, "lengths|join|string|str"),
     ("an array of words of which none recurs", lambda: fit(X=np.array(["ACGT", "CCGA"])), ValueError, r"list|\[X\]"),
-    ("many under a verb for one", lambda: coins().decode(X), WRONG, "one|predict|X"),
-    ("a text in a list under a verb for one", lambda: text().decode(["今天"]), TypeError, "text|str", "as it is|list"),
-    ("words under a verb for many", lambda: balls().predict(["red", "white"]), TypeError, "words?", r"text|\[\["),
     ("text for words", lambda: balls().decode("red"), TypeError, "text|str", "words?"),
     ("text for integers", lambda: coins().decode("0101"), TypeError, "text|str", "integer"),
     ("integers for text", lambda: text().decode([0, 1]), TypeError, "text|str|character", "integer"),
@@ -227,6 +83,29 @@ DATA = [
     ("lengths ragged", lambda: coins().score([0, 1, 0], lengths=[[1], [1, 1]]), WRONG, "lengths", r"\[1, 1\]"),
     ("lengths overflowing", lambda: coins().score([0, 1, 0], lengths=[2**63 - 1, 2**63 - 1, 5]), WRONG, "lengths"),
     ("lengths with a list of sequences", lambda: coins().score(X, lengths=[5, 3]), WRONG, "lengths"),
+    ("ids too few", lambda: coins().score([0, 1, 0], ids=[1, 1]), ValueError, "ids", "2 entries", "3 steps"),
+    ("ids that come back", lambda: coins().score([0, 1, 0, 1], ids=["a", "b", "b", "a"]), ValueError, r"ids\[3\] = 'a'",
+     "at 0", "sort"),
+    ("ids that come back in an index", lambda: coins().score(indexed("aba", [0, 1, 1])), ValueError,
+     r"index\[2\] = 'a'"),
+    ("an id missing", lambda: coins().score([0, 1], ids=["a", None]), ValueError, r"ids\[1\]", "missing"),
+    ("ids of two columns", lambda: coins().score([0, 1], ids=[[1, 1], [1, 1]]), TypeError, "ids", "one id"),
+    ("lengths and ids", lambda: coins().score([0, 1], lengths=[2], ids=[1, 1]), ValueError, "lengths and ids"),
+    ("ids with a list of sequences", lambda: coins().score(X, ids=[0] * 8), WRONG, "ids="),
+    ("a place in a dict", lambda: coins().score({"a": [0, 1], "b": [1, 0, "x"]}), TypeError, r"X\['b'\]\[2\]", "'x'"),
+    ("an unseen symbol in a dict", lambda: coins().score({"a": [0, 1], "b": [1, 7]}), ValueError, "'b', step 1", "7"),
+    ("kinds that differ in a dict", lambda: coins().score({"a": [0, 1], "b": ["x"]}), TypeError, r"X\['b'\]", "words"),
+    ("a number among lists of rows", lambda: coins().score([[[0], [1], 2], [[1], [0]]]), TypeError, r"X\[0\]", "rows"),
+    ("rows of unlike widths", lambda: coins().score([[[0], [1, 1]], [[1], [0]]]), TypeError, r"X\[0\]", "rows"),
+    ("sentences of pairs", lambda: fit(X=[[("the", "D"), ("dog", "N")], [("a", "D")]]), TypeError, r"X\[0\]",
+     "words in X and the tags in y"),
+    ("a sentence of pairs", lambda: fit(X=[("the", "D"), ("dog", "N")]), ValueError, r"\('the', 'D'\)",
+     "words in X and the tags in y", r"list\(map\(list, X\)\)"),
+    ("the name of a file", lambda: fit(X=__file__), ValueError, "test_bad_inputs", "names a file", "read_text"),
+    ("names of files", lambda: fit(X=[__file__, __file__]), ValueError, "test_bad_inputs", "read_text"),
+    ("an array of letters of which none recurs", lambda: fit(X=np.array(list("ACGT"))), ValueError, r"list\(X\)"),
+    ("a table whose rows are sequences to a chain", lambda: MarkovChain().fit(np.array([[2, 4, 9], [2, 9, 4]])),
+     ValueError, r"\(2, 3\)", r"list\(X\)"),
     ("lengths without their name", lambda: coins().score([0, 1, 0], None, [1, 2]), TypeError, "positional"),
 ]  # fmt: skip
 
@@ -243,8 +122,18 @@ LABELS = [
     ("y partly unknown", lambda: fit(X="ab", y=[0, None]), NotImplementedError, r"\by\b", "missing|None|unknown"),
     ("y soft", lambda: fit(X=[0, 1], y=np.array([[1, 0], [0.5, 0.5]])), ValueError, r"y has shape \(2, 2\)", "label"),
     ("y partly NaN", lambda: fit(X="abc", y=np.array([0, 1, np.nan])), NotImplementedError, "y, step 2: .*unknown"),
-    ("y unknown in score", lambda: coins().score(X, [[0, 1, 2, 7, 0], [0, 0, 0]]), ValueError, r"\by\b", "7"),
     ("y ends elsewhere", lambda: fit(states="ab", final_states="b", X="xy", y="ba"), ValueError, "final_states", "a"),
+    ("y too short beside lengths", lambda: Model(2).fit([0, 1, 1, 0], [0, 1, 0], lengths=[2, 2]), ValueError,
+     r"\by\b", "3 labels for 4 steps"),
+    ("y with other keys", lambda: Model(2).fit({"a": [0, 1]}, {"b": [0, 1]}), ValueError, "keys of X", "'a'", "'b'"),
+    ("y too short in a dict", lambda: Model(2).fit({"a": [0, 1]}, {"a": [0]}), ValueError, "'a'",
+     "1 labels for 2 steps"),
+    ("y of tags for words", lambda: Model().fit(["you", "are"], ["PRO", "VRB"]), ValueError, r"\by\b",
+     "5 different labels on 6 characters", r"\[X\], \[y\]", "states="),
+    ("y of short tags for words", lambda: Model().fit(["you", "are"], ["P", "V"]), ValueError, r"\by\b"),
+    ("y of lengths unlike those of words", lambda: Model().fit(["you", "ran"], ["PRO", "VB"]), ValueError,
+     "sequence 1: 2 labels for 3 steps", r"\[X\] and \[y\]"),
+    ("y unknown as -1", lambda: fit(y=[[0, -1, 0, 1, 1], [0, 1, 0]]), ValueError, "-1", "None", "states="),
     ("sample_weight too short", lambda: Model(2).fit(X, sample_weight=[1]), ValueError, "sample_weight", "1", "2"),
     ("sample_weight negative", lambda: Model(2).fit(X, sample_weight=[1, -2]), ValueError, "sample_weight", "-2"),
     ("sample_weight NaN", lambda: Model(2).fit(X, sample_weight=[1, np.nan]), ValueError, "sample_weight", "nan"),
@@ -254,66 +143,12 @@ LABELS = [
     ("sample_weight without its name", lambda: Model(2).fit(X, None, None, [1, 1]), TypeError, "positional"),
 ]  # fmt: skip
 
-NO_WAY, SECOND = (r"\bb\b", "pseudocount"), (r"sequence\D*1", r"step\D*1")
-
-VERBS = [
-    ("impossible under decode", lambda: impossible().decode("aab"), ValueError, r"step\D*2", *NO_WAY),
-    ("impossible under forward", lambda: impossible().forward("aab"), ValueError, r"step\D*2", *NO_WAY),
-    ("impossible under backward", lambda: impossible().backward("aab"), ValueError, r"step\D*2", *NO_WAY),
-    ("impossible under posteriors", lambda: impossible().posteriors("aab"), ValueError, r"step\D*2", *NO_WAY),
-    ("impossible under predict", lambda: impossible().predict(["aa", "aba"]), ValueError, *SECOND, *NO_WAY),
-    ("impossible under predict_proba", lambda: impossible().predict_proba(["aa", "aba"]), ValueError, *SECOND, *NO_WAY),
-    ("impossible under fit", lambda: impossible().fit(["aa", "aba"]), ValueError, *SECOND, *NO_WAY),
-    ("unscaled alpha underflows", lambda: coins().forward([0, 1] * 1000, scaled=False), ValueError, "scaled"),
-    ("unscaled beta underflows", lambda: coins().backward([0, 1] * 1000, scaled=False), ValueError, "scaled"),
-    ("scaled without its name", lambda: coins().forward([0, 1], False), TypeError, "positional"),
-    ("sample negative", lambda: coins().sample(-1), ValueError, "n_steps", "-1"),
-    ("sample fractional", lambda: coins().sample(2.5), WRONG, "n_steps", r"2\.5"),
-    ("sample a word", lambda: coins().sample("ten"), WRONG, "n_steps", "ten"),
-    ("sample sequences negative", lambda: coins().sample(5, -2), ValueError, "n_sequences", "-2"),
-    ("sample sequences fractional", lambda: coins().sample(5, 1.5), WRONG, "n_sequences", r"1\.5"),
-    ("sample random_state a word", lambda: coins().sample(5, random_state="x"), WRONG, "random_state", "x"),
-    ("sample without end", lambda: coins().sample(10**18), (ValueError, MemoryError), "n_steps|memory|allocate"),
-    *((f"not fitted: {name}", call, NotFittedError, "fit") for name, call in {
-        "score": lambda: Model(2).score(X),
-        "predict": lambda: Model(2).predict(X),
-        "predict_proba": lambda: Model(2).predict_proba(X),
-        "decode": lambda: Model(2).decode(X[0]),
-        "forward": lambda: Model(2).forward(X[0]),
-        "backward": lambda: Model(2).backward(X[0]),
-        "posteriors": lambda: Model(2).posteriors(X[0]),
-        "sample": lambda: Model(2).sample(3),
-        "stationary_distribution": lambda: Model(2).stationary_distribution(),
-        "half given": lambda: Model(startprob=HALF, transmat=[HALF, HALF]).score(X),
-        "a chain": lambda: MarkovChain().score(X),
-        "a sample of a chain": lambda: MarkovChain().sample(3),
-        "a segmenter": lambda: Segmenter().cut("今天"),
-        "an evaluation": lambda: Segmenter().evaluate(["今天 天气"]),
-    }.items()),
-    ("saving what is not fitted", lambda: Model(2).save("/nowhere/at/all"), (NotFittedError, OSError), "fit|nowhere"),
-    ("loading what is not there", lambda: Model.load("/nowhere/at/all"), OSError, "nowhere"),
-    ("chain without data", lambda: MarkovChain().fit([]), ValueError, "empty|no "),
-    ("chain of fractions", lambda: MarkovChain().fit([[0.5, 1.5]]), WRONG, r"0\.5|whole|float|number"),
-    ("chain row off", lambda: MarkovChain(startprob=HALF, transmat=[HALF, [1, 1]]).score(X), ValueError, "trans", "2"),
-    ("chain of unknown states", lambda: MarkovChain().fit(["abab"]).score(["abz"]), ValueError, "z"),
-    ("segmenter without data", lambda: Segmenter().fit([]), ValueError, "empty|no "),
-    ("segmenter cuts a number", lambda: Segmenter().fit(["今天 天气"]).cut(5), TypeError, "text|str", "5|int"),
-    ("segmenter cuts words", lambda: Segmenter().fit(["今天 天气"]).cut([["今天"]]), TypeError, "line 0", "str"),
-    ("segmenter fits a text", lambda: Segmenter().fit("今天 天气"), WRONG, "lines?|list"),
-    ("segmenter with an empty word", lambda: Segmenter().fit([["今天", ""]]), ValueError, "empty|word"),
-]  # fmt: skip
-
-TABLE = [*CONSTRUCTOR, *PARAMETERS, *DATA, *LABELS, *VERBS]
+TABLE = [*DATA, *LABELS]
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case[0])
 def test_bad_input_is_refused_in_plain_words(case):
-    _, call, exception, *patterns = case
-    with pytest.raises(exception) as caught:
-        call()
-    message = str(caught.value)
-    missing = [pattern for pattern in patterns if not re.search(pattern, message, re.IGNORECASE)]
-    assert not missing, f"{missing} not in: {message}"
+    assert_refused(case)
 
 
 def test_the_names_in_the_table_differ():
@@ -321,23 +156,7 @@ def test_the_names_in_the_table_differ():
     assert len(names) == len(set(names)) >= 60
 
 
-@pytest.mark.parametrize("case", [*DATA, *LABELS], ids=lambda case: case[0])
-def test_messages_are_short_enough_to_read(case):
-    with pytest.raises(Exception) as caught:
-        case[1]()
-    assert 10 < len(str(caught.value)) < 600
-
-
 def test_an_error_about_much_data_does_not_print_it():
     with pytest.raises(ValueError) as caught:
         balls().score([["red"] * 10_000, ["green" * 1000]])
     assert len(str(caught.value)) < 1000
-
-
-@pytest.mark.parametrize("off", [1e-7, -1e-7, 9e-7])
-def test_rows_within_a_millionth_of_one_are_taken(off):
-    assert np.isfinite(given(startprob=[0.2, 0.4, 0.4 + off], transmat=replaced(BALLS["transmat"], 1, 1, 0.5 + off)))
-
-
-def test_not_fitted_is_found_by_either_of_its_bases():
-    assert issubclass(NotFittedError, ValueError) and issubclass(NotFittedError, AttributeError)

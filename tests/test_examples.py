@@ -166,3 +166,9 @@ def test_segmentation():
     assert "pseudocount 0.1: precision 0.9028, recall 0.8958, F1 0.8993\n" in text
     assert "我哋今日去邊度食飯呀?\n  我哋 | 今日 | 去 | 邊度 | 食飯 | 呀 | ?\n" in text
     assert "佢哋聽日要返學\n  " in run("segmentation.py", "佢哋聽日要返學", "")
+
+
+def test_shards():
+    text = run("shards.py")
+    before, after = map(float, re.search(r"objective (\S+) -> (\S+) in 30 steps, 4 files", text).groups())
+    assert after > before and "as plain EM: True" in text

@@ -428,7 +428,7 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type, si
     "learnt.final": [[2], [True], np.array([1, 0]), np.array([True]), np.array([False, False]), 7],
     "learnt.n_iter": ["seven", 1.5, None, -1, True],
     "learnt.converged": ["no", None, 1],
-    "learnt.named": ["no", None],
+    "learnt.loglik": ["no", 1, []],
     "learnt.report": [[], None],
     "learnt.columns": ["ab", [1], 3],
     "learnt.history": [[1.0], np.array([np.nan]), np.eye(2), np.arange(3)],
@@ -486,7 +486,7 @@ def test_forged_parameters(tmp_path, name, spoil):
 @pytest.mark.parametrize("names", [["a", "a"], ["a", 1], [3, 4], [0, 0], ["a"]])
 def test_forged_names_of_channels_are_found(tmp_path, names):
     model = Model(2, Product(a=Poisson(), b=Poisson()), random_state=0).fit(np.array([[1, 2], [3, 4], [9, 9]]))
-    path = tampered(tmp_path, model, lambda document, _: document["learnt"]["emission"].update(names=names))
+    path = tampered(tmp_path, model, lambda document, _: document["learnt"]["emission"]["settings"].update(names=names))
     with pytest.raises(ValueError, match="does not hold a whole model: "):
         Model.load(path)
 
@@ -508,14 +508,18 @@ def test_no_file_is_written_that_could_not_be_read(path, change):
 
 def test_a_generator_is_not_kept_and_other_arguments_must_be_data(path):
     class Mine(Model):
-        def get_params(self, deep=True):
-            return {**super().get_params(), "callback": print}
+        def __init__(self, n_states=None, callback=None, random_state=None):
+            super().__init__(n_states, random_state=random_state)
+            self.callback = callback
 
     model = Model(2, Categorical(), random_state=np.random.default_rng(0)).fit("ababb")
     model.save(path)
     assert Model.load(path).random_state is None
     with pytest.raises(TypeError, match=r"callback = .* which a file cannot hold"):
-        Mine(2, random_state=0).fit("ababb").save(path)
+        Mine(2, print, random_state=0).fit("ababb").save(path)
+    mine = Mine(2, {"colour": [1, 2.5, None]}, random_state=0).fit("ababb")
+    mine.save(path)
+    assert Mine.load(path).callback == mine.callback and Mine.load(path).score("abab") == mine.score("abab")
 
 
 # ---- fuzz ----

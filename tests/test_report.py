@@ -27,8 +27,16 @@ def test_it_is_a_mapping():
 
 def test_it_reads_as_sentences_and_leaves_out_what_did_not_occur():
     text = str(Report(FACTS))
-    for told in ("Learnt from 3 sequences (numbers), 120 steps in all.", "1 step is missing.",
-                 "'x' (2), 'y' (1)", "Of 12 starts 9 led to this optimum", "1 failed", "converged", "'a', 'b'", "Own fact: 7."):  # fmt: skip
+    for told in (
+        "Learnt from 3 sequences (numbers), 120 steps in all.",
+        "1 step is missing.",
+        "'x' (2), 'y' (1)",
+        "Of 12 starts 9 led to this optimum",
+        "1 failed",
+        "converged",
+        "'a', 'b'",
+        "Own fact: 7.",
+    ):
         assert told in text, told
     for quiet in ("Partly", "no path", "cannot tell"):
         assert quiet not in text

@@ -70,7 +70,7 @@ def test_rows_by_blocks_are_those_of_one_block(n, ends, monkeypatch):
     x = np.random.default_rng(0).normal(size=(230, 2))
     lengths = [100, 1, 29, 0, 70, 30]  # the borders of blocks among them
     ready = gaussians(n, final_states=ends)._ready()
-    data = sequences.many(x, lengths)
+    data = sequences.read(x, lengths)
     whole = ready.problem(data).rows
     for block in (1, 10 * n, 100 * n, 229 * n):
         monkeypatch.setattr(memory, "BLOCK", block)
@@ -84,7 +84,7 @@ def test_a_bad_row_is_named_by_its_place_among_all(monkeypatch):
     monkeypatch.setattr(memory, "BLOCK", 4)
     logs = np.zeros((7, 2))
     logs[5, 1] = np.inf
-    with pytest.raises(ValueError, match="of value 5 of X in state 1 is inf"):
+    with pytest.raises(ValueError, match="value 5 of X has the log likelihood inf in state 1"):
         rows_of(logs)
     with pytest.raises(ValueError, match=re.escape("of shape (7, 3); 2 states need (7, 2)")):
         _ = Rows(Precomputed(), np.zeros((7, 3)), gaussians(2)._ready().chain).scaled

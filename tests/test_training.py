@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from shared import Params, interrupt_after, learnt, random_params, same_bits, stochastic
 
-from chmm import Categorical, ConvergenceWarning, Model, NotFittedError, Statistics
+from chmm import Categorical, ConvergenceWarning, Model, NotFittedError, Poisson, Statistics
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -353,7 +353,7 @@ def test_start_values_look_at_weights():
     far = [900, 901] * 4
     model = Model(2, "poisson", random_state=0).fit([weighted, far], sample_weight=[1, 0])
     assert sorted(model.emission_.rates.ravel().round(2)) == [3.75, 20.5]
-    twice = [Model(2, "poisson", random_state=0).fit(*args, sample_weight=w) for args, w in (
+    twice = [Model(2, Poisson(prior=0), random_state=0).fit(*args, sample_weight=w) for args, w in (
         ([[weighted, far]], [2, 1]), ([[weighted, weighted, far]], None))]  # fmt: skip
     assert_allclose(twice[0].history_, twice[1].history_, rtol=1e-11)
 

@@ -23,9 +23,14 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
 
-    def first(self, k: int) -> int:
-        """The first step that shows distinct value k, among all steps."""
-        return int((self.index == k).argmax())
+
+    def place(self, data, emission: "Emission", k: int, origin=None) -> str:
+        """Where distinct value k is first seen, and what it is, for an error message; `origin` (T,) says which steps of
+        the data these are."""
+        t = int((self.index == k).argmax())
+        t = t if origin is None else int(origin[t])
+        part, value = emission.culprit(data, self.distinct, k, t)
+        return f"X, {data.where(t)}{part}: {value}"
 
 
 class Survey(dict):
@@ -307,14 +312,17 @@ class Emission:
                 way_out = f"Reshape your data to (n_steps, {columns})"
             raise ValueError(f"X has {d} features, but {name} is expecting {columns} features as input: {way_out}")
         if d > 1 and data.gaps and not self.gaps:
-            partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
-            if partly.any():
-                t = int(np.flatnonzero(partly)[0])
-                raise ValueError(
-                    f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {name} takes steps that "
-                    "are whole or wholly missing"
-                )
+            self._require_whole(data, values)
         return values
+
+    def _require_whole(self, data, values):
+        partly = np.isnan(values).any(axis=1) & ~np.isnan(values).all(axis=1)
+        if partly.any():
+            t = int(partly.argmax())
+            raise ValueError(
+                f"X, {data.where(t)}: {shown(values[t].tolist())} is partly missing; {type(self).__name__} takes steps "
+                "that are whole or wholly missing"
+            )
 
     def alphabet(self):
         """All values there can be, if they are few enough to make one table of likelihoods; else None."""
@@ -325,6 +333,10 @@ class Emission:
     def describe(self, data, t):
         """The value at place t among all steps, for an error message."""
         return f"the value {shown(data.values[t])}"
+
+    def culprit(self, data, values, r, t):
+        """(where in a step, which value) makes the log likelihood of value r, seen at place t, no number."""
+        return "", self.describe(data, t)
 
     def summary(self, state):
         """The parameters of a state in a few words, for the model's repr."""
@@ -417,14 +429,13 @@ class Emission:
 
 def observed(values, gaps=True):
     """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
-    gone = np.isnan(values) if gaps else None
-    partly = 0 if gone is None or values.shape[1] == 1 else int((gone.any(axis=1) & ~gone.all(axis=1)).sum())
-    seen = _observed(values, gaps)
-    return seen._replace(notes={"partly_missing": partly})
-
-
-def _observed(values, gaps):
-    n, d = values.shape
+    d = values.shape[1]
+    missing, partly = None, 0
+    if gaps:
+        gone = np.isnan(values)
+        missing = gone.all(axis=1)
+        partly = int((gone.any(axis=1) & ~missing).sum())
+    notes = {"partly_missing": partly}
     if all_whole(values):
         gone = np.isnan(values)
         low = np.where(gone, np.inf, values).min(axis=0, initial=np.inf)
@@ -435,19 +446,26 @@ def _observed(values, gaps):
             parts, index = distinct_rows(codes, [int(t) + 1 for t in top])
             if parts is not None:
                 parts = np.stack(parts, axis=1)
-                return Observed(np.where(parts == top, np.nan, parts + low), index, True)
-    if not gaps:
-        return Observed(values, np.arange(n, dtype=np.int32), False)
-    missing = np.isnan(values).all(axis=1)
+                return Observed(np.where(parts == top, np.nan, parts + low), index, True, notes)
+    return unshared(values, missing, notes)
+
+
+def unshared(values, missing, notes):
+    """Observed in which each step has a value of its own; missing (T,) bool, or None if none is."""
+    if missing is None or not missing.any():
+        return Observed(values, np.arange(len(values), dtype=np.int32), False, notes)
     index = np.cumsum(~missing, dtype=np.int32) - 1
-    index[missing] = n - missing.sum()
-    return Observed(np.asfortranarray(values[~missing]), index, False)
+    index[missing] = len(values) - missing.sum()
+    kept = values[~missing]
+    return Observed(np.asfortranarray(kept) if isinstance(kept, np.ndarray) else kept, index, False, notes)
 
 
 def all_whole(values):
-    """Whether all are whole numbers or NaN; a sample tells mostly."""
-    for some in (slice(None, None, max(1, len(values) // 1000)), slice(None)):
-        part = values[some]
+    """Whether all are whole numbers or NaN; the first one, or a sample, mostly tells."""
+    if values.size and values.item(0) % 1 > 0:
+        return False
+    for step in (max(1, len(values) // 1000), 1):
+        part = values[::step]
         if not ((part == np.round(part)) | np.isnan(part)).all():
             return False
     return True

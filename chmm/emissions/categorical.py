@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..checks import check_probabilities, check_pseudocount
-from ..statistics import log_prior, probabilities
+from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Observed, Survey, check_frozen
 
@@ -173,7 +173,7 @@ class Categorical(Emission):
     def summary(self, state):
         probs = self.probs[state]
         best = [k for k in np.argsort(-probs, kind="stable")[:3] if probs[k] > 0]
-        return "emits " + ", ".join(f"{shown(self.symbols[k])} {probs[k]:.3g}" for k in best)
+        return "emits " + ", ".join(f"{shown(self.symbols[k])} {rounded(probs[k])}" for k in best)
 
     def settings(self):
         return {

@@ -7,7 +7,7 @@ import numpy as np
 from ..checks import check_probabilities
 from ..kernels.rows import scale_rows
 from ..memory import blocks
-from ..statistics import log_prior, probabilities
+from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .base import Emission, check_frozen, read_only
 from .composite import Composite
@@ -189,7 +189,8 @@ class Mixture(Composite):
 
     def summary(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
-        return "; ".join(f"{self.weights[state, k]:.3g} of {self.components.summary(state * self.n + k)}" for k in best)
+        told = [(self.weights[state, k], self.components.summary(state * self.n + k)) for k in best]
+        return "; ".join(f"{rounded(weight)} of {component}" for weight, component in told)
 
     def settings(self):
         return {"n": self.n, **super().settings()}

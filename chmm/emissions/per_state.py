@@ -81,8 +81,11 @@ class PerState(Composite):
         return inside
 
     def misfit(self, values, r, names=None):
-        told = {type(m).__name__: m.misfit(values, r, names) for m in self.members}
-        return " and ".join(told.values())
+        if any(member.members for member in self.members) or len({member.domain for member in self.members}) == 1:
+            return self.members[0].misfit(values, r, names)
+        where, _, _ = self.members[0].misfit(values, r, names).partition(" is outside")
+        told = {type(member).__name__: member.domain for member in self.members}
+        return f"{where} is outside what any member takes: {'; '.join(f'{m}, {d}' for m, d in told.items())}"
 
     def embed(self, values):
         return self.members[0].embed(values)
@@ -148,6 +151,8 @@ def _alike(a, b):
     """Whether two checks found the same."""
     if isinstance(a, Cells) and isinstance(b, Cells):
         a, b = (*a.tables, *a.places), (*b.tables, *b.places)
+    if a is None or b is None:
+        return a is b
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) == len(b) and all(map(_alike, a, b))
     return isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.array_equal(a, b, equal_nan=True)

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from .base import Emission, Observed
+from .base import Emission, unshared
 
 
 class Precomputed(Emission):
-    """Values that are the log likelihoods themselves: log b_i(o_t) = X[t, i], from a neural network, say.
+    """Values that are the log likelihoods themselves: log b_i(o_t) = X[t, i], such as the output of a neural network.
 
-    A sequence is an array (n_steps, n_states). Only differences between states tell them apart, so log posteriors
-    divided by class frequencies do as well. -inf: impossible in this state. A row of NaN is a missing step. There is
-    nothing to learn here (fit learns the chain), and nothing to draw.
+    A sequence is an array (n_steps, n_states). Only differences between states matter, so the logarithms of posteriors
+    divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf is impossible in this
+    state, a row of NaN is a missing step. There is nothing to learn here (fit learns the chain), and nothing to draw.
 
     >>> import numpy as np
     >>> from chmm import Model, Precomputed
@@ -23,22 +23,16 @@ class Precomputed(Emission):
     n_states = None
     domain = "log likelihoods below infinity"
 
+    def support(self, values):
+        return values < np.inf
+
     def observe(self, data):
-        values = (
-            np.asarray(data.values, dtype=np.float64) if data.kind in ("numbers", "integers") else self.numbers(data)
-        )
+        if data.kind not in ("numbers", "integers"):
+            return super().observe(data)
+        values = np.asarray(data.values, dtype=np.float64)  # -inf is legal here
         values = values.reshape(len(values), -1)
-        wrong = (values == np.inf) | (np.isnan(values) & ~np.isnan(values).all(axis=1, keepdims=True))
-        if wrong.any():
-            t, i = np.argwhere(wrong)[0].tolist()
-            raise ValueError(
-                f"X, {data.where(t)}, state {i}: {values[t, i]} is no log likelihood; -inf is impossible, "
-                "a whole row of NaN is missing"
-            )
-        missing = np.isnan(values).all(axis=1)
-        index = np.cumsum(~missing, dtype=np.int32) - 1
-        index[missing] = len(values) - missing.sum()
-        return Observed(np.ascontiguousarray(values[~missing]), index, False)
+        self._require_whole(data, values)
+        return unshared(values, np.isnan(values).all(axis=1), {})
 
     def log_likelihood(self, values):
         return values

@@ -1,13 +1,14 @@
 """Several channels in one observation, each of its own family."""
 
 import copy
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows
+from .base import Emission, Observed, distinct_rows, unshared
 from .composite import Composite
 from .precomputed import Precomputed
 
@@ -15,15 +16,22 @@ from .precomputed import Precomputed
 class Cells:
     """Rows of several channels: for each channel its distinct values, and which of them each row shows."""
 
-    def __init__(self, tables, places):
+    def __init__(self, n_rows, tables, places):
+        self.n_rows = n_rows
         self.tables = tables  # per channel (K_c, ...)
-        self.places = places  # per channel (R,) int32 into it; K_c where the channel is missing
+        # per channel (R,) int32 into its table, K_c where it is missing; None where row r shows value r
+        self.places = places
 
     def __len__(self):
-        return len(self.places[0])
+        return self.n_rows
 
     def __getitem__(self, rows):
-        return Cells(self.tables, [place[rows] for place in self.places])
+        picked = np.arange(self.n_rows, dtype=np.int32)[rows]
+        tables = [table[rows] if place is None else table for table, place in self._pairs()]
+        return Cells(len(picked), tables, [None if place is None else place[picked] for place in self.places])
+
+    def _pairs(self):
+        return zip(self.tables, self.places, strict=True)
 
     def of(self, product):
         """(channel, table, place) for each channel."""
@@ -120,55 +128,47 @@ class Product(Composite):
         for k, part in enumerate(self.parts(data)):
             with self.naming(k) as channel:
                 seen.append(channel.observe(part))
-        sizes = [len(o.distinct) for o in seen]
-        places = [o.index for o in seen]
-        missing = np.all([place == size for place, size in zip(places, sizes, strict=True)], axis=0)
-        shared = all(o.shared for o in seen)
-        if shared:
-            kept, index = distinct_rows(places, [size + 1 for size in sizes])
-            shared = kept is not None
-            places = [place.astype(np.int32) for place in kept] if shared else places
-        if not shared:
-            index = np.arange(len(missing), dtype=np.int32)
-            if missing.any():
-                index = (np.cumsum(~missing) - 1).astype(np.int32)
-                index[missing] = len(missing) - missing.sum()
-                places = [place[~missing] for place in places]
-        return Observed(Cells([o.distinct for o in seen], places), index, shared, _notes(seen))
+        tables, places = [o.distinct for o in seen], [o.index for o in seen]
+        gone = [None if _is_whole(o) else o.index == len(o.distinct) for o in seen]
+        if all(o.shared for o in seen):
+            kept, index = distinct_rows(places, [len(table) + 1 for table in tables])
+            if kept is not None:
+                kept = [place.astype(np.int32) for place in kept]
+                return Observed(Cells(len(kept[0]), tables, kept), index, True, _notes(seen, gone))
+        places = [o.index if mask is not None else None for o, mask in zip(seen, gone, strict=True)]
+        cells = Cells(len(seen[0].index), tables, places)
+        missing = None if any(mask is None for mask in gone) else np.all(gone, axis=0)
+        return unshared(cells, missing, _notes(seen, gone))
 
     def inside(self, cells):
         inside = True
         for channel, table, place in cells.of(self):
             mine = channel.inside(table)
             if not np.all(mine):
-                inside = inside & np.append(mine, True)[place]
+                inside = inside & (mine if place is None else np.append(mine, True)[place])
         return inside
 
     def misfit(self, cells, r, names=None):
-        for name, (channel, table, place) in zip(self.names, cells.of(self), strict=True):
-            if place[r] < len(table) and not np.all(channel.inside(table[place[r] : place[r] + 1])):
-                return f", channel {name!r}{channel.misfit(table, place[r])}"
+        for name, (channel, table, place) in zip(self.names, cells[r : r + 1].of(self), strict=True):
+            value = table if place is None else table[place[0] : place[0] + 1]
+            if not np.all(channel.inside(value)):
+                return f", channel {name!r}{channel.misfit(value, 0)}"
 
     def embed(self, cells):
         parts = []
         for channel, table, place in cells.of(self):
             points = channel.embed(table) if len(table) else None
             if points is not None:
-                parts.append(np.vstack([points, np.full((1, points.shape[1]), np.nan)])[place])
+                parts.append(_spread(points, place, np.nan))
         return np.hstack(parts) if parts else None
 
     # The four methods ------------------------------------------------------------------------------------------------
 
     def log_likelihood(self, cells):
-        out = None
-        for channel, table, place in cells.of(self):
-            part = channel.log_likelihood(table)
-            part = part if _is_whole(place, table) else np.vstack([part, np.zeros((1, part.shape[1]))])[place]
-            out = part if out is None else out + part
-        return out
+        return sum(_spread(channel.log_likelihood(table), place, 0.0) for channel, table, place in cells.of(self))
 
     def shares(self, cells, weights):
-        return [(table, _weights(place, table, weights)) for _, table, place in cells.of(self)]
+        return [(table, _gathered(weights, place, len(table))) for _, table, place in cells.of(self)]
 
     def sample(self, states, rng):
         drawn = [np.asarray(channel.sample(states, rng)) for channel in self.members]
@@ -201,12 +201,22 @@ class Product(Composite):
         """(N, D): NaN for a channel that has none; None if no channel has one."""
         if all(table is None for table in tables):
             return None
-        empty = np.full((self.n_states, 1), np.nan)
-        return np.hstack([empty if table is None else table for table in tables])
+        widths = [channel.n_features or 1 for channel in self.members]
+        empty = [np.full((self.n_states, width), np.nan) for width in widths]
+        return np.hstack([gap if table is None else table for gap, table in zip(empty, tables, strict=True)])
 
     def describe(self, data, t):
         parts = zip(self.names, self.members, self.parts(data), strict=True)
         return "; ".join(f"channel {name!r}: {channel.describe(part, t)}" for name, channel, part in parts)
+
+    def culprit(self, data, cells, r, t):
+        cells = cells[r : r + 1]
+        for name, (channel, table, place), part in zip(self.names, cells.of(self), self.parts(data), strict=True):
+            value = table if place is None else table[place[0] : place[0] + 1]
+            if len(value) and not channel.log_likelihood(value).max() < np.inf:
+                where, what = channel.culprit(part, value, 0, t)
+                return f", channel {name!r}{where}", what
+        return "", self.describe(data, t)
 
     def summary(self, state):
         return "; ".join(f"{name}: {c.summary(state)}" for name, c in zip(self.names, self.members, strict=True))
@@ -229,29 +239,34 @@ class Product(Composite):
         return f"Product({', '.join(parts)})"
 
 
-def _notes(seen):
+def _notes(seen, gone):
     """What the channels met, added up, and how many steps are missing in some channels only."""
-    gone = [o.index == len(o.distinct) for o in seen]
-    partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
-    unknown: dict = {}
+    partly, unknown = 0, None
+    if any(mask is not None for mask in gone):
+        gone = [np.zeros(len(seen[0].index), dtype=bool) if mask is None else mask for mask in gone]
+        partly = int((np.any(gone, axis=0) & ~np.all(gone, axis=0)).sum())
     for o in seen:
         partly += o.notes.get("partly_missing", 0)
-        for symbol, times in o.notes.get("unknown", {}).items():
-            unknown[symbol] = unknown.get(symbol, 0) + times
-    some = any("unknown" in o.notes for o in seen)
-    return {"partly_missing": partly, **({"unknown": unknown} if some else {})}
+        if "unknown" in o.notes:
+            unknown = Counter(unknown) + Counter(o.notes["unknown"])
+    return {"partly_missing": partly} if unknown is None else {"partly_missing": partly, "unknown": dict(unknown)}
 
 
-def _is_whole(place, table):
-    """Whether row r shows value r."""
-    return len(place) == len(table) and bool((place == np.arange(len(place))).all())
+def _is_whole(seen):
+    """Whether step t shows value t."""
+    return not seen.shared and len(seen.distinct) == len(seen.index)
 
 
-def _weights(place, table, weights):
-    """(K, N): the weights of the rows, added up for each value of a channel."""
-    if _is_whole(place, table):
+def _spread(table, place, gap):
+    """The rows of a channel's table that the cells show; `gap` where it is missing."""
+    return table if place is None else np.vstack([table, np.full((1, table.shape[1]), gap)])[place]
+
+
+def _gathered(weights, place, n):
+    """(n, N): the weights of the rows, added up for each value of a channel."""
+    if place is None:
         return weights
-    return np.stack([np.bincount(place, column, len(table) + 1)[:-1] for column in weights.T], axis=1)
+    return np.stack([np.bincount(place, column, n + 1)[:-1] for column in weights.T], axis=1)
 
 
 def _as_symbols(data, channel):

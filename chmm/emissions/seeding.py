@@ -9,28 +9,52 @@ SURE = 0.95  # share of a value that its own cluster takes; the rest goes to all
 def shares(points, times, n, rng):
     """(R, n): the share of each value that each of n states takes; rows sum to 1.
 
-    points : (R, F), or None where there is no distance: then random shares. times : (R,), how often each value occurs.
+    points : (R, F), or None if there is no distance: then random shares. times : (R,), how often each value occurs.
     Seeds are drawn with probability ~ times * squared distance to the seeds before, the best of a few draws (Arthur &
-    Vassilvitskii 2007).
+    Vassilvitskii 2007). What is drawn depends on the values and not on their order, so that sequences may come in any.
     """
-    loose = 0.1 + rng.random((len(times), n))
-    loose /= loose.sum(axis=1, keepdims=True)
     if points is None or not len(times) or n == 1 or not times.sum() > 0:
-        return loose
+        return _loose(rng.random((len(times), n)))
+    dice = _dice(points, n + 1, rng)
+    loose, ticket = _loose(dice[:, :n]), dice[:, n]
     points = standardised(points, times)
-    few, mass = points, times
-    if len(points) > MOST:
-        drawn = rng.choice(len(points), MOST, p=times / times.sum())
-        few, mass = points[drawn], np.ones(MOST)
-    centres = seeds(few, mass, n, rng)
-    for _ in range(10):
-        nearest = distances(few, centres).argmin(axis=1)
-        total = np.bincount(nearest, mass, n)
-        sums = np.stack([np.bincount(nearest, mass * column, n) for column in few.T], axis=1)
-        centres = np.where(total[:, None] > 0, sums / np.maximum(total, 1e-300)[:, None], centres)
+    few, mass = np.arange(len(points)), times
+    if len(points) > MOST:  # priority sampling: sums over the sample are unbiased (Duffield, Lund & Thorup 2007)
+        priority = times / ticket
+        few = np.argpartition(-priority, MOST)
+        least, few = priority[few[MOST]], few[:MOST]
+        mass = np.maximum(times, least)
+    few = few[np.argsort(ticket[few])]
+    centres = clusters(points[few], mass[few], n, rng)
     loose *= 1 - SURE
     loose[np.arange(len(points)), distances(points, centres).argmin(axis=1)] += SURE
     return loose
+
+
+def clusters(points, times, n, rng):
+    """Centres (n, F): k-means from k-means++ seeds."""
+    centres = seeds(points, times, n, rng)
+    for _ in range(10):
+        nearest = distances(points, centres).argmin(axis=1)
+        total = np.bincount(nearest, times, n)
+        sums = np.stack([np.bincount(nearest, times * column, n) for column in points.T], axis=1)
+        centres = np.where(total[:, None] > 0, sums / np.maximum(total, 1e-300)[:, None], centres)
+    return centres
+
+
+def _loose(random):
+    random = 0.1 + random
+    return random / random.sum(axis=1, keepdims=True)
+
+
+def _dice(points, n, rng):
+    """(R, n) random numbers in (0, 1) that depend on a point alone: its bits, hashed (Steele's SplitMix64)."""
+    bits = np.ascontiguousarray(points + 0.0).view(np.uint64)
+    keys = (bits * rng.integers(2**64, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)).sum(axis=1)
+    z = keys[:, None] + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53 + 2.0**-54
 
 
 def seeds(points, times, n, rng):

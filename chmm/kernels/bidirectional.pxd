@@ -1,48 +1,54 @@
-"""Small models, up to sixteen states: a sequence taken from both of its ends at once, in registers.
+"""Small models, up to sixteen states: a sequence is taken from both of its ends at once, in registers.
 
-A step of a small model is bound by latency, so two chains that do not wait for each other take the time of one:
+A step of a small model is bound by latency, so two recursions that do not wait for each other take the time of one:
 
     front   alpha[t] = b[t] * (alpha[t-1] A)            t = 0 ... h-1
     back    delta[t] = b[t] * (A delta[t+1])            t = T-1 ... h,    delta = b * beta
 
-They `meet`: P(O) = alpha[h-1] A delta[h]. Then each runs on through the other's half (`part`), where it finds the
-other's variables stored, and the two halves of gamma and xi come out the same way, mirrored:
+They go `to_middle`, where P(O) = alpha[h-1] A delta[h]. Then each goes `through_other_half`, where it finds the other's
+variables stored, and the two halves of gamma and xi are computed in the same way, mirrored:
 
     t < h    y = A delta[t+1]      gamma[t] = alpha[t] y       xi[t] = alpha[t] x delta[t+1] . A
     t >= h   y = alpha[t-1] A      gamma[t] = delta[t] y       xi[t-1] = alpha[t-1] x delta[t] . A
 
-If nothing underflowed before they met, both are exact (see recursions.pxd); if anything did, or P(O) = 0, the caller takes
-the sequence from the front alone, where the certificate and the place of the impossible step are to be had.
+If nothing underflowed before they met, both are exact (see recursions.pxd). If anything did, or if P(O) = 0, the caller
+takes the sequence from the front alone, which gives the certificate or the place of the impossible step.
 
-Short sequences leave time to wait for at either end of each, so two `lines` of them go side by side, where registers
-hold them: up to the shorter one's middle together, the rest of the longer alone.
+Steps k and T-1-k are *pair* k. Where alpha and delta would not fit into the budget, both recursions are run by segments
+of pairs: to the middle, keeping only a checkpoint before each segment; then outwards, each segment recomputed from its
+checkpoint just before it is passed through.
+
+A short sequence leaves latency unused at both ends, so two of them, two `lines`, are interleaved where the registers
+suffice: together up to the middle of the shorter one, then the rest of the longer one alone.
 
 `size` is the number of states, rounded up to whole registers: states that do not exist have zeros everywhere.
 """
 
+from libc.string cimport memcpy
+
 from .simd cimport (
-    for_medium, for_plain, for_wide, inlined, lanes, medium, outer_product, smaller, smaller_medium, smaller_wide,
-    spread, sum_lanes, wide,
+    for_medium, for_plain, for_wide, inline_int, vector, medium, outer_product, smaller, smaller_medium, smaller_wide,
+    broadcast, sum_lanes, wide,
 )
 from .recursions cimport (
-    BLOCK, COUNTS, HUGE, LOGLIK, SMALL, Job, Scalings, Sequence, forget, replay_rarely, rescale_rarely,
+    BLOCK, COUNTS, HUGE, LOGLIK, SMALL, Job, Scalings, Sequence, clear, scaling_at_cold, rescale_cold,
 )
 from .status cimport IMPOSSIBLE, STOPPED
 
 cdef enum:
-    LOOK = 1024         # steps between two looks at `stop`
-    MOST = 8            # registers in a row, of any kind
+    STOP_STEPS = 1024   # steps between two checks of `stop`
+    ROW = 8             # registers in a row, of any kind
     TABLE = 128         # registers in a table
 
 
-cdef inline inlined times(Py_ssize_t size, const lanes* s, const lanes* m, lanes* y) noexcept nogil:
-    """y = s M; even and odd rows of M apart, since a short chain of sums is a quick one."""
-    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+cdef inline inline_int vec_mat(Py_ssize_t size, const vector* s, const vector* m, vector* y) noexcept nogil:
+    """y = s M, with separate sums over even and odd rows of M, which halves the chain of additions."""
+    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
     cdef const double* x = <const double*> s
-    cdef lanes odd[MOST]
-    if lanes is medium:
+    cdef vector odd[ROW]
+    if vector is medium:
         if vectors == 1 and size == 4:
-            y[0] = (spread(s, 0) * m[0] + spread(s, 2) * m[2]) + (spread(s, 1) * m[1] + spread(s, 3) * m[3])
+            y[0] = (broadcast(s, 0) * m[0] + broadcast(s, 2) * m[2]) + (broadcast(s, 1) * m[1] + broadcast(s, 3) * m[3])
             return 0
     for v in range(vectors):
         y[v] = x[0] * m[v]
@@ -61,13 +67,13 @@ cdef inline inlined times(Py_ssize_t size, const lanes* s, const lanes* m, lanes
     return 0
 
 
-cdef inline inlined keep_row(Py_ssize_t size, Py_ssize_t stride, const lanes* s, double* kept) noexcept nogil:
-    """Rows of scratch have room for whole registers, those of a table that comes back do not."""
-    cdef Py_ssize_t j, v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef lanes copy[MOST]       # of an array whose address is taken nothing stays in registers
-    if lanes is double or stride == size:
+cdef inline inline_int keep_row(Py_ssize_t size, Py_ssize_t stride, const vector* s, double* kept) noexcept nogil:
+    """Rows of scratch hold whole registers, those of a table that is returned do not."""
+    cdef Py_ssize_t j, v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
+    cdef vector copy[ROW]       # an array whose address is taken is not kept in registers
+    if vector is double or stride == size:
         for v in range(vectors):
-            (<lanes*> kept)[v] = s[v]
+            (<vector*> kept)[v] = s[v]
     else:
         for v in range(vectors):
             copy[v] = s[v]
@@ -77,23 +83,23 @@ cdef inline inlined keep_row(Py_ssize_t size, Py_ssize_t stride, const lanes* s,
     return 0
 
 
-cdef inline inlined see(
+cdef inline inline_int condition(
     Py_ssize_t size,
     Py_ssize_t stride,          # doubles from one row of what is kept to the next; 0: nothing is
     const double* b,            # IN (size,)
-    lanes* s,                   # IN/OUT (size,)
+    vector* s,                  # IN/OUT (size,)
     double* kept,               # OUT (stride,)
     Py_ssize_t t,
     Scalings* scalings,
     int* status,
 ) noexcept nogil:
     """s = b * s, scaled if it gets small, and kept."""
-    cdef Py_ssize_t v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef lanes copy[MOST]
-    cdef lanes sums
+    cdef Py_ssize_t v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
+    cdef vector copy[ROW]
+    cdef vector sums
     cdef double total
     for v in range(vectors):
-        s[v] = (<const lanes*> b)[v] * s[v]
+        s[v] = (<const vector*> b)[v] * s[v]
     sums = s[0]
     for v in range(1, vectors):
         sums += s[v]
@@ -101,7 +107,7 @@ cdef inline inlined see(
     if total < SMALL:
         for v in range(vectors):
             copy[v] = s[v]
-        status[0] |= rescale_rarely(<double*> copy, size, total, t, scalings)
+        status[0] |= rescale_cold(<double*> copy, size, total, t, scalings)
         for v in range(vectors):
             s[v] = copy[v]
     if stride:
@@ -109,98 +115,108 @@ cdef inline inlined see(
     return 0
 
 
-cdef inline inlined grow(
-    Py_ssize_t size, Py_ssize_t stride, const lanes* m, const double* b, lanes* s, double* kept, Py_ssize_t t,
+cdef inline inline_int advance(
+    Py_ssize_t size, Py_ssize_t stride, const vector* m, const double* b, vector* s, double* kept, Py_ssize_t t,
     Scalings* scalings, int* status,
 ) noexcept nogil:
     """s = b * (s M)"""
-    cdef Py_ssize_t v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef lanes y[MOST]
-    times(size, s, m, y)
+    cdef Py_ssize_t v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
+    cdef vector y[ROW]
+    vec_mat(size, s, m, y)
     for v in range(vectors):
         s[v] = y[v]
-    see(size, stride, b, s, kept, t, scalings, status)
+    condition(size, stride, b, s, kept, t, scalings, status)
     return 0
 
 
-cdef inline inlined load(Py_ssize_t size, const double* table, Py_ssize_t n, lanes* m) noexcept nogil:
+cdef inline inline_int load_table(Py_ssize_t size, const double* table, Py_ssize_t n, vector* m) noexcept nogil:
     """An (n, size) table into an array (size, size)."""
-    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
     for i in range(size):
         for v in range(vectors):
-            m[i * vectors + v] = (<const lanes*> table)[(i if i < n else 0) * vectors + v] * <double> (i < n)
+            m[i * vectors + v] = (<const vector*> table)[(i if i < n else 0) * vectors + v] * <double> (i < n)
     return 0
 
 
-cdef inline inlined step_together(
-    lanes* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const lanes* a, const lanes* turned,
-    lanes* front, lanes* back, Py_ssize_t k, int* status,
+cdef inline inline_int step_together(
+    vector* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const vector* a, const vector* a_T,
+    vector* front, vector* back, Py_ssize_t k, int* status,
 ) noexcept nogil:
-    """Each end one step on: to step k, and to the one as far from the end."""
+    """Each end advances by one step: to those of pair k."""
     cdef Py_ssize_t t = seq.n_steps - 1 - k
     cdef const double* rows = job.chain.rows
-    grow(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
-    grow(size, stride, turned, rows + seq.index[t] * size, back, seq.alpha + t * stride, t, &seq.back, status)
+    advance(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
+    advance(size, stride, a_T, rows + seq.index[t] * size, back, seq.delta + t * stride, t, &seq.back, status)
     return 0
 
 
-cdef inline inlined meet(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs) noexcept nogil:
-    """Both ends of each line to the middle: seq.total = P(O), but for scalings and shifts."""
-    cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), n = job.chain.n
-    cdef Py_ssize_t stride = 0 if job.task == LOGLIK else size if job.task == COUNTS else n
-    cdef Py_ssize_t c, k, j, last, together = seqs[0].n_steps // 2
-    cdef lanes front[2 * MOST]
-    cdef lanes back[2 * MOST]
-    cdef lanes a[TABLE]
-    cdef lanes turned[TABLE]
-    cdef lanes y[MOST]
-    cdef lanes sums
+cdef inline inline_int to_middle(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+) noexcept nogil:
+    """Both ends of each line to the middle: seq.total = P(O), but for scalings and shifts. Of a single line, this may
+    be the pairs seq.from_pair ... seq.to_pair - 1 only: then seq.ends has alpha and delta at its border."""
+    cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n = job.chain.n
+    cdef Py_ssize_t stride = 0 if job.task == LOGLIK or seqs[0].alpha == NULL else size if job.task == COUNTS else n
+    cdef Py_ssize_t c, k, j, last, together = seqs[0].to_pair
+    cdef vector front[2 * ROW]
+    cdef vector back[2 * ROW]
+    cdef vector a[TABLE]
+    cdef vector a_T[TABLE]
+    cdef vector y[ROW]
+    cdef vector sums
     cdef const double* rows = job.chain.rows
     cdef Sequence* seq
     cdef int status = 0
-    load(size, job.chain.transmat, n, a)
-    load(size, job.chain.transposed, n, turned)
+    load_table(size, job.chain.transmat, n, a)
+    load_table(size, job.chain.transposed, n, a_T)
     for c in range(lines):
         seq = &seqs[c]
         last = seq.n_steps - 1
-        together = min(together, seq.n_steps // 2)
-        forget(&seq.front)
-        forget(&seq.back)
+        together = min(together, seq.to_pair)
+        if lines == 1 and seq.from_pair:
+            for j in range(vectors):
+                front[j] = (<const vector*> seq.ends)[j]
+                back[j] = (<const vector*> seq.ends)[vectors + j]
+            continue
+        clear(&seq.front)
+        clear(&seq.back)
         for j in range(vectors):
-            front[c * MOST + j] = (<const lanes*> job.chain.startprob)[j]
-            back[c * MOST + j] = front[c * MOST + j] * 0 + 1.0
-        see(size, stride, rows + seq.index[0] * size, front + c * MOST, seq.alpha, 0, &seq.front, &status)
-        see(
-            size, stride, rows + seq.index[last] * size, back + c * MOST, seq.alpha + last * stride, last, &seq.back,
+            front[c * ROW + j] = (<const vector*> job.chain.startprob)[j]
+            back[c * ROW + j] = front[c * ROW + j] * 0 + 1.0
+        condition(size, stride, rows + seq.index[0] * size, front + c * ROW, seq.alpha, 0, &seq.front, &status)
+        condition(
+            size, stride, rows + seq.index[last] * size, back + c * ROW, seq.delta + last * stride, last, &seq.back,
             &status,
         )
-    for k in range(1, together):
+    for k in range(max(seqs[0].from_pair, 1), together):
         for c in range(lines):
-            step_together(
-                kind, size, stride, job, &seqs[c], a, turned, front + c * MOST, back + c * MOST, k, &status,
-            )
+            step_together(kind, size, stride, job, &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status)
         if status:
             break
-        if k % LOOK == 0 and job.stop[0]:
+        if k % STOP_STEPS == 0 and job.stop[0]:
             status = STOPPED
             break
     for c in range(lines):
         seq = &seqs[c]
         if lines > 1:
             for k in range(together, seq.n_steps // 2):
-                step_together(
-                    kind, size, stride, job, seq, a, turned, front + c * MOST, back + c * MOST, k, &status,
-                )
+                step_together(kind, size, stride, job, seq, a, a_T, front + c * ROW, back + c * ROW, k, &status)
+        elif seq.to_pair < seq.n_steps // 2:
+            for j in range(vectors):
+                (<vector*> seq.ends)[j] = front[j]
+                (<vector*> seq.ends)[vectors + j] = back[j]
+            seq.status = status
+            return 0
         if status == 0 and seq.n_steps % 2:
             k = seq.n_steps // 2
-            grow(
-                size, stride, a, rows + seq.index[k] * size, front + c * MOST, seq.alpha + k * stride, k, &seq.front,
+            advance(
+                size, stride, a, rows + seq.index[k] * size, front + c * ROW, seq.alpha + k * stride, k, &seq.front,
                 &status,
             )
-        times(size, front + c * MOST, a, y)
-        sums = y[0] * back[c * MOST]
+        vec_mat(size, front + c * ROW, a, y)
+        sums = y[0] * back[c * ROW]
         for j in range(1, vectors):
-            sums += y[j] * back[c * MOST + j]
+            sums += y[j] * back[c * ROW + j]
         sum_lanes(&sums, &seq.total)
         if status == 0 and not seq.total > 0:
             status = IMPOSSIBLE
@@ -208,151 +224,158 @@ cdef inline inlined meet(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
     return 0
 
 
-cdef inline inlined cap(Py_ssize_t vectors, lanes* y) noexcept nogil:
+cdef inline inline_int clip_to_huge(Py_ssize_t vectors, vector* y) noexcept nogil:
     cdef Py_ssize_t v
     for v in range(vectors):
-        if lanes is double:
+        if vector is double:
             y[v] = smaller(y[v], HUGE)
-        elif lanes is medium:
+        elif vector is medium:
             y[v] = smaller_medium(y[v], HUGE)
         else:
             y[v] = smaller_wide(y[v], HUGE)
     return 0
 
 
-cdef inline inlined settle(
+cdef inline inline_int cross_step(
     Py_ssize_t size,
     Py_ssize_t stride,
     bint counts,                # add into `weights` and `pairs`, or write gamma over what was kept
-    bint first,                 # a pair of steps that the other end has counted
-    const lanes* m,             # IN (size, size)
+    bint first,                 # a transition that the other end has counted
+    const vector* m,            # IN (size, size)
     const double* b,            # IN (size,)
-    lanes* s,                   # IN/OUT (size,)
+    vector* s,                  # IN/OUT (size,)
     double* kept,               # IN (size,) from the other end, OUT (stride,) gamma if not counts
     double* weights,            # ADD (size,)
-    lanes* pairs,               # ADD (size, size): kept x s, where registers hold it
-    double* block,              # OUT (size,): s, where they do not
-    lanes* gamma,               # OUT (size,)
+    vector* pairs,              # ADD (size, size): kept x s, where it fits into registers
+    double* block,              # OUT (size,): s, where it does not
+    vector* gamma,              # OUT (size,)
     Py_ssize_t t,
     const Scalings* scalings,
     Py_ssize_t* cursor,
     Py_ssize_t* following,      # the step of the scaling at the cursor
 ) noexcept nogil:
     """gamma = kept * (s M), and s = b * (s M) on the scale of the next step."""
-    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef lanes y[MOST]
+    cdef Py_ssize_t i, v, vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double))
+    cdef vector y[ROW]
     cdef double factor
-    times(size, s, m, y)
-    # of a state that the other end cannot reach; columns of A may sum to more than 1, so a sum can overflow too
-    cap(vectors, y)
+    vec_mat(size, s, m, y)
+    # A state that the other end cannot reach may be huge; and since columns of A may sum to more than 1, the sum can
+    # overflow.
+    clip_to_huge(vectors, y)
     for v in range(vectors):
-        gamma[v] = (<const lanes*> kept)[v] * y[v]
+        gamma[v] = (<const vector*> kept)[v] * y[v]
     if counts:
         for v in range(vectors):
-            (<lanes*> weights)[v] += gamma[v]
+            (<vector*> weights)[v] += gamma[v]
         if not first:
-            if lanes is double:
+            if vector is double:
                 for i in range(size):
                     for v in range(size):
                         pairs[i * size + v] += kept[i] * s[v]
             else:
                 for v in range(vectors):
-                    (<lanes*> block)[v] = s[v]
+                    (<vector*> block)[v] = s[v]
     else:
         keep_row(size, stride, gamma, kept)
     if t == following[0]:
-        factor = replay_rarely(scalings, t, cursor, following)
+        factor = scaling_at_cold(scalings, t, cursor, following)
         for v in range(vectors):
             y[v] *= factor
-    cap(vectors, y)
+    clip_to_huge(vectors, y)
     for v in range(vectors):
-        s[v] = (<const lanes*> b)[v] * y[v]
+        s[v] = (<const vector*> b)[v] * y[v]
     return 0
 
 
-cdef inline inlined add_pairs(
-    lanes* pairs, Py_ssize_t size, Py_ssize_t k, const double* kept, const double* block,
+cdef inline inline_int add_pairs(
+    vector* pairs, Py_ssize_t size, Py_ssize_t k, const double* kept, const double* block,
 ) noexcept nogil:
     """The pairs of a block of k steps at once, as a product of matrices."""
     outer_product(
-        pairs, size, size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), k, kept, size, <const lanes*> block,
+        pairs, size, size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), k, kept, size, <const vector*> block,
     )
     return 0
 
 
-cdef struct Way:                # through the other end's half
-    double* block               # (BLOCK, size) what the pairs of a block are made of, if registers do not hold them
-    Py_ssize_t cursor           # see replay
+cdef struct Cursor:             # on the way through the other end's half
+    double* block               # (BLOCK, size) what the pairs of a block are made of, if they are not in registers
+    Py_ssize_t place            # see scaling_at
     Py_ssize_t following
 
 
-cdef inline inlined set_out(double* block, const Scalings* scalings, Way* way) noexcept nogil:
-    way.block = block
-    way.cursor = scalings.n
-    way.following = scalings.items[scalings.n - 1].step if scalings.n else -1
+cdef inline inline_int start_cursor(
+    double* block, const Scalings* scalings, Py_ssize_t place, Cursor* cursor,
+) noexcept nogil:
+    cursor.block = block
+    cursor.place = place
+    cursor.following = scalings.items[place - 1].step if place else -1
     return 0
 
 
-cdef inline inlined to_the_start(
-    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const lanes* turned, lanes* s,
-    lanes* early, lanes* gamma, Py_ssize_t t, Py_ssize_t filled, Way* way,
+cdef inline inline_int backward_step(
+    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const vector* a_T, vector* s,
+    vector* early, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
-    """The back passes step t of the first half; its block is filled from the end, so rows are in the order of time."""
-    settle(
-        size, stride, counts, first, turned, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
-        job.weights + seq.index[t] * size, early, way.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
-        &way.cursor, &way.following,
+    """The back crosses step t of the first half. Its block is filled from the end, so rows are in the order of time."""
+    cross_step(
+        size, stride, counts, first, a_T, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
+        job.weights + seq.index[t] * size, early, cursor.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
+        &cursor.place, &cursor.following,
     )
     return 0
 
 
-cdef inline inlined to_the_end(
-    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const lanes* a, lanes* s,
-    lanes* late, lanes* gamma, Py_ssize_t t, Py_ssize_t filled, Way* way,
+cdef inline inline_int forward_step(
+    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const vector* a, vector* s,
+    vector* late, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
-    """The front passes step t of the second half."""
-    settle(
-        size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
-        job.weights + seq.index[t] * size, late, way.block + filled * size, gamma, t, &seq.back,
-        &way.cursor, &way.following,
+    """The front crosses step t of the second half."""
+    cross_step(
+        size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.delta + t * stride,
+        job.weights + seq.index[t] * size, late, cursor.block + filled * size, gamma, t, &seq.back,
+        &cursor.place, &cursor.following,
     )
     return 0
 
 
-cdef inline inlined flush(
-    Py_ssize_t size, Job* job, Sequence* seq, lanes* early, lanes* late, Py_ssize_t k, Py_ssize_t filled,
-    const Way* back, const Way* front,
+cdef inline inline_int add_block(
+    Py_ssize_t size, Job* job, Sequence* seq, vector* early, vector* late, Py_ssize_t k, Py_ssize_t filled,
+    const Cursor* back, const Cursor* front,
 ) noexcept nogil:
-    """The pairs of the block that ends with step k from the middle."""
+    """The pair counts of the block that ends k steps from the middle."""
     cdef Py_ssize_t half = (seq.n_steps + 1) // 2, t = half + k, backs = seq.n_steps - half
     if job.task == COUNTS:
         add_pairs(
             early, size, filled, seq.alpha + (backs - 1 - k) * size, back.block + (BLOCK - filled) * size,
         )
-        add_pairs(late, size, filled, seq.alpha + (t + 1 - filled) * size, front.block)
+        add_pairs(late, size, filled, seq.delta + (t + 1 - filled) * size, front.block)
     return 0
 
 
-cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs) noexcept nogil:
-    """From the middle on, each end through the other's half."""
-    cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), n = job.chain.n
-    cdef Py_ssize_t c, k, i, j, half, backs, filled, last, together = seqs[0].n_steps // 2
+cdef inline inline_int through_other_half(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+) noexcept nogil:
+    """From the middle on, each end through the other's half. Of a single line, this may be the pairs from
+    seq.to_pair - 1 down to seq.from_pair only: then seq.ends and seq.places have what the next segment starts with."""
+    cdef Py_ssize_t vectors = size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n = job.chain.n
+    cdef Py_ssize_t c, k, i, j, half, backs, filled, last, begin = 1
+    cdef Py_ssize_t together = seqs[0].n_steps // 2 - seqs[0].from_pair
     cdef bint counts = job.task == COUNTS
-    cdef Py_ssize_t stride = size if lanes is double or counts else n
-    cdef Way fronts[2]
-    cdef Way ways[2]
-    cdef lanes front[2 * MOST]
-    cdef lanes back[2 * MOST]
-    cdef lanes a[TABLE]
-    cdef lanes turned[TABLE]
-    cdef lanes gamma[2 * MOST]          # at t = 0 in the end
-    cdef lanes other[MOST]
-    cdef lanes early[TABLE]       # pairs[i, j] of the first half
-    cdef lanes late[TABLE]        # pairs[j, i] of the second
+    cdef Py_ssize_t stride = size if vector is double or counts else n
+    cdef Cursor front_cursors[2]
+    cdef Cursor back_cursors[2]
+    cdef vector front[2 * ROW]
+    cdef vector back[2 * ROW]
+    cdef vector a[TABLE]
+    cdef vector a_T[TABLE]
+    cdef vector gamma[2 * ROW]  # at t = 0 in the end
+    cdef vector other[ROW]
+    cdef vector early[TABLE]    # pairs[i, j] of the first half
+    cdef vector late[TABLE]     # pairs[j, i] of the second
     cdef Sequence* seq
     cdef double scale
-    load(size, job.chain.transmat, n, a)
-    load(size, job.chain.transposed, n, turned)
+    load_table(size, job.chain.transmat, n, a)
+    load_table(size, job.chain.transposed, n, a_T)
     for i in range(size * vectors):
         early[i] = late[i] = a[0] * 0
     for c in range(lines):
@@ -360,48 +383,59 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
         half = (seq.n_steps + 1) // 2
         backs = seq.n_steps - half
         together = min(together, backs)
-        set_out(seq.work + 2 * c * BLOCK * size, &seq.front, &ways[c])
-        set_out(seq.work + (2 * c + 1) * BLOCK * size, &seq.back, &fronts[c])
+        if lines == 1 and seq.to_pair < backs:
+            start_cursor(seq.scratch, &seq.front, seq.places[0], &back_cursors[0])
+            start_cursor(seq.scratch + BLOCK * size, &seq.back, seq.places[1], &front_cursors[0])
+            for j in range(vectors):
+                front[j] = (<const vector*> seq.ends)[j]
+                back[j] = (<const vector*> seq.ends)[vectors + j]
+            begin = backs - seq.to_pair
+            continue
+        start_cursor(seq.scratch + 2 * c * BLOCK * size, &seq.front, seq.front.n, &back_cursors[c])
+        start_cursor(seq.scratch + (2 * c + 1) * BLOCK * size, &seq.back, seq.back.n, &front_cursors[c])
         scale = seq.weight / seq.total
         for j in range(vectors):
-            front[c * MOST + j] = (<const lanes*> (seq.alpha + (half - 1) * stride))[j] * scale
-            back[c * MOST + j] = (<const lanes*> (seq.alpha + half * stride))[j] * scale
-        to_the_end(size, stride, counts, job, seq, True, a, front + c * MOST, late, other, half, 0, &fronts[c])
+            front[c * ROW + j] = (<const vector*> (seq.alpha + (half - 1) * stride))[j] * scale
+            back[c * ROW + j] = (<const vector*> (seq.delta + half * stride))[j] * scale
+        forward_step(size, stride, counts, job, seq, True, a, front + c * ROW, late, other, half, 0, &front_cursors[c])
         # one step or two, so that as many are left on either side
-        to_the_start(
-            size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 1, 0,
-            &ways[c],
+        backward_step(
+            size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 1, 0,
+            &back_cursors[c],
         )
         filled = 1
         if half > backs:
-            to_the_start(
-                size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, half - 2, 1,
-                &ways[c],
+            backward_step(
+                size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 2, 1,
+                &back_cursors[c],
             )
             filled = 2
-        if lanes is not double:
+        if vector is not double:
             if counts:
                 add_pairs(
-                    early, size, filled, seq.alpha + (backs - 1) * stride, ways[c].block + (BLOCK - filled) * size,
+                    early, size, filled, seq.alpha + (backs - 1) * stride,
+                    back_cursors[c].block + (BLOCK - filled) * size,
                 )
     filled = 0
-    for k in range(1, together):
+    for k in range(begin, together):
         for c in range(lines):
             seq = &seqs[c]
             i = seq.n_steps // 2 - 1 - k
-            to_the_start(
-                size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, i, filled,
-                &ways[c],
+            backward_step(
+                size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, i, filled,
+                &back_cursors[c],
             )
             i = (seq.n_steps + 1) // 2 + k
-            to_the_end(size, stride, counts, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c])
+            forward_step(
+                size, stride, counts, job, seq, False, a, front + c * ROW, late, other, i, filled, &front_cursors[c],
+            )
         filled += 1
         if filled == BLOCK or k == together - 1:
-            if lanes is not double:
+            if vector is not double:
                 for c in range(lines):
-                    flush(size, job, &seqs[c], early, late, k, filled, &ways[c], &fronts[c])
+                    add_block(size, job, &seqs[c], early, late, k, filled, &back_cursors[c], &front_cursors[c])
             filled = 0
-        if k % LOOK == 0 and job.stop[0]:
+        if k % STOP_STEPS == 0 and job.stop[0]:
             for c in range(lines):
                 seqs[c].status = STOPPED
             return 0
@@ -410,23 +444,31 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
             seq = &seqs[c]
             last = seq.n_steps // 2 - 1
             for k in range(together, last + 1):
-                to_the_start(
-                    size, stride, counts, job, seq, False, turned, back + c * MOST, early, gamma + c * MOST, last - k,
-                    filled, &ways[c],
+                backward_step(
+                    size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, last - k,
+                    filled, &back_cursors[c],
                 )
                 i = (seq.n_steps + 1) // 2 + k
-                to_the_end(
-                    size, stride, counts, job, seq, False, a, front + c * MOST, late, other, i, filled, &fronts[c],
+                forward_step(
+                    size, stride, counts, job, seq, False, a, front + c * ROW, late, other, i, filled,
+                    &front_cursors[c],
                 )
                 filled += 1
                 if filled == BLOCK or k == last:
-                    if lanes is not double:
-                        flush(size, job, seq, early, late, k, filled, &ways[c], &fronts[c])
+                    if vector is not double:
+                        add_block(size, job, seq, early, late, k, filled, &back_cursors[c], &front_cursors[c])
                     filled = 0
     if counts:
+        for c in range(lines):
+            if lines == 1 and seqs[0].from_pair:
+                seqs[0].places[0], seqs[0].places[1] = back_cursors[0].place, front_cursors[0].place
+                for j in range(vectors):
+                    (<vector*> seqs[0].ends)[j] = front[j]
+                    (<vector*> seqs[0].ends)[vectors + j] = back[j]
+                break
+            for i in range(n):
+                job.start[i] += (<double*> (gamma + c * ROW))[i]
         for i in range(n):
-            for c in range(lines):
-                job.start[i] += (<double*> (gamma + c * MOST))[i]
             for j in range(n):
                 job.pairs[i * size + j] += (<double*> early)[i * size + j] + (<double*> late)[j * size + i]
     return 0
@@ -434,122 +476,185 @@ cdef inline inlined part(lanes* kind, Py_ssize_t size, Py_ssize_t lines, Job* jo
 
 # Each size is a function of its own: in one large function the compiler would keep nothing in registers.
 
-cdef inline for_plain meet_plain(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<double*> NULL, job.chain.n, 1, job, seqs)
+cdef inline for_plain to_middle_plain(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<double*> NULL, job.chain.n, 1, job, seqs)
 
-cdef inline for_plain part_plain(Job* job, Sequence* seqs) noexcept nogil:
-    part(<double*> NULL, job.chain.n, 1, job, seqs)
+cdef inline for_plain through_other_half_plain(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<double*> NULL, job.chain.n, 1, job, seqs)
 
-cdef inline for_medium meet_1(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<double*> NULL, 1, 1, job, seqs)
+cdef inline for_medium to_middle_1(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<double*> NULL, 1, 1, job, seqs)
 
-cdef inline for_medium part_1(Job* job, Sequence* seqs) noexcept nogil:
-    part(<double*> NULL, 1, 1, job, seqs)
+cdef inline for_medium through_other_half_1(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<double*> NULL, 1, 1, job, seqs)
 
-cdef inline for_medium meet_2(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<double*> NULL, 2, 1, job, seqs)
+cdef inline for_medium to_middle_2(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<double*> NULL, 2, 1, job, seqs)
 
-cdef inline for_medium part_2(Job* job, Sequence* seqs) noexcept nogil:
-    part(<double*> NULL, 2, 1, job, seqs)
+cdef inline for_medium through_other_half_2(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<double*> NULL, 2, 1, job, seqs)
 
-cdef inline for_medium meet_4(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<medium*> NULL, 4, 1, job, seqs)
+cdef inline for_medium to_middle_4(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<medium*> NULL, 4, 1, job, seqs)
 
-cdef inline for_medium part_4(Job* job, Sequence* seqs) noexcept nogil:
-    part(<medium*> NULL, 4, 1, job, seqs)
+cdef inline for_medium through_other_half_4(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<medium*> NULL, 4, 1, job, seqs)
 
-cdef inline for_medium meet_4_two(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<medium*> NULL, 4, 2, job, seqs)
+cdef inline for_medium to_middle_4_two(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<medium*> NULL, 4, 2, job, seqs)
 
-cdef inline for_medium part_4_two(Job* job, Sequence* seqs) noexcept nogil:
-    part(<medium*> NULL, 4, 2, job, seqs)
+cdef inline for_medium through_other_half_4_two(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<medium*> NULL, 4, 2, job, seqs)
 
-cdef inline for_medium meet_8(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<medium*> NULL, 8, 1, job, seqs)
+cdef inline for_medium to_middle_8(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<medium*> NULL, 8, 1, job, seqs)
 
-cdef inline for_medium part_8(Job* job, Sequence* seqs) noexcept nogil:
-    part(<medium*> NULL, 8, 1, job, seqs)
+cdef inline for_medium through_other_half_8(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<medium*> NULL, 8, 1, job, seqs)
 
-cdef inline for_medium meet_8_two(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<medium*> NULL, 8, 2, job, seqs)
+cdef inline for_medium to_middle_8_two(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<medium*> NULL, 8, 2, job, seqs)
 
-cdef inline for_medium meet_16(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<medium*> NULL, 16, 1, job, seqs)
+cdef inline for_medium to_middle_16(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<medium*> NULL, 16, 1, job, seqs)
 
-cdef inline for_medium part_16(Job* job, Sequence* seqs) noexcept nogil:
-    part(<medium*> NULL, 16, 1, job, seqs)
+cdef inline for_medium through_other_half_16(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<medium*> NULL, 16, 1, job, seqs)
 
-cdef inline for_wide meet_16_wide(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<wide*> NULL, 16, 1, job, seqs)
+cdef inline for_wide to_middle_16_wide(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<wide*> NULL, 16, 1, job, seqs)
 
-cdef inline for_wide part_16_wide(Job* job, Sequence* seqs) noexcept nogil:
-    part(<wide*> NULL, 16, 1, job, seqs)
+cdef inline for_wide through_other_half_16_wide(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<wide*> NULL, 16, 1, job, seqs)
 
-cdef inline for_wide meet_8_wide(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<wide*> NULL, 8, 1, job, seqs)
+cdef inline for_wide to_middle_8_wide(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<wide*> NULL, 8, 1, job, seqs)
 
-cdef inline for_wide part_8_wide(Job* job, Sequence* seqs) noexcept nogil:
-    part(<wide*> NULL, 8, 1, job, seqs)
+cdef inline for_wide through_other_half_8_wide(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<wide*> NULL, 8, 1, job, seqs)
 
-cdef inline for_wide meet_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    meet(<wide*> NULL, 8, 2, job, seqs)
+cdef inline for_wide to_middle_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
+    to_middle(<wide*> NULL, 8, 2, job, seqs)
 
-cdef inline for_wide part_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    part(<wide*> NULL, 8, 2, job, seqs)
+cdef inline for_wide through_other_half_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
+    through_other_half(<wide*> NULL, 8, 2, job, seqs)
 
 
-cdef inline int meet_best(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
+cdef inline int dispatch_to_middle(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
     if job.registers == 0:
-        meet_plain(job, seqs)
+        to_middle_plain(job, seqs)
     elif job.chain.width == 1:
-        meet_1(job, seqs)
+        to_middle_1(job, seqs)
     elif job.chain.width == 2:
-        meet_2(job, seqs)
+        to_middle_2(job, seqs)
     elif job.chain.width == 4:
         if lines == 1:
-            meet_4(job, seqs)
+            to_middle_4(job, seqs)
         else:
-            meet_4_two(job, seqs)
+            to_middle_4_two(job, seqs)
     elif job.chain.width == 8 and job.registers == 1:
         if lines == 1:
-            meet_8(job, seqs)
+            to_middle_8(job, seqs)
         else:
-            meet_8_two(job, seqs)
+            to_middle_8_two(job, seqs)
     elif job.chain.width == 8:
         if lines == 1:
-            meet_8_wide(job, seqs)
+            to_middle_8_wide(job, seqs)
         else:
-            meet_8_wide_two(job, seqs)
+            to_middle_8_wide_two(job, seqs)
     elif job.registers == 1:
-        meet_16(job, seqs)
+        to_middle_16(job, seqs)
     else:
-        meet_16_wide(job, seqs)
+        to_middle_16_wide(job, seqs)
     return 0
 
 
-cdef inline int part_best(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
+cdef inline int dispatch_through_other_half(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
     cdef Py_ssize_t c
     if job.registers == 0:
-        part_plain(job, seqs)
+        through_other_half_plain(job, seqs)
     elif job.chain.width == 1:
-        part_1(job, seqs)
+        through_other_half_1(job, seqs)
     elif job.chain.width == 2:
-        part_2(job, seqs)
+        through_other_half_2(job, seqs)
     elif job.chain.width == 4:
         if lines == 1:
-            part_4(job, seqs)
+            through_other_half_4(job, seqs)
         else:
-            part_4_two(job, seqs)
+            through_other_half_4_two(job, seqs)
     elif job.chain.width == 8 and job.registers == 1:
-        for c in range(lines):      # the tables of two lines do not fit in sixteen registers
-            part_8(job, &seqs[c])
+        for c in range(lines):  # the tables of two lines do not fit in sixteen registers
+            through_other_half_8(job, &seqs[c])
     elif job.chain.width == 8:
         if lines == 1:
-            part_8_wide(job, seqs)
+            through_other_half_8_wide(job, seqs)
         else:
-            part_8_wide_two(job, seqs)
+            through_other_half_8_wide_two(job, seqs)
     elif job.registers == 1:
-        part_16(job, seqs)
+        through_other_half_16(job, seqs)
     else:
-        part_16_wide(job, seqs)
+        through_other_half_16_wide(job, seqs)
+    return 0
+
+
+# A sequence that is too long to be kept ------------------------------------------------------------------------------
+
+cdef inline Py_ssize_t pairs_in_segment(const Job* job) noexcept nogil:
+    return max(job.segment // 2, 1)
+
+
+cdef inline int place_segment(Job* job, Sequence* seq, Py_ssize_t k) noexcept nogil:
+    """The next pass is over the segment that begins with pair k. Its rows are kept at the start of job.alpha, one more
+    of alpha than of delta for the step in the middle: so alpha and delta point to where row 0 would be."""
+    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width
+    seq.from_pair = k
+    seq.to_pair = min(k + pairs, seq.n_steps // 2)
+    seq.alpha = job.alpha - k * width
+    seq.delta = job.alpha + (pairs + 1) * width - (seq.n_steps - seq.to_pair) * width
+    return 0
+
+
+cdef inline int to_middle_by_segments(Job* job, Sequence* seq) noexcept nogil:
+    """`to_middle`, which keeps only the last segment, and a checkpoint before each other but the first.
+
+    Behind the rows of a segment, job.alpha holds: ends on the way to the middle and ends on the way through, two rows
+    each; then two for each checkpoint.
+    """
+    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width, k
+    cdef Py_ssize_t n_segments = (seq.n_steps // 2 - 1) // pairs + 1
+    cdef double* checkpoint = job.alpha + (2 * pairs + 5) * width
+    seq.ends = job.alpha + (2 * pairs + 1) * width
+    for k in range(n_segments):
+        place_segment(job, seq, k * pairs)
+        if seq.to_pair < seq.n_steps // 2:
+            seq.alpha = NULL
+        dispatch_to_middle(job, seq, 1)
+        if seq.status:
+            break
+        memcpy(checkpoint, seq.ends, 2 * width * sizeof(double))
+        checkpoint += 2 * width
+    return 0
+
+
+cdef inline int through_other_half_by_segments(Job* job, Sequence* seq) noexcept nogil:
+    """`through_other_half`, from the last segment to the first. Recomputing one changes no record of a scaling."""
+    cdef Py_ssize_t pairs = pairs_in_segment(job), width = job.chain.width, k
+    cdef Py_ssize_t n_front = seq.front.n, n_back = seq.back.n
+    cdef double front_total = seq.front.total, back_total = seq.back.total
+    cdef double* ends = job.alpha + (2 * pairs + 1) * width
+    for k in range((seq.n_steps // 2 - 1) // pairs, -1, -1):
+        place_segment(job, seq, k * pairs)
+        if seq.to_pair < seq.n_steps // 2:
+            if k:
+                memcpy(ends, ends + (2 + 2 * k) * width, 2 * width * sizeof(double))
+            seq.ends = ends
+            dispatch_to_middle(job, seq, 1)
+            seq.front.n, seq.front.total = n_front, front_total
+            seq.back.n, seq.back.total = n_back, back_total
+            if seq.status:
+                break
+        seq.ends = ends + 2 * width
+        dispatch_through_other_half(job, seq, 1)
+        if seq.status:
+            break
     return 0

@@ -64,6 +64,34 @@ def look_up(
     return first
 
 
+def characters(
+    const unsigned char[:, ::1] strings,    # IN (T, 16): elements of NumPy's StringDType, laid out as in NEP 55
+    unsigned int[::1] points,               # OUT (T,): code points
+):
+    """Decode strings of one character. False if any is something else: longer, empty, missing, or laid out otherwise.
+
+    A string of up to 15 bytes of UTF-8 is in place; the last byte holds 6 for that, and the number of bytes.
+    """
+    cdef Py_ssize_t t
+    cdef const unsigned char* s
+    cdef bint single = True
+    with nogil:
+        for t in range(strings.shape[0]):
+            s = &strings[t, 0]
+            if s[15] == 0x61 and s[0] < 0x80:
+                points[t] = s[0]
+            elif s[15] == 0x62 and s[0] >> 5 == 0b110:
+                points[t] = (s[0] & 0x1F) << 6 | s[1] & 0x3F
+            elif s[15] == 0x63 and s[0] >> 4 == 0b1110:
+                points[t] = (s[0] & 0x0F) << 12 | (s[1] & 0x3F) << 6 | s[2] & 0x3F
+            elif s[15] == 0x64 and s[0] >> 3 == 0b11110:
+                points[t] = (s[0] & 0x07) << 18 | (s[1] & 0x3F) << 12 | (s[2] & 0x3F) << 6 | s[3] & 0x3F
+            else:
+                single = False
+                break
+    return single
+
+
 def count(
     const int[::1] states,                  # IN (T,)
     const int[::1] index,                   # IN (T,)

@@ -11,9 +11,10 @@ of what was taken out. `index[t]` says which row step t sees; sequence s has the
 Scaling by powers of two is exact; one logarithm per sequence, at the end, gives log P(O).
 
 A state whose scaled alpha falls below 1e-308 is lost, and it may be needed later: the data may come to fit it alone.
-That is never silent. The processor remembers that something underflowed on the way forward; only then a way back asks
-whether what was lost matters (`certify`). Where it does, the sequence is INEXACT, nothing is written for it, and
-log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay here.
+That is never silent. The processor records that something underflowed in the forward pass (flags.pxd); only then a
+backward pass checks whether what was lost matters (`certify`). Where it does, the sequence is INEXACT, nothing is
+written for it, and log_space.pyx takes over. Left-right models underflow as a matter of course, harmlessly, and stay
+here.
 """
 
 cimport cython
@@ -21,43 +22,33 @@ from libc.math cimport INFINITY, log, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from .simd cimport for_medium, for_plain, for_wide, inlined, lanes, medium, pack, padded, registers, wide
+from .simd cimport for_medium, for_plain, for_wide, inline_int, vector, medium, pack, padded, registers, wide
 from .recursions cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, LN2, LOGLIK, Chain, Job, Sequence, certify, counts_pass, forward_pass,
     scale_table, table_pass,
 )
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .side_by_side cimport counts_together, forward_together
-from .bidirectional cimport meet_best, part_best
+from .bidirectional cimport (
+    dispatch_through_other_half, dispatch_to_middle, through_other_half_by_segments, to_middle_by_segments,
+)
+from .compensated cimport Sum, add
+from .flags cimport clear_underflow, flags_work, underflow_raised
 
 cdef enum:
     SHORT = 512         # steps of sequences that small models take two at a time
     LARGE = 64          # states: from here on the tables leave the first cache, and are fetched for two at a time
     CACHE = 8388608     # bytes
 
-cdef extern from *:
-    """
-    /* Did anything underflow in this thread? The processor's own memory of it. On x86 it also remembers operands below
-       the normal range: powers of two get there without rounding, which no standard flag reports. Elsewhere see
-       CHMM_ROW_TOP in simd.pxd. */
-    #ifdef CHMM_X86
-      #include <xmmintrin.h>
-      static int chmm_underflowed(void) { return (_mm_getcsr() & 0x12) != 0; }
-      static void chmm_clear_underflow(void) { if (_mm_getcsr() & 0x12) _mm_setcsr(_mm_getcsr() & ~0x12u); }
-    #else
-      #include <fenv.h>
-      static int chmm_underflowed(void) { return fetestexcept(FE_UNDERFLOW) != 0; }
-      static void chmm_clear_underflow(void) { if (fetestexcept(FE_UNDERFLOW)) feclearexcept(FE_UNDERFLOW); }
-    #endif
-    """
-    int underflowed "chmm_underflowed"() noexcept nogil
-    void clear_underflow "chmm_clear_underflow"() noexcept nogil
 
-
-cdef inline inlined shift_sum(const double* shift, const int* index, Py_ssize_t n_steps, double* result) noexcept nogil:
-    """Sum of the shifts: plain in blocks of 128, in four chains, and Neumaier's compensated sum of the blocks."""
+cdef inline inline_int shift_sum(
+    const double* shift, const int* index, Py_ssize_t n_steps, double* result,
+) noexcept nogil:
+    """Sum of the shifts: plain in blocks of 128, in four chains, and a compensated sum of the blocks."""
     cdef Py_ssize_t t = 0, end
-    cdef double s0, s1, s2, s3, part, total = 0, lost = 0, after
+    cdef double s0, s1, s2, s3
+    cdef Sum sum
+    sum.total = sum.compensation = 0
     while t < n_steps:
         end = min(t + 128, n_steps)
         s0 = s1 = s2 = s3 = 0
@@ -72,38 +63,34 @@ cdef inline inlined shift_sum(const double* shift, const int* index, Py_ssize_t 
             s1 += shift[index[min(t + 1, end - 1)]] * (t + 1 < end)
             s2 += shift[index[min(t + 2, end - 1)]] * (t + 2 < end)
             t = end
-        part = (s0 + s1) + (s2 + s3)
-        after = total + part
-        lost += (total - after) + part if (total if total > 0 else -total) >= (part if part > 0 else -part) \
-            else (part - after) + total
-        total = after
-    result[0] = total + lost
+        add(&sum, (s0 + s1) + (s2 + s3))
+    result[0] = sum.total + sum.compensation
     return 0
 
 
 # One chunk of sequences ------------------------------------------------------------------------------------------
 
-cdef inline inlined anything_lost(const Job* job, const Sequence* seq, bint* lost) noexcept nogil:
+cdef inline inline_int any_row_underflowed(const Job* job, const Sequence* seq, bint* underflowed) noexcept nogil:
     cdef Py_ssize_t t
-    lost[0] = False
-    if job.lost != NULL:
+    underflowed[0] = False
+    if job.underflowed != NULL:
         for t in range(seq.n_steps):
-            if job.lost[seq.index[t]]:
-                lost[0] = True
+            if job.underflowed[seq.index[t]]:
+                underflowed[0] = True
     return 0
 
 
-cdef inline inlined from_the_front(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, bint lost, Job* job, Sequence* seq,
+cdef inline inline_int from_the_front(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, bint underflowed, Job* job, Sequence* seq,
 ) noexcept nogil:
     """Forward, the certificate if it is needed, and back."""
     seq.status = OK
     seq.back.total = 0
-    clear_underflow()
+    clear_underflow(&seq.total)
     forward_pass(kind, n, width, job, seq)
-    if (lost or not NOTICED or underflowed()) and seq.status <= IMPOSSIBLE:
+    if (underflowed or not FLAGS_WORK or underflow_raised(&seq.total)) and seq.status <= IMPOSSIBLE:
         if seq.status == IMPOSSIBLE or job.task == ALPHA or job.task == BETA:
-            seq.status = INEXACT    # the filter knows no future that could certify it, and beta goes by its scale
+            seq.status = INEXACT    # filtering has no future to certify it with, and beta inherits its scaling
         else:
             certify(kind, n, width, &job.chain, seq, job.stop)
     if seq.status != OK:
@@ -113,43 +100,65 @@ cdef inline inlined from_the_front(
     elif job.task != LOGLIK:
         if job.log_scale != NULL:
             scale_table(n, job, seq)
-        clear_underflow()
+        clear_underflow(&seq.total)
         if job.task != ALPHA:
             table_pass(kind, n, width, job, seq)
-        if job.task == BETA and underflowed():
+        if job.task == BETA and underflow_raised(&seq.total):
             seq.status = INEXACT
     return 0
 
 
-cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) noexcept nogil:
-    """The same for small models, unless something underflows before the ends meet. Called, and left, without a flag."""
+cdef inline int certified(Sequence* seqs, Py_ssize_t lines, bint* exact) noexcept nogil:
+    """Whether nothing underflowed on the way to the totals of all lines, so that they need no certificate."""
     cdef Py_ssize_t c
-    meet_best(job, seqs, lines)
-    done[0] = NOTICED and not underflowed()
+    exact[0] = FLAGS_WORK
     for c in range(lines):
-        done[0] = done[0] and seqs[c].status == OK
-    done[0] = done[0] or seqs[0].status >= STOPPED
-    if done[0] and seqs[0].status == OK and job.task != LOGLIK:
-        part_best(job, seqs, lines)
-    clear_underflow()
+        exact[0] = exact[0] and not underflow_raised(&seqs[c].total) and seqs[c].status == OK
     return 0
 
 
-cdef inline inlined side_by_side(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs, bint* done,
+cdef int from_both_ends(Job* job, Sequence* seqs, Py_ssize_t lines, bint* done) noexcept nogil:
+    """The same for small models, unless something underflows before the ends meet. Called, and left, with the flag
+    clear."""
+    cdef Py_ssize_t c
+    cdef bint segmented = job.task == COUNTS and seqs[0].n_steps > job.segment
+    cdef double* alpha = seqs[0].alpha
+    for c in range(lines):
+        seqs[c].delta = seqs[c].alpha
+        seqs[c].from_pair, seqs[c].to_pair = 0, seqs[c].n_steps // 2
+    if segmented:
+        to_middle_by_segments(job, seqs)
+    else:
+        dispatch_to_middle(job, seqs, lines)
+    certified(seqs, lines, done)
+    if done[0] and segmented:
+        through_other_half_by_segments(job, seqs)
+    elif done[0] and job.task != LOGLIK:
+        dispatch_through_other_half(job, seqs, lines)
+    done[0] = done[0] or seqs[0].status >= STOPPED
+    seqs[0].alpha = alpha
+    for c in range(lines):
+        clear_underflow(&seqs[c].total)
+    return 0
+
+
+cdef inline inline_int side_by_side(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seqs, bint* done,
 ) noexcept nogil:
     """Two sequences of a large model, unless something underflows on the way forward: then each goes alone."""
+    cdef Py_ssize_t c
     seqs[0].back.total = seqs[1].back.total = 0
     forward_together(kind, n, width, job, seqs)
-    done[0] = NOTICED and not underflowed() and seqs[0].status == OK and seqs[1].status == OK
-    done[0] = done[0] or seqs[0].status >= STOPPED
-    if done[0] and seqs[0].status == OK and job.task == COUNTS:
+    certified(seqs, 2, done)
+    if done[0] and job.task == COUNTS:
         counts_together(kind, n, width, job, seqs)
-    clear_underflow()
+    done[0] = done[0] or seqs[0].status >= STOPPED
+    for c in range(2):
+        clear_underflow(&seqs[c].total)
     return 0
 
 
-cdef inline inlined begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq, bint* lost) noexcept nogil:
+cdef inline inline_int begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq, bint* underflowed) noexcept nogil:
     job.status[s] = seq.status = OK
     job.loglik[s] = 0
     job.step[s] = seq.step = -1
@@ -160,11 +169,11 @@ cdef inline inlined begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq, b
     seq.alpha = job.alpha
     if job.task >= ALPHA:
         seq.alpha = job.alpha + (job.bounds[s] - job.bounds[0]) * n
-    anything_lost(job, seq, lost)
+    any_row_underflowed(job, seq, underflowed)
     return 0
 
 
-cdef inline inlined finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil:
+cdef inline inline_int finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil:
     cdef double shifts
     if seq.status == OK:
         shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
@@ -176,11 +185,11 @@ cdef inline inlined finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil
     return 0
 
 
-cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
+cdef inline inline_int run(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t s = 0, c, lines, most
     cdef Sequence seqs[2]       # two at a time, where that pays: in bidirectional.pxd if they are short, in side_by_side.pxd
     cdef Sequence* seq
-    cdef bint lost[2]
+    cdef bint underflowed[2]
     cdef bint ends[2]           # can be taken from both ends
     cdef bint small, large, paired, done, both
     cdef int result = OK
@@ -193,24 +202,24 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
     small = width <= (16 if job.registers else 4) and job.xi == NULL \
         and (job.task == LOGLIK or job.task == COUNTS or job.task == GAMMA)
     large = width > LARGE and (job.task == LOGLIK or job.task == COUNTS)
-    most = 2 if large or small and lanes is not double and (width == 4 or width == 8) else 1
+    most = 2 if large or small and vector is not double and (width == 4 or width == 8) else 1
     for c in range(2):
-        seqs[c].work = job.work + c * (3 + BLOCK) * width * large
+        seqs[c].scratch = job.scratch + c * (3 + BLOCK) * width * large
         seqs[c].front.items = seqs[c].back.items = NULL
         seqs[c].front.capacity = seqs[c].back.capacity = 0
-    clear_underflow()
+    clear_underflow(&seqs[0].total)
     while s < job.n_sequences and result == OK:
         lines = 0
         paired = True
         while paired and lines < most and s + lines < job.n_sequences:
             seq = &seqs[lines]
-            begin(job, s + lines, n, seq, &lost[lines])
-            paired = not lost[lines] and (job.task != COUNTS or seq.n_steps <= job.stretch)
-            ends[lines] = small and paired and seq.n_steps > 3
-            paired = ends[lines] and seq.n_steps <= SHORT if small else paired and seq.n_steps > 0
+            begin(job, s + lines, n, seq, &underflowed[lines])
+            ends[lines] = small and not underflowed[lines] and seq.n_steps > 3
+            paired = not underflowed[lines] and (job.task != COUNTS or seq.n_steps <= job.segment)
+            paired = paired and (ends[lines] and seq.n_steps <= SHORT if small else seq.n_steps > 0)
             lines += 1
         both = False
-        if paired and lines == 2 and (job.task != COUNTS or seqs[0].n_steps + seqs[1].n_steps <= job.room):
+        if paired and lines == 2 and (job.task != COUNTS or seqs[0].n_steps + seqs[1].n_steps <= job.scratch_rows):
             if job.task == COUNTS:
                 seqs[1].alpha = seqs[0].alpha + seqs[0].n_steps * width
             elif large:
@@ -229,8 +238,8 @@ cdef inline inlined run(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job) n
             if ends[c] and not done:
                 from_both_ends(job, seq, 1, &done)
             if not done:
-                from_the_front(kind, n, width, lost[c], job, seq)
-                clear_underflow()
+                from_the_front(kind, n, width, underflowed[c], job, seq)
+                clear_underflow(&seq.total)
             finish(job, s + c, seq)
             if seq.status >= STOPPED:
                 result = seq.status
@@ -260,19 +269,10 @@ cdef for_wide run_wide(Job* job) noexcept nogil:
 cdef int REGISTERS = registers()
 
 
-cdef bint underflow_is_noticed() noexcept nogil:
-    """Emulators and flush-to-zero modes may not raise the flag: then every sequence is certified."""
-    cdef volatile double small = 1e-200
-    cdef volatile double smaller
-    clear_underflow()
-    smaller = small * small
-    cdef bint noticed = underflowed() != 0
-    clear_underflow()
-    return noticed and smaller == 0 and small * 1e-110 > 0
+cdef bint FLAGS_WORK = flags_work()
 
-cdef bint NOTICED = underflow_is_noticed()
 
-cdef int run_best(Job* job) noexcept nogil:
+cdef int dispatch_run(Job* job) noexcept nogil:
     job.registers = REGISTERS
     if REGISTERS == 2 and job.chain.n > 4:
         run_wide(job)
@@ -290,26 +290,30 @@ def row_width(Py_ssize_t n_states):
 
 def in_panels(
     const double[:, ::1] table,             # IN (N, W)
-    double[:, ::1] panels,                  # OUT (N, W)
+    double[:, ::1] packed,                  # OUT (N, W)
 ):
     """A table of the chain in the order in which `Tables` wants it a second time."""
     cdef Py_ssize_t n = table.shape[0], lane = 1
     if REGISTERS and n > 2:
         lane = sizeof(wide) // 8 if REGISTERS == 2 and n > 4 else sizeof(medium) // 8
-    pack(&table[0, 0], &panels[0, 0], n, table.shape[1], lane)
+    pack(&table[0, 0], &packed[0, 0], n, table.shape[1], lane)
 
 
 def alpha_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
-    """(stretch, doubles of scratch) for `expected_counts`: all of alpha if it fits into `budget` bytes, else one row in
-    `stretch` and one stretch at a time, computed again. That is also faster than to fetch alpha from beyond the cache,
-    for models that are too large for two ends in registers and not so large that steps take long."""
-    cdef Py_ssize_t width = padded(n_states), stretch = max(longest, 1), room
-    if stretch > (min(budget, CACHE) if 16 < n_states <= LARGE else budget) // 8 // width:
-        stretch = <Py_ssize_t> sqrt(<double> longest) + 1
-    room = max(stretch + longest // stretch + 3, 2 * SHORT)
-    if n_states > LARGE and stretch >= longest and 2 * longest <= budget // 8 // width:
-        room = max(room, 2 * longest)
-    return stretch, room * width
+    """(segment, doubles of scratch) for `expected_counts`.
+
+    All of alpha if it fits into `budget` bytes, or into the cache for 17 to 64 states; otherwise checkpoints every
+    `segment` steps, recomputed one segment at a time.
+    """
+    cdef Py_ssize_t width = padded(n_states), segment = max(longest, 1), rows
+    if segment > (min(budget, CACHE) if 16 < n_states <= LARGE else budget) // 8 // width:
+        segment = <Py_ssize_t> sqrt(<double> longest) + 1
+    rows = max(segment + longest // segment + 3, 2 * SHORT)
+    if segment < longest and n_states <= 16:    # from both ends: two checkpoints for each segment of pairs
+        rows = max(rows, segment + 8 + 2 * (longest // 2 // max(segment // 2, 1)))
+    if n_states > LARGE and segment >= longest and 2 * longest <= budget // 8 // width:
+        rows = max(rows, 2 * longest)
+    return segment, rows * width
 
 
 @cython.auto_pickle(False)
@@ -320,41 +324,41 @@ cdef class Tables:
     cdef const double[::1] startprob
     cdef const double[:, ::1] transmat
     cdef const double[:, ::1] transposed
-    cdef const double[:, ::1] panels
-    cdef const double[:, ::1] turned
+    cdef const double[:, ::1] packed
+    cdef const double[:, ::1] packed_T
     cdef const double[:, ::1] rows
     cdef const double[::1] shift
-    cdef const unsigned char[::1] lost
+    cdef const unsigned char[::1] underflowed
     cdef Chain chain
 
     def __init__(
         self,
-        const double[::1] startprob,            # IN (W,), W = row_width(N)
-        const double[:, ::1] transmat,          # IN (N, W)
-        const double[:, ::1] transposed,        # IN (N, W)
-        const double[:, ::1] panels,            # IN (N, W): `in_panels` of transmat
-        const double[:, ::1] turned,            # IN (N, W): `in_panels` of transposed
-        const double[:, ::1] rows,              # IN (R, W), largest entry of each 1
-        const double[::1] shift,                # IN (R,): the logarithm of what was taken out of a row
-        const unsigned char[::1] lost,          # IN (R,) or None: rows with entries that were flushed to 0
+        const double[::1] startprob,        # IN (W,), W = row_width(N)
+        const double[:, ::1] transmat,      # IN (N, W)
+        const double[:, ::1] transposed,    # IN (N, W)
+        const double[:, ::1] packed,        # IN (N, W): `in_panels` of transmat
+        const double[:, ::1] packed_T,      # IN (N, W): `in_panels` of transposed
+        const double[:, ::1] rows,          # IN (R, W), largest entry of each 1
+        const double[::1] shift,            # IN (R,): the logarithm of what was taken out of a row
+        const unsigned char[::1] underflowed,          # IN (R,) or None: rows with entries that were flushed to 0
     ):
         self.startprob, self.transmat, self.transposed = startprob, transmat, transposed
-        self.panels, self.turned = panels, turned
-        self.rows, self.shift, self.lost = rows, shift, lost
+        self.packed, self.packed_T = packed, packed_T
+        self.rows, self.shift, self.underflowed = rows, shift, underflowed
         self.chain.n = transmat.shape[0]
         self.chain.width = transmat.shape[1]
         self.chain.startprob = &startprob[0]
         self.chain.transmat = &transmat[0, 0]
         self.chain.transposed = &transposed[0, 0]
-        self.chain.panels = &panels[0, 0]
-        self.chain.turned = &turned[0, 0]
+        self.chain.packed = &packed[0, 0]
+        self.chain.packed_T = &packed_T[0, 0]
         self.chain.rows = &rows[0, 0]
 
     cdef void fill(self, Job* job, const int[::1] index, int[::1] stop) noexcept:
         memset(job, 0, sizeof(Job))
         job.chain = self.chain
         job.shift = &self.shift[0]
-        job.lost = &self.lost[0] if self.lost is not None else NULL
+        job.underflowed = &self.underflowed[0] if self.underflowed is not None else NULL
         job.index = &index[0]
         job.stop = &stop[0]
 
@@ -371,7 +375,7 @@ cdef int call(
 ) except -1:
     """Fill in what every task needs, run, and tell of what went wrong. True if `stop` was set."""
     cdef Py_ssize_t width = tables.chain.width
-    cdef void* work
+    cdef void* scratch
     cdef int result
     if bounds.shape[0] == 1 or bounds[bounds.shape[0] - 1] == bounds[0]:
         loglik[:] = 0
@@ -383,17 +387,17 @@ cdef int call(
     job.loglik = &loglik[0]
     job.status = &status[0]
     job.step = &step[0]
-    work = malloc((7 + 4 * BLOCK) * width * sizeof(double) + 64)
-    if work == NULL:
+    scratch = malloc((7 + 4 * BLOCK) * width * sizeof(double) + 64)
+    if scratch == NULL:
         raise MemoryError(f"no memory for {7 + 4 * BLOCK} rows of {width} states")
-    job.work = <double*> (<size_t> (<char*> work + 63) // 64 * 64)
+    job.scratch = <double*> (<size_t> (<char*> scratch + 63) // 64 * 64)
     if job.task == LOGLIK:
-        job.alpha = job.work + (3 + 4 * BLOCK) * width
+        job.alpha = job.scratch + (3 + 4 * BLOCK) * width
     with nogil:
-        result = run_best(job)
-    free(work)
+        result = dispatch_run(job)
+    free(scratch)
     if result >= NO_MEMORY:     # or more, beside an impossible step
-        raise MemoryError("no memory to note where a sequence was scaled")
+        raise MemoryError("no memory to record_scaling where a sequence was scaled")
     return result == STOPPED
 
 
@@ -419,7 +423,7 @@ def expected_counts(
     const long long[::1] bounds,
     const double[::1] weight,               # IN (S,) in [0, 1], or None
     int[::1] stop,
-    Py_ssize_t stretch,                     # steps of which alpha is kept at a time, and
+    Py_ssize_t segment,                     # steps of which alpha is kept at a time, and
     double[::1] scratch,                    # see alpha_scratch
     double[::1] start,                      # ADD (N,): gamma at the first steps
     double[:, ::1] pairs,                   # ADD (N, W): times A it is the sum of xi
@@ -433,9 +437,9 @@ def expected_counts(
     tables.fill(&job, index, stop)
     job.task = COUNTS
     job.weight = &weight[0] if weight is not None and weight.shape[0] else NULL
-    job.stretch = stretch
+    job.segment = segment
     job.alpha = &scratch[0] if scratch.shape[0] else NULL
-    job.room = scratch.shape[0] // tables.chain.width
+    job.scratch_rows = scratch.shape[0] // tables.chain.width
     job.start = &start[0]
     job.pairs = &pairs[0, 0]
     job.weights = &weights[0, 0]
@@ -512,8 +516,8 @@ cdef class End:
         front   alpha[t] = b[t] * (alpha[t-1] A)            t = 0 ... h-1
         back    delta[t] = b[t] * (A delta[t+1])            t = T-1 ... h,    delta = b * beta
 
-    Seen from the back, delta is the alpha of the turned A, from a startprob of ones. Where they `meet`, each is given
-    the beta of its last step, and on its way back it counts its half; the pairs of the back come out turned.
+    Seen from the back, delta is the alpha of the packed_T A, from a startprob of ones. Where they `meet`, each is given
+    the beta of its last step, and on its way back it counts its half; the pairs of the back come out packed_T.
     """
 
     cdef Tables tables
@@ -529,7 +533,7 @@ cdef class End:
         const int[::1] index,               # IN its steps, in the order in which it goes
         bint back,
         double weight,
-        Py_ssize_t stretch,
+        Py_ssize_t segment,
         double[::1] scratch,                # see end_scratch
     ):
         cdef Py_ssize_t j, width = tables.chain.width
@@ -541,18 +545,18 @@ cdef class End:
         self.job.xi = self.job.log_scale = NULL
         self.job.end = &self.seq
         self.job.ending = NULL
-        self.job.stretch = stretch
+        self.job.segment = segment
         if back:
             for j in range(width):
                 ones[j] = j < tables.chain.n
             self.job.chain.startprob = ones
             self.job.chain.transmat, self.job.chain.transposed = tables.chain.transposed, tables.chain.transmat
-            self.job.chain.panels, self.job.chain.turned = tables.chain.turned, tables.chain.panels
+            self.job.chain.packed, self.job.chain.packed_T = tables.chain.packed_T, tables.chain.packed
         self.seq.n_steps = index.shape[0]
         self.seq.index = &index[0]
         self.seq.weight = weight
-        self.seq.work = ones + 2 * width
-        self.seq.alpha = self.seq.work + (3 + BLOCK) * width
+        self.seq.scratch = ones + 2 * width
+        self.seq.alpha = self.seq.scratch + (3 + BLOCK) * width
 
     def __dealloc__(self):
         free(self.seq.front.items)
@@ -562,15 +566,15 @@ cdef class End:
         self.job.stop = &stop[0]
         self.seq.status = OK
         with nogil:
-            clear_underflow()
-            status = run_best(&self.job)
-            self.exact = NOTICED and not underflowed()
+            clear_underflow(&self.seq.total)
+            status = dispatch_run(&self.job)
+            self.exact = FLAGS_WORK and not underflow_raised(&self.seq.total)
         if status == NO_MEMORY:
-            raise MemoryError("no memory to note where a sequence was scaled")
+            raise MemoryError("no memory to record_scaling where a sequence was scaled")
         return status
 
-    def grow(self, int[::1] stop):
-        """Forward, alpha kept."""
+    def forward(self, int[::1] stop):
+        """From this end to the middle, keeping alpha."""
         self.run(stop)
 
     def count(
@@ -580,7 +584,7 @@ cdef class End:
         double[:, ::1] weights,             # ADD (R, W)
         int[::1] stop,
     ):
-        """The way back, after they met."""
+        """The way back to this end, after both met: adds gamma and xi of its half."""
         self.job.start = &start[0]
         self.job.pairs = &pairs[0, 0]
         self.job.weights = &weights[0, 0]
@@ -588,9 +592,9 @@ cdef class End:
 
 
 def end_scratch(Py_ssize_t n_states, Py_ssize_t longest, Py_ssize_t budget):
-    """(stretch, doubles of scratch) for an `End`."""
-    stretch, size = alpha_scratch(n_states, longest, budget)
-    return stretch, size + (5 + BLOCK) * padded(n_states)
+    """(segment, doubles of scratch) for an `End`."""
+    segment, size = alpha_scratch(n_states, longest, budget)
+    return segment, size + (5 + BLOCK) * padded(n_states)
 
 
 def meet(
@@ -598,7 +602,7 @@ def meet(
     End back,
     double[:, ::1] pairs,                   # ADD (N, W): the pair in the middle
 ):
-    """log P(O) of the sequence that both ends have grown into; None if that was not exact, or there is no way."""
+    """log P(O) of the sequence whose two ends have reached the middle; None if that was not exact, or P(O) = 0."""
     cdef const Chain* chain = &front.tables.chain
     cdef Py_ssize_t i, j, n = chain.n, width = chain.width
     cdef double total = 0, y, shifts, others
@@ -608,7 +612,7 @@ def meet(
     cdef const double* delta = back.seq.last
     if front.seq.status != OK or back.seq.status != OK or not (front.exact and back.exact):
         return None
-    clear_underflow()
+    clear_underflow(&total)
     for j in range(width):
         behind[j] = ahead[j] = 0
     for i in range(n):
@@ -617,7 +621,7 @@ def meet(
             ahead[i] += chain.transmat[i * width + j] * delta[j]
     for j in range(n):
         total += behind[j] * delta[j]
-    if underflowed() or not total > 0:
+    if underflow_raised(&total) or not total > 0:
         return None
     for j in range(n):
         behind[j] /= total

@@ -6,10 +6,10 @@ squared: nothing cancels, wherever the data are.
 
 from libc.stdlib cimport free, malloc
 
-from .simd cimport for_medium, for_plain, for_wide, inlined, lanes, medium, only_seen, registers, sum_lanes, wide
+from .simd cimport for_medium, for_plain, for_wide, inline_int, vector, medium, zero_where_nan, registers, sum_lanes, wide
 
 cdef enum:
-    BLOCK = 256         # values whose columns stay in the cache while state after state looks at them
+    CACHED_VALUES = 256         # values whose columns stay in the cache while state after state looks at them
     ACROSS = 4          # registers at a time, to hide the latency of the multiply-adds
 
 ctypedef struct Columns:
@@ -39,19 +39,19 @@ ctypedef struct Scatter:
 
 # Independent columns ------------------------------------------------------------------------------------------------
 
-cdef inline inlined look_for_gaps(
-    const Columns* c, Py_ssize_t start, Py_ssize_t end, const lanes* kind, bint* found,
+cdef inline inline_int find_gaps(
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, const vector* kind, bint* found,
 ) noexcept nogil:
     """Whether any is NaN: a sum tells (or says so when it overflows, which costs nothing but time)."""
-    cdef Py_ssize_t size = sizeof(lanes) // sizeof(double), t, k
+    cdef Py_ssize_t size = sizeof(vector) // sizeof(double), t, k
     cdef Py_ssize_t whole = start + (end - start) // (4 * size) * (4 * size)
-    cdef const lanes* x
-    cdef lanes a, b
+    cdef const vector* x
+    cdef vector a, b
     cdef double result, total = 0
     for k in range(c.d):
         t = start
         if t < whole:
-            x = <const lanes*> (c.values + k * c.step + t)
+            x = <const vector*> (c.values + k * c.step + t)
             a = x[0] + x[1]
             b = x[2] + x[3]
             t += 4 * size
@@ -70,24 +70,24 @@ cdef inline inlined look_for_gaps(
     return 0
 
 
-cdef inline inlined densities(
-    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const lanes* kind, Py_ssize_t across,
+cdef inline inline_int densities(
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const vector* kind, Py_ssize_t across,
     const Normals* p,
 ) noexcept nogil:
     """Whole tiles of `across` registers of c.values[start:end]; `kind` only tells the type."""
-    cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t = start, i, k, a
-    cdef const lanes* x
-    cdef lanes y, z
-    cdef lanes total[ACROSS]
+    cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(vector) // sizeof(double)), t = start, i, k, a
+    cdef const vector* x
+    cdef vector y, z
+    cdef vector total[ACROSS]
     while t + size <= end:
         for i in range(p.n):
             for k in range(c.d):
-                x = <const lanes*> (c.values + k * c.step + t)
+                x = <const vector*> (c.values + k * c.step + t)
                 for a in range(across):
                     y = x[a] - p.means[i * c.d + k]
                     z = p.constants[i * c.d + k] - p.halves[i * c.d + k] * y * y
                     if gaps:
-                        only_seen(&y, &z)
+                        zero_where_nan(&y, &z)
                     if k == 0:
                         total[a] = z
                     else:
@@ -98,13 +98,13 @@ cdef inline inlined densities(
     return 0
 
 
-cdef inline inlined all_densities(const Columns* c, const lanes* kind, const Normals* p) noexcept nogil:
-    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), start = 0, end, whole
+cdef inline inline_int all_densities(const Columns* c, const vector* kind, const Normals* p) noexcept nogil:
+    cdef Py_ssize_t size = ACROSS * (sizeof(vector) // sizeof(double)), start = 0, end, whole
     cdef bint gaps
     while start < c.n_values:
-        end = min(start + BLOCK, c.n_values)
+        end = min(start + CACHED_VALUES, c.n_values)
         whole = start + (end - start) // size * size
-        look_for_gaps(c, start, end, kind, &gaps)
+        find_gaps(c, start, end, kind, &gaps)
         if gaps:
             densities(c, start, whole, True, kind, ACROSS, p)
             densities(c, whole, end, True, <const double*> NULL, 1, p)
@@ -115,34 +115,34 @@ cdef inline inlined all_densities(const Columns* c, const lanes* kind, const Nor
     return 0
 
 
-cdef inline inlined scatter(
-    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const lanes* kind, Py_ssize_t across, Py_ssize_t i,
+cdef inline inline_int scatter(
+    const Columns* c, Py_ssize_t start, Py_ssize_t end, bint gaps, const vector* kind, Py_ssize_t across, Py_ssize_t i,
     const double* w, Scatter* s,
 ) noexcept nogil:
     """The same tiles for state i; w[t - start]."""
-    cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t, k, a
-    cdef const lanes* x
-    cdef const lanes* v
-    cdef lanes y, u
-    cdef lanes mass[ACROSS]
-    cdef lanes sums[ACROSS]
-    cdef lanes squares[ACROSS]
+    cdef Py_ssize_t size = across * <Py_ssize_t> (sizeof(vector) // sizeof(double)), t, k, a
+    cdef const vector* x
+    cdef const vector* v
+    cdef vector y, u
+    cdef vector mass[ACROSS]
+    cdef vector sums[ACROSS]
+    cdef vector squares[ACROSS]
     cdef double part
     if start + size > end:
         return 0
     for k in range(c.d):
         for a in range(across):
-            mass[a] = sums[a] = squares[a] = (<const lanes*> w)[a] * 0
+            mass[a] = sums[a] = squares[a] = (<const vector*> w)[a] * 0
         t = start
         while t + size <= end:
-            x = <const lanes*> (c.values + k * c.step + t)
-            v = <const lanes*> (w + t - start)
+            x = <const vector*> (c.values + k * c.step + t)
+            v = <const vector*> (w + t - start)
             for a in range(across):
                 y = x[a] - s.means[i * c.d + k]
                 u = v[a]
                 if gaps:
-                    only_seen(&y, &u)
-                    only_seen(&y, &y)
+                    zero_where_nan(&y, &u)
+                    zero_where_nan(&y, &y)
                 mass[a] += u
                 sums[a] += u * y
                 squares[a] += u * y * y
@@ -160,16 +160,16 @@ cdef inline inlined scatter(
     return 0
 
 
-cdef inline inlined all_scatter(const Columns* c, const lanes* kind, Scatter* s) noexcept nogil:
-    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), start = 0, end, whole, i, t
-    cdef double w[BLOCK]
+cdef inline inline_int all_scatter(const Columns* c, const vector* kind, Scatter* s) noexcept nogil:
+    cdef Py_ssize_t size = ACROSS * (sizeof(vector) // sizeof(double)), start = 0, end, whole, i, t
+    cdef double w[CACHED_VALUES]
     cdef double* rest
     cdef bint gaps
     while start < c.n_values:
-        end = min(start + BLOCK, c.n_values)
+        end = min(start + CACHED_VALUES, c.n_values)
         whole = start + (end - start) // size * size
         rest = w + whole - start
-        look_for_gaps(c, start, end, kind, &gaps)
+        find_gaps(c, start, end, kind, &gaps)
         for i in range(s.n):
             for t in range(start, end):
                 w[t - start] = s.weights[t * s.row + i * s.column]
@@ -186,26 +186,26 @@ cdef inline inlined all_scatter(const Columns* c, const lanes* kind, Scatter* s)
 # Crossed columns ----------------------------------------------------------------------------------------------------
 # Distances are laid out (D, size), so that a register of them is multiplied again and again.
 
-cdef inline inlined distances(
-    const Columns* c, Py_ssize_t start, Py_ssize_t count, Py_ssize_t size, const lanes* kind, const double* mean,
+cdef inline inline_int distances(
+    const Columns* c, Py_ssize_t start, Py_ssize_t count, Py_ssize_t size, const vector* kind, const double* mean,
     double* y,
 ) noexcept nogil:
     """y[k, t] = value - mean for `count` values; 0 where there is a gap, and behind them up to `size`."""
-    cdef Py_ssize_t step = sizeof(lanes) // sizeof(double), whole = count // step * step, t, k
+    cdef Py_ssize_t step = sizeof(vector) // sizeof(double), whole = count // step * step, t, k
     cdef const double* x
-    cdef lanes far
+    cdef vector far
     cdef double far_one
     for k in range(c.d):
         x = c.values + k * c.step + start
         t = 0
         while t < whole:
-            far = (<const lanes*> (x + t))[0] - mean[k]
-            only_seen(&far, &far)
-            (<lanes*> (y + k * size + t))[0] = far
+            far = (<const vector*> (x + t))[0] - mean[k]
+            zero_where_nan(&far, &far)
+            (<vector*> (y + k * size + t))[0] = far
             t += step
         while t < count:
             far_one = x[t] - mean[k]
-            only_seen(&far_one, &far_one)
+            zero_where_nan(&far_one, &far_one)
             y[k * size + t] = far_one
             t += 1
         while t < size:
@@ -214,25 +214,25 @@ cdef inline inlined distances(
     return 0
 
 
-cdef inline inlined crossed_densities(const Columns* c, const lanes* kind, const Normals* p, double* y) noexcept nogil:
+cdef inline inline_int crossed_densities(const Columns* c, const vector* kind, const Normals* p, double* y) noexcept nogil:
     """constant - |R (value - mean)|^2 / 2, two rows of R at a time. No gaps."""
-    cdef Py_ssize_t size = ACROSS * (sizeof(lanes) // sizeof(double)), t = 0, count, i, j, k, a
-    cdef const lanes* x
+    cdef Py_ssize_t size = ACROSS * (sizeof(vector) // sizeof(double)), t = 0, count, i, j, k, a
+    cdef const vector* x
     cdef const double* one
     cdef const double* two
-    cdef lanes total[ACROSS]
-    cdef lanes z[ACROSS]
-    cdef lanes u[ACROSS]
+    cdef vector total[ACROSS]
+    cdef vector z[ACROSS]
+    cdef vector u[ACROSS]
     while t < c.n_values:
         count = min(size, c.n_values - t)
         for i in range(p.n):
             distances(c, t, count, size, kind, p.means + i * c.d, y)
             for a in range(ACROSS):
-                total[a] = (<const lanes*> y)[a] * 0 + p.constants[i]
+                total[a] = (<const vector*> y)[a] * 0 + p.constants[i]
             for k in range(0, c.d, 2):
                 one = p.roots + (i * c.d + k) * c.d
                 two = one + c.d if k + 1 < c.d else one
-                x = <const lanes*> y
+                x = <const vector*> y
                 for a in range(ACROSS):
                     z[a] = one[0] * x[a]
                     u[a] = two[0] * x[a]
@@ -254,15 +254,15 @@ cdef inline inlined crossed_densities(const Columns* c, const lanes* kind, const
     return 0
 
 
-cdef inline inlined crossed_tile(
-    const double* u, const double* y, Py_ssize_t size, const lanes* kind, Py_ssize_t j, Py_ssize_t k, Py_ssize_t d,
+cdef inline inline_int crossed_tile(
+    const double* u, const double* y, Py_ssize_t size, const vector* kind, Py_ssize_t j, Py_ssize_t k, Py_ssize_t d,
     double* squares,
 ) noexcept nogil:
     """squares[j, k] += sum_t u[j, t] y[k, t] for two rows and four columns, as far as k <= j < d."""
-    cdef Py_ssize_t step = size // <Py_ssize_t> (sizeof(lanes) // sizeof(double)), t, a
-    cdef const lanes* v = <const lanes*> (u + j * size)
-    cdef const lanes* x = <const lanes*> (y + k * size)
-    cdef lanes sums[8]
+    cdef Py_ssize_t step = size // <Py_ssize_t> (sizeof(vector) // sizeof(double)), t, a
+    cdef const vector* v = <const vector*> (u + j * size)
+    cdef const vector* x = <const vector*> (y + k * size)
+    cdef vector sums[8]
     cdef double part
     for a in range(8):
         sums[a] = v[a // 4 * step] * x[a % 4 * step]
@@ -276,41 +276,41 @@ cdef inline inlined crossed_tile(
     return 0
 
 
-cdef inline inlined crossed_scatter(const Columns* c, const lanes* kind, Scatter* s, double* y) noexcept nogil:
+cdef inline inline_int crossed_scatter(const Columns* c, const vector* kind, Scatter* s, double* y) noexcept nogil:
     """The lower triangles of the squares. A gap stands at the mean."""
-    cdef Py_ssize_t lane = sizeof(lanes) // sizeof(double), start = 0, count, i, j, k, t
-    cdef double* u = y + wide_rows(c.d) * BLOCK      # weighted distances
-    cdef double w[BLOCK]
-    cdef const lanes* v = <const lanes*> w
-    cdef lanes total
+    cdef Py_ssize_t lane = sizeof(vector) // sizeof(double), start = 0, count, i, j, k, t
+    cdef double* u = y + wide_rows(c.d) * CACHED_VALUES      # weighted distances
+    cdef double w[CACHED_VALUES]
+    cdef const vector* v = <const vector*> w
+    cdef vector total
     cdef double part
-    for t in range(c.d * BLOCK, wide_rows(c.d) * BLOCK):
+    for t in range(c.d * CACHED_VALUES, wide_rows(c.d) * CACHED_VALUES):
         y[t] = u[t] = 0
     while start < c.n_values:
-        count = min(BLOCK, c.n_values - start)
+        count = min(CACHED_VALUES, c.n_values - start)
         for i in range(s.n):
             for t in range(count):
                 w[t] = s.weights[(start + t) * s.row + i * s.column]
-            for t in range(count, BLOCK):
+            for t in range(count, CACHED_VALUES):
                 w[t] = 0
-            distances(c, start, count, BLOCK, kind, s.means + i * c.d, y)
+            distances(c, start, count, CACHED_VALUES, kind, s.means + i * c.d, y)
             total = v[0]
-            for t in range(1, BLOCK // lane):
+            for t in range(1, CACHED_VALUES // lane):
                 total += v[t]
             sum_lanes(&total, &part)
             for k in range(c.d):
                 s.mass[i * c.d + k] += part
             for k in range(c.d):
                 total = v[0] * 0
-                for t in range(BLOCK // lane):
-                    (<lanes*> (u + k * BLOCK))[t] = v[t] * (<lanes*> (y + k * BLOCK))[t]
-                    total += (<lanes*> (u + k * BLOCK))[t]
+                for t in range(CACHED_VALUES // lane):
+                    (<vector*> (u + k * CACHED_VALUES))[t] = v[t] * (<vector*> (y + k * CACHED_VALUES))[t]
+                    total += (<vector*> (u + k * CACHED_VALUES))[t]
                 sum_lanes(&total, &part)
                 s.sums[i * c.d + k] += part
             for j in range(0, c.d, 2):
                 for k in range(0, j + 1, 4):
-                    crossed_tile(u, y, BLOCK, kind, j, k, c.d, s.squares + i * c.d * c.d)
-        start += BLOCK
+                    crossed_tile(u, y, CACHED_VALUES, kind, j, k, c.d, s.squares + i * c.d * c.d)
+        start += CACHED_VALUES
     return 0
 
 
@@ -359,7 +359,7 @@ cdef for_wide scatter_wide(const Columns* c, Scatter* s, double* y) noexcept nog
 
 cdef int REGISTERS = registers()
 
-cdef int best_densities(const Columns* c, const Normals* p) except -1:
+cdef int dispatch_densities(const Columns* c, const Normals* p) except -1:
     cdef double* y = scratch(c.d, 0 if p.roots == NULL else ACROSS * sizeof(wide) // sizeof(double))
     with nogil:
         if REGISTERS == 2:
@@ -372,8 +372,8 @@ cdef int best_densities(const Columns* c, const Normals* p) except -1:
     return 0
 
 
-cdef int best_scatter(const Columns* c, Scatter* s, bint crossed) except -1:
-    cdef double* y = scratch(c.d, 2 * BLOCK if crossed else 0)
+cdef int dispatch_scatter(const Columns* c, Scatter* s, bint crossed) except -1:
+    cdef double* y = scratch(c.d, 2 * CACHED_VALUES if crossed else 0)
     with nogil:
         if REGISTERS == 2:
             scatter_wide(c, s, y)
@@ -420,7 +420,7 @@ def log_densities(
     p.n = means.shape[0]
     p.means, p.halves, p.roots, p.constants = &means[0, 0], &halves[0, 0], NULL, &constants[0, 0]
     p.out = &out[0, 0]
-    best_densities(&c, &p)
+    dispatch_densities(&c, &p)
 
 
 def crossed_log_densities(
@@ -438,7 +438,7 @@ def crossed_log_densities(
     p.n = means.shape[0]
     p.means, p.halves, p.roots, p.constants = &means[0, 0], NULL, &roots[0, 0, 0], &constants[0]
     p.out = &out[0, 0]
-    best_densities(&c, &p)
+    dispatch_densities(&c, &p)
 
 
 def add_scatter(
@@ -455,7 +455,7 @@ def add_scatter(
         return
     c = columns(values)
     s = around(means, weights, mass, sums, &squares[0, 0])
-    best_scatter(&c, &s, False)
+    dispatch_scatter(&c, &s, False)
 
 
 def add_crossed_scatter(
@@ -472,7 +472,7 @@ def add_crossed_scatter(
         return
     c = columns(values)
     s = around(means, weights, mass, sums, &squares[0, 0, 0])
-    best_scatter(&c, &s, True)
+    dispatch_scatter(&c, &s, True)
 
 
 cdef Scatter around(

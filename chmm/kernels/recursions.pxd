@@ -8,7 +8,7 @@ from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
-from .simd cimport SET, WEIGH, alone, inlined, lanes, outer_product, product, rare_double, rarely, sum_lanes
+from .simd cimport SET, WEIGH, restrict_ptr, inline_int, vector, outer_product, product, cold_double, cold_int, sum_lanes
 
 cdef extern from *:
     """
@@ -32,7 +32,7 @@ cdef enum Task:
     GAMMA
 
 cdef enum:
-    BLOCK = 32          # steps between two looks at `stop`; rank of one update of the pair counts
+    BLOCK = 32          # steps between two checks of `stop`; rank of one update of the pair counts
 
 cdef struct Scaling:
     Py_ssize_t step
@@ -49,18 +49,23 @@ cdef struct Chain:
     Py_ssize_t width            # doubles from one row of a table to the next
     const double* startprob     # (width,)
     const double* transmat      # (n, width): A
-    const double* transposed    # (n, width): A turned, for the way back
-    const double* panels        # both again, as `product` reads them
-    const double* turned
+    const double* transposed    # (n, width): A transposed, for the backward pass
+    const double* packed        # both again, in the order in which `product` reads them; see simd.pack
+    const double* packed_T
     const double* rows          # (R, width)
 
 cdef struct Sequence:
     Py_ssize_t n_steps
     const int* index            # (n_steps,)
     double weight
-    double* alpha               # scratch, or the table that comes back
+    double* alpha               # scratch, or the table that is returned
     double* last                # the last row of alpha, for `meet`
-    double* work                # (3 + BLOCK, width); with both ends of two lines (4 * BLOCK, width)
+    double* scratch             # (3 + BLOCK, width); with both ends of two lines (4 * BLOCK, width)
+    double* delta               # both ends: rows of the second half, as alpha has those of the first
+    Py_ssize_t from_pair        # both ends: the pairs of steps that a call is about
+    Py_ssize_t to_pair
+    double* ends                # IN/OUT (2, width): front and back at the border of these pairs, and
+    Py_ssize_t places[2]        # their places among the scalings, on the way through the other's half
     Scalings front              # of alpha, from the first step on
     Scalings back               # of beta, from the last step on, where a sequence is taken from both ends
     double total                # sum of the last alpha; with both ends, P(O) but for shifts and scalings
@@ -76,27 +81,27 @@ cdef struct Job:
     const long long* bounds     # (S + 1,)
     const int* index            # (T,)
     const double* shift         # (R,)
-    const unsigned char* lost   # (R,) or NULL: rows in which exp() flushed something
+    const unsigned char* underflowed   # (R,) or NULL: rows in which exp() flushed something
     const double* weight        # (S,) or NULL
     volatile int* stop
-    Py_ssize_t stretch          # steps of which the E-step keeps alpha at a time
-    double* alpha               # scratch, or the table that comes back
-    Py_ssize_t room             # rows of scratch
-    double* work
+    Py_ssize_t segment          # steps of which the E-step keeps alpha at a time
+    double* alpha               # scratch, or the table that is returned
+    Py_ssize_t scratch_rows     # rows of scratch
+    double* scratch
     double* start               # ADD (n,)
     double* pairs               # ADD (n, width): sum of alpha[t-1] w[t]; times A it is the sum of xi
     double* weights             # ADD (R, width): gamma by row
     double* xi                  # OUT (T - 1, n, n) or NULL
     double* log_scale           # OUT (T,) or NULL
-    Sequence* end               # one end of a long sequence, alone; or NULL
+    Sequence* end               # one end of a long sequence, on its own; or NULL
     const double* ending        # IN (width,) beta of its last step, on its way back
     double* loglik              # OUT (S,)
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
 
 
-cdef inline inlined note(Scalings* scalings, Py_ssize_t step, int exponent) noexcept nogil:
-    """Remember that the row of this step was scaled by 2^exponent. NO_MEMORY if there is none."""
+cdef inline inline_int record_scaling(Scalings* scalings, Py_ssize_t step, int exponent) noexcept nogil:
+    """Record that the row of this step was scaled by 2^exponent. NO_MEMORY if there is none."""
     cdef Scaling* grown
     if scalings.n == scalings.capacity:
         grown = <Scaling*> realloc(scalings.items, 2 * (scalings.capacity + 32) * sizeof(Scaling))
@@ -111,8 +116,8 @@ cdef inline inlined note(Scalings* scalings, Py_ssize_t step, int exponent) noex
     return OK
 
 
-cdef inline inlined rescale(double* y, Py_ssize_t n, double* total, Py_ssize_t t, Scalings* scalings) noexcept nogil:
-    """Scale a row by the power of two that brings its sum near 1; 2^1000 at most, lest the factor overflow."""
+cdef inline inline_int rescale(double* y, Py_ssize_t n, double* total, Py_ssize_t t, Scalings* scalings) noexcept nogil:
+    """Scale a row by the power of two that brings its sum near 1, at most 2^1000, so that the factor is finite."""
     cdef int e
     cdef Py_ssize_t j
     cdef double factor
@@ -122,16 +127,16 @@ cdef inline inlined rescale(double* y, Py_ssize_t n, double* total, Py_ssize_t t
     for j in range(n):
         y[j] *= factor
     total[0] *= factor
-    return note(scalings, t, e)
+    return record_scaling(scalings, t, e)
 
 
-cdef inline inlined forget(Scalings* scalings) noexcept nogil:
+cdef inline inline_int clear(Scalings* scalings) noexcept nogil:
     scalings.n = 0
     scalings.total = 0
     return 0
 
 
-cdef inline inlined replay(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, double* factor) noexcept nogil:
+cdef inline inline_int scaling_at(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, double* factor) noexcept nogil:
     """The factor by which the row of step t was scaled; the cursor runs back over the scalings."""
     factor[0] = 1
     if cursor[0] and scalings.items[cursor[0] - 1].step == t:
@@ -140,13 +145,13 @@ cdef inline inlined replay(const Scalings* scalings, Py_ssize_t t, Py_ssize_t* c
     return 0
 
 
-cdef inline inlined forward_steps(
-    lanes* kind,                # which registers
+cdef inline inline_int forward_steps(
+    vector* kind,               # which registers
     Py_ssize_t n,
     Py_ssize_t width,
     Py_ssize_t stride,          # doubles from alpha[t] to alpha[t+1]
     bint kept,                  # keep every alpha[t], or two in turn
-    bint again,                 # a stretch that is computed again: its scalings have been noted
+    bint again,                 # a segment that is recomputed: its scalings have been recorded
     Py_ssize_t start,
     Py_ssize_t end,
     double* y,                  # IN alpha[start - 1], if start > 0
@@ -156,11 +161,11 @@ cdef inline inlined forward_steps(
     volatile int* stop,
 ) noexcept nogil:
     """alpha[t] = b[t] * (alpha[t-1] A) for start <= t < end; seq.last points to the last of them."""
-    cdef Py_ssize_t t, j, n_noted, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t t, j, n_recorded, vectors = width // <Py_ssize_t> (sizeof(vector) // sizeof(double))
     cdef double total = 0
     cdef double* x
     cdef const double* b
-    cdef lanes sums
+    cdef vector sums
     for t in range(start, end):
         b = chain.rows + seq.index[t] * width
         x = y
@@ -170,16 +175,16 @@ cdef inline inlined forward_steps(
                 y[j] = chain.startprob[j] * b[j]
                 total += y[j]
         else:
-            sums = b[0] * (<const lanes*> b)[0] * 0
-            product(<lanes*> y, vectors, n, x, 1, <const lanes*> chain.panels, True, WEIGH, <const lanes*> b, &sums)
+            sums = b[0] * (<const vector*> b)[0] * 0
+            product(<vector*> y, vectors, n, x, 1, <const vector*> chain.packed, True, WEIGH, <const vector*> b, &sums)
             sum_lanes(&sums, &total)
         if total < SMALL:
             if total > 0:
-                n_noted = seq.front.n
+                n_recorded = seq.front.n
                 seq.status = rescale(y, n, &total, t, &seq.front)
                 if again:
-                    seq.front.total -= seq.front.items[n_noted].exponent
-                    seq.front.n = n_noted
+                    seq.front.total -= seq.front.items[n_recorded].exponent
+                    seq.front.n = n_recorded
             else:
                 seq.status = IMPOSSIBLE
                 seq.step = t
@@ -192,54 +197,54 @@ cdef inline inlined forward_steps(
     return 0
 
 
-cdef inline rarely rescale_rarely(
+cdef inline cold_int rescale_cold(
     double* y, Py_ssize_t n, double total, Py_ssize_t t, Scalings* scalings,
 ) noexcept nogil:
-    """`rescale` kept out of the way of loops that live in registers."""
+    """`rescale`, kept out of line: inlined, it would push the loops' values out of registers."""
     if not total > 0:
         return IMPOSSIBLE
     return rescale(y, n, &total, t, scalings)
 
 
-cdef inline rare_double replay_rarely(
+cdef inline cold_double scaling_at_cold(
     const Scalings* scalings, Py_ssize_t t, Py_ssize_t* cursor, Py_ssize_t* following,
 ) noexcept nogil:
     cdef double factor
-    replay(scalings, t, cursor, &factor)
+    scaling_at(scalings, t, cursor, &factor)
     following[0] = scalings.items[cursor[0] - 1].step if cursor[0] else -1
     return factor
 
 
-cdef inline inlined certify(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, const Chain* chain, Sequence* seq, volatile int* stop,
+cdef inline inline_int certify(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, const Chain* chain, Sequence* seq, volatile int* stop,
 ) noexcept nogil:
-    """INEXACT if something that underflowed on the way forward could matter.
+    """INEXACT if something that underflowed in the forward pass could matter.
 
     beta is scaled so that sum(alpha * beta) = 1. A state may be needed where its beta is so large that even an alpha
-    below 1e-308 counts. The floor keeps a beta that underflows itself from hiding the alarm. The look comes before b
-    is multiplied in: what underflowed may be alpha before its own b.
+    below 1e-308 counts. The lower limit keeps a beta that itself underflows from hiding the alarm. The check comes
+    before b is multiplied in: alpha may have underflowed before its own b was applied.
     """
-    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    cdef Py_ssize_t t, j, vectors = width // <Py_ssize_t> (sizeof(vector) // sizeof(double))
     cdef Py_ssize_t cursor = seq.front.n
     cdef double factor
     cdef const double* b
-    cdef double* beta = seq.work
-    cdef alone v = beta
-    cdef alone w = seq.work + width
-    cdef alone top = seq.work + 2 * width
+    cdef double* beta = seq.scratch
+    cdef restrict_ptr v = beta
+    cdef restrict_ptr w = seq.scratch + width
+    cdef restrict_ptr top = seq.scratch + 2 * width
     for j in range(width):
         beta[j] = 1 / seq.total
         top[j] = 0
     for t in range(seq.n_steps - 1, -1, -1):
         b = chain.rows + seq.index[t] * width
-        replay(&seq.front, t, &cursor, &factor)
+        scaling_at(&seq.front, t, &cursor, &factor)
         for j in range(width):
             v[j] *= factor
             v[j] = v[j] if v[j] < HUGE else HUGE
             v[j] = v[j] if v[j] > TINY else TINY
             top[j] = v[j] if v[j] > top[j] else top[j]
             w[j] = b[j] * v[j]
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> chain.turned, True, SET, NULL, NULL)
+        product(<vector*> beta, vectors, n, w, 1, <const vector*> chain.packed_T, True, SET, NULL, NULL)
         if t % BLOCK == 0 and stop[0]:
             seq.status = STOPPED
             return 0
@@ -249,24 +254,24 @@ cdef inline inlined certify(
     return 0
 
 
-cdef inline inlined future(
-    Py_ssize_t width, const double* b, const double* beta, alone w, Py_ssize_t t, Sequence* seq, Py_ssize_t* cursor,
+cdef inline inline_int b_times_beta(
+    Py_ssize_t width, const double* b, const double* beta, restrict_ptr w, Py_ssize_t t, Sequence* seq, Py_ssize_t* cursor,
 ) noexcept nogil:
-    """w = b[t] * beta[t], at the scale of step t-1; beta of an unreachable state could overflow and is capped."""
+    """w = b[t] * beta[t], at the scale of step t-1. beta of an unreachable state could overflow and is clipped."""
     cdef Py_ssize_t j
     cdef double factor, v
-    replay(&seq.front, t, cursor, &factor)
+    scaling_at(&seq.front, t, cursor, &factor)
     for j in range(width):
         v = beta[j] * factor
         w[j] = b[j] * (v if v < HUGE else HUGE)
     return 0
 
 
-cdef inline inlined add_gamma(
+cdef inline inline_int add_gamma(
     Py_ssize_t width, const double* alpha, const double* beta, Py_ssize_t t, Job* job, const Sequence* seq,
 ) noexcept nogil:
     cdef Py_ssize_t j
-    cdef alone gamma = job.weights + seq.index[t] * width
+    cdef restrict_ptr gamma = job.weights + seq.index[t] * width
     for j in range(width):
         gamma[j] += seq.weight * (alpha[j] * beta[j])
     if t == 0:
@@ -275,32 +280,32 @@ cdef inline inlined add_gamma(
     return 0
 
 
-cdef inline inlined counts_steps(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Py_ssize_t start, Py_ssize_t end,
+cdef inline inline_int counts_steps(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, Py_ssize_t start, Py_ssize_t end,
     const double* rows,         # IN alpha[start], ..., and before it alpha[start - 1], if start > 0
     Py_ssize_t* cursor,         # IN/OUT place among the scalings
     Job* job,
-    Sequence* seq,              # its first row of work: IN beta[end - 1], OUT beta[start - 1]
+    Sequence* seq,              # its first row of scratch: IN beta[end - 1], OUT beta[start - 1]
 ) noexcept nogil:
-    """gamma and xi added into the tables on the way back; xi a block of steps at a time, as a product of matrices."""
-    cdef Py_ssize_t t, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
+    """The backward pass adds gamma and xi to the tables; xi a block of steps at a time, as a product of matrices."""
+    cdef Py_ssize_t t, j, filled = 0, vectors = width // <Py_ssize_t> (sizeof(vector) // sizeof(double))
     cdef const double* alpha
-    cdef double* beta = seq.work
-    cdef double* w = seq.work
+    cdef double* beta = seq.scratch
+    cdef double* w = seq.scratch
     for t in range(end - 1, start - 1, -1):
         alpha = rows + (t - start) * width
         add_gamma(width, alpha, beta, t, job, seq)
         if t:
             filled += 1
-            w = seq.work + (3 + BLOCK - filled) * width     # filled from the end: rows in the order of time
-            future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
-            product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.turned, True, SET, NULL, NULL)
+            w = seq.scratch + (3 + BLOCK - filled) * width     # filled from the end, so that rows are in the order of time
+            b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
+            product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
             if seq.weight != 1:
                 for j in range(width):
                     w[j] *= seq.weight
         if filled and (filled == BLOCK or t == start or t == 1):
             # pairs[i, j] += sum_s alpha[t-1+s, i] w[t+s, j]
-            outer_product(<lanes*> job.pairs, n, vectors, filled, alpha - width, width, <const lanes*> w)
+            outer_product(<vector*> job.pairs, n, vectors, filled, alpha - width, width, <const vector*> w)
             filled = 0
             if job.stop[0]:
                 seq.status = STOPPED
@@ -308,22 +313,22 @@ cdef inline inlined counts_steps(
     return 0
 
 
-cdef inline inlined counts_pass(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq) noexcept nogil:
-    """The way back of the E-step. Where alpha was not kept, stretch after stretch of it is computed again."""
-    cdef Py_ssize_t j, k, start, end, n_stretches = (seq.n_steps + job.stretch - 1) // job.stretch
+cdef inline inline_int counts_pass(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq) noexcept nogil:
+    """The backward pass of the E-step. Where alpha was not kept, it is recomputed, one segment at a time."""
+    cdef Py_ssize_t j, k, start, end, n_segments = (seq.n_steps + job.segment - 1) // job.segment
     cdef Py_ssize_t cursor = seq.front.n
-    cdef double* rows = seq.alpha + width       # after the row before the stretch
-    cdef double* checkpoints = rows + job.stretch * width
+    cdef double* rows = seq.alpha + width       # after the row before the segment
+    cdef double* checkpoints = rows + job.segment * width
     cdef double total = seq.total
     for j in range(width):
-        seq.work[j] = 1 / seq.total if job.ending == NULL else job.ending[j]
-    for k in range(n_stretches - 1, -1, -1):
-        start = k * job.stretch
-        end = min(start + job.stretch, seq.n_steps)
+        seq.scratch[j] = 1 / seq.total if job.ending == NULL else job.ending[j]
+    for k in range(n_segments - 1, -1, -1):
+        start = k * job.segment
+        end = min(start + job.segment, seq.n_steps)
         if k:
             for j in range(width):
                 seq.alpha[j] = checkpoints[(k - 1) * width + j]
-        if n_stretches > 1:
+        if n_segments > 1:
             forward_steps(kind, n, width, width, True, True, start, end, seq.alpha, rows, &job.chain, seq, job.stop)
         counts_steps(kind, n, width, start, end, rows, &cursor, job, seq)
         if seq.status:
@@ -332,27 +337,27 @@ cdef inline inlined counts_pass(lanes* kind, Py_ssize_t n, Py_ssize_t width, Job
     return 0
 
 
-cdef inline inlined forward_pass(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+cdef inline inline_int forward_pass(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
 ) noexcept nogil:
-    """All steps: alpha of every one kept for the tables and, if there is room, for the counts."""
-    cdef Py_ssize_t j, k, start, end, n_stretches
+    """All steps. alpha of every step is kept for the tables and, if it fits, for the counts."""
+    cdef Py_ssize_t j, k, start, end, n_segments
     cdef double* rows = seq.alpha + width
-    cdef double* checkpoints = rows + job.stretch * width
-    forget(&seq.front)
+    cdef double* checkpoints = rows + job.segment * width
+    clear(&seq.front)
     if job.task == LOGLIK:
         forward_steps(
             kind, n, width, width, False, False, 0, seq.n_steps, NULL, seq.alpha, &job.chain, seq, job.stop,
         )
     elif job.task != COUNTS:
         forward_steps(kind, n, width, n, True, False, 0, seq.n_steps, NULL, seq.alpha, &job.chain, seq, job.stop)
-    elif seq.n_steps <= job.stretch:
+    elif seq.n_steps <= job.segment:
         forward_steps(kind, n, width, width, True, False, 0, seq.n_steps, NULL, rows, &job.chain, seq, job.stop)
     else:
-        n_stretches = (seq.n_steps + job.stretch - 1) // job.stretch
-        for k in range(n_stretches):
-            start = k * job.stretch
-            end = min(start + job.stretch, seq.n_steps)
+        n_segments = (seq.n_steps + job.segment - 1) // job.segment
+        for k in range(n_segments):
+            start = k * job.segment
+            end = min(start + job.segment, seq.n_steps)
             forward_steps(
                 kind, n, width, width, False, False, start, end, checkpoints + (k - 1) * width, rows, &job.chain, seq,
                 job.stop,
@@ -364,17 +369,17 @@ cdef inline inlined forward_pass(
     return 0
 
 
-cdef inline inlined table_pass(
-    lanes* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
+cdef inline inline_int table_pass(
+    vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job, Sequence* seq,
 ) noexcept nogil:
-    """beta or gamma written over alpha, row by row from the last, and xi on request."""
-    cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(lanes) // sizeof(double))
-    cdef Py_ssize_t cursor = seq.front.n
-    cdef double total
+    """beta or gamma overwrites alpha, row by row from the last; xi on request."""
+    cdef Py_ssize_t t, i, j, vectors = width // <Py_ssize_t> (sizeof(vector) // sizeof(double))
+    cdef Py_ssize_t cursor = seq.front.n, ahead = cursor
+    cdef double total, factor
     cdef double* alpha
     cdef double* xi
-    cdef double* beta = seq.work
-    cdef double* w = seq.work + width
+    cdef double* beta = seq.scratch
+    cdef double* w = seq.scratch + width
     for j in range(width):
         beta[j] = 1 / seq.total
     for t in range(seq.n_steps - 1, -1, -1):
@@ -386,12 +391,17 @@ cdef inline inlined table_pass(
             total = 0
             for j in range(n):
                 total += alpha[j]
+            scaling_at(&seq.front, t, &ahead, &factor)
             for j in range(n):
-                alpha[j] = min(beta[j] * total, HUGE)
+                alpha[j] = beta[j] * total
+                if not beta[j] * factor < HUGE:     # `b_times_beta` would clip it
+                    seq.status = INEXACT
+            if seq.status:
+                return 0
         if t == 0:
             break
-        future(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
-        product(<lanes*> beta, vectors, n, w, 1, <const lanes*> job.chain.turned, True, SET, NULL, NULL)
+        b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
+        product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
         if job.xi != NULL:
             alpha -= n
             for i in range(n):
@@ -404,7 +414,7 @@ cdef inline inlined table_pass(
     return 0
 
 
-cdef inline inlined scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexcept nogil:
+cdef inline inline_int scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexcept nogil:
     """log_scale[t] = log P(o_t | o_1 ... o_t-1), and for ALPHA rows that sum to 1.
 
     Sums and exponents are exact enough here, since alpha[t] holds P(o_1 ... o_t, q_t) times a known power of two.

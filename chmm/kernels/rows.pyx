@@ -7,14 +7,14 @@ Within 1 ulp or so of the exact value (tests/test_rows.py); 0 below -708, never 
 
 from libc.math cimport INFINITY, log
 
-from .simd cimport ROW_TOP, for_medium, for_plain, for_wide, inlined, larger, registers
+from .simd cimport ROW_TOP, for_medium, for_plain, for_wide, inline_int, larger, registers
 
 cdef extern from *:
     """
     #define CHMM_ROUND 6755399441055744.0   /* 1.5 * 2^52: added and taken away again, it rounds to integers */
-    /* 2^k for -1022 <= k <= 1023, where x = k + CHMM_ROUND: k stands in the lowest bits of x */
+    /* 2^k for -1022 <= k <= 1023, where x = k + CHMM_ROUND: k is in the lowest bits of x */
     static inline double chmm_power_of_two(double x) {
-      long long bits;
+      unsigned long long bits;
       double result;
       memcpy(&bits, &x, 8);
       bits = (bits + 1023) << 52;
@@ -28,12 +28,12 @@ cdef extern from *:
     double either "CHMM_IF"(bint, double, double) noexcept nogil
 
 cdef enum:
-    BLOCK = 1024        # doubles taken through both loops while they are in the cache
+    CACHED_DOUBLES = 1024        # doubles taken through both loops while they are in the cache
 
 cdef double LOWEST = -708.0
 
 
-cdef inline inlined exponentials(double* x, Py_ssize_t n) noexcept nogil:
+cdef inline inline_int exponentials(double* x, Py_ssize_t n) noexcept nogil:
     """x = ROW_TOP exp(x) for x <= 0."""
     cdef Py_ssize_t i
     cdef double v, k, r, p
@@ -42,7 +42,7 @@ cdef inline inlined exponentials(double* x, Py_ssize_t n) noexcept nogil:
         k = v * 1.4426950408889634 + ROUND
         r = v - (k - ROUND) * 6.93147180369123816490e-01
         r = r - (k - ROUND) * 1.90821492927058770002e-10
-        p = 1.6059043836821613e-10                      # 1 / 13!
+        p = 1.6059043836821613e-10          # 1 / 13!
         p = p * r + 2.08767569878681e-09
         p = p * r + 2.505210838544172e-08
         p = p * r + 2.755731922398589e-07
@@ -59,8 +59,8 @@ cdef inline inlined exponentials(double* x, Py_ssize_t n) noexcept nogil:
     return 0
 
 
-cdef inline inlined take_out(
-    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* lost, bint* any_lost,
+cdef inline inline_int take_out(
+    const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed, bint* any_underflowed,
 ) noexcept nogil:
     """out = x - the largest of its row."""
     cdef Py_ssize_t r, j
@@ -76,13 +76,13 @@ cdef inline inlined take_out(
             out[r * n + j] = x[r * n + j] - top
             gone |= (x[r * n + j] - top < LOWEST) & (x[r * n + j] > -INFINITY)
         shift[r] = top - log(ROW_TOP) if ROW_TOP < 1 else top
-        lost[r] = gone
+        underflowed[r] = gone
         any_gone |= gone
-    any_lost[0] |= any_gone
+    any_underflowed[0] |= any_gone
     return 0
 
 
-cdef inline inlined pad(
+cdef inline inline_int pad(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* out,
 ) noexcept nogil:
     """out = x with zeros behind each row; it looks at up to 7 doubles behind x."""
@@ -93,29 +93,29 @@ cdef inline inlined pad(
     return 0
 
 
-cdef inline inlined scale(
+cdef inline inline_int scale(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    unsigned char* underflowed, bint* any_underflowed,
 ) noexcept nogil:
     """By blocks of whole rows, the padding added last."""
-    cdef Py_ssize_t start = 0, count, step = max(BLOCK // n, 1)
-    cdef double block[BLOCK + 8]
+    cdef Py_ssize_t start = 0, count, step = max(CACHED_DOUBLES // n, 1)
+    cdef double block[CACHED_DOUBLES + 8]
     cdef double* out
     while start < n_rows:
         count = min(step, n_rows - start)
         out = rows + start * width
-        if width > n and n <= BLOCK:
+        if width > n and n <= CACHED_DOUBLES:
             out = block
         if n == 1:
-            take_out(x, count, 1, out, shift + start, lost + start, any_lost)
+            take_out(x, count, 1, out, shift + start, underflowed + start, any_underflowed)
         elif n == 2:
-            take_out(x, count, 2, out, shift + start, lost + start, any_lost)
+            take_out(x, count, 2, out, shift + start, underflowed + start, any_underflowed)
         elif n == 3:
-            take_out(x, count, 3, out, shift + start, lost + start, any_lost)
+            take_out(x, count, 3, out, shift + start, underflowed + start, any_underflowed)
         elif n == 4:
-            take_out(x, count, 4, out, shift + start, lost + start, any_lost)
+            take_out(x, count, 4, out, shift + start, underflowed + start, any_underflowed)
         else:
-            take_out(x, count, n, out, shift + start, lost + start, any_lost)
+            take_out(x, count, n, out, shift + start, underflowed + start, any_underflowed)
         exponentials(out, count * n)
         if width > n and width == 4:
             pad(out, count, n, 4, rows + start * 4)
@@ -129,21 +129,21 @@ cdef inline inlined scale(
 
 cdef for_plain scale_plain(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    unsigned char* underflowed, bint* any_underflowed,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
 
 cdef for_medium scale_medium(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    unsigned char* underflowed, bint* any_underflowed,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
 
 cdef for_wide scale_wide(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* lost, bint* any_lost,
+    unsigned char* underflowed, bint* any_underflowed,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, lost, any_lost)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
 
 cdef int REGISTERS = registers()
 
@@ -152,18 +152,18 @@ def scale_rows(
     const double[:, ::1] log_rows,          # IN (R, N)
     double[:, ::1] rows,                    # OUT (R, W): exp(log row - its maximum), padded with zeros
     double[::1] shift,                      # OUT (R,): the maximum; 0 for a row of -inf
-    unsigned char[::1] lost,                # OUT (R,): whether an entry was flushed to 0, or nearly
+    unsigned char[::1] underflowed not None,         # OUT (R,): whether an entry was flushed to 0, or nearly
 ):
-    """Likelihoods from log likelihoods. True if anything was lost in any row."""
-    cdef bint any_lost = False
+    """Likelihoods from log likelihoods. True if anything was flushed in any row."""
+    cdef bint any_underflowed = False
     cdef Py_ssize_t n_rows = log_rows.shape[0], n = log_rows.shape[1], width = rows.shape[1]
     if not n_rows:
         return False
     with nogil:
         if REGISTERS == 2:
-            scale_wide(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+            scale_wide(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
         elif REGISTERS:
-            scale_medium(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
+            scale_medium(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
         else:
-            scale_plain(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &lost[0], &any_lost)
-    return any_lost
+            scale_plain(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
+    return any_underflowed

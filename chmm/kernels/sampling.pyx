@@ -1,5 +1,10 @@
 """Hidden paths drawn from the model, from given uniform numbers."""
 
+from cpython.exc cimport PyErr_CheckSignals
+
+cdef enum:
+    SIGNAL_STEPS = 1048576      # steps between two checks for Ctrl-C
+
 
 cdef inline int draw(const double* cumulated, Py_ssize_t n, double u) noexcept nogil:
     """The first i with u < c[i], where c = cumulated probabilities: a state of probability 0 is never drawn."""
@@ -21,7 +26,7 @@ def sample_paths(
     const double[::1] uniforms,             # IN (T,)
     int[::1] path,                          # OUT (T,)
 ):
-    """Paths of the Markov chain, one for each sequence."""
+    """Paths of the Markov chain, one for each sequence. KeyboardInterrupt, if it comes, comes within milliseconds."""
     cdef Py_ssize_t s, t, n = start.shape[0]
     with nogil:
         for s in range(bounds.shape[0] - 1):
@@ -30,4 +35,6 @@ def sample_paths(
                     path[t] = draw(&start[0], n, uniforms[t])
                 else:
                     path[t] = draw(&trans[path[t - 1], 0], n, uniforms[t])
-    return None
+                if t % SIGNAL_STEPS == SIGNAL_STEPS - 1:
+                    with gil:
+                        PyErr_CheckSignals()

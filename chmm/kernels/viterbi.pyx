@@ -13,13 +13,14 @@ step, or, where that would take more than `budget` bytes, for one step in sqrt(T
 is computed again on the way back.
 """
 
-from libc.math cimport INFINITY, fabs, sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc
 
-from .status cimport IMPOSSIBLE, OK, STOPPED
+from .compensated cimport Sum, add
 from .simd cimport (
-    ZERO, alone, choose, for_medium, for_plain, for_wide, inlined, larger, medium, registers, select, to_bytes,
+    ZERO, restrict_ptr, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, select, to_bytes,
 )
+from .status cimport IMPOSSIBLE, OK, STOPPED
 
 cdef extern from *:
     """
@@ -62,23 +63,8 @@ cdef struct Job:
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
 
-cdef struct Sum:
-    double total
-    double lost
 
-
-cdef inline inlined add(Sum* sum, double x) noexcept nogil:
-    """Neumaier's compensated sum."""
-    cdef double after = sum.total + x
-    if fabs(sum.total) >= fabs(x):
-        sum.lost += (sum.total - after) + x
-    else:
-        sum.lost += (x - after) + sum.total
-    sum.total = after
-    return 0
-
-
-cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
+cdef inline inline_int rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     """Bring the maximum to 0, unless nothing is left."""
     cdef Py_ssize_t j
     top[0] = y[0]
@@ -90,7 +76,7 @@ cdef inline inlined rebase(Py_ssize_t n, double* y, double* top) noexcept nogil:
     return 0
 
 
-cdef inline inlined walk_back(
+cdef inline inline_int walk_back(
     Py_ssize_t width,
     bint packed,                # two bits for each state in the byte of a step, or a byte for each state
     Job* job,
@@ -105,7 +91,7 @@ cdef inline inlined walk_back(
     cdef const unsigned char* origin = job.origin
     cdef double along_rows = 0, along_trans = 0
     cdef Sum sum
-    sum.total = sum.lost = 0
+    sum.total = sum.compensation = 0
     for t in range(n_steps - 1, 0, -1):
         path[t] = here
         along_rows += rows[index[t] * width + here]
@@ -119,13 +105,13 @@ cdef inline inlined walk_back(
     path[0] = here
     add(&sum, along_rows + rows[index[0] * width + here])
     add(&sum, along_trans + job.startprob[here])
-    job.score[s] = sum.total + sum.lost
+    job.score[s] = sum.total + sum.compensation
     return OK
 
 
 # Up to four states: everything in registers ------------------------------------------------------------------------
 
-cdef inline inlined tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef unsigned char* origin = job.origin
@@ -174,42 +160,40 @@ cdef inline inlined tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s)
 
 # Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
 
-cdef inline inlined best_and_origin(
-    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b,
-    double* y,                  # OUT (width,)
-    unsigned char* origin,      # OUT (width,): the i that gave it
+cdef inline inline_int best_and_origin(
+    Py_ssize_t n,
+    Py_ssize_t width,
+    Py_ssize_t columns,         # a literal 8, 12 or 16, at least n
+    const double* x,
+    const double* a,
+    const double* b,
+    double* y,                  # OUT (columns,)
+    unsigned char* origin,      # OUT (columns,): the i that gave it
 ) noexcept nogil:
-    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it; the upper half of the i beside the lower."""
-    cdef Py_ssize_t i, c, half = n // 2, size = sizeof(medium) // sizeof(double), vectors = width // size
-    cdef const medium* r
-    cdef medium low, high, v, i_low, i_high, from_low, from_high
+    """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it, in registers: all columns for each row."""
+    cdef Py_ssize_t i, c, size = sizeof(medium) // sizeof(double), vectors = columns // size
+    cdef const medium* row
+    cdef medium v, this
+    cdef medium best[16]
+    cdef medium where[16]
     for c in range(vectors):
-        r = <const medium*> a + c
-        low = x[0] + r[0]
-        high = x[half] + r[half * vectors]
-        i_low = ZERO
-        from_low = i_low
-        i_high = i_low + <double> half
-        from_high = i_high
-        for i in range(1, half):
-            i_low = i_low + 1.0
-            v = x[i] + r[i * vectors]
-            from_low = select(v > low, i_low, from_low)
-            low = select(v > low, v, low)
-            i_high = i_high + 1.0
-            v = x[half + i] + r[(half + i) * vectors]
-            from_high = select(v > high, i_high, from_high)
-            high = select(v > high, v, high)
-        if n % 2:
-            v = x[n - 1] + r[(n - 1) * vectors]
-            from_high = select(v > high, i_high + 1.0, from_high)
-            high = select(v > high, v, high)
-        to_bytes(select(high > low, from_high, from_low), origin + c * size)
-        (<medium*> y)[c] = select(high > low, high, low) + (<const medium*> b)[c]
+        best[c] = x[0] + (<const medium*> a)[c]
+        where[c] = ZERO
+    this = ZERO
+    for i in range(1, n):
+        row = <const medium*> (a + i * width)
+        this = this + 1.0
+        for c in range(vectors):
+            v = x[i] + row[c]
+            where[c] = select(v > best[c], this, where[c])
+            best[c] = select(v > best[c], v, best[c])
+    for c in range(vectors):
+        to_bytes(where[c], origin + c * size)
+        (<medium*> y)[c] = best[c] + (<const medium*> b)[c]
     return 0
 
 
-cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
     cdef const double* rows = job.rows
@@ -217,12 +201,12 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
     cdef double* y = job.delta
     cdef unsigned char* origin = job.origin
     cdef double top
-    for j in range(width):
+    for j in range(columns):
         y[j] = job.startprob[j] + rows[index[0] * width + j]
     for t in range(1, n_steps):
         x = y
         y = job.delta + (t & 1) * width
-        best_and_origin(n, width, x, job.transmat, rows + index[t] * width, y, origin + t * width)
+        best_and_origin(n, width, columns, x, job.transmat, rows + index[t] * width, y, origin + t * width)
         if t % BLOCK == 0:
             if job.stop[0]:
                 return STOPPED
@@ -241,8 +225,8 @@ cdef inline inlined small(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s
 
 # Any number of states ----------------------------------------------------------------------------------------------
 
-cdef inline inlined best_of(
-    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, alone y,
+cdef inline inline_int best_of(
+    Py_ssize_t n, Py_ssize_t width, const double* x, const double* a, const double* b, restrict_ptr y,
 ) noexcept nogil:
     """y[j] = max_i (x[i] + A[i, j]) + b[j], eight rows of A at a time."""
     cdef Py_ssize_t i = 0, j
@@ -275,7 +259,7 @@ cdef inline inlined best_of(
     return 0
 
 
-cdef inline inlined stretch_of(
+cdef inline inline_int stretch_of(
     Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end,
     const double* before, double* top,
 ) noexcept nogil:
@@ -299,7 +283,7 @@ cdef inline inlined stretch_of(
     return OK
 
 
-cdef inline inlined origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
+cdef inline inline_int origin_of(Py_ssize_t n, const double* x, const double* a, Py_ssize_t* best) noexcept nogil:
     """The first i with the largest x[i] + a[i]; even and odd places apart, so that they need not wait."""
     cdef Py_ssize_t i, even = 0, odd = 1
     cdef double v, largest = x[0] + a[0], largest_odd = -INFINITY
@@ -320,7 +304,7 @@ cdef inline inlined origin_of(Py_ssize_t n, const double* x, const double* a, Py
     return 0
 
 
-cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, k, start, end, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef Py_ssize_t n_stretches = (n_steps + job.stretch - 1) // job.stretch
     cdef const int* index = job.index + job.bounds[s]
@@ -344,7 +328,7 @@ cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
             for j in range(width):
                 checkpoints[k * width + j] = job.delta[(end - start - 1) * width + j]
             before = checkpoints + k * width
-    sum.total = sum.lost = 0
+    sum.total = sum.compensation = 0
     for k in range(n_stretches - 1, -1, -1):
         start = k * job.stretch
         end = min(start + job.stretch, n_steps)
@@ -370,11 +354,11 @@ cdef inline inlined general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
                 along_rows = along_trans = 0
                 if job.stop[0]:
                     return STOPPED
-    job.score[s] = sum.total + sum.lost
+    job.score[s] = sum.total + sum.compensation
     return OK
 
 
-cdef inline inlined when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
+cdef inline inline_int when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
     """The step at which the last state died: a plain run, without keeping anything."""
     cdef Py_ssize_t t, i, j, n = job.n, width = job.width, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef const int* index = job.index + job.bounds[s]
@@ -419,12 +403,15 @@ cdef for_medium tiny_4(Job* job, Py_ssize_t s) noexcept nogil:
 
 cdef for_medium small_8(Job* job, Py_ssize_t s) noexcept nogil:
     if job.n == 8:
-        job.result = small(8, 8, job, s)
+        job.result = small(8, 8, 8, job, s)
     else:
-        job.result = small(job.n, job.width, job, s)
+        job.result = small(job.n, 8, 8, job, s)
+
+cdef for_medium small_12(Job* job, Py_ssize_t s) noexcept nogil:
+    job.result = small(job.n, 16, 12, job, s)
 
 cdef for_medium small_16(Job* job, Py_ssize_t s) noexcept nogil:
-    job.result = small(job.n, job.width, job, s)
+    job.result = small(job.n, 16, 16, job, s)
 
 cdef for_plain general_plain(Job* job, Py_ssize_t s) noexcept nogil:
     job.result = general(job.n, job.width, job, s)
@@ -449,6 +436,8 @@ cdef int one(Job* job, Py_ssize_t s) noexcept nogil:
             tiny_plain(job, s)
     elif job.in_bytes and job.n <= 8:
         small_8(job, s)
+    elif job.in_bytes and job.n <= 12:
+        small_12(job, s)
     elif job.in_bytes:
         small_16(job, s)
     elif REGISTERS == 2:
