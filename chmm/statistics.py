@@ -112,15 +112,20 @@ class Statistics:
         return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
 
 
-def probabilities(counts, old, pseudocount=0.0, free=None):
+def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
     """Rows of counts to rows that sum to 1: the maximiser of sum counts log p + sum pseudocount log p.
 
-    Structural zeros (`free` False) stay 0 and take no pseudocount. A row without mass keeps its old values.
+    Structural zeros (`free` False) stay 0 and take no pseudocount. Entries that are `held` keep their old values, and
+    the others share what these leave. A row without mass keeps its old values.
     """
     mass = np.where(free, counts + pseudocount, 0.0) if free is not None else counts + pseudocount
+    room = 1.0
+    if np.any(held):
+        mass = np.where(held, 0.0, mass)
+        room = 1.0 - np.where(held, old, 0.0).sum(axis=-1, keepdims=True)
     total = mass.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, mass / total, old)
+    with np.errstate(all="ignore"):
+        return np.where(held | ~(total > 0), old, np.maximum(room, 0.0) * mass / total)
 
 
 def log_prior(probs, pseudocount, free=None):

@@ -28,34 +28,168 @@ said, by name, `Model(3, "poisson")`, or as an object, `Model(3, Poisson())`.
 | a direction | turning angle, wind | `VonMises()` |
 | several of these in one step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
 | of one kind, but with several peaks in a state | | `Mixture(Gaussian(), 3)` |
-| of another family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
+| of a different family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
 | already a log likelihood of each state | output of a neural network | `Precomputed()` |
-| something else | | four methods: `examples/zero_inflated.py` |
+| an amount or a count with far too many zeros | rainfall, insurance claims | a zero-inflated family of your own: `examples/zero_inflated.py` |
+| something else | | four methods: see the end of this page |
 
 Symbols that are numbers by chance (codes, labels) are `Categorical`; numbers whose size means something are not. Counts
 of 0 and 1 are marks. One column of whole floats may be either, so it must be said.
 
 ## What holds for all
 
-- Parameters that are given are where a fit starts; those named in `frozen=` stay. Arrays are (n_states, n_features);
+- Parameters that are given are where a fit starts; those named in `frozen=` stay, and so does every entry that is True
+  in a mask, `frozen={"means": [True, False, False]}`. Arrays are (n_states, n_features);
   (n_states,) will do for one feature. What was learnt is `model.emission_`.
 - `NaN`, `None` and masked values are missing. A step without any value says nothing; where only some columns are
   missing the others count, and the rest is integrated out (in all families but `Multinomial`). Both are counted in `report_`.
-- Each distinct value, or distinct row of whole numbers, is looked at once.
-- No fit lowers the objective, the log likelihood plus the log prior. Priors are the pseudocount (probabilities) and the
-  floor (variances); `floor=0` and `pseudocount=0` turn them off.
+- Each distinct value, or distinct row of whole numbers, is evaluated once.
+- No fit lowers the objective, the log likelihood plus the log prior. The prior of probabilities (`Categorical`,
+  `Multinomial`, weights of a `Mixture`) is the pseudocount, 0 by default: `report_["impossible_symbols"]` names what
+  it leaves impossible. Every other family has `prior=w`, w steps' worth of what all data look like in each state and
+  column, 0.001 by default, so that nothing is impossible or certain because nobody saw it; `prior=0` is maximum
+  likelihood. `report_["cells_without_evidence"]` names the states and columns that saw nothing.
+- Each family takes certain values (`domain`). Others are an error, with the step and the column. In `PerState`, a value
+  has density 0 in a state whose member does not take it, and is an error only where no member does.
+- What a fit has learnt, `model.emission_`, cannot be assigned to; `copy.deepcopy` of it can.
 - Start values come from k-means++ clusters of the distinct values.
+"""
+
+
+OWN = """## A family of your own
+
+A family turns values into log likelihoods, and weighted values into parameters. It knows neither states' names, nor
+time, nor sequences: labels, missing steps, EM, several starts, Viterbi and saving come from the model. Four methods are
+enough. Wind speeds are often taken to be Rayleigh's, p(v) = v / s^2 exp(-v^2 / 2 s^2):
+
+```python
+import numpy as np
+
+from chmm import Emission, Model
+from chmm.testing import check_emission
+
+
+class Rayleigh(Emission):
+    parameters = ("scales",)  # an attribute and argument each; None until it is known
+    n_features = 1  # no parameter has an axis of columns, which would tell
+    domain = "numbers > 0"
+
+    def __init__(self, scales=None):
+        self.scales = None if scales is None else np.array(scales, dtype=float)
+
+    def log_likelihood(self, values):  # (R, 1) -> (R, n_states)
+        return np.log(values) - 2 * np.log(self.scales) - values**2 / (2 * self.scales**2)
+
+    def statistics(self, values, weights):  # weights (R, n_states) -> sums, which are added up over the data
+        return {"weights": weights.sum(axis=0), "squares": weights.T @ values[:, 0] ** 2}
+
+    def update(self, statistics):  # the maximiser; a state without weight keeps its scale
+        weights, squares = statistics["weights"], statistics["squares"]
+        with np.errstate(invalid="ignore"):
+            new = np.sqrt(squares / (2 * weights))
+        self.scales = np.where(weights > 0, new, 1.0 if self.scales is None else self.scales)
+
+    def sample(self, states, rng):
+        return rng.rayleigh(self.scales[states])
+
+    def support(self, values):  # not one of the four, but one line: a 0 then is an error with its step
+        return values > 0
+
+
+speeds, calm = Model(startprob=[0.5, 0.5], transmat=[[0.95, 0.05], [0.05, 0.95]], emission=Rayleigh([1, 6])).sample(
+    2000, random_state=0
+)
+check_emission(Rayleigh(), speeds[:200])
+model = Model(2, Rayleigh(), random_state=0).fit(speeds)
+assert np.allclose(np.sort(model.emission_.scales), [1, 6], rtol=0.05)
+```
+
+`check_emission(family, values)` from `chmm.testing` runs the laws that every family obeys, here on some example data,
+and says in words which of them fail: the statistics of parts add up, no neighbour explains the data better than the
+update, what is drawn lies in the support, and so on. Call it in your tests.
+
+`statistics` may depend on the parameters, as those of a hidden cause do; an update is then a step of EM, and
+`max_inner_iter = 200` makes labelled data take several. `examples/zero_inflated.py` is such a family.
+
+The second ring are hooks, each with a default. This family uses most of them. A word of rank n has the probability
+n^-a / (1^-a + ... + largest^-a), which is Zipf's law, and nothing but Newton's method finds a:
+
+```python
+from chmm.emissions import check_frozen, check_parameter, check_pseudo_observations
+
+
+class Zipf(Emission):
+    parameters = ("exponents",)
+    n_features = 1
+
+    def __init__(self, exponents=None, *, largest=1000, prior=None, frozen=()):
+        self.exponents = check_parameter(exponents, "exponents", ndim=1)
+        self.largest = largest
+        self.domain = f"whole numbers from 1 to {largest}"
+        self.prior = check_pseudo_observations(prior)  # (values, weights) that every state has seen beforehand
+        self.frozen = check_frozen(frozen, self.parameters, exponents=self.exponents)  # names, or masks
+
+    def settings(self):  # what the constructor needs beside the parameters, for saving
+        return {"largest": self.largest, **super().settings()}
+
+    def support(self, values):
+        return (values >= 1) & (values <= self.largest) & (values == np.round(values))
+
+    def embed(self, values):  # start values come from clusters of these
+        return np.log(values)
+
+    def table(self, exponents):
+        logs = -exponents[:, None] * np.log(np.arange(1, self.largest + 1))
+        return logs - np.logaddexp.reduce(logs, axis=1)[:, None]
+
+    def log_likelihood(self, values):
+        return self.table(self.exponents).T[values[:, 0].astype(int) - 1]
+
+    def statistics(self, values, weights):
+        return {"weights": weights.sum(axis=0), "logs": weights.T @ np.log(values[:, 0])}
+
+    def update(self, statistics):
+        statistics = self.with_prior(statistics)  # those of the pseudo-observations are added
+        alive = statistics["weights"] > 0
+        wanted = statistics["logs"] / np.where(alive, statistics["weights"], 1.0)
+        logs, a = np.log(np.arange(1, self.largest + 1)), np.ones(len(wanted))
+        for _ in range(100):  # Newton: the expected log rank falls with a, and its slope is minus the variance
+            p = np.exp(self.table(a))
+            mean = p @ logs
+            a = np.clip(a + np.clip((mean - wanted) / (p @ logs**2 - mean**2), -0.5, 0.5), -20, 20)
+        self.assign({"exponents": a}, alive)  # all but what is frozen
+
+    def sample(self, states, rng):
+        total = np.cumsum(np.exp(self.table(self.exponents)), axis=1)
+        return 1 + (rng.random(len(states))[:, None] > total[states, :-1]).sum(axis=1)
+
+    def mean(self):
+        return np.exp(self.table(self.exponents)) @ np.arange(1, self.largest + 1)[:, None]
+
+
+chain = {"startprob": [0.5, 0.5], "transmat": [[0.9, 0.1], [0.1, 0.9]]}
+ranks, _ = Model(**chain, emission=Zipf([0.2, 2.0], largest=50)).sample(3000, random_state=0)
+check_emission(Zipf(largest=50, prior=([1, 50], 0.1)), ranks[:200])
+
+held = Zipf([0.0, 1.0], largest=50, frozen={"exponents": [True, False]})  # one state without preferences
+model = Model(emission=held, random_state=0, **chain).fit(ranks)
+assert model.emission_.exponents[0] == 0 and model.emission_.exponents[1] > 1
+```
+
+A model that uses such a family is loaded with `Model.load(path, emissions=[Zipf])`.
+
+### The whole contract
 """
 
 
 def page():
     parts = [HEAD]
     for family in (*FAMILIES, chmm.Emission):
+        if family is chmm.Emission:
+            parts.append(OWN)
+        else:
+            parts.append(f"## {family.__name__}\n\n`{family.__name__}{inspect.signature(family)}`\n")
         text, _, example = inspect.getdoc(family).partition("\n>>> ")
-        signature = str(inspect.signature(family)) if family is not chmm.Emission else ""
-        parts.append(
-            f"## {family.__name__}\n\n`{family.__name__}{signature}`\n" if signature else "## A family of your own\n"
-        )
         parts.append(markdown(text))
         if example:
             parts.append(f"```python\n>>> {example.strip()}\n```\n")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
 from chmm import (
     Bernoulli,
@@ -28,7 +28,7 @@ from chmm import (
     VonMises,
     sequences,
 )
-from chmm.training import settle
+from chmm.testing import check_emission
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -199,32 +199,6 @@ def densities(emission, values):
     return np.exp(emission.log_likelihood(observed.distinct)[observed.index])
 
 
-def objective(emission, values, weights):
-    return (weights * emission.log_likelihood(values)).sum() + emission.log_prior()
-
-
-def moved(emission, rng, size):
-    """A copy whose parameters are a little different."""
-    other = copy.copy(emission)
-    if emission.members:
-        other.members = tuple(moved(member, rng, size) for member in emission.members)
-    for name in emission.parameters:
-        old = np.asarray(getattr(emission, name))
-        noise = size * rng.standard_normal(old.shape)
-        if name in ("means", "locations"):
-            new = old + noise
-        elif name == "covariances" and old.ndim >= 2 and getattr(emission, "covariance", "") in ("full", "tied"):
-            new = old * np.exp(size * rng.standard_normal()) + 0.1 * (noise + np.swapaxes(noise, -1, -2))
-        elif name == "zeros" or (name == "probs" and isinstance(emission, Bernoulli | NegativeBinomial)):
-            new = old * np.exp(noise) / (1 - old + old * np.exp(noise))
-        elif name in ("probs", "weights"):
-            new = old * np.exp(noise) / (old * np.exp(noise)).sum(axis=-1, keepdims=True)
-        else:
-            new = old * np.exp(noise)
-        setattr(other, name, new)
-    return other
-
-
 # ------------------------------------------------------------------------------------------------------------- the laws
 
 
@@ -235,20 +209,8 @@ def test_densities_add_up_to_one(family):
 
 
 @every_family
-@pytest.mark.parametrize("seed", range(2))
-def test_update_is_the_maximiser(family, seed):
-    rng = np.random.default_rng(seed)
-    emission, observed = prepared(family.empty, sample(family, 400, seed).X)
-    weights = rng.random((len(observed.distinct), 3))
-    start = weights * (1 + 3 * np.eye(3)[rng.integers(3, size=len(weights))])
-    emission.start(observed.distinct, start, rng)
-    for _ in range(8):
-        settle(emission, observed.distinct, weights, emission.statistics(observed.distinct, weights), 1e-6)
-    best = objective(emission, observed.distinct, weights)
-    slack = 1e-7 if emission.max_inner_iter > 2 else 1e-11  # an EM step is near the maximum, not on it
-    for size in (1e-4, 1e-3, 1e-2, 0.1):
-        for _ in range(4):
-            assert objective(moved(emission, rng, size), observed.distinct, weights) <= best + slack * abs(best)
+def test_the_laws_hold(family):
+    check_emission(family.empty, sample(family, 120, 3).X, n_states=3)
 
 
 @every_family
@@ -264,27 +226,10 @@ def test_em_from_its_own_start_finds_what_was_drawn(family):
     if isinstance(family.given, Categorical):
         return  # symbols have no distance that could tell where to start
     x = sample(family, 3000, 1).X
-    m = Model(3, family.empty, random_state=0, n_init=4, max_iter=500).fit(x)
+    n_init = 8 if isinstance(family.empty, PerState) else 4  # states are not exchangeable there
+    m = Model(3, family.empty, random_state=0, n_init=n_init, max_iter=500).fit(x)
     assert np.diff(m.history_).min() > -1e-9 * abs(m.history_[0])
     assert m.score(x) > model(family.given).score(x) - 40
-
-
-@every_family
-def test_statistics_of_parts_add_to_those_of_the_whole(family):
-    x = sample(family, 300).X
-    emission, _ = prepared(family.given, x)
-    weights = np.random.default_rng(0).random((300, 3))
-
-    def statistics(part):
-        o = emission.check(sequences.one(x[part]))
-        table = np.zeros((len(o.distinct), 3))
-        np.add.at(table, o.index, weights[part])
-        return emission.statistics(o.distinct, table)
-
-    whole, parts = statistics(slice(None)), [statistics(slice(*ends)) for ends in ((200, 300), (0, 70), (70, 200))]
-    for key in whole:
-        scale = np.abs(whole[key]).max()
-        assert_allclose(sum(part[key] for part in parts), whole[key], rtol=1e-11, atol=1e-12 * scale)
 
 
 @every_family
@@ -363,37 +308,13 @@ def test_a_missing_column_is_integrated_out(name):
     assert (m.report_["missing"], m.report_["partly_missing"]) == ((gone == 2).sum(), (gone == 1).sum())
 
 
-@every_family
-def test_saved_and_loaded(family, tmp_path):
-    x = sample(family, 80).X
-    own = (ZeroInflated,)
-    for m in (model(family.given), Model(3, family.empty, random_state=0, max_iter=3).fit(x)):
-        m.save(tmp_path / "model.npz")
-        again = Model.load(tmp_path / "model.npz", emissions=own)
-        assert again.score(x) == m.score(x)
-        assert repr(again.emission_) == repr(m.emission_)
-        assert all(isinstance(line, str) for line in repr(m).splitlines())
-
-
-@every_family
-def test_a_fit_leaves_the_given_emission_alone(family):
-    before = copy.deepcopy(family.given)
-    x = sample(family, 60).X
-    m = model(family.given, max_iter=3).fit(x)
-    emission, observed = prepared(before, x)
-    assert_array_equal(family.given.log_likelihood(observed.distinct), emission.log_likelihood(observed.distinct))
-    assert m.emission_ is not family.given
-
-
-@every_family
-def test_a_state_without_mass_keeps_its_parameters(family):
-    emission, observed = prepared(family.given, sample(family, 60).X)
-    before = emission.log_likelihood(observed.distinct)[:, 1]
-    weights = np.random.default_rng(0).random((len(observed.distinct), 3))
-    weights[:, 1] = 0
-    emission.update(emission.statistics(observed.distinct, weights))
-    if getattr(emission, "covariance", None) != "tied":
-        assert_allclose(emission.log_likelihood(observed.distinct)[:, 1], before, rtol=1e-12)
+def without_prior(emission):
+    """The emission, and its members, at maximum likelihood."""
+    for part in emission.members:
+        without_prior(part)
+    if isinstance(emission.prior, float):
+        emission.prior = 0.0
+    return emission
 
 
 @every_family

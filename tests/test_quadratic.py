@@ -88,8 +88,8 @@ def test_the_centre_and_spread_of_columns():
     x[rng.random(1000) < 0.3, 3] = np.nan
     x[0, 0] += 1e6  # nothing is lost to a first value far out
     x = np.c_[x, np.full(1000, np.nan)]
-    centre, variance = quadratic.spread(x)
+    centre, variance = quadratic.spread(quadratic.moments(x))
     want = np.nanmean(x[:, :4].astype(np.longdouble), axis=0)
-    assert_allclose(centre, [*want.astype(float), 0], rtol=1e-15)
+    assert_allclose(centre, [*want.astype(float), 0], rtol=1e-15, atol=1e-14)
     squares = np.nanmean((x[:, :4] - want) ** 2, axis=0).astype(float)
     assert_allclose(variance, [*np.where(squares > 0, squares, 1), 1], rtol=1e-11)

@@ -68,9 +68,9 @@ def test_tags_and_words_say_what_is_wrong():
         tags(["a", b"x"])
     with pytest.raises(ValueError, match=r"words\[1\] is an empty word"):
         tags(["a", ""])
-    with pytest.raises(ValueError, match="2 tags for 3 characters"):
+    with pytest.raises(ValueError, match="2 labels for 3 characters"):
         words("abc", "SS")
-    with pytest.raises(ValueError, match=r"tags\[1\] is 'X'; the tags are B, M, E and S"):
+    with pytest.raises(ValueError, match=r"labels\[1\] is 'X'; they are B, M, E and S"):
         words("abc", "SXS")
 
 
@@ -429,3 +429,73 @@ def test_hkcancor_impossible_utterances(hkcancor):
     train, held_out = hkcancor
     model = Segmenter().fit(train).model
     assert sum(model.score(["".join(line)]) == -np.inf for line in held_out) == 15
+
+
+# ---- what is a character ----
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", " \ufeff ", "\ufeff\ufeff"], ids=ascii)
+def test_a_byte_order_mark_is_no_character(segmenter, mark):
+    marked = Segmenter().fit([mark + line for line in SENTENCES])
+    assert marked.model.emission_.symbols == segmenter.model.emission_.symbols
+    assert np.array_equal(marked.model.transmat_, segmenter.model.transmat_)
+    assert segmenter.cut(mark + "今天天气") == segmenter.cut("今天天气") == ["今天", "天气"]
+    assert segmenter.cut([mark + "今天", mark, "天气"]) == [["今天"], [], ["天气"]]
+    assert marked.evaluate([mark + SENTENCES[0]]) == segmenter.evaluate(SENTENCES[:1])
+    with pytest.raises(ValueError, match=r"line 0, word 0 .*byte order mark"):
+        Segmenter().fit([[mark + "今天", "天气"]])
+
+
+CLUSTERS = {
+    "a family": "👨\u200d👩\u200d👧",
+    "a heart in colour": "❤\ufe0f",
+    "a skin tone": "👍🏽",
+    "combining marks": "e\u0301\u0327",
+    "a keycap": "1\ufe0f\u20e3",
+    "a flag": "🇭🇰",
+    "the flag of Scotland": "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+    "a syllable in letters": "\u1112\u1161\u11ab",
+    "a Devanagari cluster": "\u0915\u094d\u0937\u093f",
+    "Thai am": "น\u0e33",
+    "a kana with its mark": "か\u3099",
+    "narrow kana with its mark": "ｶ\uff9e",
+    "a variant of an ideograph": "葛\U000e0100",
+}
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS.values(), ids=CLUSTERS)
+def test_no_cut_inside_what_readers_see_as_one_character(segmenter, cluster):
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        known = [random_text(rng, "今天真是喜欢下雨", n) for n in rng.integers(0, 4, 3)]
+        text = known[0] + cluster + known[1] + cluster * 2 + known[2]
+        found = segmenter.cut(text)
+        assert "".join(found) == text
+        ends = set(np.cumsum([len(word) for word in found]).tolist())
+        for match in re.finditer(re.escape(cluster), text):
+            assert ends.isdisjoint(range(match.start() + 1, match.end())), found
+
+
+def test_flags_side_by_side_may_be_cut_between():
+    segmenter = Segmenter().fit(["🇭🇰 🇯🇵 今天", "🇯🇵 🇭🇰"])
+    assert segmenter.cut("🇭🇰🇯🇵") == ["🇭🇰", "🇯🇵"]
+
+
+def test_white_space_cuts_before_a_lone_mark(segmenter):
+    assert segmenter.cut("今天 \u0301天气")[1][0] == "\u0301"
+    assert segmenter.cut(["今天", "\u0301"]) == [["今天"], ["\u0301"]]
+
+
+@pytest.mark.parametrize("separator", "/_")
+def test_words_with_tags_are_refused(separator):
+    lines = ["今天/t 天气/n 真/d 不错/a", "浦东新区/ns 在/p 下雨/v", "，/w"]
+    lines = [line.replace("/", separator) for line in lines]
+    for same in (lines, [line.split() for line in lines]):
+        with pytest.raises(ValueError, match=f"carry a tag, such as '今天{separator}t'.*Strip it"):
+            Segmenter().fit(same)
+    assert Segmenter().fit(["10 km/h 今天", "and/or 天气 真"]).cut("今天")
+
+
+def test_tags_of_a_set_have_no_order():
+    with pytest.raises(TypeError, match="words is one set"):
+        tags({"今天", "天气"})

@@ -3,7 +3,16 @@
 import numpy as np
 
 from ..symbols import distinct, shown
-from .base import Emission, Observed, Survey, all_whole
+from .base import (
+    Emission,
+    Observed,
+    Survey,
+    all_whole,
+    check_frozen,
+    check_parameter,
+    check_prior,
+    check_pseudo_observations,
+)
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
@@ -40,6 +49,7 @@ FAMILIES = (
     Precomputed,
 )
 __all__ = ["FAMILIES", "Emission", "Observed", "Survey", "choose"]
+__all__ += ["check_frozen", "check_parameter", "check_prior", "check_pseudo_observations"]  # for families of one's own
 __all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols

@@ -246,7 +246,7 @@ class Emission:
         return {}
 
     def report(self, statistics) -> dict:
-        found = {"cells_without_evidence": [], "at_limits": []}
+        found: dict = {"cells_without_evidence": [], "at_limits": []}
         if "weights" in statistics:
             empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
             found["cells_without_evidence"] = [(i, f"column {k}") for i, k in empty.tolist()]

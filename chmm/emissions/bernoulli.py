@@ -18,9 +18,10 @@ class Bernoulli(ExponentialFamily):
 
     The maximiser is probs[i, d] = (weight of the marks + prior / 2) / (weight + prior).
 
+    >>> import numpy as np
     >>> from chmm import Bernoulli, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=Bernoulli([[0.9, 0.1], [0.2, 0.7]]))
-    >>> m.decode([[1, 0], [1, 0], [0, 1], [0, 1]]).path.tolist()
+    >>> m.decode(np.array([[1, 0], [1, 0], [0, 1], [0, 1]])).path.tolist()
     [0, 0, 1, 1]
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import Emission, Observed, Survey, check_frozen
+from .base import EVIDENCE, Emission, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
@@ -41,12 +41,14 @@ class Categorical(Emission):
         if not isinstance(normalized, bool | np.bool_):
             raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
-        self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
         self._symbols = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
+        if hasattr(probs, "columns"):
+            probs, symbols = self._frame(probs, symbols)
+            self._symbols = Symbols(symbols)
         if probs is not None:
             columns = None if symbols is None else len(self._symbols)
             if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
@@ -57,6 +59,25 @@ class Categorical(Emission):
             self.free = self.probs > 0
             if symbols is None:
                 self._symbols = Symbols(range(self.probs.shape[1]))
+        self.frozen = check_frozen(frozen, self.parameters, probs=self.probs)
+
+    def _frame(self, probs, symbols):
+        """(array, symbols) of a frame: its columns are symbols, in the order of `symbols` if they are given, too."""
+        rows = list(getattr(probs, "index", range(len(probs))))
+        if rows != list(range(len(rows))):
+            raise ValueError(
+                f"probs is a frame with the rows {shown(rows)}; an emission does not know states by name: put the "
+                "rows into the order of Model(states=...) and pass probs.reset_index(drop=True)"
+            )
+        names = [name.item() if isinstance(name, np.generic) else name for name in probs.columns]
+        if symbols is not None:
+            if set(names) != set(self.symbols) or len(names) != len(self.symbols):
+                raise ValueError(
+                    f"the columns of probs, {shown(names)}, are not the symbols, {self._symbols.preview()}; pass "
+                    "probs.to_numpy() if its columns are in their order"
+                )
+            probs, names = probs[list(self.symbols)], list(self.symbols)
+        return probs.to_numpy(), names
 
     @property
     def symbols(self):
@@ -78,9 +99,9 @@ class Categorical(Emission):
             return Survey(kind={data.kind})
         values, kind, missing = self._as_symbols(data)
         if kind == "nothing" or (missing is not None and missing.all()):
-            return Survey(kind=set(), symbols=set())
+            return Survey(kind=set(), symbols=set(), declared=set())
         learnt = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
-        return Survey(kind={learnt.kind}, symbols=set(learnt.names))
+        return Survey(kind={learnt.kind}, symbols=set(learnt.names), declared={data.categories})
 
     def prepare(self, survey, n_states, pseudocount):
         if self.pseudocount is None:
@@ -91,7 +112,8 @@ class Categorical(Emission):
                 raise ValueError("X holds nothing but missing values: it has no names to learn")
             if kind is None:
                 raise TypeError(f"the data are of several kinds: {', '.join(sorted(survey['kind']))}")
-            self._symbols = Symbols(sorted(survey["symbols"]), kind)
+            declared = next(iter(survey["declared"])) if len(survey["declared"]) == 1 else None
+            self._symbols = Symbols(declared or sorted(survey["symbols"]), kind)
         elif self._symbols.kind == "letters" and kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, kind)
         if self.probs is None:
@@ -144,8 +166,7 @@ class Categorical(Emission):
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
             old = self.free / self.free.sum(axis=1, keepdims=True)
-        self.probs = probabilities(counts, old, self.pseudocount or 0.0, self.free)
-        self.probs.flags.writeable = False
+        self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
@@ -169,6 +190,14 @@ class Categorical(Emission):
         if missing is not None and missing[t]:
             return "a missing value"
         return f"symbol {self._shown(values, kind, t)}"
+
+    def report(self, statistics):
+        facts: dict = {}
+        empty = np.flatnonzero(statistics["counts"].sum(axis=1) <= EVIDENCE).tolist()
+        if empty:
+            facts["cells_without_evidence"] = [(i, "column 0") for i in empty]
+        impossible = [symbol for symbol, most in zip(self.symbols, self.probs.max(axis=0), strict=True) if not most]
+        return {**facts, "impossible_symbols": impossible} if impossible else facts
 
     def summary(self, state):
         probs = self.probs[state]

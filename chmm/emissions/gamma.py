@@ -33,7 +33,7 @@ class Gamma(ExponentialFamily):
 
     parameters = ("shapes", "rates")
     features = ("sums", "logs")
-    domain = f"numbers > 0, from {LEAST:g} on; rescale smaller ones"
+    domain = f"numbers > 0, from {LEAST:g} on; zeros need a family that has them, as in examples/zero_inflated.py"
 
     def __init__(self, shapes=None, rates=None, *, prior=1e-3, frozen=()):
         super().__init__(

@@ -132,7 +132,7 @@ class Mixture(Composite):
 
     def update(self, statistics):
         counts = statistics["counts"]
-        self.assign({"weights": probabilities(counts, self.weights, self.pseudocount, self.free)})
+        self.assign({"weights": probabilities(counts, self.weights, self.pseudocount, self.free, self.held("weights"))})
         super().update(statistics)
 
     def start(self, values, weights, rng):

@@ -15,7 +15,7 @@ LARGE = 1e6  # counts up to here lose nothing as a matrix product
 class Multinomial(Emission):
     """Count vectors: log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d], with n = sum_d o_d of each step.
 
-    Symbols one a step are `Categorical`.
+    For one symbol per step use `Categorical`.
 
     Parameters
     ----------
@@ -26,10 +26,11 @@ class Multinomial(Emission):
     n_draws : n of the vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
+    >>> import numpy as np
     >>> from chmm import Model, Multinomial
     >>> topics = Multinomial([[0.9, 0.1], [0.2, 0.8]])
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=topics)
-    >>> m.decode([[5, 1], [4, 0], [1, 6]]).path.tolist()
+    >>> m.decode(np.array([[5, 1], [4, 0], [1, 6]])).path.tolist()
     [0, 0, 1]
     """
 
@@ -79,10 +80,16 @@ class Multinomial(Emission):
         counts = statistics["counts"]
         if not self.is_frozen("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free))
+            self.probs = read_only(
+                probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs"))
+            )
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+
+    def report(self, statistics):
+        impossible = np.flatnonzero(self.probs.max(axis=0) == 0).tolist()
+        return {"impossible_symbols": impossible} if impossible else {}
 
     def settings(self):
         return {"pseudocount": self.pseudocount, "n_draws": self.n_draws, **super().settings()}

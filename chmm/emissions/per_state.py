@@ -1,4 +1,4 @@
-"""Another family in each state."""
+"""A different family in each state."""
 
 import copy
 
@@ -19,9 +19,9 @@ class PerState(Composite):
     members : list of `Emission`, that of state 0 first, each of one state: PerState([Gaussian([0], [1]), StudentT()]).
         Mixtures and products may be members.
 
-    All members take the same values: the same columns or symbols, each value in the domain of every member. States are
-    not exchangeable here, and which one a cluster of values starts with is drawn: where parameters are not given,
-    n_init should be large enough to try the orders.
+    All members take the same columns or symbols. Where a member does not take a value, its density is 0 there; a value
+    that no member takes is an error. States are not exchangeable here, and which of them a cluster of values starts
+    with is drawn: if parameters are not given, n_init should be large enough to try the orders.
 
     >>> from chmm import Exponential, Gamma, Model, PerState
     >>> waits = PerState([Exponential([1]), Gamma([25], [5])])

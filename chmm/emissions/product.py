@@ -51,10 +51,11 @@ class Product(Composite):
     says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
     own update.
 
+    >>> import numpy as np
     >>> from chmm import Categorical, Model, Poisson, Product
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]],
     ...           emission=Product(calls=Poisson([1, 9]), mood=Categorical([[0.9, 0.1], [0.2, 0.8]])))
-    >>> m.decode([[0, 0], [2, 0], [8, 1], [11, 1]]).path.tolist()
+    >>> m.decode(np.array([[0, 0], [2, 0], [8, 1], [11, 1]])).path.tolist()
     [0, 0, 1, 1]
     """
 

@@ -23,14 +23,12 @@ def quiet(function):
     return inner
 
 
-@quiet
 def gammaln(x):
     """log Gamma(x), x > 0."""
     x, product = _shifted(x, lambda total, z: total * z, 1.0)
     return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + _rest(x) / x - np.log(product)
 
 
-@quiet
 def digamma(x):
     """The derivative of gammaln."""
     x, total = _shifted(x, lambda total, z: total + 1 / z, 0.0)
@@ -39,7 +37,6 @@ def digamma(x):
     return np.log(x) - 0.5 / x - series - total
 
 
-@quiet
 def trigamma(x):
     """The derivative of digamma."""
     x, total = _shifted(x, lambda total, z: total + 1 / (z * z), 0.0)
@@ -48,7 +45,6 @@ def trigamma(x):
     return 1 / x + 0.5 * y + series / x + total
 
 
-@quiet
 def half_step(x):
     """(log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, its derivative), x > 0; large terms do not cancel."""
     large, small = np.maximum(x, 50.0), np.minimum(x, 50.0)
@@ -61,7 +57,6 @@ def half_step(x):
     )
 
 
-@quiet
 def log_ratio(a, b):
     """log(a / b), a > 0, b >= 0; where they are close, as exact as their difference."""
     out = np.log(a / b)
@@ -70,7 +65,6 @@ def log_ratio(a, b):
     return out
 
 
-@quiet
 def stirling(x):
     """log x! - x log x + x, x >= 0."""
     x = np.asarray(x, dtype=np.float64)
@@ -108,7 +102,6 @@ def _shifted(x, step, total):
     return x, total
 
 
-@quiet
 def log_bessel(kappa):
     """(log I_0(kappa), I_1(kappa) / I_0(kappa)) for an array of kappa >= 0."""
     kappa = np.asarray(kappa, dtype=np.float64)
@@ -125,7 +118,6 @@ def log_bessel(kappa):
     return log_i0, np.where(large, i1 / i0, ratio)
 
 
-@quiet
 def newton_ascent(x, value, step, low, high):
     """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
 
@@ -152,7 +144,6 @@ def newton_ascent(x, value, step, low, high):
     return x
 
 
-@quiet
 def newton(gradient, curvature, x):
     """The Newton step for one parameter x > 0 in log x, uphill whatever the curvature."""
     slope = x * gradient
