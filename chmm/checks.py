@@ -28,22 +28,24 @@ class Structure(NamedTuple):
 class Options(NamedTuple):
     """How a Model learns."""
 
-    n_init: int
+    n_init: int | str
     max_iter: int
     tol: float
     rng: np.random.Generator
     n_jobs: int
+    accelerate: bool
 
 
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        check_count(model.n_init, "n_init", 1),
+        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
+        bool(model.accelerate),
     )
 
 

@@ -107,9 +107,10 @@ class Model:
         transmat=None,
         final_states=None,
         pseudocount=0.0,
-        n_init=1,
-        max_iter=300,
-        tol=1e-6,
+        n_init="auto",
+        max_iter=2000,
+        tol=1e-3,
+        accelerate=True,
         random_state=None,
         n_jobs=1,
     ):
@@ -123,6 +124,7 @@ class Model:
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.accelerate = accelerate
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -193,7 +195,7 @@ class Model:
         """
         data, _ = self._data(sample, lengths, ids)
         structure, emission, problem = training.prepared(self, data, survey)
-        return self._with(training.initial(problem, structure, emission, checks.options(self).rng))
+        return self._with(training.started(problem, structure, emission, checks.options(self).rng))
 
     @named
     @quiet

@@ -3,13 +3,13 @@
 import copy
 import warnings
 from dataclasses import replace
-from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, inference
+from . import checks, inference, starts
+from .acceleration import MEMORY, Run
 from .emissions import Emission, Survey, choose
-from .emissions.seeding import shares
 from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
@@ -18,8 +18,6 @@ from .log_space import compensated_sum
 from .parallel import run
 from .paths import EVIDENCE, require_names, state_path
 from .statistics import Digest, Statistics, log_prior, probabilities
-
-FALL = 1e-6  # of the objective: what EM may lose to rounding
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -93,7 +91,7 @@ def supervised(problem, structure, emission, path, rng):
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + explained(emission, distinct, weights)), statistics=statistics,
+        np.empty(0), loglik=float(chain + starts.explained(emission, distinct, weights)), statistics=statistics,
     )  # fmt: skip
 
 
@@ -110,17 +108,11 @@ def settle(emission, distinct, weights, tallies, n_steps):
         if k == emission.max_inner_iter:
             break
         if k == look and emission.max_inner_iter > 2:  # rarely: the objective costs more than a round
-            objective = explained(emission, distinct, weights) + emission.log_prior()
+            objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
             before, looked, look = objective, k, k + 1 + k // 4
         tallies = emission.statistics(distinct, weights)
-
-
-def explained(emission, distinct, weights):
-    """sum weights * log b; nothing for what has no weight."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(weights * emission.log_likelihood(distinct))
 
 
 # The M-step of the chain ----------------------------------------------------------------------------------------------
@@ -155,106 +147,93 @@ def prior(structure, startprob, transmat, emission):
 # Baum-Welch -----------------------------------------------------------------------------------------------------------
 
 
+class Point(NamedTuple):
+    """Parameters, and what an E-step found at them."""
+
+    startprob: np.ndarray
+    transmat: np.ndarray
+    emission: Emission
+    statistics: Statistics
+    objective: float
+
+    @property
+    def parameters(self):
+        return self[:3]
+
+
+class EM:
+    """The two steps of EM, for one Problem."""
+
+    def __init__(self, problem, structure, n_jobs):
+        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
+        self.scratch = inference.Scratch()
+
+    def expect(self, parameters) -> Point:
+        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
+        return Point(*parameters, statistics, statistics.loglik + prior(self.structure, *parameters))
+
+    def maximise(self, point, statistics):
+        return step(self.structure, statistics, *point.parameters)
+
+
 def baum_welch(problem, structure, emission, options):
-    """EM from `n_init` starts: short runs from each, longer ones from the better half, the best one to the end."""
-    n_init, max_iter = options.n_init, options.max_iter
-    runs = [initial(problem, structure, emission, options.rng) for _ in range(n_init)]
-    # the better half goes on, for twice as many steps, until one is left
-    steps = 10
-    runs = [iterate(problem, structure, run, steps if n_init > 1 else max_iter, options) for run in runs]
-    while len(runs) > 1:
-        runs = [finished(problem, run, options) for run in runs]
-        runs.sort(key=lambda run: run.loglik + prior_of(structure, run), reverse=True)
-        runs = runs[: len(runs) // 2]
-        steps = 2 * steps if len(runs) > 1 else max_iter
-        runs = [iterate(problem, structure, run, steps, options) for run in runs]
-    learnt = finished(problem, runs[0], options)
-    before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
-    if last < before - FALL * max(1.0, abs(before)):
-        learnt = replace(learnt, converged=False)
-        told = (
-            f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
-            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser"
+    """EM from several starts, of which the best is followed to its end."""
+    max_iter = options.max_iter
+    tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
+    seen = starts.sample(problem, structure, emission)
+    em = EM(seen, structure, options.n_jobs)
+    n_init = starts.N_STARTS if options.n_init == "auto" else options.n_init
+    drawn = starts.draw(seen, structure, emission, n_init, options.rng)
+    runs = [Run(em, start, tol, options.accelerate, MEMORY // len(drawn)) for start in drawn]
+    run = starts.race(runs, max_iter)
+    if len(seen.index) < len(problem.index):
+        run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+        em = EM(problem, structure, options.n_jobs)
+        run = Run(em, widened(problem, structure, run.point), tol, options.accelerate)
+    run.advance(max_iter - run.n_steps)
+    point, parameters, loglik = run.point, run.point.parameters, run.point.statistics.loglik
+    if not run.converged and not run.fell:
+        parameters = em.maximise(point, point.statistics)
+        outcome = inference.log_likelihood(problem.under(*parameters), options.n_jobs)
+        loglik = total_loglik(outcome, problem.weight)
+    if run.fell:
+        warnings.warn(
+            f"EM stopped at an objective of {run.history[-1]:.9g} because its next step lowered it: the numbers are "
+            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
+            ConvergenceWarning,
+            stacklevel=5,
         )
-    elif not learnt.converged:
-        told = (
-            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = "
-            f"{options.tol}; fit with a larger max_iter, or a larger tol if the fit is good enough"
+    elif not run.converged:
+        warnings.warn(
+            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
+            "larger max_iter, or a larger tol if the fit is good enough",
+            ConvergenceWarning,
+            stacklevel=5,
         )
-    else:
-        return learnt
-    warnings.warn(told, ConvergenceWarning, stacklevel=5)
-    return learnt
-
-
-def prior_of(structure, run):
-    return prior(structure, run.startprob, run.transmat, run.emission)
-
-
-def initial(problem, structure, emission, rng) -> Fit:
-    """Start values: those given, else drawn away from 0."""
-    n, observed = structure.n, problem.observed
-
-    def rows(*shape):
-        x = 0.1 + rng.random(shape)
-        return x / x.sum(axis=-1, keepdims=True)
-
-    startprob = rows(n) if structure.startprob is None else structure.startprob
-    transmat = rows(n, n) if structure.transmat is None else structure.transmat
-    started = copy.deepcopy(emission)
-    if not emission.complete:
-        distinct, index, weight = observed.distinct, observed.index, problem.weight
-        weight = None if weight is None else np.repeat(weight, np.diff(problem.bounds))
-        times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
-        weights = shares(emission.embed(distinct), times, n, rng) * times[:, None]
-        most = -np.inf
-        for k, order in enumerate(orders(emission, n, rng)):
-            mine, trial = weights[:, order], copy.deepcopy(emission)
-            trial.start(distinct, mine, rng)
-            fits = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
-            if k == 0 or fits > most:
-                started, most = trial, fits
-    columns = column_names(problem.data)
-    return Fit(startprob, transmat, started, structure.states, structure.allowed, columns, np.empty(0), converged=False)
-
-
-def orders(emission, n, rng):
-    """Which cluster each state starts with. Where something is given, all orders are tried, or as many as of four."""
-    if emission.exchangeable:
-        return [np.arange(n)]
-    if n <= 4:
-        return [list(order) for order in permutations(range(n))]
-    return [rng.permutation(n) for _ in range(24)]
-
-
-def iterate(problem, structure, run, max_iter, options) -> Fit:
-    """At most max_iter more EM steps, and at most options.max_iter in all. history[k] is the objective at the
-    parameters that step k started from."""
-    history, n_iter, converged = list(run.history), run.n_iter, run.converged
-    parameters, statistics = (run.startprob, run.transmat, run.emission), run.statistics
-    last, scratch = min(n_iter + max_iter, options.max_iter), inference.Scratch()
-    enough = options.tol * observed_steps(problem)
-    while not converged and n_iter < last:
-        statistics = expectation(problem.under(*parameters), options.n_jobs, scratch)
-        history.append(statistics.loglik + prior(structure, *parameters))
-        if len(history) > 1 and history[-1] - history[-2] <= enough:
-            converged = True
-            break
-        parameters = step(structure, statistics, *parameters)
-        n_iter += 1
-    startprob, transmat, emission = parameters
-    return replace(
-        run, startprob=startprob, transmat=transmat, emission=emission, history=np.array(history), n_iter=n_iter,
-        converged=converged, statistics=statistics, loglik=statistics.loglik if converged else None,
+    return Fit(
+        *parameters, structure.states, structure.allowed, column_names(problem.data), np.array(run.history),
+        len(run.history), run.converged, loglik, point.statistics,
     )  # fmt: skip
 
 
-def observed_steps(problem):
-    """How many steps there are to explain: missing ones do not count, others by their weight."""
-    seen = problem.observed.index < len(problem.observed.distinct)
-    if problem.weight is None:
-        return int(np.count_nonzero(seen))
-    return float(np.repeat(problem.weight, np.diff(problem.bounds))[seen].sum())
+def started(problem, structure, emission, rng) -> Fit:
+    """Start values, as one start of a fit."""
+    seen = starts.sample(problem, structure, emission)
+    (start,) = starts.draw(seen, structure, emission, 1, rng)
+    columns = column_names(problem.data)
+    return Fit(*start, structure.states, structure.allowed, columns, np.empty(0), converged=False)
+
+
+def widened(problem, structure, point):
+    """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
+    observed, n = problem.observed, structure.n
+    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    little = np.repeat((times / max(times.sum(), 1))[:, None], n, axis=1)
+    extra = point.emission.statistics(observed.distinct, little)
+    seen = point.statistics
+    emission = {key: value + extra[key] for key, value in seen.emission.items()}
+    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission)
+    return step(structure, more, *point.parameters)
 
 
 def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
@@ -266,7 +245,7 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         problem, None if weight is None else weight / top, scratch, n_jobs
     )
     problem.require_possible(outcome.step)
-    observed, data = problem.observed, problem.data
+    observed, bounds = problem.observed, problem.bounds
     startprob, transmat = chain.given
     digest = Digest(startprob, transmat, emission)
     del problem, chain  # its rows may be as large as the data times the states
@@ -275,8 +254,8 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         top * trans,
         emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
         total_loglik(outcome, weight),
-        n_sequences(data),
-        data.n_steps,
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
         digest,
         shards,
     )
@@ -306,14 +285,6 @@ def next_fit(structure, statistics, fit) -> Fit:
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
         n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
     )  # fmt: skip
-
-
-def finished(problem, run, options):
-    """The run with log P at the parameters it ended with."""
-    if run.loglik is not None:
-        return run
-    outcome = inference.log_likelihood(problem.under(run.startprob, run.transmat, run.emission), options.n_jobs)
-    return replace(run, loglik=total_loglik(outcome, problem.weight))
 
 
 def report(problem, structure, learnt):
