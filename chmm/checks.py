@@ -40,7 +40,7 @@ def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),

@@ -66,7 +66,7 @@ def likeness(one: Emission, other: Emission, n_draws: int = 200) -> np.ndarray:
 def _recognised(one, other, n_draws, rng):
     n = one.n_states
     drawn = one.sample(np.repeat(np.arange(n), n_draws), rng)
-    observed = other.check(sequences.one("".join(drawn) if one.kind == "text" else drawn))
+    observed = other.check(sequences.read("".join(drawn) if one.kind == "text" else drawn, kind=other.kind))
     logs = other.log_likelihood(observed.distinct)[observed.index]
     top = logs.max(axis=1, keepdims=True)
     share = np.exp(logs - np.where(np.isfinite(top), top, 0.0))
