@@ -296,6 +296,7 @@ def advanced(runs, steps, max_iter):
             run.advance(min(steps, max_iter - run.n_steps))
             left.append(run)
         except ValueError as error:
+            run.failed = True
             errors.append(error)
     if not left:
         raise errors[0]
