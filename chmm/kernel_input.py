@@ -181,6 +181,7 @@ class Problem(NamedTuple):
     weight: np.ndarray | None  # (S,): how often each sequence counts
     chain: Chain
     rows: Rows
+    origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
 
     @property
     def n_sequences(self):
@@ -193,7 +194,7 @@ class Problem(NamedTuple):
     def under(self, startprob, transmat, emission: Emission) -> "Problem":
         """The same sequences under these parameters."""
         chain, observed = Chain(startprob, transmat), self.observed
-        place = partial(observed.place, self.data, emission)
+        place = partial(observed.place, self.data, emission, origin=self.origin)
         rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
         return self._replace(chain=chain, rows=rows)
 
@@ -214,6 +215,8 @@ class Problem(NamedTuple):
         impossible = np.flatnonzero(step >= 0)
         s, data, emission = int(impossible[0]), self.data, self.rows.emission
         t = int(data.bounds[first + s] + step[s])
+        if self.origin is not None:
+            t = int(self.origin[self.bounds[s] + step[s]])
         others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""
         raise ImpossibleError(
             f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
@@ -222,16 +225,19 @@ class Problem(NamedTuple):
         )
 
 
-def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None) -> Problem:
+def pose(
+    data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None, bounds=None, origin=None
+) -> Problem:
     """The Problem of observations; without a chain, one that waits for parameters (`under`).
 
-    rows : those of the whole alphabet, where they are known already.
+    rows : those of the whole alphabet, where they are known already. bounds, origin : of pieces of the data.
     """
     index: np.ndarray = observed.index
     ends = NO_ENDS
+    bounds = data.bounds if bounds is None else bounds
     if allowed is not None:
         # last steps see copies of their rows, behind those of the values and the missing step
-        last = data.bounds[1:][np.diff(data.bounds) > 0] - 1
+        last = bounds[1:][np.diff(bounds) > 0] - 1
         n_values = len(observed.distinct)
         index = index.copy()
         if observed.shared:
@@ -242,6 +248,6 @@ def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, r
             index[last] = n_values + 1 + copies
             ends = ends.astype(np.intp)
     if rows is None and chain is not None:
-        place = partial(observed.place, data, emission)
+        place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
-    return Problem(data, observed, index, data.bounds, ends, allowed, weight, chain, rows)
+    return Problem(data, observed, index, bounds, ends, allowed, weight, chain, rows, origin)

@@ -29,9 +29,11 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # facts met in coding: "unknown" {symbol: count}, "partly_missing" steps
 
-    def place(self, data, emission: "Emission", k: int) -> str:
-        """Where distinct value k is first seen, and what it is, for an error message."""
+    def place(self, data, emission: "Emission", k: int, origin=None) -> str:
+        """Where distinct value k is first seen, and what it is, for an error message; `origin` (T,) says which steps of
+        the data these are."""
         t = int((self.index == k).argmax())
+        t = t if origin is None else int(origin[t])
         part, value = emission.culprit(data, self.distinct, k, t)
         return f"X, {data.where(t)}{part}: {value}"
 
