@@ -75,7 +75,8 @@ def em(model, shards, n_steps):
 def test_em_over_shards_is_plain_em(family, draw):
     rng = np.random.default_rng(5)
     X = [draw(rng, int(t)) for t in rng.integers(8, 30, size=9)]
-    model = Model(2, family(), random_state=3, pseudocount=0.1, n_init=1, max_iter=4, tol=0, accelerate=False)
+    plainly = {"n_init": 1, "max_iter": 4, "tol": 0, "accelerate": False, "state_order": None}
+    model = Model(2, family(), random_state=3, pseudocount=0.1, **plainly)
     plain = model.fit(X)
     for cut in ([X], [X[:1], X[1:]], [X[:3], X[3:4], X[4:]]):
         survey = sum(model.survey(shard) for shard in cut)
