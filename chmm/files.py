@@ -225,30 +225,28 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     """The model's arguments and other attributes, and what was learnt, to a file."""
     checks.options(model)
     arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
-    arrays: dict = {}
     for name, value in arguments.items():
         if isinstance(value, Emission):
-            arguments[name] = value.saved(name, arrays)
+            arguments[name] = value.saved()
         elif hasattr(value, "__array__"):
             arguments[name] = np.asarray(value)
     if not isinstance(model.random_state, int | np.integer):
         arguments["random_state"] = None  # a generator is no data
-    document = {"arguments": arguments, "learnt": None}
+    document = {"arguments": arguments}
     if fit.history is not None:
         checks.structure(model, _emission(model), known=fit.states)
-        arrays.update(startprob_=fit.startprob, transmat_=fit.transmat)
+        document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}
         document["learnt"] = {
             "states": fit.states.names,
             "columns": fit.columns,
             "history": fit.history,
             "final": fit.allowed,
-            "emission": fit.emission.saved("emission_", arrays),
             "n_iter": fit.n_iter,
             "converged": bool(fit.converged),
             "loglik": fit.loglik,
             "report": fit.report,
         }
-    write(target, document, arrays, metadata)
+    write(target, document, {}, metadata)
 
 
 def _emission(model):
@@ -257,18 +255,18 @@ def _emission(model):
 
 def load(model_class, source, emissions):
     """The model that `save` wrote."""
-    document, arrays, _ = read(source)
+    document, _, _ = read(source)
     try:
-        return _rebuilt(model_class, document, arrays, {family.__name__: family for family in (*FAMILIES, *emissions)})
+        return _rebuilt(model_class, document, {family.__name__: family for family in (*FAMILIES, *emissions)})
     except FORGED as error:
         raise ValueError(f"{_name(source)} does not hold a whole model: {error}") from error
 
 
-def _rebuilt(model_class, document, arrays, families):
-    arguments, learnt = document["arguments"], document["learnt"]
+def _rebuilt(model_class, document, families):
+    arguments, learnt = document["arguments"], document.get("learnt")
     for name, value in arguments.items():
-        if isinstance(value, dict) and "family" in value:
-            arguments[name] = Emission.loaded(value, name, arrays, families)
+        if isinstance(value, dict) and {"class", "settings", "members"} <= value.keys():
+            arguments[name] = Emission.loaded(value, families)
     model = model_class.__new__(model_class)  # a subclass's constructor may take other arguments
     for name, value in arguments.items():
         if name.startswith("_"):
@@ -295,12 +293,12 @@ def _rebuilt(model_class, document, arrays, families):
     ):
         if not good:
             raise ValueError(f"{name} is {shown(learnt[name])}, which no fit learns")
-    emission = Emission.loaded(learnt["emission"], "emission_", arrays, families)
+    emission = Emission.loaded(document["emission_"], families)
     if not emission.complete or emission.n_states not in (None, n):  # None: Precomputed, which takes any number
         raise ValueError(f"the emission, {emission!r}, lacks parameters, or is not one of {n} states")
     model._fit = Fit(
-        checks.check_probabilities(arrays["startprob_"], "startprob_", (n,)),
-        checks.check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
+        checks.check_probabilities(document["startprob_"], "startprob_", (n,)),
+        checks.check_probabilities(document["transmat_"], "transmat_", (n, n)),
         emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
         learnt["loglik"], report=learnt["report"],
     )  # fmt: skip

@@ -24,13 +24,12 @@ class Digest:
     @cached_property
     def text(self) -> str:
         startprob, transmat, emission = self._parts
-        arrays = {"startprob": startprob, "transmat": transmat}
-        told = emission.saved("emission", arrays)
-        digest = hashlib.blake2b(json.dumps(told, sort_keys=True, default=repr).encode(), digest_size=16)
-        for name, array in sorted(arrays.items()):
-            if array is not None:
-                digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+
+        def plain(value):
+            return value.tobytes().hex() if isinstance(value, np.ndarray) else repr(value)
+
+        text = json.dumps([startprob, transmat, emission.saved()], sort_keys=True, default=plain)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def __eq__(self, other):
         return self is other or (isinstance(other, Digest) and self.text == other.text)

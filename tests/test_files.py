@@ -432,7 +432,7 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type, si
     "learnt.report": [[], None],
     "learnt.columns": ["ab", [1], 3],
     "learnt.history": [[1.0], np.array([np.nan]), np.eye(2), np.arange(3)],
-    "learnt.emission": [{"family": "Gaussian", "settings": {}}, {"family": "Gauss"}, [], None],
+    "emission_": [{"class": "Gaussian", "settings": {}, "members": []}, {"class": "Gauss"}, [], None],
     "learnt": [{}, [], 3],
     "arguments": [[], 3],
 }
@@ -455,10 +455,10 @@ def test_forged_claims_of_a_model_are_found(tmp_path, place, value):
 
 def test_an_emission_nested_too_deeply_is_found(tmp_path):
     model = Model(2, random_state=0).fit("ababb")
-    content = tampered(tmp_path, model, lambda document, _: document["learnt"].update(emission="here")).read_bytes()
+    content = tampered(tmp_path, model, lambda document, _: document.update(emission_="here")).read_bytes()
     size = struct.unpack("<Q", content[:8])[0]
-    deep = '{"family": "Product", "names": [0], "channels": [' * 300
-    deep += '{"family": "Poisson", "settings": {}}' + "]}" * 300
+    deep = '{"class": "Product", "settings": {"names": [0]}, "members": [' * 300
+    deep += '{"class": "Poisson", "settings": {}, "members": []}' + "]}" * 300
     head = content[8 : 8 + size].replace(b'\\"here\\"', deep.replace('"', '\\"').encode())
     with pytest.raises(ValueError, match="does not hold a whole model: "):
         Model.load(io.BytesIO(sealed(head, content[8 + size :])))
@@ -475,10 +475,15 @@ SPOILT = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
-@pytest.mark.parametrize("name", ["startprob_", "transmat_", "emission_.probs"])
-def test_forged_parameters(tmp_path, name, spoil):
+@pytest.mark.parametrize("place", ["startprob_", "transmat_", "emission_.probs"])
+def test_forged_parameters(tmp_path, place, spoil):
+    def change(document, arrays):
+        *inside, name = place.split(".")
+        there = document[inside[0]] if inside else document
+        there[name] = spoil(there[name])
+
     model = Model(states="BMES", pseudocount=0.1).fit(["今天天气真不错", "浦东新区在下雨"], ["BEBESBE", "BMMESBE"])
-    path = tampered(tmp_path, model, lambda _, arrays: arrays.update({name: spoil(arrays[name])}))
+    path = tampered(tmp_path, model, change)
     with pytest.raises(ValueError, match="does not hold a whole model: "):
         Model.load(path)
 
@@ -486,14 +491,14 @@ def test_forged_parameters(tmp_path, name, spoil):
 @pytest.mark.parametrize("names", [["a", "a"], ["a", 1], [3, 4], [0, 0], ["a"]])
 def test_forged_names_of_channels_are_found(tmp_path, names):
     model = Model(2, Product(a=Poisson(), b=Poisson()), random_state=0).fit(np.array([[1, 2], [3, 4], [9, 9]]))
-    path = tampered(tmp_path, model, lambda document, _: document["learnt"]["emission"]["settings"].update(names=names))
+    path = tampered(tmp_path, model, lambda document, _: document["emission_"]["settings"].update(names=names))
     with pytest.raises(ValueError, match="does not hold a whole model: "):
         Model.load(path)
 
 
 def test_parameters_that_a_file_lacks_are_found(tmp_path):
     model = Model(2, Gaussian(), random_state=0).fit([0.5, 1.5, 2.5, 9.5])
-    path = tampered(tmp_path, model, lambda _, arrays: arrays.pop("emission_.covariances"))
+    path = tampered(tmp_path, model, lambda document, _: document["emission_"].pop("covariances"))
     with pytest.raises(ValueError, match=r"does not hold a whole model: .* lacks parameters"):
         Model.load(path)
 

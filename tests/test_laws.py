@@ -82,10 +82,9 @@ class Thaws(Rayleigh):
 
 
 class Forgets(Rayleigh):
-    def saved(self, prefix, arrays):
-        found = super().saved(prefix, arrays)
-        arrays[f"{prefix}.scales"] = arrays[f"{prefix}.scales"].round(2)
-        return found
+    def saved(self):
+        saved = super().saved()
+        return {**saved, "scales": saved["scales"].round(2)}
 
 
 class Shuffles(Rayleigh):

@@ -354,35 +354,33 @@ class Emission:
             settings["prior"] = [a.tolist() for a in self.prior] if isinstance(self.prior, tuple) else self.prior
         return settings
 
+    def saved(self) -> dict:
+        """What a file keeps of this emission: the name of its class, its settings, its arrays and its members."""
+        arrays = {name: getattr(self, name) for name in (*self.parameters, *self.prepared)}
+        return {
+            "class": type(self).__name__,
+            "settings": self.settings(),
+            "members": [member.saved() for member in self.members],
+            **{name: np.asarray(array) for name, array in arrays.items() if array is not None},
+        }
+
+    @staticmethod
+    def loaded(saved: dict, families: Mapping[str, type["Emission"]]) -> "Emission":
+        """The emission that `saved()` described; `families` are the classes by name."""
+        name = saved["class"]
+        if name not in families:
+            raise ValueError(f"it uses the emission {name}; pass its class: Model.load(path, emissions=[{name}])")
+        members = [Emission.loaded(member, families) for member in saved["members"]]
+        arrays = {name: value for name, value in saved.items() if isinstance(value, np.ndarray)}
+        return families[name].restored(saved["settings"], arrays, members)
+
     @classmethod
-    def restored(cls, settings, arrays):
-        """The emission that was saved with these settings and arrays."""
-        emission = cls(**{name: arrays.get(name) for name in cls.parameters}, **settings)
+    def restored(cls, settings: dict, arrays: dict[str, np.ndarray], members: list["Emission"]) -> "Emission":
+        """The emission that was saved with these settings, arrays and members."""
+        emission = cls(*members, **{name: arrays.get(name) for name in cls.parameters}, **settings)
         for name in cls.prepared:
             setattr(emission, name, arrays.get(name))
         return emission
-
-    def saved(self, prefix, arrays):
-        """Metadata of this emission; its arrays go into `arrays` under `prefix`."""
-        for name in (*self.parameters, *self.prepared):
-            if getattr(self, name) is not None:
-                arrays[f"{prefix}.{name}"] = np.asarray(getattr(self, name))
-        return {"family": type(self).__name__, "settings": self.settings()}
-
-    @staticmethod
-    def loaded(metadata, prefix, arrays, families):
-        """The emission that `saved` described; `families` by name."""
-        name = metadata["family"]
-        if name not in families:
-            raise ValueError(f"it uses the emission {name}; pass its class: Model.load(path, emissions=[{name}])")
-        return families[name].rebuilt(metadata, prefix, arrays, families)
-
-    @classmethod
-    def rebuilt(cls, metadata, prefix, arrays, families):
-        """As `loaded`, for this class; emissions made of others look for these in `families`."""
-        start = len(prefix) + 1
-        own = {key[start:]: value for key, value in arrays.items() if key.startswith(prefix + ".")}
-        return cls.restored(metadata["settings"], own)
 
     def __repr__(self):
         name, known = type(self).__name__, self._known()

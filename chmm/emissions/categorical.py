@@ -214,7 +214,7 @@ class Categorical(Emission):
         }
 
     @classmethod
-    def restored(cls, settings, arrays):
+    def restored(cls, settings, arrays, members):
         emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
         if emission.symbols is not None:
             emission._symbols = Symbols(emission.symbols)

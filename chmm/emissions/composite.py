@@ -113,24 +113,6 @@ class Composite(Emission):
     def _publish_members(self):
         self.members = tuple(member.published() for member in self.members)
 
-    # On disk --------------------------------------------------------------------------------------------------------
-
-    def saved(self, prefix, arrays):
-        parts = [member.saved(f"{prefix}.{k}", arrays) for k, member in enumerate(self.members)]
-        return {**super().saved(prefix, arrays), "members": parts}
-
-    @classmethod
-    def rebuilt(cls, metadata, prefix, arrays, families):
-        parts = enumerate(metadata["members"])
-        members = [Emission.loaded(part, f"{prefix}.{k}", arrays, families) for k, part in parts]
-        own = {name: arrays.get(f"{prefix}.{name}") for name in cls.parameters}
-        return cls.made_of(members, metadata["settings"], own)
-
-    @classmethod
-    def made_of(cls, members, settings, arrays):
-        """As `restored`, with the members that were saved."""
-        raise NotImplementedError
-
 
 def density(member, values):
     """The rows of a member: its log likelihoods, and -inf outside its support."""

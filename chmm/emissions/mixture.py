@@ -195,9 +195,5 @@ class Mixture(Composite):
     def settings(self):
         return {"n": self.n, **super().settings()}
 
-    @classmethod
-    def made_of(cls, members, settings, arrays):
-        return cls(*members, **arrays, **settings)
-
     def __repr__(self):
         return f"Mixture({self.components!r}, {self.n})"

@@ -136,7 +136,7 @@ class PerState(Composite):
         return f"{type(self.members[state]).__name__}: {self.members[state].summary(0)}"
 
     @classmethod
-    def made_of(cls, members, settings, arrays):
+    def restored(cls, settings, arrays, members):
         return cls(members)
 
     def __repr__(self):

@@ -47,5 +47,5 @@ class Precomputed(Emission):
         return "log likelihoods as given"
 
     @classmethod
-    def restored(cls, settings, arrays):
+    def restored(cls, settings, arrays, members):
         return cls()

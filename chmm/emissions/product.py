@@ -229,7 +229,7 @@ class Product(Composite):
         return {"names": list(self.names)}
 
     @classmethod
-    def made_of(cls, members, settings, arrays):
+    def restored(cls, settings, arrays, members):
         names = settings["names"]
         if names == list(range(len(members))):
             return cls(*members)
