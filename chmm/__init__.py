@@ -23,7 +23,9 @@ from .emissions import (
     Precomputed,
     Product,
     StudentT,
+    Tied,
     VonMises,
+    ZeroInflated,
 )
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
@@ -62,5 +64,7 @@ __all__ = [
     "Segmenter",
     "Statistics",
     "StudentT",
+    "Tied",
     "VonMises",
+    "ZeroInflated",
 ]

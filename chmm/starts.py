@@ -263,11 +263,16 @@ def draw(problem, structure, emission, n, rng):
 
 def same(one, other):
     """Whether two starts have the same numbers, up to rounding."""
-    arrays: list = [{}, {}]
-    for start, into in zip((one, other), arrays, strict=True):
-        start[2].saved("emission", into)
-        into |= {"startprob": start[0], "transmat": start[1]}
-    return all(np.allclose(a, arrays[1][name], rtol=1e-9, atol=1e-12) for name, a in arrays[0].items())
+    pairs = zip(numbers_of(one), numbers_of(other), strict=True)
+    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
+
+
+def numbers_of(start):
+    """The arrays of a start."""
+    saved = [start[2].saved()]
+    for tree in saved:  # it grows by the members
+        saved += tree["members"]
+    return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
 def race(runs, max_iter):

@@ -119,6 +119,7 @@ class Emission:
         "emission's parameters allow"
     )
     domain = "numbers"  # what a value must be, in words; `support` tells which are
+    counts = False  # whether values are counts, so that of many zeros some may be its own (see ZeroInflated)
     max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
 
     def log_likelihood(self, values):

@@ -112,14 +112,3 @@ class Composite(Emission):
 
     def _publish_members(self):
         self.members = tuple(member.published() for member in self.members)
-
-
-def density(member, values):
-    """The rows of a member: its log likelihoods, and -inf outside its support."""
-    inside = member.inside(values)
-    if np.all(inside):
-        return member.log_likelihood(values)
-    some = member.log_likelihood(values[inside])
-    out = np.full((len(values), some.shape[1]), -np.inf)
-    out[inside] = some
-    return out

@@ -30,6 +30,7 @@ class Poisson(ExponentialFamily):
     parameters = ("rates",)
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
+    counts = True
 
     def __init__(self, rates=None, *, prior=1e-3, frozen=()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
