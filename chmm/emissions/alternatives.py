@@ -43,6 +43,9 @@ class Alternatives(Composite):
                     raise ValueError("it sees other values than members[0]; all must take the same columns or symbols")
         return first
 
+    def support(self, values):
+        return np.any([np.broadcast_to(member.support(values), values.shape) for member in self.members], axis=0)
+
     def inside(self, values):
         inside = False
         for member in self.members:
