@@ -232,7 +232,7 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
             arguments[name] = np.asarray(value)
     if not isinstance(model.random_state, int | np.integer):
         arguments["random_state"] = None  # a generator is no data
-    document = {"arguments": arguments}
+    document: dict = {"arguments": arguments}
     if fit.history is not None:
         checks.structure(model, _emission(model), known=fit.states)
         document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}

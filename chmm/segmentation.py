@@ -30,7 +30,6 @@ _FOLLOWS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0,
 
 _UNSEEN = 1e-300  # the probability at which `cut` takes what no training line showed
 
-_TAGS = ["", "S", *("B" + "M" * middle + "E" for middle in range(30))]  # by length of word
 _WORD = re.compile("S|BM*E?|M+E?|E")
 
 # Grapheme clusters. Each of these characters is one by itself, whatever stands beside it if that is among them, too:
@@ -248,11 +247,10 @@ class Segmenter:
 
 
 def _tags_of(lengths):
-    """tags() of words of these lengths: a table look-up a word, no work a character."""
+    """tags() of words of these lengths."""
     lengths = list(lengths)
-    if max(lengths, default=0) < len(_TAGS):
-        return "".join(map(_TAGS.__getitem__, lengths))
-    return "".join(_TAGS[n] if n < len(_TAGS) else "B" + "M" * (n - 2) + "E" for n in lengths)
+    by_length = {n: "S" if n == 1 else "B" + "M" * (n - 2) + "E" for n in set(lengths)}
+    return "".join(map(by_length.__getitem__, lengths))
 
 
 def _split(text):

@@ -62,20 +62,12 @@ class Symbols:
         self.names = names
         self.codes = codes
         self.all_codes = np.arange(len(names))
-        if kind is None:
-            if isinstance(names[0], bool):
-                kind = "bools"
-            elif isinstance(names[0], int):
-                kind = "integers"
-            else:
-                kind = LETTERS if all(len(name) == 1 for name in names) else "words"
-        self.kind = kind
+        if kind is None and isinstance(names[0], str):
+            kind = LETTERS if all(len(name) == 1 for name in names) else "words"
+        self.kind = kind = kind or ("bools" if isinstance(names[0], bool) else "integers")
         self._is_range = kind == "integers" and names == tuple(range(len(names)))
-        if kind == "integers" and not self._is_range:
-            if max(names) >= 2**63 and min(names) < 0:
-                raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
-            self._sorted = np.array(sorted(names), dtype=np.uint64 if max(names) >= 2**63 else np.int64)
-            self._order = np.array([codes[v] for v in sorted(names)], dtype=np.int32)
+        if kind == "integers" and max(names) >= 2**63 and min(names) < 0:
+            raise ValueError(f"{argument} holds {min(names)} and {max(names)}: too far apart for 64 bits")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -139,34 +131,13 @@ class Symbols:
             codes = indices(len(values))
             if encode(np.ascontiguousarray(values), n, codes) < 0:
                 return codes, False
-        if kind == "words":
-            get = self.codes.get
-            codes = np.fromiter((get(v, -1) for v in values), dtype=np.int32, count=len(values))
-        elif kind == "bools":
-            table = np.array([self.codes.get(False, -1), self.codes.get(True, -1)], dtype=np.int32)
-            codes = table[values.astype(np.uint8)]
-        else:
-            codes = self._encode_integers(values)
+        names = values if kind == "words" else distinct(values)
+        codes = np.fromiter((self.codes.get(name, -1) for name in names), dtype=np.int32, count=len(names))
+        if kind != "words":
+            codes = codes[np.searchsorted(np.array(names, dtype=values.dtype), values)]
         if missing is not None:
             codes[missing] = n
         return codes, bool(len(codes)) and codes.min() < 0
-
-    def _encode_integers(self, values: np.ndarray) -> np.ndarray:
-        if not values.dtype.isnative:
-            values = values.astype(values.dtype.newbyteorder("="))
-        if not self._is_range:
-            # cast to the symbols' own type; what does not fit there is unknown
-            unsigned = self._sorted.dtype == np.uint64
-            if unsigned == (values.dtype == np.uint64):
-                outside = np.zeros(1, dtype=bool)
-            else:
-                outside = values < 0 if unsigned else values > np.uint64(2**63 - 1)
-            values = values.astype(self._sorted.dtype)
-            place = np.searchsorted(self._sorted, values).clip(max=len(self._sorted) - 1)
-            return np.where((self._sorted[place] == values) & ~outside, self._order[place], np.int32(-1))
-        codes = values.astype(np.int32)
-        codes[(values < 0) | (values >= len(self.names))] = -1
-        return codes
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """An array of the symbols themselves."""

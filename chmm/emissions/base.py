@@ -1,17 +1,23 @@
 """What every family of observations does, and what it may leave to this class."""
 
 import copy
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..checks import as_floats
-from ..sequences import NO_STEPS, numbers
+from ..exceptions import quiet
+from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
 
+Given = ArrayLike | None  # a parameter as the constructor takes it; None: learnt
+Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
+
 EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
+COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}
 
 
 class Observed(NamedTuple):
@@ -122,39 +128,46 @@ class Emission:
     counts = False  # whether values are counts, so that of many zeros some may be its own (see ZeroInflated)
     max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
 
-    def log_likelihood(self, values):
+    def __init_subclass__(cls, **options):
+        """What a family computes may underflow or divide by 0, whatever the caller's NumPy error state."""
+        super().__init_subclass__(**options)
+        for name in COMPUTING & vars(cls).keys():
+            if isinstance(vars(cls)[name], FunctionType):
+                setattr(cls, name, quiet(vars(cls)[name]))
+
+    def log_likelihood(self, values: Any) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} has no log_likelihood(values)")
 
-    def statistics(self, values, weights):
+    def statistics(self, values: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
         raise TypeError(f"{type(self).__name__} has no statistics(values, weights)")
 
-    def update(self, statistics):
+    def update(self, statistics: dict[str, np.ndarray]) -> None:
         raise TypeError(f"{type(self).__name__} has no update(statistics)")
 
-    def sample(self, states, rng):
+    def sample(self, states: np.ndarray, rng: np.random.Generator) -> Any:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
     # Parameters -----------------------------------------------------------------------------------------------------
 
     @property
-    def n_states(self):
+    def n_states(self) -> int | None:
         """Number of states the parameters are for; None before they are known."""
         known = [a for name, a in self._known().items() if name not in self.common]
         return len(known[0]) if known else None
 
     @property
-    def n_features(self):
+    def n_features(self) -> int | None:
         """Number of columns of a value; None before it is known."""
         known = [a for a in self._known().values() if np.ndim(a) > 1]
         return known[0].shape[1] if known else None
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether all parameters are known."""
         return bool(self.parameters) and len(self._known()) == len(self.parameters)
 
     @property
-    def exchangeable(self):
+    def exchangeable(self) -> bool:
         """Whether nothing is given yet, so that any cluster of values will do for any state."""
         return not self._known() and all(part.exchangeable for part in self.members)
 
@@ -162,7 +175,7 @@ class Emission:
         known = {name: getattr(self, name, None) for name in self.parameters}
         return {name: value for name, value in known.items() if value is not None}
 
-    def held(self, name: str):
+    def held(self, name: str) -> bool | np.ndarray:
         """What of a parameter stays as it is: True (all of it), a mask of its shape, or False; only what is known."""
         if name not in self.frozen or getattr(self, name) is None:
             return False
@@ -172,7 +185,7 @@ class Emission:
         """Whether all of a parameter stays as it is."""
         return self.held(name) is True
 
-    def assign(self, new, alive=True):
+    def assign(self, new: Mapping[str, np.ndarray], alive: bool | np.ndarray = True) -> None:
         """Set the parameters, but for what is frozen; where nothing was seen (`alive` False), known ones stay."""
         for name in self.parameters:
             old = getattr(self, name)
@@ -180,7 +193,7 @@ class Emission:
                 value = new[name] if old is None else np.where(self.held(name) | ~np.asarray(alive), old, new[name])
                 setattr(self, name, read_only(value))
 
-    def reordered(self, order):
+    def reordered(self, order: Sequence[int] | np.ndarray) -> "Emission":
         order, other = np.asarray(order), copy.copy(self)
         for name, value in self._known().items():
             if name not in self.common:
@@ -193,21 +206,21 @@ class Emission:
             other.free = self.free[order]
         return other
 
-    def mean(self):
+    def mean(self) -> np.ndarray | None:
         return None
 
-    def variance(self):
+    def variance(self) -> np.ndarray | None:
         return None
 
     # Learning -------------------------------------------------------------------------------------------------------
 
-    def survey(self, data):
+    def survey(self, data: Sequences) -> Survey | None:
         return None
 
-    def prepare(self, survey, n_states, pseudocount):
+    def prepare(self, survey: Survey | None, n_states: int, pseudocount: float) -> None:
         pass
 
-    def start(self, values, weights, rng):
+    def start(self, values: Any, weights: np.ndarray, rng: np.random.Generator) -> None:
         if self.complete:
             return
         frozen, known = self.frozen, self._known()
@@ -220,7 +233,7 @@ class Emission:
             if getattr(self, name) is None:
                 raise TypeError(f"{type(self).__name__}.update(statistics) set no {name}")
 
-    def recentre(self, statistics, other):
+    def recentre(self, statistics: dict[str, np.ndarray], other: "Emission") -> dict[str, np.ndarray]:
         return statistics
 
     def log_prior(self) -> float:
@@ -229,7 +242,7 @@ class Emission:
         values, weights = self.prior
         return float(weights @ self.log_likelihood(values).sum(axis=1))
 
-    def with_prior(self, statistics):
+    def with_prior(self, statistics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The statistics, and those of the pseudo-observations of the prior in every state."""
         if self.prior is None:
             return statistics
@@ -240,11 +253,11 @@ class Emission:
         extra = self.statistics(values, np.repeat(weights[:, None], n, axis=1))
         return {key: value + extra[key] for key, value in statistics.items()}
 
-    def limits(self) -> dict:
+    def limits(self) -> dict[str, tuple[float, float]]:
         """The least and the largest that a learnt parameter can be, by its name."""
         return {}
 
-    def report(self, statistics) -> dict:
+    def report(self, statistics: dict[str, np.ndarray]) -> dict:
         found: dict = {"cells_without_evidence": [], "at_limits": []}
         if "weights" in statistics:
             empty = np.argwhere(np.atleast_2d(np.transpose(statistics["weights"])).T <= EVIDENCE)
@@ -257,28 +270,28 @@ class Emission:
 
     # Data -----------------------------------------------------------------------------------------------------------
 
-    def support(self, values):
+    def support(self, values: Any) -> bool | np.ndarray:
         return True
 
-    def inside(self, values):
+    def inside(self, values: Any) -> bool | np.ndarray:
         """(R,) bool: which values lie in the support; True if all do."""
         inside = self.support(values)
         return True if inside is True else np.all(inside | np.isnan(values), axis=1)
 
-    def embed(self, values):
+    def embed(self, values: Any) -> np.ndarray | None:
         return np.asarray(values, dtype=np.float64)
 
-    def check(self, data):
+    def check(self, data: Sequences) -> Observed:
         """Sequences -> Observed, or an error that names the place and the value."""
         seen = self.observe(data)
         self._require_inside(data, seen.distinct, seen.index)
         return seen
 
-    def observe(self, data):
+    def observe(self, data: Sequences) -> Observed:
         """Sequences -> Observed, whatever the support."""
         return observed(self._columns(data), data.gaps)
 
-    def numbers(self, data):
+    def numbers(self, data: Sequences) -> np.ndarray:
         """The data as (T, D) float64, all in the support; NaN where missing."""
         values = self._columns(data)
         self._require_inside(data, values)
@@ -323,21 +336,21 @@ class Emission:
                 "that are whole or wholly missing"
             )
 
-    def alphabet(self):
+    def alphabet(self) -> Any:
         """All values there can be, if they are few enough to make one table of likelihoods; else None."""
         return None
 
     # In words, and on disk ------------------------------------------------------------------------------------------
 
-    def describe(self, data, t):
+    def describe(self, data: Sequences, t: int) -> str:
         """The value at place t among all steps, for an error message."""
         return f"the value {shown(data.values[t])}"
 
-    def culprit(self, data, values, r, t):
+    def culprit(self, data: Sequences, values: Any, r: int, t: int) -> tuple[str, str]:
         """(where in a step, which value) makes the log likelihood of value r, seen at place t, no number."""
         return "", self.describe(data, t)
 
-    def summary(self, state):
+    def summary(self, state: int) -> str:
         """The parameters of a state in a few words, for the model's repr."""
         known = [(name, np.asarray(a)) for name, a in self._known().items() if name not in self.common]
         return ", ".join(f"{name} {_rounded(a[state])}" for name, a in known)
@@ -394,7 +407,7 @@ class Emission:
 
     _published = False
 
-    def published(self):
+    def published(self) -> "Emission":
         """A copy that refuses assignment, in its parts too; copies of it can be changed again."""
         other = copy.copy(self)
         other._publish_members()
@@ -513,7 +526,9 @@ def part_of(statistics, name):
 # For constructors -----------------------------------------------------------------------------------------------------
 
 
-def check_parameter(values, name, *, above=None, least=None, most=None, below=None, ndim=2):
+def check_parameter(
+    values: Any, name: str, *, above=None, least=None, most=None, below=None, ndim: int = 2
+) -> np.ndarray | None:
     """A parameter as the user gave it: a read-only float64 array (N, D), each number in its range; None stays None.
 
     One number a state, (N,), is one column.
@@ -540,14 +555,14 @@ def check_parameter(values, name, *, above=None, least=None, most=None, below=No
     return read_only(array)
 
 
-def check_prior(prior, name="prior"):
+def check_prior(prior: Any, name: str = "prior") -> float:
     """The strength of a prior in steps, a number >= 0."""
     if isinstance(prior, bool) or not isinstance(prior, int | float | np.number) or not 0 <= prior < np.inf:
         raise ValueError(f"{name} = {shown(prior)} must be a number of steps >= 0")
     return float(prior)
 
 
-def check_pseudo_observations(prior):
+def check_pseudo_observations(prior: Any) -> tuple[np.ndarray, np.ndarray] | None:
     """`prior=(values, weights)` of a family of one's own: values (R,) or (R, D), and how much each weighs in every
     state, (R,) or one number for all. None: no prior."""
     if prior is None:

@@ -1,9 +1,11 @@
 """Vectors of marks: each is there or not."""
 
+from typing import Any
+
 import numpy as np
 
-from .base import check_parameter
-from .exponential_family import ExponentialFamily, log, squeeze_feature
+from .base import Frozen, Given, check_parameter
+from .exponential_family import ExponentialFamily, squeeze_feature
 
 
 class Bernoulli(ExponentialFamily):
@@ -26,10 +28,11 @@ class Bernoulli(ExponentialFamily):
     """
 
     parameters = ("probs",)
+    probs: Any
     features = ("ones", "zeros")
     domain = "marks 0 or 1"
 
-    def __init__(self, probs=None, *, prior=1e-3, frozen=()):
+    def __init__(self, probs: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, probs=check_parameter(probs, "probs", least=0, most=1))
         self.free = None if self.probs is None else (self.probs > 0) & (self.probs < 1)
 
@@ -40,7 +43,7 @@ class Bernoulli(ExponentialFamily):
         return [values, 1 - values]
 
     def natural_parameters(self):
-        return [log(self.probs), log(1 - self.probs)], np.zeros(self.probs.shape)
+        return [np.log(self.probs), np.log(1 - self.probs)], np.zeros(self.probs.shape)
 
     def maximiser(self, means):
         return {"probs": means[0] / (means[0] + means[1])}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import check_parameter
+from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
@@ -34,7 +34,7 @@ class Beta(ExponentialFamily):
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5
 
-    def __init__(self, a=None, b=None, *, prior=1e-3, frozen=()):
+    def __init__(self, a: Given = None, b: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(
             prior,
             frozen,

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import EVIDENCE, Emission, Observed, Survey, check_frozen, read_only
+from .base import EVIDENCE, Emission, Frozen, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
@@ -36,7 +37,10 @@ class Categorical(Emission):
     parameters = ("probs",)
     n_features = 1  # of a value, which is one symbol
 
-    def __init__(self, probs=None, *, symbols=None, pseudocount=None, unknown="error", normalized=True, frozen=()):
+    def __init__(
+        self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
+        normalized: bool = True, frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
         if not isinstance(normalized, bool | np.bool_):
@@ -44,7 +48,7 @@ class Categorical(Emission):
         self.unknown = unknown
         self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
-        self._symbols = None if symbols is None else Symbols(symbols)
+        self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
         if hasattr(probs, "columns"):
@@ -150,8 +154,7 @@ class Categorical(Emission):
         return None  # symbols have no distance
 
     def log_likelihood(self, values):
-        with np.errstate(divide="ignore"):
-            return np.log(self.probs.T[values])
+        return np.log(self.probs.T[values])
 
     def statistics(self, values, weights):
         counts = np.zeros((weights.shape[1], len(self._symbols)))
@@ -227,7 +230,7 @@ class Categorical(Emission):
     # ---------------------------------------------------------------------------------------------------------------
 
     def _as_symbols(self, data):
-        """(values, kind, missing); whole floats count as integers, as pandas makes floats of integers with gaps."""
+        """(values, kind, missing); whole floats count as integers."""
         if data.kind == "columns":
             raise TypeError(
                 f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
@@ -240,13 +243,11 @@ class Categorical(Emission):
                 "pass list(X); if its columns are sequences, list(X.T)"
             )
         if data.kind == "numbers" and (self._symbols is None or self._symbols.kind == "integers"):
-            missing = np.isnan(data.values)
-            values = np.where(missing, 0, data.values)
-            fractional = values != np.round(values)
-            if not fractional.any() and np.abs(values).max(initial=0) < 2**53:
-                return values.astype(np.int64), "integers", missing
-            t = int(np.flatnonzero(fractional)[0]) if fractional.any() else int(np.abs(values).argmax())
-            raise ValueError(f"{data.where(t)}: {values[t]} is a float; symbols are str, integers or bools")
+            data = data.as_integers()
+            if data.kind == "numbers":
+                values = np.nan_to_num(data.values)
+                t = int(np.argmax((values != np.round(values)) | (np.abs(values) >= 2**53)))
+                raise ValueError(f"{data.where(t)}: {data.values[t]} is a float; symbols are str, integers or bools")
         return data.values, data.kind, data.missing
 
     def _advice(self, kind):

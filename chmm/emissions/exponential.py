@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import check_parameter
+from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
 LARGEST = 1e12  # of a rate, times the mean of all data
@@ -31,7 +31,7 @@ class Exponential(ExponentialFamily):
     features = ("sums",)
     domain = "numbers >= 0"
 
-    def __init__(self, rates=None, *, prior=1e-3, frozen=()):
+    def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", above=0, most=1e300))
 
     def support(self, values):

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..exceptions import quiet
 from .base import Emission, Survey, check_frozen, check_prior, read_only, same_shape
 from .quadratic import moments
-from .special import gammaln, quiet
+from .special import gammaln
 
 MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 
@@ -56,7 +57,6 @@ class ExponentialFamily(Emission):
 
     # What follows -----------------------------------------------------------------------------------------------------
 
-    @quiet
     def survey(self, data):
         return Survey(moments=moments(np.hstack(self.sufficient_statistics(self.numbers(data)))))
 
@@ -69,7 +69,6 @@ class ExponentialFamily(Emission):
     def _reference(self, means):
         return read_only(np.stack(self.typical(*means)))
 
-    @quiet
     def log_likelihood(self, values):
         seen = ~np.isnan(values)
         whole = bool(seen.all())
@@ -87,7 +86,6 @@ class ExponentialFamily(Emission):
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out
 
-    @quiet
     def statistics(self, values, weights):
         """weights (N, D), and for each feature its weighted sum (N, D)."""
         seen = ~np.isnan(values)
@@ -98,7 +96,6 @@ class ExponentialFamily(Emission):
         sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
 
-    @quiet
     def update(self, statistics):
         total = statistics["weights"] + self.prior
         alive = total > 0
@@ -108,7 +105,6 @@ class ExponentialFamily(Emission):
         ]
         self.assign(self.maximiser(means), alive if self.free is None else alive & self.free)
 
-    @quiet
     def log_prior(self):
         if not self.prior:
             return 0.0
@@ -121,13 +117,6 @@ def _finite(factors):
     return np.maximum(factors, MINUS_INFINITY)
 
 
-@quiet
-def log(x):
-    """log, and log 0 = -inf without a warning."""
-    return np.log(x)
-
-
-@quiet
 def not_counts(values):
     """Which numbers are no counts 0, 1, 2 ...; NaN passes."""
     return (values < 0) | (values != np.round(values)) & ~np.isnan(values)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import check_parameter
+from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
 
@@ -35,7 +35,7 @@ class Gamma(ExponentialFamily):
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; zeros need a family that has them, as in examples/zero_inflated.py"
 
-    def __init__(self, shapes=None, rates=None, *, prior=1e-3, frozen=()):
+    def __init__(self, shapes: Given = None, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(
             prior,
             frozen,

@@ -5,9 +5,8 @@ import numpy as np
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
-from .special import quiet
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance
@@ -47,7 +46,10 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second centred at the means
     domain = "finite numbers"
 
-    def __init__(self, means=None, covariances=None, *, covariance="diag", prior=1e-3, frozen=()):
+    def __init__(
+        self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
         self.covariance = covariance
@@ -149,7 +151,6 @@ class Gaussian(Emission):
         log_det = 2 * np.log(np.diagonal(chol, axis1=1, axis2=2) * units).sum(axis=1)
         return np.linalg.inv(chol) / units[:, None, :], log_det
 
-    @quiet
     def log_likelihood(self, values):
         if self._crossed and quadratic.has_gaps(values):
             return self._by_pattern(values)
@@ -168,7 +169,6 @@ class Gaussian(Emission):
         """What the distances in the statistics are taken from: (N, D)."""
         return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
 
-    @quiet
     def statistics(self, values, weights):
         """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
         if self._crossed and self.complete and quadratic.has_gaps(values):
@@ -179,7 +179,6 @@ class Gaussian(Emission):
         shape = statistics["sums"].shape
         return quadratic.shifted(statistics, other._centres(*shape) - self._centres(*shape))
 
-    @quiet
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
         alive = mass > 0
@@ -237,7 +236,6 @@ class Gaussian(Emission):
             new = np.where(mass > 0, new, fresh if self.covariances is None else self.covariances)
         return new[0] if self.covariance == "tied" else new
 
-    @quiet
     def log_prior(self):
         if not self.prior:
             return 0.0

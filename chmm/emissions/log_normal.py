@@ -3,7 +3,6 @@
 import numpy as np
 
 from .gaussian import Gaussian
-from .special import quiet
 
 
 class LogNormal(Gaussian):
@@ -32,7 +31,6 @@ class LogNormal(Gaussian):
     def embed(self, values):
         return np.log(values)
 
-    @quiet
     def log_likelihood(self, values):
         logs = np.log(values)
         return super().log_likelihood(logs) - np.nansum(logs, axis=1)[:, None]
@@ -40,11 +38,9 @@ class LogNormal(Gaussian):
     def statistics(self, values, weights):
         return super().statistics(np.log(values), weights)
 
-    @quiet
     def mean(self):
         return np.exp(self.means + super().variance() / 2)
 
-    @quiet
     def variance(self):
         return np.expm1(super().variance()) * np.exp(2 * self.means + super().variance())
 

@@ -12,7 +12,6 @@ from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
 from .base import Emission, check_frozen, read_only
-from .exponential_family import log
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
@@ -106,7 +105,7 @@ class Mixture(Alternatives):
             logs = np.stack([density(member, values) for member in self.members], axis=2).reshape(len(values), -1)
         else:
             logs = self.components.log_likelihood(values)
-        logs = logs + log(self.weights).ravel()
+        logs = logs + np.log(self.weights).ravel()
         parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # by rows, unlike some logs
         lost = np.empty(shift.size, dtype=np.uint8)
         scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
@@ -114,7 +113,7 @@ class Mixture(Alternatives):
 
     def log_likelihood(self, values):
         _, total, shift = self._parts(values)
-        return shift + log(total)
+        return shift + np.log(total)
 
     def statistics(self, values, weights):
         """counts (n_states, n), and the components' statistics, each key with the component's before it."""

@@ -5,8 +5,8 @@ import numpy as np
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, check_frozen, read_only
-from .exponential_family import MINUS_INFINITY, log, log_factorial, not_counts
+from .base import Emission, Frozen, Given, check_frozen, read_only
+from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import log_poisson, stirling
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
@@ -37,7 +37,7 @@ class Multinomial(Emission):
     parameters = ("probs",)
     domain = "counts 0, 1, 2 ..."
 
-    def __init__(self, probs=None, *, pseudocount=None, n_draws=1, frozen=()):
+    def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
@@ -68,7 +68,7 @@ class Multinomial(Emission):
         if n.max(initial=0) > LARGE:  # Poisson's counts with means n probs, given that they add up to n
             parts = [log_poisson(o[:, None], n * p) for o, p in zip(values.T, self.probs.T, strict=True)]
             return sum(parts, stirling(n))
-        out = values @ np.maximum(log(self.probs), MINUS_INFINITY).T
+        out = values @ np.maximum(np.log(self.probs), MINUS_INFINITY).T
         out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out

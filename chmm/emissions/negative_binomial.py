@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import digamma, log_poisson, newton, newton_ascent, quiet, stirling, trigamma
+from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -39,7 +39,7 @@ class NegativeBinomial(Emission):
     domain = "counts 0, 1, 2 ..."
     counts = True
 
-    def __init__(self, sizes=None, probs=None, *, prior=1e-3, frozen=()):
+    def __init__(self, sizes: Given = None, probs: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
         self.probs = check_parameter(probs, "probs", above=0, most=1)
         same_shape(sizes=self.sizes, probs=self.probs)
@@ -65,7 +65,6 @@ class NegativeBinomial(Emission):
     def embed(self, values):
         return np.log1p(values)
 
-    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.sizes)))
         for d in range(values.shape[1]):
@@ -84,7 +83,6 @@ class NegativeBinomial(Emission):
                 counts[i, k] = np.bincount(place, weights[seen, i], len(self.levels))
         return {"counts": counts}
 
-    @quiet
     def update(self, statistics):
         counts = statistics["counts"] + self.prior * self.reference
         mass = counts.sum(axis=2)
@@ -121,7 +119,6 @@ class NegativeBinomial(Emission):
             start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
         return newton_ascent(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
 
-    @quiet
     def log_prior(self):
         if not self.prior or self.levels is None:
             return 0.0

@@ -1,10 +1,12 @@
 """Counts without an upper limit."""
 
+from typing import Any
+
 import numpy as np
 
-from .base import check_parameter
-from .exponential_family import ExponentialFamily, log, not_counts, squeeze_feature
-from .special import log_poisson, quiet
+from .base import Frozen, Given, check_parameter
+from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
+from .special import log_poisson
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -28,11 +30,12 @@ class Poisson(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
     counts = True
 
-    def __init__(self, rates=None, *, prior=1e-3, frozen=()):
+    def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
         self.free = None if self.rates is None else self.rates > 0
 
@@ -46,9 +49,8 @@ class Poisson(ExponentialFamily):
         return [values]
 
     def natural_parameters(self):
-        return [log(self.rates)], -self.rates
+        return [np.log(self.rates)], -self.rates
 
-    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.rates)))
         for d, rates in enumerate(self.rates.T):

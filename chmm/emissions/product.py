@@ -2,7 +2,6 @@
 
 import copy
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 
@@ -62,13 +61,13 @@ class Product(Composite):
     kind = "columns"
     by_name = property(lambda self: isinstance(self.names[0], str))
 
-    def __init__(self, /, *channels, **named):
+    def __init__(self, /, *channels: Emission, **named: Emission):
         if bool(channels) == bool(named):
             raise TypeError(
                 "Product takes channels in order, Product(Gamma(), VonMises()), or by name, "
                 "Product(step=Gamma(), angle=VonMises())"
             )
-        self.names = tuple(named) or tuple(range(len(channels)))
+        self.names: tuple = tuple(named) or tuple(range(len(channels)))
         for name, channel in zip(self.names, (*channels, *named.values()), strict=True):
             if not isinstance(channel, Emission):
                 raise TypeError(f"channel {name!r} is {shown(channel)}; it must be an Emission such as Gaussian()")
@@ -85,7 +84,7 @@ class Product(Composite):
                 + ", ".join(f"{name!r} has {n}" for name, n in said.items())
             )
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str | int) -> Emission:
         if name in self.names:
             return self.members[self.names.index(name)]
         if isinstance(name, int) and -len(self.members) <= name < len(self.members):
@@ -122,7 +121,8 @@ class Product(Composite):
                 raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
             ends = np.cumsum(widths).tolist()
             places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
-        return [_as_symbols(data.columns(at), c) for at, c in zip(places, self.members, strict=True)]
+        parts = zip(map(data.columns, places), self.members, strict=True)
+        return [part if c.kind in ("numbers", "columns") else part.as_integers() for part, c in parts]
 
     def observe(self, data):
         parts, seen = self.parts(data), []
@@ -271,14 +271,3 @@ def _gathered(weights, place, n):
     if place is None:
         return weights
     return np.stack([np.bincount(place, column, n + 1)[:-1] for column in weights.T], axis=1)
-
-
-def _as_symbols(data, channel):
-    """A column of an array of floats may hold the codes of symbols."""
-    if data.kind != "numbers" or channel.kind in ("numbers", "columns") or np.ndim(data.values) != 1:
-        return data
-    missing = np.isnan(data.values)
-    values = np.where(missing, 0, data.values)
-    if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
-        return data
-    return replace(data, values=values.astype(np.int64), kind="integers", missing=missing if missing.any() else None)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..exceptions import quiet
 from ..kernels.gaussian import add_crossed_scatter, add_scatter
-from .special import quiet
 
 WORK = 2**24  # squares at a time, so that Ctrl-C acts
 BLOCK = 256  # values that the kernels take together

@@ -4,23 +4,12 @@ Gamma functions: the recurrence up to x >= 10, there Stirling's series (DLMF 5.1
 the trapezoidal rule on the circle, which converges like I_M / I_0. Relative error below 1e-14 for x > 0.
 """
 
-import functools
-
 import numpy as np
+
+from ..exceptions import quiet
 
 TURN = 2 * np.pi
 _ANGLES = np.arange(256) * (TURN / 256)
-
-
-def quiet(function):
-    """The function, computed under its own NumPy error state, whatever the caller's."""
-
-    @functools.wraps(function)
-    def inner(*args, **options):
-        with np.errstate(all="ignore"):
-            return function(*args, **options)
-
-    return inner
 
 
 def gammaln(x):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .base import Emission, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
-from .special import half_step, newton, newton_ascent, quiet
+from .special import half_step, newton, newton_ascent
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
@@ -42,7 +42,10 @@ class StudentT(Emission):
     prepared = ("centre", "spread")
     max_inner_iter = 200
 
-    def __init__(self, locations=None, scales=None, dofs=None, *, prior=1e-3, frozen=()):
+    def __init__(
+        self, locations: Given = None, scales: Given = None, dofs: Given = None, *, prior: float = 1e-3,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         self.prior = check_prior(prior)
         self.locations = check_parameter(locations, "locations")
         self.scales = check_parameter(scales, "scales", least=SMALLEST, most=LARGEST)
@@ -60,7 +63,6 @@ class StudentT(Emission):
     def _z(self, values, d):
         return (values[:, d, None] - self.locations[:, d]) / self.scales[:, d]
 
-    @quiet
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.locations)))
         v, s = self.dofs, self.scales
@@ -71,7 +73,6 @@ class StudentT(Emission):
             out[seen] += constants[:, d] - (v[:, d] + 1) / 2 * np.log1p(z * z / v[:, d])
         return out
 
-    @quiet
     def statistics(self, values, weights):
         """Weighted sums (N, D) of 1, u, u y and u y^2, y the distance to the location, and, given it and the scale, of
         the first two derivatives by v of -(v + 1)/2 log(1 + z^2/v)."""
@@ -99,7 +100,6 @@ class StudentT(Emission):
         """What the distances in the statistics are taken from: (N, D)."""
         return np.broadcast_to(self.centre if self.locations is None else self.locations, (n, d))
 
-    @quiet
     def update(self, statistics):
         mass, u, uy, uyy, slopes, bends = (statistics[key] for key in KEYS)
         prior = self.prior * self.spread
@@ -160,7 +160,6 @@ class StudentT(Emission):
         v = newton_ascent(v0[..., None], lambda v: value(v[..., 0]), lambda v: step(v[..., 0])[..., None], *DOFS)
         return v[..., 0], value(v[..., 0]) - value(v0)
 
-    @quiet
     def log_prior(self):
         squares = self.scales**2
         return -0.5 * self.prior * float((np.log(squares) + self.spread / squares).sum())
@@ -171,7 +170,6 @@ class StudentT(Emission):
     def mean(self):
         return self.locations
 
-    @quiet
     def variance(self):
         return np.where(self.dofs > 2, self.scales**2 * self.dofs / (self.dofs - 2), np.inf)
 

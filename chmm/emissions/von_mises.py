@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import check_parameter
+from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, log_bessel, newton_ascent
 
@@ -34,7 +34,7 @@ class VonMises(ExponentialFamily):
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0
 
-    def __init__(self, means=None, concentrations=None, *, prior=1e-3, frozen=()):
+    def __init__(self, means: Given = None, concentrations: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(
             prior,
             frozen,

@@ -9,10 +9,9 @@ from ..symbols import shown
 from .alternatives import Alternatives
 from .base import Emission, check_frozen, check_parameter, check_prior, read_only
 from .bernoulli import Bernoulli
-from .exponential_family import MINUS_INFINITY, log
+from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
 from .multinomial import Multinomial
-from .special import quiet
 
 
 class ZeroInflated(Alternatives):
@@ -113,32 +112,29 @@ class ZeroInflated(Alternatives):
         n = self.n_features or 1
         return np.where(np.eye(n, dtype=bool), 0.0, np.nan)
 
-    @quiet
     def _own(self):
         """log f_i(0), (n_states, n_features)."""
         return self.family.log_likelihood(self._at_zero).T if self.counts else np.full(self.zeros.shape, -np.inf)
 
-    @quiet
     def log_likelihood(self, values):
         zero, seen = values == 0, ~np.isnan(values)
         rest = without_zeros(values)
         some = (seen & ~zero).any(axis=1)
         out = np.zeros((len(values), len(self.zeros)))
         out[some] = self.family.log_likelihood(rest[some])
-        at_zero = np.logaddexp(log(self.zeros), np.log1p(-self.zeros) + self._own())
+        at_zero = np.logaddexp(np.log(self.zeros), np.log1p(-self.zeros) + self._own())
         factors = np.maximum(np.hstack([at_zero, np.log1p(-self.zeros)]), MINUS_INFINITY)
         out = np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T
         out[out < MINUS_INFINITY / 2] = -np.inf
         return out
 
-    @quiet
     def _other_cause(self, shape):
         """(n_states, n_features), the probability that a zero is not the family's."""
         if not self.counts:
             return np.ones(shape)
         if not self.family.complete:
             return np.where(self.zeros > 0, 0.5, 0.0)
-        other, own = log(self.zeros), np.log1p(-self.zeros) + self._own()
+        other, own = np.log(self.zeros), np.log1p(-self.zeros) + self._own()
         return np.where(self.zeros > 0, np.exp(other - np.logaddexp(other, own)), 0.0)
 
     def statistics(self, values, weights):
@@ -174,7 +170,7 @@ class ZeroInflated(Alternatives):
 
     def log_prior(self):
         z = self.zeros if self.free is None else self.zeros[self.free]
-        own = 0.5 * self.prior * float((log(z) + log(1 - z)).sum()) if self.prior else 0.0
+        own = 0.5 * self.prior * float((np.log(z) + np.log(1 - z)).sum()) if self.prior else 0.0
         return own + super().log_prior()
 
     def sample(self, states, rng):
