@@ -30,6 +30,7 @@ from .emissions import (
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .scores import Scores
 from .segmentation import Evaluation, Segmenter
 from .statistics import Statistics
 
@@ -61,6 +62,7 @@ __all__ = [
     "Precomputed",
     "Product",
     "Sample",
+    "Scores",
     "Segmenter",
     "Statistics",
     "StudentT",

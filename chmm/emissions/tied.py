@@ -72,8 +72,9 @@ class Tied(Alternatives):
         """Facts about a group are facts about all its states."""
         facts = super().report(statistics)
         for fact, found in facts.items():
-            spread = [[(i, x[1]) for i in np.flatnonzero(self.groups == x[0]).tolist()] for x in found if type(x) is tuple]
-            facts[fact] = sum(spread, []) if spread else found
+            cells = [item for item in found if isinstance(item, tuple)]
+            if cells:
+                facts[fact] = [(i, where) for i, g in enumerate(self.groups.tolist()) for k, where in cells if k == g]
         return facts
 
     def reordered(self, order):

@@ -12,6 +12,7 @@ from .bernoulli import Bernoulli
 from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
 from .multinomial import Multinomial
+from .precomputed import Precomputed
 
 
 class ZeroInflated(Alternatives):
@@ -45,10 +46,12 @@ class ZeroInflated(Alternatives):
     keys = ("family",)
     family = property(lambda self: self.members[0])
     domain = property(lambda self: f"0, or {self.family.domain}")
+    # whose zero it is depends on the parameters
+    max_inner_iter = property(lambda self: 200 if self.counts else self.family.max_inner_iter)
 
     def __init__(self, family, zeros=None, *, prior=1e-3, frozen=()):
-        refused = not isinstance(family, Emission) or family.kind != "numbers" or isinstance(family, Bernoulli | Multinomial)
-        if refused or (family.members and not isinstance(family, Mixture)):
+        known = isinstance(family, Emission) and not isinstance(family, Bernoulli | Multinomial | Precomputed)
+        if not known or family.kind != "numbers" or (family.members and not isinstance(family, Mixture)):
             raise TypeError(
                 f"family = {shown(family)} must be a family of measurements or counts, such as Gamma(), or a Mixture; "
                 "Tied, Product and PerState go around it: Tied(ZeroInflated(Gamma()), [0, 0, 1])"
