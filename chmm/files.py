@@ -4,9 +4,9 @@
     header      JSON: dtype, shape and place of each array; under "__metadata__" a dict of strings
     the rest    the bytes of the arrays, one after another, little-endian, in C order
 
-Other programs read the arrays with any reader of that format. What is not an array is JSON in the metadata's string
-"chmm"; its "checksum" is the CRC-32 of all other bytes. A checksum finds damage, not forgery: so every claim is
-compared with what the file holds, and every parameter goes through the checks that the user's own go through.
+Other programs read the arrays with any reader of that format. Everything else is JSON in the metadata's string
+"chmm"; its "checksum" is the CRC-32 of all other bytes. A checksum detects damage, not forgery: so every claim is
+compared with the contents of the file, and every parameter is checked like the user's own.
 """
 
 import json
@@ -28,10 +28,10 @@ VERSION = 1
 
 PathOrFile = str | bytes | os.PathLike | BinaryIO
 
-# what a forged claim may raise in whatever is built from it
+# the errors that a forged claim may cause in the objects built from it
 FORGED = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
-_START = b'{"__metadata__":{"checksum":"'  # of every header; the eight digits follow
+_START = b'{"__metadata__":{"checksum":"'  # the start of every header; eight digits follow
 _OWN = {"checksum", "chmm"}  # keys of the metadata
 _DTYPES = {f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)}
 _DTYPES |= {"BOOL": np.dtype("?"), "F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
@@ -45,13 +45,13 @@ _saving = threading.Lock()  # two threads that save to one path share the tempor
 def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], metadata: dict | None = None) -> None:
     """Write `document`, `arrays` and the user's `metadata` to a path or an open binary file.
 
-    document : dict as JSON takes it, with arrays of numbers or texts in it; tuples and sets come back as lists.
+    document : dict for JSON, which may hold arrays of numbers or texts; tuples and sets come back as lists.
     arrays : {name: array of bools, integers, float32 or float64}.
-    metadata : {str: str}, kept beside; any reader of safetensors shows it.
+    metadata : {str: str}, notes that any reader of safetensors shows.
 
-    The same input makes the same bytes. A path is written whole or not at all: first under a temporary name, which a
-    save that was killed leaves behind and the next one uses again. TypeError or ValueError for what cannot be
-    stored, before anything is written; OSError if the disk refuses.
+    The same input gives the same bytes. A file is written as a whole or not at all: first under a temporary name. If a
+    save is killed, that file is left behind, and the next save replaces it. TypeError or ValueError for a value that
+    cannot be stored, before anything is written; OSError if the disk fails.
 
     >>> import io
     >>> file = io.BytesIO()
@@ -85,8 +85,8 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
 def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str]]:
     """(document, arrays, metadata) as `write` took them; the arrays are fresh and writable.
 
-    ValueError that says what is wrong with a file that is truncated, altered, forged or from another program; OSError
-    if a path cannot be read. Memory: the file twice.
+    ValueError, with the reason, for a file that is truncated, altered, forged or from another program; OSError if a
+    path cannot be read. Memory: twice the size of the file.
     """
     if isinstance(source, str | bytes | os.PathLike):
         with open(os.fsdecode(source), "rb") as file:
@@ -100,7 +100,7 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
 
 
 def metadata(source: PathOrFile) -> dict[str, str]:
-    """What the user gave `Model.save` as `metadata`."""
+    """The `metadata` that the user passed to `Model.save`."""
     return read(source)[2]
 
 
@@ -116,7 +116,7 @@ def _packed(document, arrays, metadata):
         if text in _OWN or text != text.encode(errors="ignore").decode():
             raise ValueError(f"metadata: {shown(text)} is a key of chmm's own, or holds half a surrogate pair")
     text = json.dumps({"version": VERSION, "document": _plain(document, "", arrays)}, allow_nan=False)
-    _json(text)  # what could not be read, such as 10^400, is refused here
+    _json(text)  # refuses here what could not be read back, such as 10^400
     header = {"__metadata__": {"checksum": "0" * 8, "chmm": text, **metadata}}
     body, end = [], 0
     for name, array in sorted(arrays.items(), key=lambda item: -item[1].itemsize):  # each aligned to its items
@@ -176,19 +176,19 @@ def _json(text, **options):
 
 
 def _finite(text):
-    """A number; NaN and Infinity are no JSON, and 1e999 and 10^400 are beyond all floats."""
+    """A number; NaN and Infinity are not JSON, and 1e999 and 10^400 exceed all floats."""
     if not math.isfinite(float(text)):
         raise ValueError(f"{text[:20]}{'...' * (len(text) > 20)} is not a finite number")
     return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
-# What JSON cannot hold has something in its place: an array {"array": name}; a list of texts, which are kept as code
-# points and offsets because JSON joins halves of surrogate pairs, {"texts": name}; a dict whose keys are not texts, or
-# are these words, {"pairs": [[key, value], ...]}.
+# Values that JSON cannot hold are replaced: an array by {"array": name}; a list of texts by {"texts": name}, stored as
+# code points and offsets because JSON joins halves of surrogate pairs; a dict whose keys are not texts, or are these
+# words, by {"pairs": [[key, value], ...]}.
 
 
 def _plain(value, name, arrays):
-    """`value` as JSON takes it; its arrays and texts go into `arrays`."""
+    """`value` in types that JSON can hold; its arrays and texts are added to `arrays`."""
     if isinstance(value, dict):
         items = {key: _plain(item, f"{name}.{key}".lstrip("."), arrays) for key, item in value.items()}
         plain = all(isinstance(key, str) for key in items) and not items.keys() <= {"array", "texts", "pairs"}
@@ -218,11 +218,11 @@ def _texts(points, offsets):
     return [text[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
 
 
-# The model: what its document says ------------------------------------------------------------------------------------
+# The document of a model ----------------------------------------------------------------------------------------
 
 
 def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
-    """The model's arguments and other attributes, and what was learnt, to a file."""
+    """Write the model's arguments and other attributes, and its fit, to a file."""
     checks.options(model)
     arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
     for name, value in arguments.items():
@@ -231,7 +231,7 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
         elif hasattr(value, "__array__"):
             arguments[name] = np.asarray(value)
     if not isinstance(model.random_state, int | np.integer):
-        arguments["random_state"] = None  # a generator is no data
+        arguments["random_state"] = None  # a generator cannot be stored
     document: dict = {"arguments": arguments}
     if fit.history is not None:
         checks.structure(model, _emission(model), known=fit.states)

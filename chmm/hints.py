@@ -1,4 +1,4 @@
-"""Words of other libraries, told what they are called here."""
+"""Names of other libraries, and their names here."""
 
 ARGUMENTS = {
     "n_components": "the number of states is n_states",
@@ -28,7 +28,7 @@ ATTRIBUTES = {
 
 
 class Elsewhere:
-    """A name that other libraries use: an AttributeError that says ours."""
+    """A name used by other libraries: its AttributeError tells ours."""
 
     def __init__(self, hint):
         self.hint = hint
@@ -41,7 +41,7 @@ class Elsewhere:
 
 
 def told_elsewhere(model_class):
-    """The class, with hints for the attributes that other libraries have."""
+    """The class, with hints for attributes of other libraries."""
     for name, hint in ATTRIBUTES.items():
         elsewhere = Elsewhere(hint)
         elsewhere.__set_name__(model_class, name)

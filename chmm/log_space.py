@@ -1,7 +1,7 @@
-"""The exact path: the rare sequence that scaled arithmetic cannot hold, with an exponent for every state.
+"""The exact path, for the rare sequence that scaled arithmetic cannot represent: an exponent for every state.
 
-A number is a pair (mantissa, exponent), mantissa * 2^exponent. The kernels take rows of numbers, (..., 2, W), padded
-with zeros to whole registers.
+A number is a pair (mantissa, exponent), mantissa * 2^exponent. The kernels work on rows of numbers, (..., 2, W),
+padded with zeros to whole registers.
 """
 
 import math
@@ -13,9 +13,9 @@ from .kernels import log_space
 from .kernels.log_space import NOTHING
 from .memory import aligned
 
-# ln 2 in parts, whose multiples are exact but for the last: 24 bits, 24 bits and the rest
+# ln 2 in parts of 24 bits, 24 bits and the rest: multiples of all but the last are exact
 LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
-PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are fast where exponents stand still
+PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are fast while exponents do not change
 
 
 def numbers(p):
@@ -37,14 +37,14 @@ def exponentials(logs):
 
 
 def likelihoods(logs):
-    """(rows (R, 2, W), shift (R,)): likelihoods divided by the largest of their row, and the logarithm of that."""
+    """(rows (R, 2, W), shift (R,)): likelihoods divided by the largest of their row, and its logarithm."""
     shift = logs.max(axis=1)
     shift[shift == -np.inf] = 0.0
     return np.stack(exponentials(logs - shift[:, None]), axis=-2), shift
 
 
 def parts(x):
-    """The pair that rows of numbers hold."""
+    """The pair (mantissa, exponent) of rows of numbers."""
     return x[..., 0, :], x[..., 1, :]
 
 
@@ -80,15 +80,15 @@ class Exact:
 
     loglik : log P(O). step : the step at which it became impossible, -1 if it did not.
 
-    alpha of a window of steps is kept at a time, all of them if `budget` bytes hold them. Neighbouring windows share
-    the step between them, which is the earlier one's own.
+    alpha is kept for one window of steps at a time; the window is the whole sequence if `budget` bytes suffice.
+    Neighbouring windows share a step, which belongs to the earlier one.
     """
 
     def __init__(self, chain, rows, index, stop, budget):
         self.startprob, self.transmat, self.transposed = chain.numbers
         self.n, self.rows, self.index, self.stop = chain.n, rows, index, stop
         n_steps, width = len(index), chain.width
-        size = 8 * width * (5 if rows.shared else 10)  # bytes a step: alpha, perhaps beta, an answer; rows of its own
+        size = 8 * width * (5 if rows.shared else 10)  # bytes a step: alpha, perhaps beta, an answer; unshared rows
         window = n_steps if n_steps * size <= budget else math.isqrt(n_steps) + 1
         self.edges = list(pairwise([0, *range(window, n_steps - 1, window), n_steps - 1]))
         self.shift = np.empty(n_steps)
@@ -105,7 +105,7 @@ class Exact:
         self.loglik = float(logarithm(self.total)) + compensated_sum(self.shift)
 
     def _forward(self, first, last, entry):
-        """(rows, index, alpha) of a window, and how many of its steps are possible."""
+        """(rows, index, alpha, number of possible steps) of a window."""
         index = self.index[first : last + 1]
         if self.rows.shared:
             rows, shift = self.rows.numbers
@@ -141,7 +141,7 @@ class Exact:
         return doubles(quotient(product(*factors), self.total))
 
     def expected_counts(self, weight, start, trans, weights):
-        """Adds to start (N,), trans (N, N), and weights (R, at least N), the sums of gamma by row."""
+        """Add to start (N,), to trans (N, N), and to weights (R, at least N), which has the sums of gamma by row."""
         beta = self._ending()
         for first, rows, index, alpha in self._windows():
             log_space.posteriors(
@@ -151,7 +151,7 @@ class Exact:
         start += weight * self._probability(parts(alpha[0]), parts(beta))[: self.n]
 
     def posteriors(self, gamma, xi=None):
-        """Fills in gamma (T, N), and xi (T - 1, N, N)."""
+        """Fill in gamma (T, N), and xi (T - 1, N, N)."""
         gamma[:] = 0.0
         beta, steps = self._ending(), np.arange(len(gamma), dtype=np.int32)
         for first, rows, index, alpha in self._windows():
@@ -168,7 +168,7 @@ class Exact:
             )  # fmt: skip
 
     def forward(self, alpha, log_scale, scaled):
-        """Fills in alpha (T, N), divided by its sums if it is to be scaled, and log P(o_t | o_1 ... o_t-1)."""
+        """Fill in alpha (T, N), divided by its sums if `scaled`, and log P(o_t | o_1 ... o_t-1)."""
         shifts = np.cumsum(self.shift)
         for first, _, index, past in self._windows():
             own = slice(first + (first > 0), first + len(index))
@@ -189,7 +189,7 @@ class Exact:
             ending = future[0]
 
     def _sums(self, alpha, own, log_scale):
-        """The sum of alpha at the own steps of a window, (T, 1); fills in log_scale."""
+        """The sums of alpha at a window's own steps, (T, 1); log_scale is filled in."""
         mantissa, exponent = total(alpha)
         if own.start == 0:
             mantissa, exponent = np.append(1.0, mantissa), np.append(0.0, exponent)
@@ -198,7 +198,7 @@ class Exact:
 
 
 def _fitting(x, name, first, scaled):
-    """Doubles, or a ValueError if one does not fit. What is scaled may be as small as it likes."""
+    """Doubles, or a ValueError if a number does not fit. Scaled numbers may be arbitrarily small."""
     values = doubles(x)
     wrong = np.isinf(values)
     if not scaled:
@@ -216,7 +216,7 @@ def _fitting(x, name, first, scaled):
 
 
 def compensated_sum(x):
-    """Sum of an array to a few ulp: NumPy's pairwise sums of blocks, and math.fsum of those."""
+    """The sum of an array to a few ulp: NumPy's pairwise sums of blocks, added by math.fsum."""
     if len(x) <= 64:
         return math.fsum(x.tolist())
     return math.fsum(np.add.reduceat(x, np.arange(0, len(x), 64)).tolist())

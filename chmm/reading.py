@@ -1,4 +1,4 @@
-"""One sequence as the user wrote it, turned into an array of steps of one kind; and several such, end to end.
+"""Reading one sequence as an array of steps of one kind, or several sequences, end to end.
 
     kind        values
     text        code points, uint32
@@ -10,8 +10,8 @@
 
 A missing step is None, NaN, pd.NA or masked.
 
-Texts, flat lists and arrays of one kind are joined at the speed of C (`_alike`); where that fails, each sequence is
-read by itself, and the error names it.
+Texts, flat lists and arrays of one kind are joined at the speed of C (`_alike`). If that fails, each sequence is read
+on its own, so that an error can name it.
 """
 
 import operator
@@ -28,7 +28,7 @@ from .kernels.counting import characters
 from .symbols import Letters, plain, shown
 
 _EACH = "each sequence must be a text, a 1-D or (T, D) array, or a flat list"
-NO_STEPS = "nothing"  # the kind of a sequence that is empty or all missing; it agrees with every other kind
+NO_STEPS = "nothing"  # the kind of a sequence that is empty or wholly missing; it is compatible with every other
 
 
 class Steps(NamedTuple):
@@ -42,7 +42,7 @@ class Steps(NamedTuple):
 
 
 def hidden(steps, gone):
-    """Values and the mask of missing steps, where those of `gone` are missing, too."""
+    """The values and mask of `steps` with those of `gone` missing, too."""
     if steps.kind == "numbers":
         values = np.array(steps.values, dtype=np.float64)
         values[gone] = np.nan
@@ -86,12 +86,12 @@ def _is_flat(types):
 
 
 def holds_steps(t):
-    """Whether a type is one of texts, lists or arrays."""
+    """Whether a type is that of texts, lists or arrays."""
     return issubclass(t, _STEPS) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
 
 
 def as_list(x):
-    """Containers of other makes: as arrays if they hold numbers, else as lists."""
+    """Other containers, as arrays if they hold numbers, else as lists."""
     if isinstance(x, array):
         return x.tounicode() if x.typecode in "uw" else np.asarray(x)
     if isinstance(x, memoryview):
@@ -108,7 +108,7 @@ def steps_of_all(X, types, name, keys):
     try:
         steps = _alike(X, types, name)
     except (TypeError, ValueError):
-        steps = None  # reading each sequence tells what is wrong where
+        steps = None  # read each sequence on its own to find the error
     if steps is not None:
         return steps, list(map(len, X))
     expected = _EACH if keys is None else f"{name} is a dict, and {_EACH}"
@@ -118,7 +118,7 @@ def steps_of_all(X, types, name, keys):
 
 
 def _alike(X, types, name):
-    """The steps of texts, flat lists, or arrays of one kind, at the speed of C. None for others."""
+    """The steps of texts, flat lists or arrays of one kind, at the speed of C; None for others."""
     if types and all_are(types, TEXTS):
         return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
     if all_are(types, ROWS):
@@ -166,7 +166,7 @@ def _join(parts, name, keys):
 
 def _end_to_end(arrays, kind, name):
     values = np.concatenate(arrays)
-    if kind == "integers" and values.dtype.kind == "f":  # what NumPy makes of int64 and uint64
+    if kind == "integers" and values.dtype.kind == "f":  # the common type of int64 and uint64 in NumPy
         low, high = min(int(a.min()) for a in arrays), max(int(a.max()) for a in arrays)
         if low < 0 and high >= 2**63:
             raise ValueError(f"{name} holds {low} and {high}: too far apart for 64 bits")
@@ -245,7 +245,7 @@ def steps_of(x, name, expected):
 
 
 def _column(x, name, expected):
-    """A Series or array, with the categories that it declares (pandas Categorical, polars Enum)."""
+    """A Series or array, with the categories it declares (pandas Categorical, polars Enum)."""
     steps = _array(np.asarray(x), name, expected)
     categories = getattr(getattr(x, "dtype", None), "categories", None)
     if hasattr(categories, "__len__") and all(isinstance(c, str | int) for c in categories):
@@ -254,7 +254,7 @@ def _column(x, name, expected):
 
 
 def _frame(x, name, expected):
-    """A data frame: an array if its columns are of one kind, else Columns."""
+    """A data frame: an array if all columns are of one kind, else Columns."""
     names = tuple(x.columns)
     if len(names) == 1:
         return _column(x[names[0]], name, expected)._replace(names=names)
@@ -284,7 +284,7 @@ _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
 
 def _letters(x):
-    """(T,) code points of an array of single characters; None if any is longer, or empty."""
+    """(T,) code points of an array of single characters; None if one is longer, or empty."""
     if x.dtype.kind == "T":
         return _decoded(x)
     x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
@@ -294,8 +294,8 @@ def _letters(x):
 
 
 def _decoded(x):
-    """Likewise of a StringDType. NumPy gives no view of it, and a cast would take longer than a model's answer; so its
-    memory is read as NEP 55 defines it."""
+    """The same for a StringDType. NumPy offers no view of it, and a cast would take longer than a model's answer, so
+    its memory is read as NEP 55 defines it."""
     x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
     memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
     stored = np.asarray(SimpleNamespace(__array_interface__=memory))
@@ -309,7 +309,7 @@ def _rows(x, name, expected):
     try:
         widths = set(map(len, x))
         flat = list(chain.from_iterable(x))
-        if {bool} < set(map(type, flat)) <= {bool, int, float, type(None)}:  # marks beside numbers
+        if {bool} < set(map(type, flat)) <= {bool, int, float, type(None)}:  # bools among numbers
             flat = [np.nan if v is None else float(v) for v in flat]
         flat = _elements(flat, name)
     except (TypeError, ValueError) as error:
@@ -323,7 +323,7 @@ def _rows(x, name, expected):
 
 
 def advice_for_pairs(row):
-    """What to do with rows such as (word, tag)."""
+    """Advice on rows such as (word, tag); "" for others."""
     if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
         return (
             f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
@@ -378,11 +378,11 @@ _KIND_BY_CLASS = {**_KIND_OF, np.bool_: "bools", np.integer: "integers", np.floa
 
 
 def _elements(x, name, types=None):
-    """A flat list of scalars; the set of their types tells nearly everything, at the speed of C."""
+    """A flat list of scalars. The set of their types decides nearly everything, at the speed of C."""
     types = types or set(map(type, x))
     missing = None
     if not types <= _KIND_OF.keys() or float in types:
-        gone = map(operator.ne, x, x) if types <= _KIND_OF.keys() else map(is_missing, x)  # only NaN is not itself
+        gone = map(operator.ne, x, x) if types <= _KIND_OF.keys() else map(is_missing, x)  # NaN differs from itself
         missing = np.fromiter(gone, dtype=bool, count=len(x))
         if missing.any():
             types = set(map(type, compress(x, ~missing)))

@@ -1,10 +1,10 @@
-"""Words from running text: every character is tagged as the Begin, Middle or End of a word, or as a Single one.
+"""Word segmentation: every character is tagged as the Begin, Middle or End of a word, or as a Single-character word.
 
     今天 天气 真 不错    ⇄    今天天气真不错 + BEBESBE
 
-White space separates words everywhere in this module and is never part of one; so does U+FEFF, the byte order mark
-with which some files begin. No word begins inside a grapheme cluster, which readers see as one character: an emoji of
-several code points, a letter with combining marks, a flag.
+White space separates words everywhere in this module and is never part of one; the same holds for U+FEFF, the byte
+order mark at the start of some files. No word begins inside a grapheme cluster, which readers see as one character: an
+emoji of several code points, a letter with combining marks, a flag.
 """
 
 import re
@@ -23,17 +23,17 @@ from .symbols import shown
 
 STATES = "BMES"
 FINAL_STATES = "ES"
-_FIRST_END = STATES.index("E")  # E and S stand last
+_FIRST_END = STATES.index("E")  # E and S are the last states
 
-# which tags can stand first, and which can follow which: a 0 here is a 0 in the model for good
+# the tags that can come first, and those that can follow each tag: a 0 here remains 0 in the model
 _START = np.array([1.0, 0.0, 0.0, 1.0])
 _FOLLOWS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]])
 
-_UNSEEN = 1e-300  # the probability at which `cut` takes what no training line showed
+_UNSEEN = 1e-300  # the probability that `cut` assigns to events that no training line showed
 
 _WORD = re.compile("S|BM*E?|M+E?|E")
 
-# Grapheme clusters. Each of these characters is one by itself, whatever stands beside it if that is among them, too:
+# Grapheme clusters. Each of these characters is a cluster of its own when its neighbours are among them, too:
 _PLAIN = re.compile(
     "[\0-\u02ff\u0370-\u0482\u2010-\u2027\u3000-\u3029\u3030-\u3098\u309b-\ua66e\uac00-\ud7a3\uff00-\uff9d"
     "\U00020000-\U0003ffff]*"
@@ -47,17 +47,17 @@ _EXTENDERS = {
 _JOINERS = {
     "\u200d",
     *map(chr, (*range(0x1100, 0x1160), *range(0xA960, 0xA97D))),  # first letters of Hangul syllables
-    *"\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e",  # signs before a number or letter
+    *"\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e",  # signs before numbers or letters
 }
-_LINKERS = set("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d")  # between the consonants of an Indic cluster
+_LINKERS = set("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d")  # these join the consonants of an Indic cluster
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
 _TAGGED = re.compile(r"[^/_]+[/_][A-Za-z][A-Za-z0-9-]{0,7}")  # 今天/t, 浦东新区_ns
 
 
 class Evaluation(NamedTuple):
-    """How well words were found, as the SIGHAN bakeoffs score it. A word is right if it begins and ends where a gold
-    word does."""
+    """Scores of a segmentation, as in the SIGHAN bakeoffs. A word is right if it begins and ends where a gold word
+    does."""
 
     precision: float  # right words / words found
     recall: float  # right words / gold words
@@ -87,7 +87,7 @@ def tags(words: Iterable[str]) -> str:
 def words(text: str, labels: Iterable[str]) -> list[str]:
     """The words of a text with one letter of BMES for each character: words(text, tags(w)) gives w back.
 
-    A word ends after E and S, before B and S, and at the end: any row of labels gives words that join to the text.
+    A word ends after E and S, before B and S, and at the end of the text: whatever the labels, the words join to it.
 
     >>> words("真是喜欢下雨", "SSBEBE")
     ['真', '是', '喜欢', '下雨']
@@ -102,9 +102,9 @@ def words(text: str, labels: Iterable[str]) -> list[str]:
 
 
 class Segmenter:
-    """A hidden Markov model that cuts text into words, learnt by counting in text that is cut already.
+    """A hidden Markov model that cuts text into words, learnt by counting in text that is already cut.
 
-    pseudocount : added to every count of π, A and B that a row of words can have.
+    pseudocount : added to every count of π, A and B that a sequence of words can produce.
 
     `model` is the `Model` itself, with the states B, M, E, S; a text ends in E or S. It stays honest: what the lines
     did not show has probability 0 there. `cut` and `evaluate` never fail for it: a character that no line held is
@@ -170,10 +170,10 @@ class Segmenter:
         """Learn from lines of words: π, A and B are counted (Model.fit with labels).
 
         lines : iterable (a list, an open file ...) of str with words separated by white space, or of lists of words.
-            Empty lines are passed over.
+            Empty lines are skipped.
 
-        Raises TypeError or ValueError, naming the line, if there are no words, if a word of a list is empty or has
-        white space inside, if words carry tags (今天/t), and if no line has two words, for then the text is not cut.
+        Raises TypeError or ValueError, naming the line, if there are no words, if a word of a list is empty or contains
+        white space, if words carry tags (今天/t), and if no line has two words, because such a text is not cut.
         """
         found, pieces = _read(lines)
         if len(found) == len(pieces):
@@ -196,13 +196,13 @@ class Segmenter:
         """The words of a text, in order; or of many lines, a list of lists.
 
         text : str, or an iterable (a list, an open file ...) of str. Many lines are decoded in one call, which is much
-            faster than a call for each; line by line, `[cut(line) for line in lines]`, the words are the same. All
-            lines are read before the first is cut: pass some at a time if they do not fit into memory.
+            faster than a call for each and gives the same words. All lines are read before the first is cut: pass some
+            at a time if they do not fit into memory.
 
         White space separates words and is not returned: "".join(cut(text)) is the text without it; an empty text gives
-        []. Each stretch between white space is decoded by itself.  Cost: n_characters · 16 additions, in compiled code.
+        []. Each piece between white space is decoded separately. Cost: n_characters · 16 additions, in compiled code.
 
-        Raises TypeError, naming the line, for what is not a str.
+        Raises TypeError, naming the line, if it is not a str.
         """
         self._check_fitted()
         if isinstance(text, str):
@@ -211,7 +211,7 @@ class Segmenter:
             raise TypeError(f"text is {type(text).__name__}, not a str; decode it first, text.decode('utf-8')")
         pieces = [_split(_line(line, i)) for i, line in _numbered(text, "text", "a str or lines of str")]
         found = self._cut(list(chain.from_iterable(pieces)))
-        # no word goes across lines: a line has the words that end where it ends, or before
+        # no word crosses lines: the words of a line end where it ends, or before
         ends = np.cumsum([sum(map(len, line)) for line in pieces], dtype=np.int64)
         places = np.searchsorted(np.cumsum(list(map(len, found))), ends, side="right").tolist()
         return [found[a:b] for a, b in pairwise([0, *places])]
@@ -247,7 +247,7 @@ class Segmenter:
         text = "".join(pieces)
         lengths = list(map(len, pieces))
         path = self._decoder.predict(text, lengths=lengths)
-        # every piece ends in E or S, so words are what ends there
+        # every piece ends in E or S, so a word ends at each of these
         ends = np.flatnonzero(path >= _FIRST_END) + 1
         if not _PLAIN.fullmatch(text):
             ends = ends[~_inside_clusters(text, ends) | np.isin(ends, np.cumsum(lengths))]
@@ -262,7 +262,7 @@ def _tags_of(lengths):
 
 
 def _split(text):
-    """What stands between white space and byte order marks."""
+    """The pieces between white space and byte order marks."""
     return text.split() if "\ufeff" not in text else text.replace("\ufeff", " ").split()
 
 
@@ -274,7 +274,7 @@ def _extends(c):
 def _inside_clusters(text, places):
     """(P,) bool: whether a cut before text[place] falls inside a grapheme cluster.
 
-    The rules of Unicode (UAX 29), but that a joiner and the first letter of a Hangul syllable hold whatever follows.
+    The rules of Unicode (UAX 29), except that a joiner and the first letter of a Hangul syllable bind any next one.
     """
     codes = np.frombuffer((text + " ").encode("utf-32-le", "surrogatepass"), dtype="<u4")
     before, after, there = codes[places - 1], codes[places], set(text)
@@ -289,7 +289,7 @@ def _inside_clusters(text, places):
 
 
 def _read(lines):
-    """All words, and the text of each line that has any."""
+    """All words, and the text of each line that has words."""
     if isinstance(lines, str | bytes):
         raise TypeError(f"lines is one {type(lines).__name__}; pass a list of lines, such as lines.splitlines()")
     found, pieces = [], []
@@ -311,7 +311,7 @@ def _read(lines):
 
 
 def _numbered(lines, name, expected):
-    """0, the first line; 1, the second; ..."""
+    """(number, line) for each line."""
     try:
         return enumerate(lines)
     except TypeError:
@@ -319,7 +319,7 @@ def _numbered(lines, name, expected):
 
 
 def _line(line, i):
-    """A line that is a str."""
+    """The line, which must be a str."""
     if isinstance(line, str):
         return line
     if isinstance(line, bytes):
@@ -328,7 +328,7 @@ def _line(line, i):
 
 
 def _checked(line, i):
-    """A list of words, each without white space."""
+    """The words of a list, each without white space."""
     try:
         parts = list(line)
         together = " ".join(parts)
@@ -353,8 +353,8 @@ def _spans(found):
 
 
 def _without_zeros(tables):
-    """The scores of a Model or of Scores, with log _UNSEEN for every -inf that is not one of the grammar of tags: every
-    text has a path. Its states are the places in STATES."""
+    """The scores of a Model or of Scores, with log _UNSEEN in place of every -inf that the grammar of tags does not
+    demand, so that every text has a path. Its states are the indices into STATES."""
     if isinstance(tables, Scores):
         logs = tables.start, tables.transitions, tables.emission
     else:

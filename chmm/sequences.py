@@ -21,18 +21,18 @@ from .reading import NO_STEPS, ROWS, TEXTS, Columns, Steps
 from .symbols import Letters, distinct, shown
 
 
-@dataclass(eq=False)  # not frozen, although it never changes: that would cost a short call more than its recursion
+@dataclass(eq=False)  # not frozen: `frozen=True` would cost a short call more than its recursion
 class Sequences:
-    """All steps of all sequences, one after the other."""
+    """All steps of all sequences, end to end. Never changed."""
 
-    values: Any  # by kind, as above
+    values: Any  # by kind, see reading.py
     bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
     form: str  # "one", "list", "dict", "lengths" or "ids": how results go back
     names: tuple | None = None  # of the columns of a frame
-    categories: tuple | None = None  # what a Categorical or Enum column declares, in its order
-    keys: Any = None  # of a dict: a tuple, one for each sequence
+    categories: tuple | None = None  # declared by a Categorical or Enum column, in its order
+    keys: Any = None  # of a dict: a tuple with one for each sequence
 
     @property
     def n_sequences(self) -> int:
@@ -51,21 +51,20 @@ class Sequences:
         return f"sequence {s if self.keys is None else shown(self.keys[s])}, {step}"
 
     def split(self, results: Any) -> Any:
-        """An array over all steps, in the form in which the sequences came: see `collect`, but `lengths` and `ids`
-        give the array as it is."""
+        """An array over all steps, in the form of the input, as `collect`; for `lengths` and `ids` the array itself."""
         if self.form not in ("list", "dict"):
             return results
         return self.collect([results[a:b] for a, b in pairwise(self.bounds.tolist())])
 
     def collect(self, results: list) -> Any:
-        """A list of one result for each sequence, in the form in which they came: one sequence gives its result, a dict
-        a dict with its keys, all others the list."""
+        """A list with a result for each sequence, in the form of the input: for one sequence its result, for a dict a
+        dict with its keys, otherwise the list."""
         if self.form == "one":
             return results[0]
         return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
     def chosen(self, which: np.ndarray) -> "Sequences":
-        """Some of the sequences, (S,) bool; errors call them by the numbers they had."""
+        """The sequences selected by a mask (S,); errors still call them by their original numbers."""
         steps = np.repeat(which, np.diff(self.bounds))
         keys = range(self.n_sequences) if self.keys is None else self.keys
         part = reading.selected(Steps(self.values, self.kind, self.missing), steps)
@@ -86,7 +85,7 @@ class Sequences:
             values[...] = rows
         with np.errstate(over="ignore", invalid="ignore"):
             squares = np.einsum("td,td->", values, values)
-        if np.isfinite(squares):  # then nothing is missing, infinite or huge: one pass
+        if np.isfinite(squares):  # one pass shows that nothing is missing, infinite or huge
             return values, False
         huge = np.abs(values) > LARGEST
         if huge.any():
@@ -99,7 +98,7 @@ class Sequences:
 
     @property
     def numbers(self) -> np.ndarray:
-        """(T, D) float64, finite, NaN where missing; each column in one piece. Made and checked once."""
+        """(T, D) float64, finite, NaN where missing; columns are contiguous. Made and checked once."""
         return self._checked[0]
 
     @property
@@ -126,7 +125,7 @@ class Sequences:
         return replace(self, values=values.astype(np.int64), kind="integers", missing=gone)
 
     def without(self, gone: np.ndarray) -> "Sequences":
-        """The same, with the steps of a mask (T,) missing."""
+        """The same sequences, with the steps of a mask (T,) missing."""
         if self.kind == "columns":
             values = Columns([part._replace(**reading.hidden(part, gone)) for part in self.values.parts])
             return replace(self, values=values)
@@ -149,7 +148,7 @@ class Sequences:
         return _sequences(steps, self.bounds, self.form, self.keys)
 
 
-LARGEST = 1e300  # of numbers: sums of larger ones are soon infinite
+LARGEST = 1e300  # magnitude of numbers; sums of larger ones may overflow
 
 
 _ONE = "it must be one sequence: a text, an array of one or two axes, a frame or a flat list"
@@ -159,11 +158,11 @@ _MANY = "it must be a list or dict of sequences, or one: a text, an array of one
 def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: str | None = None) -> Sequences:
     """One or many sequences, in any of the forms above.
 
-    lengths : the number of steps of each sequence, where X holds one after the other.
-    ids : likewise, one id for each step: a new sequence begins where it changes. An id that comes back is an error.
+    lengths : the number of steps of each sequence, if X holds all sequences end to end.
+    ids : the same, as one id for each step: a new sequence begins where it changes. An id that recurs is an error.
     kind : of the symbols that a model knows. A list of str is one sequence of words for "words", and for "letters" if
-        each is a single character; it is a list of texts otherwise. None, before a fit: what looks like a slip is
-        refused too.
+        each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are refused,
+        too.
     """
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
@@ -181,7 +180,7 @@ def _read(X, name, kind):
         if getattr(index, "nlevels", 1) > 1:
             bounds, keys = _runs(index.get_level_values(0), len(X), f"{name}.index", "rows")
             return _sequences(reading.steps_of(X, name, _MANY), bounds, "dict", keys)
-        if hasattr(X, "get_group"):  # a pandas groupby; what it groups by is no observation
+        if hasattr(X, "get_group"):  # a pandas groupby; its keys are not observations
             X = {key: part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part
                  for key, part in X}  # fmt: skip
         if isinstance(X, Mapping):
@@ -225,7 +224,7 @@ def _sequences(steps, bounds, form, keys=None):
 
 
 def _refuse_slips(X, data, name):
-    """What could be learnt from, but hardly can be meant."""
+    """Refuse data that could be learnt from, but are probably a mistake."""
     if data.kind == "text":
         texts, whole = ([X], name) if isinstance(X, str) else (X, f"''.join({name})")
         if isinstance(texts, ROWS) and all(isinstance(x, str) and len(x) < 1000 and os.path.isfile(x) for x in texts):
@@ -250,7 +249,7 @@ def _refuse_slips(X, data, name):
 
 
 def numbers(data: Sequences, family: str) -> np.ndarray:
-    """The data as a family of numbers takes them: see `Sequences.numbers`."""
+    """`Sequences.numbers` for a family of numbers; TypeError if the data are symbols."""
     parts = [data] if data.kind != "columns" else data.values.parts
     for k, part in enumerate(parts):
         if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
@@ -289,7 +288,7 @@ def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
 
 
 def _are_words(X, types, kind):
-    """Whether a list of str is one sequence, to a model that knows words."""
+    """Whether a list of str is one sequence for a model of words."""
     if kind not in ("words", "letters") or not any(issubclass(t, str) for t in types):
         return False
     longest = np.inf if kind == "words" else 1
@@ -297,7 +296,7 @@ def _are_words(X, types, kind):
 
 
 def _in_a_row(X, lengths, ids, name):
-    """All steps of all sequences in one array, text or flat list."""
+    """Sequences from one array, text or flat list with all steps."""
     if lengths is not None and ids is not None:
         raise ValueError("lengths and ids both say where a sequence begins; give one of them")
     argument = "lengths" if ids is None else "ids"
@@ -314,7 +313,7 @@ def _in_a_row(X, lengths, ids, name):
     if counts.min(initial=0) < 0:
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    # sums of int64 could wrap around, but not where none is larger than all steps
+    # a sum of int64 could wrap around, but not if none exceeds the number of steps
     total = int(counts.sum()) if counts.max(initial=0) <= n_steps else sum(counts.tolist())
     if total != n_steps:
         raise ValueError(
@@ -352,7 +351,7 @@ def _runs(ids, n_steps, argument, of):
 
 
 def _bounds(n_steps):
-    """From a list or an array, each in its fastest way."""
+    """The bounds of sequences of these lengths; a list and an array each take their fastest route."""
     if isinstance(n_steps, list):
         return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
     bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)

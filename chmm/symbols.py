@@ -1,4 +1,4 @@
-"""Symbols and codes: characters, words, integers or bools on one side, 0, 1, 2 ... on the other."""
+"""Symbols and their codes: characters, words, integers or bools, numbered 0, 1, 2 ..."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import numpy as np
 from .kernels.counting import encode, look_up, mark
 from .memory import indices
 
-NARROW = 0x110000  # distinct integers this close together, such as all characters, are found by a table
-LETTERS = "letters"  # single characters that nobody has called text or words yet
+NARROW = 0x110000  # a table finds the distinct values of integers within a range like that of all characters
+LETTERS = "letters"  # single characters that may yet prove to be text or words
 
 
 class Letters:
-    """Words of one character each, as code points: reads like a list of str, and is coded as fast as a text."""
+    """Words of one character each, as code points: behaves like a list of str, and is encoded as fast as a text."""
 
     ndim = 1
 
@@ -36,7 +36,7 @@ class Letters:
 class Symbols:
     """An ordered set of distinct str, int or bool. Immutable.
 
-    `kind` is text, words, integers or bools; or letters, for single characters that may come as a text or as words.
+    `kind` is text, words, integers or bools; or letters: single characters, which may be given as a text or as words.
     """
 
     def __init__(self, names: Any, kind: str | None = None, argument: str = "symbols"):
@@ -77,7 +77,7 @@ class Symbols:
 
     @cached_property
     def _table(self) -> np.ndarray:
-        """The code of each code point, -1 where there is none."""
+        """The code of each code point; -1 if it is no symbol."""
         codes = {ord(name): i for i, name in enumerate(self.names) if len(name) == 1}
         table = np.full(max(codes, default=-1) + 1, -1, dtype=np.int32)
         table[list(codes)] = list(codes.values())
@@ -85,7 +85,7 @@ class Symbols:
 
     @classmethod
     def learn(cls, data: Any, argument: str = "X") -> "Symbols":
-        """The categories that the data declare, in their order; else the symbols that occur, sorted."""
+        """The categories declared by the data, in their order; else the symbols that occur, sorted."""
         values = data.values
         if data.categories:
             return cls(data.categories, "words" if data.kind == "words" else None)
@@ -110,7 +110,7 @@ class Symbols:
         return cls(distinct(values))
 
     def takes(self, values: Any, kind: str) -> bool:
-        """Whether values are of the symbols' kind. Words of one character may stand for a text, bools for 0 and 1."""
+        """Whether values are of the kind of the symbols. Words of one character count as text, bools as 0 and 1."""
         if kind in (self.kind, "nothing"):
             return True
         if self.kind == "text" and kind == "words":
@@ -118,7 +118,7 @@ class Symbols:
         return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
     def encode(self, values: Any, kind: str, missing: np.ndarray | None = None) -> tuple[np.ndarray, bool]:
-        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether anything is unknown)."""
+        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether any is unknown)."""
         n = len(self.names)
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
@@ -177,7 +177,7 @@ def distinct(values: np.ndarray) -> list:
 
 
 def shown(value: Any) -> str:
-    """repr of a value on one line, cut where it is too long for an error message."""
+    """repr of a value on one line, shortened if it is too long for an error message."""
     if isinstance(value, np.generic):
         value = value.item()
     try:

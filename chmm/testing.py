@@ -1,4 +1,4 @@
-"""The laws that every emission family obeys, as a check of a family of one's own."""
+"""The laws of the emission contract, as a check of a user's own family."""
 
 import copy
 import inspect
@@ -13,11 +13,11 @@ from .emissions import Emission
 from .exceptions import ConvergenceWarning
 from .model import Model
 
-CLOSE = 1e-8  # relative: what two ways to one number may differ by
+CLOSE = 1e-8  # relative difference allowed between two ways to one number
 
 
 class Case:
-    """A family that has seen data and has parameters, and what the laws need beside it."""
+    """A family fitted to example data, with everything else the laws need."""
 
     def __init__(self, family, values, n_states, seed):
         self.family, self.x, self.rng = family, values, np.random.default_rng(seed)
@@ -32,7 +32,7 @@ class Case:
         self.emission = self.learnt(self.weights)
 
     def draw_weights(self):
-        """(R, N): every value belongs mostly to one state."""
+        """(R, N): weights in which every value belongs mostly to one state."""
         share = 0.05 + self.rng.random((len(self.values), self.n)) ** 4
         return share / share.sum(axis=1, keepdims=True) * self.times[:, None]
 
@@ -43,7 +43,7 @@ class Case:
         return self.settled(emission, weights)
 
     def settled(self, emission, weights, rounds=3):
-        """A copy, updated until the objective rises no more."""
+        """A copy, updated until the objective stops rising."""
         emission = copy.deepcopy(emission)
         for _ in range(1 if emission.max_inner_iter == 1 else rounds):
             tallies = emission.statistics(self.values, weights)
@@ -56,7 +56,7 @@ class Case:
 
 @np.errstate(all="ignore")
 def check_emission(family: Emission, values: Any, *, n_states: int = 2, seed: int = 0) -> None:
-    """Run the laws of the emission contract on a family, and say in words which of them fail.
+    """Check that a family obeys the laws of the emission contract, and say in words which laws fail.
 
     family : an emission without parameters, such as Rice(), or with some. values : example data as `Model.fit` takes
     them, some dozens of steps that the family can learn from. n_states : how many states to learn.
@@ -89,7 +89,7 @@ def fitted(case, x=None, max_iter=12):
 
 
 def differs(one, other, what, close=CLOSE):
-    """In words, if two arrays differ by more than `close`, relative to the largest number; else None."""
+    """A message if two arrays differ by more than `close`, relative to the largest number; else None."""
     one, other = np.asarray(one), np.asarray(other)
     if one.shape != other.shape:
         return f"{what} have the shapes {one.shape} and {other.shape}"

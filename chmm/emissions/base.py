@@ -1,4 +1,4 @@
-"""What every family of observations does, and what it may leave to this class."""
+"""The base class of all emission families, and the helpers that families share."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,22 +16,22 @@ from ..symbols import shown
 Given = ArrayLike | None  # a parameter as the constructor takes it; None: learnt
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
-EVIDENCE = 1e-6  # steps: a cell that saw less than this saw nothing
+EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
 COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}
 
 
 class Observed(NamedTuple):
-    """Observations as the recursions see them: distinct values, and which of them each step shows."""
+    """Observations as the recursions see them: the distinct values, and the index of the value of each step."""
 
-    distinct: Any  # (K, ...), what `log_likelihood` and `statistics` are asked for
+    distinct: Any  # (K, ...), the argument of `log_likelihood` and `statistics`
     # (T,) int32 into `distinct`; K where the step is missing
     index: np.ndarray  # type: ignore[assignment]
     shared: bool  # whether steps share distinct values
-    notes: Mapping = MappingProxyType({})  # met while coding: "unknown" {symbol: how often}, "partly_missing" steps
+    notes: Mapping = MappingProxyType({})  # facts met in coding: "unknown" {symbol: count}, "partly_missing" steps
 
     def place(self, data, emission: "Emission", k: int, origin=None) -> str:
-        """Where distinct value k is first seen, and what it is, for an error message; `origin` (T,) says which steps of
-        the data these are."""
+        """The first position of distinct value k, and the value itself, for an error message; `origin` (T,) says which
+        steps of the data these are."""
         t = int((self.index == k).argmax())
         t = t if origin is None else int(origin[t])
         part, value = emission.culprit(data, self.distinct, k, t)
@@ -39,8 +39,8 @@ class Observed(NamedTuple):
 
 
 class Survey(dict):
-    """What a family must know of all data before the first step, by name. Surveys of shards add up, name by name:
-    sets by union, everything else by its own `+`; None is nothing.
+    """What a family must know about all data before the first step, by name. The surveys of shards are added name by
+    name: sets by union, everything else by its own `+`; None is neutral.
 
     >>> from chmm.emissions import Survey
     >>> sum([Survey(symbols={"a", "b"}, total=3.0), Survey(symbols={"c"}, total=1.0)])["total"]
@@ -65,68 +65,69 @@ def _added(one, other):
 class Emission:
     """A family of distributions b_i(o), one member for each state.
 
-    Four methods make a family. Values arrive checked, (R, D), distinct, and without missing steps; weights are
-    posterior masses:
+    Four methods make a family. The values they receive are checked and distinct, (R, D), without missing steps;
+    weights are posterior masses:
 
     - `log_likelihood(values)` -> (R, n_states), log b_i(value)
     - `statistics(values, weights)` -> dict of float64 arrays that add up; weights is (R, n_states)
     - `update(statistics)`: set the parameters to the maximiser of sum weights * log b_i(value), plus `log_prior()`;
-      a state without mass and without prior keeps its own
+      a state without mass and without a prior keeps its parameters
     - `sample(states, rng)` -> one observation for each state of an array
 
-    `parameters` names the arrays that are saved, frozen and shown, each the constructor's argument and None until it is
-    known; the first one has an entry for each state. If no parameter is two-dimensional, set `n_features = 1` so that
-    the number of columns is known. An emission knows neither time nor sequences.
+    `parameters` names the arrays that are saved, frozen and shown. Each is an argument of the constructor, and None
+    until it is known; the first one has an entry for each state. If no parameter is two-dimensional, set
+    `n_features = 1` so that the number of columns is known. An emission knows neither time nor sequences.
 
-    Beyond the four there are hooks, each with a default:
+    Besides these four there are hooks, each with a default:
 
-    - `support(values)` -> (R, D) bool, True where a value may be (NaN either way); `domain` says it in words. Other
-      values are refused, with the step and the column; where families are combined their density is 0.
-    - `embed(values)` -> (R, F), points whose distance says how alike values are, for start values; None: no distance.
-    - `survey(data)` -> a `Survey` of what the family must know of all data, or None; `prepare(survey, n_states,
-      pseudocount)` takes it in, before the first step of a fit. Arrays that `prepare` makes and that the density or the
-      prior need are named in `prepared`, and saved with the parameters.
+    - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way); `domain` describes it in
+      words. Other values are refused by an error that names the step and the column; where families are combined,
+      their density is 0.
+    - `embed(values)` -> (R, F), points whose distances tell how alike values are, for start values; None: no distance.
+    - `survey(data)` -> a `Survey` of what the family must know about all data, or None; `prepare(survey, n_states,
+      pseudocount)` receives it before the first step of a fit. If `prepare` makes arrays that the density or the prior
+      needs, `prepared` names them, and they are saved with the parameters.
     - `log_prior()` -> what the prior adds to the objective. A family whose `prior` holds pseudo-observations (see
       `check_pseudo_observations`) needs none of its own: it calls `statistics = self.with_prior(statistics)` first in
       `update`.
-    - `settings()` -> what the constructor needs beside the parameters, as JSON takes it, for saving.
-    - `frozen`: parameters that stay as they are. `check_frozen` reads the constructor's argument, and
-      `assign(new, alive)` sets all the others; `is_frozen(name)` and `held(name)` tell what stays.
-    - `start(values, weights, rng)` sets the first parameters from a first guess of who takes which value; by default
-      `update(statistics(values, weights))`. Given parameters stay.
+    - `settings()` -> what the constructor needs besides the parameters, in types that JSON can hold, for saving.
+    - `frozen`: parameters that stay as they are. `check_frozen` checks the constructor's argument, and
+      `assign(new, alive)` sets all others; `is_frozen(name)` and `held(name)` tell what is kept.
+    - `start(values, weights, rng)` sets the first parameters from a first guess of which state takes which value; by
+      default `update(statistics(values, weights))`. Given parameters are kept.
     - `max_inner_iter = 200` where statistics depend on the parameters, as a mixture's do: with labels, `update` and
-      `statistics` then take turns, at most so often, until the objective rises no more.
-    - `recentre(statistics, other)` -> the statistics that `other`, an emission of the same family with other
-      parameters, took, as if self had taken them; by default they do not depend on the parameters.
+      `statistics` then alternate, at most that many times, until the objective stops rising.
+    - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
+      parameters, to those that self would have taken; by default statistics do not depend on the parameters.
     - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
-    - `reordered(order)` -> the emission with its states permuted: state i is what order[i] was. By default this
-      permutes each parameter but those that all states have in `common`.
-    - `report(statistics)` -> dict of facts about what was learnt; what is not the case is left out.
+    - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
+      permutes every parameter except those in `common`, which all states share.
+    - `report(statistics)` -> dict of facts about the learnt parameters; facts that do not apply are left out.
 
     A fit learns into a deep copy: it calls `survey`, `prepare`, and `check(data)`, which gives the distinct values; for
     each start, unless the emission is `complete`, `start`; in an EM step `log_likelihood`, `statistics` and
-    `log_prior`, then `update` on a shallow copy: so assign new arrays, never write into old ones. With labels it calls
-    `update(statistics(values, weights))`, weights being how often a state shows a value. Questions call `check` and
-    `log_likelihood`.
+    `log_prior`, then `update` on a shallow copy: so assign new arrays, and never write into existing ones. With labels
+    it calls `update(statistics(values, weights))`, where the weights count how often a state shows a value. Questions
+    call `check` and `log_likelihood`.
     """
 
     parameters: tuple[str, ...] = ()
     common: tuple[str, ...] = ()  # parameters without an axis of states
-    prepared: tuple[str, ...] = ()  # arrays that `prepare` makes; saved
-    frozen: Any = ()  # names of parameters that update leaves alone; or {name: True, or the mask of what it leaves}
-    free: Any = None  # bool, (N, ...): where probabilities may move; given zeros are structural
-    prior: Any = None  # a number, or (values, weights), pseudo-observations that every state sees
-    members: tuple["Emission", ...] = ()  # the emissions that it is made of
-    kind = "numbers"  # what a step of its data is (see sequences.py)
-    gaps = False  # whether a value may have NaN in some columns: then they are integrated out
-    by_name = False  # whether it takes columns of a frame by their names, in any order
-    hint = (  # what helps where a value cannot be
-        "look at the zeros in startprob and transmat (a pseudocount keeps learnt ones away from 0), and at what the "
+    prepared: tuple[str, ...] = ()  # arrays made by `prepare`; saved
+    frozen: Any = ()  # names of parameters that `update` keeps; or {name: True, or a mask of the kept entries}
+    free: Any = None  # bool, (N, ...): the probabilities that may change; given zeros are structural
+    prior: Any = None  # a number, or (values, weights): pseudo-observations added to every state
+    members: tuple["Emission", ...] = ()  # the emissions it is made of
+    kind = "numbers"  # the kind of its steps (see reading.py)
+    gaps = False  # whether values may be NaN in some columns, which are then integrated out
+    by_name = False  # whether it finds the columns of a frame by name, in any order
+    hint = (  # advice for a value that is impossible
+        "check the zeros in startprob and transmat (a pseudocount keeps learnt ones away from 0), and at what the "
         "emission's parameters allow"
     )
-    domain = "numbers"  # what a value must be, in words; `support` tells which are
-    counts = False  # whether values are counts, so that of many zeros some may be its own (see ZeroInflated)
-    max_inner_iter = 1  # updates that labelled data take; more where statistics depend on the parameters
+    domain = "numbers"  # the allowed values in words; see `support`
+    counts = False  # whether the values are counts, so that a 0 may have either cause (see ZeroInflated)
+    max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
         """What a family computes may underflow or divide by 0, whatever the caller's NumPy error state."""
@@ -151,13 +152,13 @@ class Emission:
 
     @property
     def n_states(self) -> int | None:
-        """Number of states the parameters are for; None before they are known."""
+        """Number of states; None before the parameters are known."""
         known = [a for name, a in self._known().items() if name not in self.common]
         return len(known[0]) if known else None
 
     @property
     def n_features(self) -> int | None:
-        """Number of columns of a value; None before it is known."""
+        """Number of columns; None before it is known."""
         known = [a for a in self._known().values() if np.ndim(a) > 1]
         return known[0].shape[1] if known else None
 
@@ -168,7 +169,7 @@ class Emission:
 
     @property
     def exchangeable(self) -> bool:
-        """Whether nothing is given yet, so that any cluster of values will do for any state."""
+        """Whether no parameter is given yet, so that any cluster of values can start any state."""
         return not self._known() and all(part.exchangeable for part in self.members)
 
     def _known(self):
@@ -176,17 +177,17 @@ class Emission:
         return {name: value for name, value in known.items() if value is not None}
 
     def held(self, name: str) -> bool | np.ndarray:
-        """What of a parameter stays as it is: True (all of it), a mask of its shape, or False; only what is known."""
+        """The frozen entries of a parameter: True (all), a mask of its shape, or False, also while it is unknown."""
         if name not in self.frozen or getattr(self, name) is None:
             return False
         return self.frozen[name] if isinstance(self.frozen, dict) else True
 
     def is_frozen(self, name: str) -> bool:
-        """Whether all of a parameter stays as it is."""
+        """Whether a parameter is frozen as a whole."""
         return self.held(name) is True
 
     def assign(self, new: Mapping[str, np.ndarray], alive: bool | np.ndarray = True) -> None:
-        """Set the parameters, but for what is frozen; where nothing was seen (`alive` False), known ones stay."""
+        """Set all parameters that are not frozen; where nothing was seen (`alive` False), known values are kept."""
         for name in self.parameters:
             old = getattr(self, name)
             if not self.is_frozen(name):
@@ -243,7 +244,7 @@ class Emission:
         return float(weights @ self.log_likelihood(values).sum(axis=1))
 
     def with_prior(self, statistics: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The statistics, and those of the pseudo-observations of the prior in every state."""
+        """The statistics plus those of the prior's pseudo-observations in every state."""
         if self.prior is None:
             return statistics
         values, weights = self.prior
@@ -254,7 +255,7 @@ class Emission:
         return {key: value + extra[key] for key, value in statistics.items()}
 
     def limits(self) -> dict[str, tuple[float, float]]:
-        """The least and the largest that a learnt parameter can be, by its name."""
+        """{name of a parameter: (the least, the largest value that can be learnt)}."""
         return {}
 
     def report(self, statistics: dict[str, np.ndarray]) -> dict:
@@ -274,7 +275,7 @@ class Emission:
         return True
 
     def inside(self, values: Any) -> bool | np.ndarray:
-        """(R,) bool: which values lie in the support; True if all do."""
+        """(R,) bool: whether each value lies in the support; True if all do."""
         inside = self.support(values)
         return True if inside is True else np.all(inside | np.isnan(values), axis=1)
 
@@ -288,11 +289,11 @@ class Emission:
         return seen
 
     def observe(self, data: Sequences) -> Observed:
-        """Sequences -> Observed, whatever the support."""
+        """Sequences -> Observed, without a check of the support."""
         return observed(self._columns(data), data.gaps)
 
     def numbers(self, data: Sequences) -> np.ndarray:
-        """The data as (T, D) float64, all in the support; NaN where missing."""
+        """The data as (T, D) float64, checked against the support; NaN where missing."""
         values = self._columns(data)
         self._require_inside(data, values)
         return values
@@ -305,7 +306,7 @@ class Emission:
             raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")
 
     def misfit(self, values, r, names=None):
-        """Why value r is refused: its column, if there are several, and what is wrong with it."""
+        """The reason to refuse value r: its column, if there are several, and the fault."""
         k = int(np.argmin(np.atleast_2d(self.support(values[r : r + 1]) | np.isnan(values[r : r + 1]))[0]))
         column = f", column {k if names is None else repr(names[k])}" if values.shape[1] > 1 else ""
         return f"{column}: {values[r, k]:.12g} is outside what {type(self).__name__} takes, {self.domain}"
@@ -337,33 +338,29 @@ class Emission:
             )
 
     def alphabet(self) -> Any:
-        """All values there can be, if they are few enough to make one table of likelihoods; else None."""
+        """All possible values, if they are few enough for one table of likelihoods; else None."""
         return None
 
     # In words, and on disk ------------------------------------------------------------------------------------------
 
     def describe(self, data: Sequences, t: int) -> str:
-        """The value at place t among all steps, for an error message."""
+        """The value at position t among all steps, for an error message."""
         return f"the value {shown(data.values[t])}"
 
     def culprit(self, data: Sequences, values: Any, r: int, t: int) -> tuple[str, str]:
-        """(where in a step, which value) makes the log likelihood of value r, seen at place t, no number."""
+        """(where in a step, which value): why the log likelihood of value r, seen at position t, is not a number."""
         return "", self.describe(data, t)
 
     def summary(self, state: int) -> str:
-        """The parameters of a state in a few words, for the model's repr."""
+        """The parameters of a state in brief, for the model's repr."""
         known = [(name, np.asarray(a)) for name, a in self._known().items() if name not in self.common]
         return ", ".join(f"{name} {_rounded(a[state])}" for name, a in known)
 
     def settings(self) -> dict:
         settings: dict = {}
         if self.frozen:
-            whole = not isinstance(self.frozen, dict) or all(mask is True for mask in self.frozen.values())
-            settings["frozen"] = (
-                list(self.frozen)
-                if whole
-                else {name: True if mask is True else mask.tolist() for name, mask in self.frozen.items()}
-            )
+            masks = self.frozen if isinstance(self.frozen, dict) else dict.fromkeys(self.frozen, True)
+            settings["frozen"] = {name: np.asarray(mask).tolist() for name, mask in masks.items()}
         if self.prior is not None:
             settings["prior"] = [a.tolist() for a in self.prior] if isinstance(self.prior, tuple) else self.prior
         return settings
@@ -403,12 +400,12 @@ class Emission:
         shapes = ", ".join(f"{key} {'x'.join(map(str, np.shape(a)))}" for key, a in known.items())
         return f"{name}({self.n_states} states: {shapes})"
 
-    # What a fit has learnt refuses assignment -----------------------------------------------------------------------
+    # Learnt emissions refuse assignment -----------------------------------------------------------------------
 
     _published = False
 
     def published(self) -> "Emission":
-        """A copy that refuses assignment, in its parts too; copies of it can be changed again."""
+        """A copy that refuses assignment, as do its members; copies of that copy can be changed."""
         other = copy.copy(self)
         other._publish_members()
         vars(other)["_published"] = True
@@ -438,7 +435,7 @@ class Emission:
 
 
 def observed(values, gaps=True):
-    """Observed from numbers (T, D), NaN where missing: each distinct row once, where finding them is cheap."""
+    """Observed from numbers (T, D), NaN where missing: each distinct row once, if these are cheap to find."""
     d = values.shape[1]
     missing, partly = None, 0
     if gaps:
@@ -461,7 +458,7 @@ def observed(values, gaps=True):
 
 
 def unshared(values, missing, notes):
-    """Observed in which each step has a value of its own; missing (T,) bool, or None if none is."""
+    """Observed with a value for each step; missing : (T,) bool, or None if none is."""
     if missing is None or not missing.any():
         return Observed(values, np.arange(len(values), dtype=np.int32), False, notes)
     index = np.cumsum(~missing, dtype=np.int32) - 1
@@ -471,7 +468,7 @@ def unshared(values, missing, notes):
 
 
 def all_whole(values):
-    """Whether all are whole numbers or NaN; the first one, or a sample, mostly tells."""
+    """Whether all are whole numbers or NaN; the first one, or a sample, usually decides."""
     if values.size and values.item(0) % 1 > 0:
         return False
     for step in (max(1, len(values) // 1000), 1):
@@ -482,10 +479,10 @@ def all_whole(values):
 
 
 def distinct_rows(columns, spans):
-    """Columns (T,) of codes 0 ... span - 1 -> (columns of the distinct rows, which of them each row is).
+    """Columns (T,) of codes 0 ... span - 1 -> (columns of the distinct rows, index of the distinct row of each row).
 
-    The last code of a column says that it is missing; rows of nothing else are left out, and get the index after the
-    last. (None, None) if distinct rows are not much fewer than rows.
+    The last code of a column means missing; rows that are wholly missing are left out, and their index is one past the
+    last. (None, None) unless the distinct rows are much fewer than the rows.
     """
     n, total = len(columns[0]), int(np.prod(spans, dtype=object))
     if total >= 2**62:
@@ -518,7 +515,7 @@ def _rounded(a):
 
 
 def part_of(statistics, name):
-    """The statistics of one part: those whose keys begin with "name.", which is left out."""
+    """The statistics of one member: those whose keys begin with "name.", without that prefix."""
     start = f"{name}."
     return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}
 
@@ -529,9 +526,9 @@ def part_of(statistics, name):
 def check_parameter(
     values: Any, name: str, *, above=None, least=None, most=None, below=None, ndim: int = 2
 ) -> np.ndarray | None:
-    """A parameter as the user gave it: a read-only float64 array (N, D), each number in its range; None stays None.
+    """A parameter given by the user as a read-only float64 array (N, D), each number in its range; None stays None.
 
-    One number a state, (N,), is one column.
+    An array (N,), one number for each state, becomes one column.
     """
     if values is None:
         return None
@@ -563,8 +560,8 @@ def check_prior(prior: Any, name: str = "prior") -> float:
 
 
 def check_pseudo_observations(prior: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """`prior=(values, weights)` of a family of one's own: values (R,) or (R, D), and how much each weighs in every
-    state, (R,) or one number for all. None: no prior."""
+    """Check `prior=(values, weights)` of a user's family: values (R,) or (R, D), and the weight of each in every state,
+    (R,) or one number for all. None: no prior."""
     if prior is None:
         return None
     if not isinstance(prior, list | tuple) or len(prior) != 2:
@@ -583,7 +580,7 @@ def check_pseudo_observations(prior: Any) -> tuple[np.ndarray, np.ndarray] | Non
 
 
 def same_shape(**arrays):
-    """ValueError unless all that are given have one shape."""
+    """ValueError unless all given arrays have the same shape."""
     known = {name: a.shape for name, a in arrays.items() if a is not None}
     if len(set(known.values())) > 1:
         raise ValueError(

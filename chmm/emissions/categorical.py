@@ -9,22 +9,22 @@ import numpy as np
 from ..checks import check_probabilities, check_pseudocount
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import EVIDENCE, Emission, Frozen, Observed, Survey, check_frozen, read_only
+from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
 
 
 class Categorical(Emission):
-    """One of M symbols a step: b_i(k) = probs[i, k].
+    """One of M symbols at each step: b_i(k) = probs[i, k].
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), each row summing to 1; where a fit starts. A 0 is structural and stays 0.
-        None: learnt.
+    probs : (n_states, n_symbols), each row summing to 1; a fit starts from it. A 0 is structural and stays 0. None:
+        learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
     pseudocount : added to every count of a symbol in a state; None: the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
-    unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
-        is 1 in every state).
+    unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
+        state).
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
@@ -38,7 +38,7 @@ class Categorical(Emission):
 
     def __init__(
         self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
-        normalized: bool = True, frozen: Frozen = (),
+        frozen: Frozen = (),
     ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
@@ -186,10 +186,7 @@ class Categorical(Emission):
         return f"symbol {self._shown(values, kind, t)}"
 
     def report(self, statistics):
-        facts: dict = {}
-        empty = np.flatnonzero(statistics["counts"].sum(axis=1) <= EVIDENCE).tolist()
-        if empty:
-            facts["cells_without_evidence"] = [(i, "column 0") for i in empty]
+        facts = super().report({"weights": statistics["counts"].sum(axis=1)})
         impossible = [symbol for symbol, most in zip(self.symbols, self.probs.max(axis=0), strict=True) if not most]
         return {**facts, "impossible_symbols": impossible} if impossible else facts
 
@@ -211,7 +208,6 @@ class Categorical(Emission):
     def restored(cls, settings, arrays, members):
         emission = cls(arrays.get("probs"), **{key: value for key, value in settings.items() if key != "kind"})
         if emission.symbols is not None:
-            emission._symbols = Symbols(emission.symbols)
             kinds = ("letters", "text", "words") if emission.kind == "letters" else (emission.kind,)
             if settings["kind"] not in kinds:
                 raise ValueError(f"symbols cannot be of the kind {settings['kind']!r}")

@@ -1,4 +1,4 @@
-"""What families of independent columns share: log densities and statistics as matrix products of features."""
+"""The base of families with independent columns: log densities and statistics as matrix products of features."""
 
 import numpy as np
 
@@ -13,17 +13,17 @@ MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
 class ExponentialFamily(Emission):
     """Independent columns of an exponential family: log b_i(o) = sum_d h(o_d) + c_id + sum_k e_ikd f_k(o_d).
 
-    A family says which features f_k it has, what e and c are, and what maximises. Columns that are NaN drop out.
+    A subclass defines the features f_k, the factors e and c, and the maximiser. Columns that are NaN drop out.
 
-    The prior adds `prior` steps to each cell (state and column), in which the means of the features are those of a
-    fixed reference, r_kd, made once from all data: prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective.
-    Some density of the family has these means, so this is bounded.
+    The prior adds `prior` steps to each cell (state and column). In these steps the features have the means of a fixed
+    reference, r_kd, made once from all data, so prior * sum_id (c_id + sum_k e_ikd r_kd) is part of the objective. It
+    is bounded, since some density of the family has these means.
     """
 
     gaps = True
     prepared = ("reference",)
     features: tuple[str, ...] = ()  # names of the sums that the statistics keep
-    placeholder = 1.0  # any value of the domain; it stands where values are missing, and is weighted 0
+    placeholder = 1.0  # any allowed value; it replaces missing ones, with weight 0
 
     def __init__(self, prior, frozen=(), **parameters):
         for name, values in parameters.items():
@@ -33,10 +33,10 @@ class ExponentialFamily(Emission):
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.reference = self._reference(np.full((len(self.features), 1), np.nan))
 
-    # What a family says ---------------------------------------------------------------------------------------------
+    # Defined by a subclass ----------------------------------------------------------------------------------------
 
     def log_base_measure(self, values):
-        """h: (R, D), the part of the log density without parameters; None: 0."""
+        """h: (R, D), the part of the log density that is free of parameters; None: 0."""
         return None
 
     def sufficient_statistics(self, values):
@@ -48,14 +48,14 @@ class ExponentialFamily(Emission):
         raise TypeError(f"{type(self).__name__} has no natural_parameters()")
 
     def maximiser(self, means):
-        """{parameter: (N, D)} from the weighted means of the features; where entries are `held`, given these."""
+        """{parameter: (N, D)} from the weighted means of the features, given the entries that are `held`."""
         raise TypeError(f"{type(self).__name__} has no maximiser(means)")
 
     def typical(self, *means):
-        """The reference of the prior: means of the features, from those of all data, NaN for a column nobody saw."""
+        """The prior's reference: means of the features, from those of all data, which are NaN for an unseen column."""
         raise TypeError(f"{type(self).__name__} has no typical(*means)")
 
-    # What follows -----------------------------------------------------------------------------------------------------
+    # Derived from these -------------------------------------------------------------------------------------------
 
     def survey(self, data):
         return Survey(moments=moments(np.hstack(self.sufficient_statistics(self.numbers(data)))))
@@ -118,7 +118,7 @@ def _finite(factors):
 
 
 def not_counts(values):
-    """Which numbers are no counts 0, 1, 2 ...; NaN passes."""
+    """Whether each number is not a count 0, 1, 2 ...; False for NaN."""
     return (values < 0) | (values != np.round(values)) & ~np.isnan(values)
 
 

@@ -22,16 +22,16 @@ class Gaussian(Emission):
     covariances : by `covariance`: (n_states,) "spherical", one variance a state; (n_states, n_features) "diag",
         variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all states.
     covariance : "diag" (default), "spherical", "full" or "tied".
-    prior : as many steps in each state as have its mean and the variance s_d of all data (1 where a column is
-        constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular, and
-        -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is maximum
-        likelihood.
-    frozen : names of parameters that stay as given, such as ("means",), or {name: mask}; covariances "full" by whole
-        matrices, {"covariances": (n_states,) bool}.
+    prior : weight in steps of pseudo-observations with the mean of the state and the variance s_d of all data (1 where
+        a column is constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular,
+        and -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is
+        maximum likelihood.
+    frozen : names of parameters to keep as given, such as ("means",), or {name: mask}; "full" covariances are kept by
+        whole matrices, {"covariances": (n_states,) bool}.
 
-    Given parameters are where a fit starts. The maximiser is the weighted mean and the weighted scatter around it. NaN
-    in some columns: the marginal of the others; the scatter then takes expectations given what is seen (Little &
-    Rubin). Squares are taken of distances to the means, so data around 1e8 lose nothing.
+    A fit starts from the given parameters. The maximiser is the weighted mean and the weighted scatter around it. Where
+    some columns are NaN, the density is the marginal of the others, and the scatter takes expectations given these
+    (Little & Rubin). Squares are of distances to the means, so data around 1e8 lose no digits.
 
     >>> from chmm import Gaussian, Model
     >>> m = Model(2, Gaussian(), random_state=0).fit([0.1, 0.3, 0.2, 5.1, 5.3, 5.2])
@@ -43,7 +43,7 @@ class Gaussian(Emission):
     common = property(lambda self: ("covariances",) if self.covariance == "tied" else ())
     prepared = ("centre", "spread")
     gaps = True
-    max_inner_iter = 2  # the second centred at the means
+    max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
     def __init__(
@@ -66,23 +66,20 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
-            array = check_parameter(
-                covariances, "covariances", above=0, least=LEAST, most=MOST, ndim=FORMS[self.covariance]
-            )
+            limits: dict = {"above": 0, "least": LEAST, "most": MOST, "ndim": FORMS[self.covariance]}
+            array = check_parameter(covariances, "covariances", **limits)
             if self.covariance == "diag":
                 same_shape(means=self.means, covariances=array)
             elif self.means is not None and len(array) != len(self.means):
-                raise ValueError(
-                    f"covariances has {len(array)} entries and means {len(self.means)} rows; they must agree"
-                )
+                rows = len(self.means)
+                raise ValueError(f"covariances has {len(array)} entries and means {rows} rows; they must agree")
             return array
         array = check_parameter(covariances, "covariances", ndim=FORMS[self.covariance])
         n, d = (array.shape[0], array.shape[1]) if self.means is None else self.means.shape
         want = (n, d, d) if self.covariance == "full" else (d, d)
         if array.shape != want:
-            raise ValueError(
-                f"covariances has shape {array.shape}; with covariance={self.covariance!r} it must be {want}"
-            )
+            form = f"covariance={self.covariance!r}"
+            raise ValueError(f"covariances has shape {array.shape}; with {form} it must be {want}")
         for i, matrix in enumerate(array.reshape(-1, d, d)):
             name = f"covariances[{i}]" if self.covariance == "full" else "covariances"
             check_parameter(matrix.diagonal(), f"variances on the diagonal of {name}", above=0, least=LEAST, most=MOST)
@@ -114,7 +111,7 @@ class Gaussian(Emission):
 
     def prepare(self, survey, n_states, pseudocount):
         self.centre, self.spread = quadratic.spread(survey["moments"])
-        # what gaps stand for, and means given some others, are learnt by EM
+        # expectations for gaps, and means given frozen ones, take several steps of EM
         partly = np.ndim(self.held("means")) > 0
         self.max_inner_iter = 200 if self._crossed and (survey["gaps"] or partly) else 2
         if self.means is not None and self.covariances is None:
@@ -134,13 +131,13 @@ class Gaussian(Emission):
         return self.covariance in ("full", "tied")
 
     def _variances(self):
-        """(N, D) for diagonal forms."""
+        """(N, D), for the diagonal forms."""
         if self.covariance == "diag":
             return self.covariances
         return np.broadcast_to(self.covariances[:, None], self.means.shape)
 
     def _matrices(self):
-        """(N, D, D) for forms with crossed terms."""
+        """(N, D, D), for the forms with crossed terms."""
         return np.broadcast_to(self.covariances, (len(self.means), *self.covariances.shape[-2:]))
 
     def _roots(self):
@@ -166,11 +163,11 @@ class Gaussian(Emission):
         return out
 
     def _centres(self, n, d):
-        """What the distances in the statistics are taken from: (N, D)."""
+        """(N, D): the origin of the distances in the statistics."""
         return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
 
     def statistics(self, values, weights):
-        """weights (N, D), and sums and squares of the distances to the means (to the centre before there are any)."""
+        """weights (N, D), and the sums and squares of distances to the means, or to the centre if these are unknown."""
         if self._crossed and self.complete and quadratic.has_gaps(values):
             return self._expected(values, weights)
         return quadratic.scatter(values, self._centres(weights.shape[1], values.shape[1]), weights, self._crossed)
@@ -198,8 +195,8 @@ class Gaussian(Emission):
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
     def _given_held(self, shift, best, held):
-        """Shifts of the means of which some are held at 0, given the covariances: the regression of the others on how
-        far these are from where they would go."""
+        """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on
+        the shifts that the held ones would have had."""
         for i, matrix in enumerate(self._matrices()):
             h, f = np.flatnonzero(held[i]), np.flatnonzero(~held[i])
             if len(h) and len(f):
@@ -207,7 +204,7 @@ class Gaussian(Emission):
         return shift
 
     def _maximiser(self, scatter, mass):
-        """Scatter over mass, in the form of the covariances; what has no mass keeps its own."""
+        """Scatter over mass, in the form of the covariances; a state without mass keeps its own."""
         if self.covariance == "tied":
             scatter, mass = scatter.sum(axis=0, keepdims=True), mass[:, :1, None].sum(axis=0, keepdims=True)
         elif self.covariance == "full":
@@ -283,7 +280,7 @@ class Gaussian(Emission):
         return out
 
     def _expected(self, values, weights):
-        """Statistics with the gaps filled by their expectations, and the variance these leave out."""
+        """Statistics with gaps replaced by their expectations, plus the variance that expectations omit."""
         n, d = self.means.shape
         mass, sums, squares = np.zeros((n, d)), np.zeros((n, d)), np.zeros((n, d, d))
         for rows, seen in quadratic.patterns(values):
@@ -307,11 +304,8 @@ class Gaussian(Emission):
         return {"covariance": self.covariance, **super().settings()}
 
     def __repr__(self):
-        known = (
-            ""
-            if self.means is None
-            else "{} states, {} feature{}, ".format(*self.means.shape, "s"[: self.means.shape[1] > 1])
-        )
+        n, d = (0, 0) if self.means is None else self.means.shape
+        known = f"{n} states, {d} feature{'s' * (d > 1)}, " if n else ""
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 
@@ -322,7 +316,7 @@ def _correlations(matrices):
 
 
 def _slopes(matrix, given, wanted):
-    """Of the regression of the columns `wanted` on the columns `given`: (given, wanted)."""
+    """(given, wanted): the slopes of the regression of the columns `wanted` on the columns `given`."""
     units = np.sqrt(np.diagonal(matrix))
     unit = _correlations(matrix)
     slopes = np.linalg.solve(unit[np.ix_(given, given)], unit[np.ix_(given, wanted)])

@@ -1,6 +1,7 @@
 """Several components in each state, of one family or of several."""
 
 import copy
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
-from .base import Emission, check_frozen, read_only
+from .base import Emission, Frozen, Given, check_frozen, read_only
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
@@ -46,7 +47,10 @@ class Mixture(Alternatives):
     parameters = ("weights",)
     max_inner_iter = 200
 
-    def __init__(self, family, n=None, weights=None, *, frozen=()):
+    def __init__(
+        self, family: Emission | Sequence[Emission], n: int | None = None, weights: Given = None, *,
+        frozen: Frozen = (),
+    ):  # fmt: skip
         self.listed = not isinstance(family, Emission)
         if self.listed and not isinstance(family, list | tuple):
             raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian(), or a list of them")

@@ -16,15 +16,15 @@ class NegativeBinomial(Emission):
 
     Parameters
     ----------
-    sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); where a fit starts. The mean is
-        r (1 - p) / p, the variance mean / p: near r = 1e6 it is Poisson's. Columns are independent given the state, and
-        a missing one (NaN) says nothing.
-    prior : how many steps, of counts spread as those of all data are, are added to what each state saw of each column;
-        of 0 and 1, half each, where all data are 0.
-    frozen : names of parameters that stay as given, or {name: mask}. A given p of 1 is structural and stays.
+    sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); a fit starts from given values.
+        The mean is r (1 - p) / p, the variance mean / p; near r = 1e6 this is a Poisson distribution. Columns are
+        independent given the state; a missing one (NaN) is ignored.
+    prior : number of steps, with counts distributed like those of all data, that are added to each state and column;
+        where all data are 0, the counts are 0 and 1, half each.
+    frozen : names of parameters to keep as given, or {name: mask}. A given p of 1 is structural and is kept.
 
-    The maximiser has p = r / (r + mean), and r by Newton, between 1e-6 and 1e6. The statistics are how much weight fell
-    on each count that occurs in the data.
+    The maximiser has p = r / (r + mean), and r between 1e-6 and 1e6, by Newton's method. The statistics are the weight
+    of each count that occurs in the data.
 
     >>> from chmm import Model, NegativeBinomial
     >>> calls = NegativeBinomial([2, 5], [0.5, 0.1])
@@ -153,7 +153,7 @@ def log_density(x, r, p):
 
 
 class Tallies(NamedTuple):
-    """How often each column holds each count that occurs anywhere; `+` adds up two samples."""
+    """The frequencies in each column of all counts that occur in any; `+` pools two samples."""
 
     levels: np.ndarray  # (L,), ascending
     counts: np.ndarray  # (D, L)
@@ -168,5 +168,5 @@ class Tallies(NamedTuple):
 
 def tally(values):
     levels = np.unique(values[~np.isnan(values)])
-    codes = np.searchsorted(levels, values)  # NaN after the last
+    codes = np.searchsorted(levels, values)  # NaN sorts last
     return Tallies(levels, np.array([np.bincount(c, minlength=len(levels) + 1)[: len(levels)] for c in codes.T], float))

@@ -1,10 +1,12 @@
 """A different family in each state."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 
 from .alternatives import Alternatives, check_alternatives, density
+from .base import Emission
 
 
 class PerState(Alternatives):
@@ -28,7 +30,7 @@ class PerState(Alternatives):
 
     n_states = property(lambda self: len(self.members))
 
-    def __init__(self, members):
+    def __init__(self, members: Sequence[Emission]):
         self.members = check_alternatives(members, "members")
         for i, member in enumerate(self.members):
             if member.n_states not in (None, 1):

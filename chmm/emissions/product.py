@@ -13,7 +13,7 @@ from .precomputed import Precomputed
 
 
 class Cells:
-    """Rows of several channels: for each channel its distinct values, and which of them each row shows."""
+    """Rows of several channels: for each channel its distinct values, and the index of the value of each row."""
 
     def __init__(self, n_rows, tables, places):
         self.n_rows = n_rows
@@ -43,12 +43,12 @@ class Product(Composite):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` where a name has a space; an
-        array then has these columns, in this order. Read one as `product["name"]`, or `product[0]`.
+    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
+        array must then have these columns, in this order. `product["name"]` or `product[0]` gives a channel.
 
-    A family takes one column; with parameters for more, or as a product itself, as many as these say. A missing channel
-    says nothing, the others stay in force. Each channel is asked for its own distinct values only, and each takes its
-    own update.
+    A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
+    missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
+    and has its own update.
 
     >>> import numpy as np
     >>> from chmm import Categorical, Model, Poisson, Product
@@ -180,7 +180,7 @@ class Product(Composite):
             drawn = [part.astype(object) for part in drawn]
         return np.column_stack(drawn)
 
-    # What goes channel by channel ------------------------------------------------------------------------------------
+    # Channel by channel ------------------------------------------------------------------------------------
 
     keys = property(lambda self: tuple(map(str, self.names)))
 
@@ -244,7 +244,7 @@ class Product(Composite):
 
 
 def _notes(seen, gone):
-    """What the channels met, added up, and how many steps are missing in some channels only."""
+    """The notes of all channels, and the number of steps that are missing in some channels only."""
     partly, unknown = 0, None
     if any(mask is not None for mask in gone):
         gone = [np.zeros(len(seen[0].index), dtype=bool) if mask is None else mask for mask in gone]

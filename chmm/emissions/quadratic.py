@@ -78,7 +78,7 @@ def moments(values):
     ones = np.broadcast_to(1.0, (len(values), 1))
     low, high = (f.reduce(values, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
     low = np.where(np.isnan(low), 0.0, low)
-    # a power of two, that squares of distances are numbers, too
+    # a power of two, so that squares of distances are finite, too
     exponent = np.where(high > low, np.frexp(high - low)[1], 0)
     exponent[np.abs(exponent) < 300] = 0
     if exponent.any():
@@ -106,5 +106,5 @@ def spread(moments):
 
 @quiet
 def has_gaps(values):
-    """Whether anything is NaN; a sum tells at less cost than a test of each."""
+    """Whether any value is NaN; a sum is cheaper than a test of each."""
     return bool(np.isnan(values.sum()))

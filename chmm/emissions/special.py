@@ -1,4 +1,4 @@
-"""The special functions that densities need, by series: a few lines each, so that NumPy stays the only import.
+"""The special functions of the densities, by series: a few lines each, so that NumPy remains the only dependency.
 
 Gamma functions: the recurrence up to x >= 10, there Stirling's series (DLMF 5.11.1, 5.11.2, 5.15.8). Bessel functions:
 the trapezoidal rule on the circle, which converges like I_M / I_0. Relative error below 1e-14 for x > 0.
@@ -75,7 +75,7 @@ def log_poisson(x, mean):
 
 
 def _rest(x):
-    """x times what Stirling's formula leaves of log Gamma, x >= 10."""
+    """x times the remainder of Stirling's formula for log Gamma, x >= 10."""
     y = (1 / x) ** 2
     return 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
 

@@ -9,7 +9,7 @@ from .special import half_step, newton, newton_ascent
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
-FIRST_DOFS = 30.0  # light tails to start with: heavy ones let one state take everything
+FIRST_DOFS = 30.0  # a fit starts with light tails: with heavy ones, one state takes everything
 
 
 class StudentT(Emission):
@@ -18,16 +18,16 @@ class StudentT(Emission):
 
     Parameters
     ----------
-    locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. Where a fit starts. Columns
-        are independent given the state, and a missing one (NaN) says nothing.
+    locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. A fit starts from given
+        values. Columns are independent given the state; a missing one (NaN) is ignored.
     prior : strength in steps of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of all
         data, as in `Gaussian`.
-    frozen : names of parameters that stay as given, or {name: mask}.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
-    The t is a normal with a random precision u. An update takes, for each state and column, one of two steps, the one
-    that gains more: of EM, weighted by E u = (v + 1)/(v + z^2), means and scatter; or in v, between 0.1 and 1e6, on the
-    likelihood itself, in which EM's own steps are very small (Liu & Rubin 1995). Neither lowers the objective. A fit
-    starts with light tails, v = 30. A single outlier does not drag a state along.
+    The t distribution is a normal with a random precision u. For each state and column, an update takes the better of
+    two steps: an EM step for location and scale, with weights E u = (v + 1)/(v + z^2); or a step in v, between 0.1 and
+    1e6, on the likelihood itself, because EM's own steps in v are very small (Liu & Rubin 1995). Neither lowers the
+    objective. A fit starts with light tails, v = 30. A single outlier does not drag a state along.
 
     `mean()` is the location, even where v <= 1; `variance()` is infinite where v <= 2.
 
@@ -74,13 +74,13 @@ class StudentT(Emission):
         return out
 
     def statistics(self, values, weights):
-        """Weighted sums (N, D) of 1, u, u y and u y^2, y the distance to the location, and, given it and the scale, of
-        the first two derivatives by v of -(v + 1)/2 log(1 + z^2/v)."""
+        """Weighted sums (N, D) of 1, u, u y and u y^2, where y is the distance to the location, and of the first two
+        derivatives with respect to v of -(v + 1)/2 log(1 + z^2/v), at the present location and scale."""
         n, d = weights.shape[1], values.shape[1]
         total = {key: np.zeros((n, d)) for key in KEYS}
         for i, k in np.ndindex(n, d):
             w = weights[:, i]
-            rows = np.flatnonzero((w > 0) & ~np.isnan(values[:, k]))  # labels leave few to each state
+            rows = np.flatnonzero((w > 0) & ~np.isnan(values[:, k]))  # with labels, each state has few
             w, y = w[rows], values[rows, k] - self._centres(n, d)[i, k]
             wu, slopes, bends = w, 0.0, 0.0
             if self.complete:
@@ -97,7 +97,7 @@ class StudentT(Emission):
         return total
 
     def _centres(self, n, d):
-        """What the distances in the statistics are taken from: (N, D)."""
+        """(N, D): the origin of the distances in the statistics."""
         return np.broadcast_to(self.centre if self.locations is None else self.locations, (n, d))
 
     def update(self, statistics):
@@ -134,11 +134,11 @@ class StudentT(Emission):
         return {**statistics, "uy": moved["sums"], "uyy": moved["squares"]}
 
     def _dofs(self, mass, slopes, bends):
-        """The dofs at the top of a bound from below on the log likelihood, and how far it rises there.
+        """The dofs that maximise a lower bound on the log likelihood, and the gain in that bound.
 
         In t = v / (v + 1), -(v + 1)/2 log(1 + z^2/v) is concave, and its second derivative grows no faster than the
-        cubes of (1 - t0)/(1 - t), going up, and of t0/t, going down, whatever z. So the bound agrees with the
-        likelihood to second order: the steps converge as Newton's, and never lower it.
+        cube of (1 - t0)/(1 - t) for rising t, and of t0/t for falling t, whatever z is. The bound therefore agrees with
+        the likelihood to second order: the steps converge like Newton's, and never lower it.
         """
         v0 = self.dofs
         bend = np.minimum((v0 + 1) * bends + 2 * slopes, 0.0)

@@ -1,6 +1,7 @@
 """States that share what they emit."""
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Tied(Alternatives):
     exchangeable = False  # which clusters are of one group matters
     domain = property(lambda self: self.shared.domain)
 
-    def __init__(self, family, groups):
+    def __init__(self, family: Emission, groups: Sequence[int]):
         if not isinstance(family, Emission) or isinstance(family, Precomputed | Tied):
             raise TypeError(f"family = {shown(family)} must be an Emission whose states can be shared, as Gaussian()")
         array = np.asarray(groups)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, check_frozen, check_parameter, check_prior, read_only
+from .base import Emission, Frozen, Given, check_frozen, check_parameter, check_prior, read_only
 from .bernoulli import Bernoulli
 from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
@@ -49,7 +49,7 @@ class ZeroInflated(Alternatives):
     # whose zero it is depends on the parameters
     max_inner_iter = property(lambda self: 200 if self.counts else self.family.max_inner_iter)
 
-    def __init__(self, family, zeros=None, *, prior=1e-3, frozen=()):
+    def __init__(self, family: Emission, zeros: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         known = isinstance(family, Emission) and not isinstance(family, Bernoulli | Multinomial | Precomputed)
         if not known or family.kind != "numbers" or (family.members and not isinstance(family, Mixture)):
             raise TypeError(
