@@ -103,7 +103,7 @@ class Scores:
         path = []
         for s, (one, size) in enumerate(zip(labels, sizes, strict=True)):
             if len(one) != size:
-                raise ValueError(f"y, sequence {s}: {len(one)} states for {size} steps; there must be one for each step")
+                raise ValueError(f"y, sequence {s}: {len(one)} states for {size} steps; pass one for each step")
             for t, name in enumerate(one):
                 code = self._codes.get(name) if _can_be_key(name) else None
                 if code is None:

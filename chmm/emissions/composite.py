@@ -2,8 +2,6 @@
 
 from contextlib import contextmanager
 
-import numpy as np
-
 from .base import Emission, Survey, part_of
 
 

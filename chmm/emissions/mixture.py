@@ -52,17 +52,17 @@ class Mixture(Alternatives):
         frozen: Frozen = (),
     ):  # fmt: skip
         self.listed = not isinstance(family, Emission)
-        if self.listed and not isinstance(family, list | tuple):
+        if not isinstance(family, Emission | list | tuple):
             raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian(), or a list of them")
         if isinstance(family, Precomputed):
             raise TypeError("Precomputed has nothing to mix: its values are the log likelihoods of whole states")
-        self.members = check_alternatives(family, "components") if self.listed else (copy.deepcopy(family),)
+        self.members = (copy.deepcopy(family),) if isinstance(family, Emission) else check_alternatives(family, "components")
         if any(isinstance(member, Tied) for member in self.members):
             raise TypeError("Tied cannot be mixed, for it ties states; put the mixture inside: Tied(Mixture(...), ...)")
-        if self.listed and n not in (None, len(family)):
-            raise ValueError(f"n = {shown(n)}; a list of {len(family)} families has as many components")
+        if self.listed and n not in (None, len(self.members)):
+            raise ValueError(f"n = {shown(n)}; a list of {len(self.members)} families has as many components")
         if n is None:
-            n = len(family) if self.listed else 2
+            n = len(self.members) if self.listed else 2
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
