@@ -11,7 +11,7 @@ from chmm import Emission, Model
 
 
 class Heaped(Emission):
-    """b_i(o) = (1 - rounds[i]) Poisson(o; rates[i]) + rounds[i] [10 divides o] sum_{n = o-5 ... o+4} Poisson(n; rates[i])."""
+    """b_i(o) = (1 - rounds[i]) f_i(o) + rounds[i] [10 divides o] sum_{n = o-5 ... o+4} f_i(n), f_i = Poisson(rates[i])."""
 
     parameters = ("rates", "rounds")
     n_features = 1  # columns of a value: the parameters, of one axis, do not tell
@@ -26,7 +26,7 @@ class Heaped(Emission):
         return (values >= 0) & (values % 1 == 0)
 
     def causes(self, values):
-        """(counts (R, 11, 1), log densities (R, 11, n_states)): the count itself, and the ten that are rounded to it."""
+        """(counts (R, 11, 1), log densities (R, 11, n_states)): the count itself, and those that are rounded to it."""
         counts = np.hstack([values, values + np.arange(-5, 5)])[:, :, None]
         log_factorial = np.append(0.0, np.cumsum(np.log(np.arange(1, counts.max(initial=0) + 1))))
         logs = counts * np.log(self.rates) - self.rates - log_factorial[counts.astype(int).clip(0)]

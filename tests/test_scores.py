@@ -25,9 +25,7 @@ def every_path(tables, codes, unknown):
         return 0.0 if o is None else unknown if o < 0 else emit[q, o]
 
     return {
-        q: math.fsum(
-            [start[q[0]], end[q[-1]], *(trans[a, b] for a, b in zip(q, q[1:])), *(map(seen, q, codes))]
-        )
+        q: math.fsum([start[q[0]], end[q[-1]], *(trans[a, b] for a, b in zip(q, q[1:])), *(map(seen, q, codes))])
         for q in product(range(len(start)), repeat=len(codes))
     }
 
@@ -43,7 +41,9 @@ def test_the_best_of_all_paths(seed):
     scores = Scores(*tables, default=default)
     X, sure = [], []
     for length in (1, 2, 5):
-        codes = [None if rng.random() < 0.1 else -1 if rng.random() < 0.1 else int(rng.integers(m)) for _ in range(length)]
+        codes = [
+            None if rng.random() < 0.1 else -1 if rng.random() < 0.1 else int(rng.integers(m)) for _ in range(length)
+        ]
         paths = every_path(tables, codes, default)
         best = max(paths.values())
         x = [99 if code == -1 else code for code in codes]
@@ -93,7 +93,8 @@ def test_one_or_many_and_the_scores_of_paths():
 
 def test_states_may_have_any_name():
     names = [("B", "x"), ("S", None), 3]
-    scores = Scores(dict.fromkeys(names, 0), {a: {b: i + 2 * j for j, b in enumerate(names)} for i, a in enumerate(names)},
+    moves = {a: {b: i + 2 * j for j, b in enumerate(names)} for i, a in enumerate(names)}
+    scores = Scores(dict.fromkeys(names, 0), moves,
                     {name: {"a": k} for k, name in enumerate(names)})  # fmt: skip
     path, score = scores.decode("aaa")
     assert path.tolist() == [3, 3, 3] and score == 18

@@ -56,7 +56,8 @@ class Mixture(Alternatives):
             raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian(), or a list of them")
         if isinstance(family, Precomputed):
             raise TypeError("Precomputed has nothing to mix: its values are the log likelihoods of whole states")
-        self.members = (copy.deepcopy(family),) if isinstance(family, Emission) else check_alternatives(family, "components")
+        one = (copy.deepcopy(family),) if isinstance(family, Emission) else None
+        self.members = check_alternatives(family, "components") if one is None else one
         if any(isinstance(member, Tied) for member in self.members):
             raise TypeError("Tied cannot be mixed, for it ties states; put the mixture inside: Tied(Mixture(...), ...)")
         if self.listed and n not in (None, len(self.members)):
