@@ -11,7 +11,7 @@ from chmm import Emission, Model
 
 
 class Heaped(Emission):
-    """b_i(o) = (1 - rounds[i]) f_i(o) + rounds[i] [10 divides o] sum_{n = o-5 ... o+4} f_i(n), f_i = Poisson(rates[i])."""
+    """b_i(o) = (1 - rounds[i]) f_i(o) + rounds[i] [10 divides o] sum_{n = o-5 ... o+4} f_i(n), f_i Poisson's."""
 
     parameters = ("rates", "rounds")
     n_features = 1  # columns of a value: the parameters, of one axis, do not tell
