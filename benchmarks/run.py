@@ -5,6 +5,7 @@ Every other library is measured in a process of its own, by turns with chmm. See
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense", "gaussian", "gaussian-8"]
+ROUNDS = 7  # of --against
 TASKS = ["score", "decode", "posteriors", "fit", "count", "cut"]
 THREADS = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "RAYON_NUM_THREADS",
            "NPROC"]  # the last is JAX's
@@ -29,13 +31,13 @@ def main():
     args = arguments()
     results = {"records": [], "peak": {}}
     with tempfile.TemporaryDirectory() as directory:
+        if args.against:
+            print(compare_trees(args, directory))
+            return
         built = native.compile_all(directory)
         rivals = [name for name in args.libraries if name != "chmm" and (name != "textbook" or "textbook_hmm" in built)]
         for rival in rivals or [None]:
-            orders = {"libraries": ["chmm", rival] if rival else ["chmm"], "tasks": args.tasks,
-                      "problems": args.problem, "sizes": args.sizes, "quick": args.quick, "native": directory,
-                      "seconds": args.seconds or (0.3 if args.quick else 3), "repeat": 40}
-            for record in measure(orders):
+            for record in measure(orders_for(args, ["chmm", rival] if rival else ["chmm"], directory)):
                 keep(record, rival, results)
     results |= {"machine": report.machine(), "versions": report.versions(rivals), "date": date.today().isoformat()}
     text = report.markdown(results, args.clock)
@@ -52,6 +54,30 @@ def main():
         put_into_readme(report.readme(results, args.clock))
 
 
+def orders_for(args, names, directory):
+    return {"libraries": names, "tasks": args.tasks, "problems": args.problem, "sizes": args.sizes, "quick": args.quick,
+            "native": directory, "seconds": args.seconds or (0.3 if args.quick else 3), "repeat": 40}
+
+
+def compare_trees(args, directory):
+    """A table of the times of this checkout, divided by those of another: minima over rounds in which the two take
+    turns, each in a process of its own, with its own adapter."""
+    here, there, best, orders = HERE.parent, args.against.resolve(), {}, orders_for(args, ["chmm"], directory)
+    for _ in range(ROUNDS):
+        for tree in (here, there):
+            for record in measure(orders, tree):
+                if "peak" not in record:
+                    cell = best.setdefault((record["problem"], record["task"]), {}).setdefault(record["n_states"], {})
+                    cell[tree] = min(record[args.clock], cell.get(tree, math.inf))
+    sizes = sorted({n for cells in best.values() for n in cells})
+    heads = " | ".join(f"N = {n}" for n in sizes)
+    lines = [f"| problem | task | {heads} |", "|---|---" + "|---:" * len(sizes) + "|"]
+    for (problem, task), cells in best.items():
+        ratios = [f"{cells[n][here] / cells[n][there]:.2f}" if n in cells else "" for n in sizes]
+        lines.append(f"| {problem} | {task} | " + " | ".join(ratios) + " |")
+    return "\n".join(lines)
+
+
 def put_into_readme(table):
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -61,12 +87,14 @@ def put_into_readme(table):
     README.write_text(before + body + after, encoding="utf-8")
 
 
-def measure(orders):
-    """The records that one process of measure.py prints, as they come."""
+def measure(orders, tree=None):
+    """The records that one process of measure.py prints, as they come; with a tree, its own and its chmm."""
     environment = os.environ | dict.fromkeys(THREADS, "1") | {"JAX_PLATFORMS": "cpu"}
+    if tree:
+        environment["PYTHONPATH"] = str(tree)
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # let a rival's BLAS choose its best kernels
         environment.pop(name, None)
-    command = [sys.executable, str(HERE / "measure.py"), json.dumps(orders)]
+    command = [sys.executable, str((tree / "benchmarks" if tree else HERE) / "measure.py"), json.dumps(orders)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         for line in process.stdout:
             yield json.loads(line)
@@ -106,6 +134,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="less data, fewer repetitions: to try, not to quote")
     parser.add_argument("--seconds", type=float, help="time for each figure")
     parser.add_argument("--clock", choices=["cpu", "wall"], default="cpu", help="wall is for chmm-2, its two threads")
+    parser.add_argument("--against", type=Path, metavar="TREE",
+                        help=f"compare with chmm of another checkout, built in place, by turns in {ROUNDS} rounds")
     parser.add_argument("--plot", type=Path, help="draw a picture (needs matplotlib)")
     parser.add_argument("--json", type=Path, help="write every figure")
     parser.add_argument("--write", type=Path, help="write the tables to this file")

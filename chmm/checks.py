@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .symbols import Symbols, shown
+from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
@@ -125,7 +125,7 @@ def _axis_names(values, axis):
     """Names along an axis of a Series or data frame; None for an array, or where the index only counts."""
     if not hasattr(values, "iloc"):
         return None
-    names = list(values.columns if axis else values.index)
+    names = list(map(plain, values.columns if axis else values.index))
     return None if names == list(range(len(names))) else names
 
 
@@ -209,6 +209,14 @@ def sequence_weights(weight, data):
     return array
 
 
+def shard_names(shard):
+    """The names that statistics keep: none or one."""
+    try:
+        return frozenset() if shard is None else frozenset([shard])
+    except TypeError as error:
+        raise TypeError(f"shard = {shown(shard)} must be a name, such as a str or an int") from error
+
+
 def agreeing_labels(path, data, structure, argument="y"):
     """Labels must not contradict final states and structural zeros."""
     states, allowed = structure.states, structure.allowed
@@ -229,6 +237,20 @@ def agreeing_labels(path, data, structure, argument="y"):
             k = int(np.flatnonzero(given[at] == 0)[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
             raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")
+
+
+def possible_labels(path, problem, structure, weights, emission, argument="y"):
+    """Labels must not give a value, with a weight (n_values, N), to a state that cannot show it."""
+    observed, data = problem.observed, problem.data
+    impossible = (weights > 0) & (emission.log_likelihood(observed.distinct) == -np.inf)
+    if impossible.any():
+        missing = np.zeros((1, len(structure.states)), dtype=bool)
+        t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
+        raise ValueError(
+            f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
+            f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
+            "state another emission"
+        )
 
 
 def refuse_one_label_a_sequence(y, data):

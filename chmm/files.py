@@ -59,7 +59,10 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
     >>> read(io.BytesIO(file.getvalue()))
     ({'states': ['rainy', 'sunny']}, {'startprob': array([0.6, 0.4])}, {'author': 'me'})
     """
-    parts = _packed(document, dict(arrays), {} if metadata is None else metadata)
+    try:
+        parts = _packed(document, dict(arrays), {} if metadata is None else metadata)
+    except RecursionError as error:
+        raise ValueError("the document is nested too deeply for a file") from error
     if not isinstance(target, str | bytes | os.PathLike):
         target.writelines(parts)
         return
@@ -249,6 +252,11 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     write(target, document, {}, metadata)
 
 
+def _items(found):
+    """A fact of the report; its places are tuples, which files keep as lists."""
+    return [tuple(item) if isinstance(item, list) else item for item in found] if isinstance(found, list) else found
+
+
 def _emission(model):
     return model.emission if isinstance(model.emission, Emission) else None
 
@@ -300,6 +308,6 @@ def _rebuilt(model_class, document, families):
         checks.check_probabilities(document["startprob_"], "startprob_", (n,)),
         checks.check_probabilities(document["transmat_"], "transmat_", (n, n)),
         emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
-        learnt["loglik"], report=learnt["report"],
+        learnt["loglik"], report={fact: _items(found) for fact, found in learnt["report"].items()},
     )  # fmt: skip
     return model

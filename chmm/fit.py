@@ -9,7 +9,7 @@ import numpy as np
 from . import sequences
 from .emissions import Emission
 from .exceptions import quiet
-from .kernel_input import Chain, Problem, Rows, pose
+from .kernel_input import NO_ENDS, Chain, Problem, Rows, pose
 from .paths import EVIDENCE, ROUNDING
 from .sequences import Sequences
 from .statistics import Statistics, rounded
@@ -55,7 +55,7 @@ class Fit:
         values = self.emission.alphabet()
         if values is None:
             return None
-        ends = () if self.allowed is None else np.arange(len(values) + 1)
+        ends = NO_ENDS if self.allowed is None else np.arange(len(values) + 1)
         return Rows(self.emission, values, self.chain, self.allowed, ends)
 
     @cached_property
@@ -85,8 +85,8 @@ class Fit:
     def problem(self, data: Sequences) -> Problem:
         """What the kernels are asked about these sequences."""
         self.require_same_columns(data)
-        check = self.emission.check if self.rows is not None else quiet(self.emission.check)
-        return pose(data, check(data), self.emission, self.chain, self.allowed, rows=self.rows)
+        check = _check if self.rows is None else _check_symbols
+        return pose(data, check(self.emission, data), self.emission, self.chain, self.allowed, rows=self.rows)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
@@ -124,6 +124,13 @@ class Fit:
             f"the feature names should match those that were passed during fit: column {k} of X is {shown(got)}, and "
             f"was {shown(want)}; pass X[{shown(list(self.columns))}], or an array if the names do not matter"
         )
+
+
+def _check_symbols(emission, data):
+    return emission.check(data)
+
+
+_check = quiet(_check_symbols)  # symbols need no error state of their own
 
 
 def column_names(data: Sequences) -> tuple | None:

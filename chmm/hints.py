@@ -30,11 +30,8 @@ ATTRIBUTES = {
 class Elsewhere:
     """A name used by other libraries: its AttributeError tells ours."""
 
-    def __init__(self, hint):
-        self.hint = hint
-
-    def __set_name__(self, owner, name):
-        self.name = name
+    def __init__(self, name, hint):
+        self.name, self.hint = name, hint
 
     def __get__(self, model, owner=None):
         raise AttributeError(f"{owner.__name__} has no {self.name}: {self.hint}")
@@ -43,9 +40,7 @@ class Elsewhere:
 def told_elsewhere(model_class):
     """The class, with hints for attributes of other libraries."""
     for name, hint in ATTRIBUTES.items():
-        elsewhere = Elsewhere(hint)
-        elsewhere.__set_name__(model_class, name)
-        setattr(model_class, name, elsewhere)
+        setattr(model_class, name, Elsewhere(name, hint))
     return model_class
 
 

@@ -15,7 +15,7 @@ from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
 from .sequences import Sequences
 
-LARGEST_LOG = 1e280  # of a density; sums of them must not overflow
+NO_ENDS = np.empty(0, dtype=np.intp)
 
 
 def _padded(table, width, fill):
@@ -76,11 +76,12 @@ class Rows:
     """
 
     def __init__(
-        self, emission, values, chain, allowed=None, ends=(), shared=True, place: Callable[[int], str] | None = None
-    ):
+        self, emission, values, chain, allowed=None, ends=NO_ENDS, shared=True,
+        place: Callable[[int], str] | None = None,
+    ):  # fmt: skip
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
-        self.allowed, self.ends = allowed, np.asarray(ends, dtype=np.intp)  # in their order
+        self.allowed, self.ends = allowed, ends  # in their order
         self.shared = shared  # whether several steps may see one row
         self.place = place or "value {} of X".format  # where a value is, in words
 
@@ -112,13 +113,15 @@ class Rows:
         if logs.shape != (len(values), n):
             shape = (len(logs) + self.n_values - len(values), *logs.shape[1:])
             raise ValueError(f"X gives log likelihoods of shape {shape}; {n} states need {(self.n_values, n)}")
+        return logs
+
+    def _require_numbers(self, logs, start):
         if logs.size and not logs.max() < np.inf:  # NaN is not, either
             k, i = np.argwhere(~(logs < np.inf))[0].tolist()
             raise ValueError(
                 f"{self.place(start + k)} has the log likelihood {logs[k, i]} in state {i}; it must be -inf or a "
                 "finite number: check the emission's parameters, or its log_likelihood if it is your own"
             )
-        return logs
 
     @cached_property
     @quiet
@@ -126,6 +129,7 @@ class Rows:
         """(R, W) logarithms, -inf where padded."""
         table = aligned(len(self), self.chain.width)
         for where, logs in self._blocks():
+            self._require_numbers(logs, where.start)
             table[where, : self.chain.n] = logs
         table[:, self.chain.n :] = -np.inf
         return table
@@ -139,16 +143,21 @@ class Rows:
     @quiet
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
-        rows = aligned(len(self), self.chain.width)
-        shift, lost, any_lost = aligned(len(self)), np.empty(len(self), dtype=np.uint8), False
+        n, width = len(self), self.chain.width
+        both = aligned(n * (width + 1))
+        rows, shift = both[: n * width].reshape(n, width), both[n * width :]
+        lost, any_lost = np.empty(n, dtype=np.uint8), False
         for where, logs in self._blocks():
-            any_lost |= scale_rows(logs, rows[where], shift[where], lost[where])
-        if not max(shift.max(), -shift.min()) < LARGEST_LOG:
-            k = int(np.abs(shift).argmax())
-            raise ValueError(
-                f"{self.place(k)} has the log likelihood {shift[k]:g} at best; sums of such numbers overflow: rescale "
-                "the data, or check the emission's parameters"
-            )
+            flushed, sound = scale_rows(logs, rows[where], shift[where], lost[where])
+            any_lost |= flushed
+            if not sound:
+                self._require_numbers(logs, where.start)
+                best = logs.max(axis=1)
+                k = int(np.abs(np.where(best == -np.inf, 0.0, best)).argmax())
+                raise ValueError(
+                    f"{self.place(where.start + k)} has the log likelihood {best[k]:g} at best; sums of such numbers "
+                    "overflow: rescale the data, or check the emission's parameters"
+                )
         return rows, shift, lost if any_lost else None
 
     @cached_property
@@ -167,7 +176,7 @@ class Problem(NamedTuple):
     observed: Observed
     index: np.ndarray  # type: ignore[assignment]  # (T,) int32: the row each step sees
     bounds: np.ndarray  # (S + 1,) int64
-    ends: np.ndarray | tuple  # the rows that have a copy for last steps, in which only final states are possible
+    ends: np.ndarray  # the rows that have a copy for last steps, in which only final states are possible
     allowed: np.ndarray | None  # (N,) bool: the final states
     weight: np.ndarray | None  # (S,): how often each sequence counts
     chain: Chain
@@ -224,7 +233,7 @@ def pose(
     rows : those of the whole alphabet, where they are known already. bounds, origin : of pieces of the data.
     """
     index: np.ndarray = observed.index
-    ends: np.ndarray | tuple = ()
+    ends = NO_ENDS
     bounds = data.bounds if bounds is None else bounds
     if allowed is not None:
         # last steps see copies of their rows, behind those of the values and the missing step
@@ -237,6 +246,7 @@ def pose(
         else:
             ends, copies = np.unique(observed.index[last], return_inverse=True)
             index[last] = n_values + 1 + copies
+            ends = ends.astype(np.intp)
     if rows is None and chain is not None:
         place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)

@@ -15,6 +15,8 @@ from .memory import aligned
 
 # ln 2 in parts of 24 bits, 24 bits and the rest: multiples of all but the last are exact
 LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
+HALF = 2.0**26  # exponents in two halves, whose products with those parts are exact
+DEEPEST = -(2.0**51)  # exponents above are exact, sums of them too
 PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are fast while exponents do not change
 
 
@@ -30,8 +32,9 @@ def exponentials(logs):
     limit, zero = -math.log(PLAIN), logs == -np.inf
     rest = np.where(zero, 0.0, logs)
     exponent = np.where(np.abs(rest) > limit, np.rint(rest / math.log(2)), 0.0)
+    low = np.fmod(exponent, HALF)
     for part in LN2:
-        rest = rest - exponent * part
+        rest = rest - (exponent - low) * part - low * part
     mantissa = np.exp(np.clip(rest, -limit, limit))
     return np.where(zero, 0.0, mantissa), np.where(zero, NOTHING, exponent)
 
@@ -121,6 +124,12 @@ class Exact:
 
     def _windows(self):
         """(first, rows, index, alpha) of each window, from the last to the first."""
+        if self.total[1] < DEEPEST:
+            raise ValueError(
+                f"the log likelihoods of this sequence are too far apart: its log P is {self.loglik:.6g}, and the best "
+                f"states of its steps alone make {compensated_sum(self.shift):.6g}; where these differ by more than "
+                "1.5e15, paths can no longer be told apart: rescale the data, or use -inf for what is impossible"
+            )
         rows, index, alpha = self.latest
         for (first, last), entry in zip(reversed(self.edges), reversed(self.entries), strict=True):
             if last < len(self.index) - 1:

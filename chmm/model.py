@@ -4,7 +4,7 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
 
+MADE_FROM = attrgetter("startprob", "transmat", "emission", "states", "n_states", "final_states", "pseudocount")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -25,11 +26,11 @@ R = TypeVar("R")
 def named(method: Callable[P, R]) -> Callable[P, R]:
     """The method with hints for options that are not given by name, or by names of another library."""
     code = inspect.unwrap(method).__code__
-    names = code.co_varnames[: code.co_argcount]
+    names, most = code.co_varnames[: code.co_argcount], code.co_argcount
 
     @wraps(method)
     def entered(*args, **options):
-        if len(args) > len(names):
+        if len(args) > most:
             called = f"{method.__name__}({', '.join(names[1:])}, lengths=...)"
             raise TypeError(
                 f"{method.__name__} takes {len(names) - 1} positional arguments, {len(args) - 1} were given: options "
@@ -210,7 +211,7 @@ class Model:
         if weight is not None and not weight.all():
             data, weight = data.chosen(weight > 0), weight[weight > 0]
         problem = fit.problem(data)._replace(weight=weight)
-        shards = frozenset() if shard is None else frozenset([shard])
+        shards = checks.shard_names(shard)
         return training.expectation(problem, options.n_jobs, shards=shards)
 
     @named
@@ -500,10 +501,7 @@ class Model:
         """The parameters: learnt, or all given."""
         if self._fit is not None:
             return self._fit
-        arguments = (
-            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.final_states,
-            self.pseudocount,
-        )  # fmt: skip
+        arguments = MADE_FROM(self)
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit

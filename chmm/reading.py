@@ -120,7 +120,9 @@ def steps_of_all(X, types, name, keys):
 def _alike(X, types, name):
     """The steps of texts, flat lists or arrays of one kind, at the speed of C; None for others."""
     if types and all_are(types, TEXTS):
-        return _text("".join(x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X))
+        if not all_are(types, str):
+            X = [x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X]
+        return _text("".join(X))
     if all_are(types, ROWS):
         flat = list(chain.from_iterable(X))
         inside = set(map(type, flat))

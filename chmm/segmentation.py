@@ -19,7 +19,7 @@ from .emissions.categorical import Categorical
 from .exceptions import NotFittedError
 from .model import Model
 from .scores import Scores
-from .symbols import shown
+from .symbols import distinct, shown
 
 STATES = "BMES"
 FINAL_STATES = "ES"
@@ -50,9 +50,10 @@ _JOINERS = {
     *"\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e",  # signs before numbers or letters
 }
 _LINKERS = set("\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d")  # these join the consonants of an Indic cluster
+_FLAG_LETTERS = set(map(chr, range(0x1F1E6, 0x1F200)))  # two make a flag
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 
-_TAGGED = re.compile(r"[^/_]+[/_][A-Za-z][A-Za-z0-9-]{0,7}")  # 今天/t, 浦东新区_ns
+_TAGGED = re.compile(r"[^/_|#／]+[/_|#／][A-Za-z][A-Za-z0-9-]{0,7}")  # 今天/t, 浦东新区_ns
 
 
 class Evaluation(NamedTuple):
@@ -249,8 +250,8 @@ class Segmenter:
         path = self._decoder.predict(text, lengths=lengths)
         # every piece ends in E or S, so a word ends at each of these
         ends = np.flatnonzero(path >= _FIRST_END) + 1
-        if not _PLAIN.fullmatch(text):
-            ends = ends[~_inside_clusters(text, ends) | np.isin(ends, np.cumsum(lengths))]
+        if not _PLAIN.fullmatch(text) and (held := _inside_clusters(text, ends)).any():
+            ends = ends[~held | np.isin(ends, np.cumsum(lengths))]
         return [text[a:b] for a, b in pairwise([0, *ends.tolist()])]
 
 
@@ -277,7 +278,7 @@ def _inside_clusters(text, places):
     The rules of Unicode (UAX 29), except that a joiner and the first letter of a Hangul syllable bind any next one.
     """
     codes = np.frombuffer((text + " ").encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    before, after, there = codes[places - 1], codes[places], set(text)
+    before, after, there = codes[places - 1], codes[places], set(map(chr, distinct(codes)))
 
     def among(codes, rule):
         return np.isin(codes, [ord(c) for c in there if rule(c)])
@@ -285,7 +286,9 @@ def _inside_clusters(text, places):
     held = among(after, _extends) | among(before, _JOINERS.__contains__)
     if not there.isdisjoint(_LINKERS):
         held |= among(before, _LINKERS.__contains__) & among(after, str.isalpha)
-    return held | np.isin(places, [flag.start() + 1 for flag in _FLAG.finditer(text)])
+    if not there.isdisjoint(_FLAG_LETTERS):
+        held |= np.isin(places, [flag.start() + 1 for flag in _FLAG.finditer(text)])
+    return held
 
 
 def _read(lines):
@@ -305,7 +308,7 @@ def _read(lines):
     if len(tagged) > len(first) / 2:
         raise ValueError(
             f"{len(tagged)} of the first {len(first)} words carry a tag, such as {tagged[0]!r}: it would be learnt as "
-            "letters of the word. Strip it from each: re.split('[/_]', word)[0]"
+            "letters of the word. Strip it from each: re.split('[/_|#／]', word)[0]"
         )
     return found, pieces
 

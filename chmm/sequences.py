@@ -6,6 +6,7 @@ tells the sequences apart), a pandas groupby, or one array with `lengths=` or `i
 reading.py, which tells what a step may hold.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -83,9 +84,7 @@ class Sequences:
         if not values.flags.f_contiguous:
             rows, values = values, aligned(*values.shape[::-1]).T
             values[...] = rows
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = np.einsum("td,td->", values, values)
-        if np.isfinite(squares):  # one pass shows that nothing is missing, infinite or huge
+        if math.isfinite(np.einsum("td,td->", values, values)):  # one pass: nothing is missing, infinite or huge
             return values, False
         huge = np.abs(values) > LARGEST
         if huge.any():

@@ -216,10 +216,9 @@ def missing_says_nothing(case):
     """A missing step has no value: it leaves log P as it is where the chain forgets."""
     alike = np.full((case.n, case.n), 1 / case.n)
     m = Model(emission=case.emission, startprob=alike[0], transmat=alike)
-    x = np.array(case.x, dtype=object) if case.emission.kind not in ("numbers", "columns") else None
-    x = np.array(case.x, dtype=np.float64 if np.array(case.x).dtype.kind in "iufb" else object) if x is None else x
-    if x.ndim == 0:  # a text
-        x = np.array(list(case.x), dtype=object)
+    steps = list(case.x) if isinstance(case.x, str) else case.x
+    numeric = case.emission.kind in ("numbers", "columns") and np.array(steps).dtype.kind in "iufb"
+    x = np.array(steps, dtype=np.float64 if numeric else object)
     rest = m.score([x[1:]])
     x[0] = None if x.dtype == object else np.nan
     return differs(m.score([x]), rest, "log P with a missing step and without that step")

@@ -18,14 +18,15 @@ from .log_space import compensated_sum
 from .parallel import run
 from .paths import EVIDENCE, require_names, state_path
 from .statistics import Digest, Statistics, log_prior, probabilities
+from .symbols import shown
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
     """The emission that learns from these data, and what it must know of all data before its first step."""
     emission = choose(family, data)
     checks.frozen_given(emission)
-    seen = {type(emission).__name__: emission.survey(data), "n_sequences": n_sequences(data), "n_steps": data.n_steps}
-    return emission, Survey(seen)
+    counts = {"n_sequences": n_sequences(data), "n_steps": data.n_steps, "n_columns": {data.n_columns}}
+    return emission, Survey({type(emission).__name__: emission.survey(data), **counts})
 
 
 def n_sequences(data):
@@ -37,8 +38,12 @@ def prepared(model, data, seen=None, labels=None, weight=None):
     waits for parameters."""
     emission, own = survey(model.emission, data)
     seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
+    if not isinstance(seen, Survey):
+        raise TypeError(f"survey = {shown(seen)} must be a Survey, such as sum(model.survey(X) for X in shards)")
     if name not in seen:
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
+    if seen["n_columns"] != own["n_columns"]:
+        raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
     structure = checks.structure(model, emission, labels)
     emission.prepare(seen[name], structure.n, structure.pseudocount)
     return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
@@ -87,11 +92,14 @@ def supervised(problem, structure, emission, path, rng):
     digest = Digest(None, None, copy.copy(emission))
     statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
     settle(emission, distinct, weights, tallies, n_steps)
+    fits = starts.explained(emission, distinct, weights)
+    if fits == -np.inf:
+        checks.possible_labels(path, problem, structure, weights, emission)
     startprob, transmat = maximise(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + starts.explained(emission, distinct, weights)), statistics=statistics,
+        np.empty(0), loglik=float(chain + fits), statistics=statistics,
     )  # fmt: skip
 
 
@@ -274,6 +282,8 @@ def step(structure, statistics, startprob, transmat, emission):
 
 def next_fit(structure, statistics, fit) -> Fit:
     """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
+    if not isinstance(statistics, Statistics):
+        raise TypeError(f"statistics = {shown(statistics)} must be Statistics, such as model.e_step(X)")
     parameters = fit.startprob, fit.transmat, fit.emission
     if statistics.digest is not None and statistics.digest != Digest(*parameters):
         raise ValueError(
@@ -305,5 +315,5 @@ def report(problem, structure, learnt):
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
         **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
-        **learnt.emission.report(statistics.emission),
+        **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
     }

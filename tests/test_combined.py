@@ -119,6 +119,26 @@ def test_members_that_do_not_go_together(members, error, words):
     assert all(word in str(caught.value) for word in words)
 
 
+def test_a_label_that_no_member_of_its_state_takes_is_named():
+    m = Model(states=["up", "any"], emission=PerState([Gamma(), Gaussian()]))
+    x, y = [[1.0, 2.0, 0.7], [-3.0, 1.5, -1.0, 2.5]], [["up"] * 3, ["any", "up", "up", "any"]]
+    with pytest.raises(ValueError, match=r"y, sequence 1, step 2: 'up' cannot show the value -1.0"):
+        m.fit(x, y)
+    m.fit(x, y, sample_weight=[1, 0])  # what has no weight is not there
+    y[1][2] = "any"
+    assert np.isfinite(m.fit(x, y).loglik_)
+
+
+@pytest.mark.parametrize("weight", [1e-9, 1.0, 1e9])
+def test_a_report_on_cells_takes_weights_as_the_states_do(weight):
+    for emission in (Gaussian(), Product(Gaussian(), Poisson())):
+        x = np.array([0.0, 1, 2, 1, 5, 6])
+        x = x if isinstance(emission, Gaussian) else np.column_stack([x, x])
+        report = Model(states=[0, 1, 2], emission=emission).fit([x], [[0, 0, 0, 0, 1, 1]], sample_weight=[weight]).report_
+        assert report["states_without_evidence"] == [2]
+        assert {cell[0] for cell in report["cells_without_evidence"]} == {2}
+
+
 def test_data_that_a_member_does_not_take_name_the_member():
     clash = PerState([Categorical([[0.5, 0.5]], symbols="ab"), Categorical([[0.5, 0.5]], symbols="ba")])
     for emission, x, words in (

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chmm import Categorical, Gaussian, Model, Poisson, Product, files
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Product, files
 
 START = b'{"__metadata__":{"checksum":"'
 DOCUMENT = {
@@ -240,9 +240,19 @@ def test_what_cannot_be_stored(path, document, arrays, metadata, error, words):
 
 
 def test_too_deep_a_document_is_refused(path):
-    with pytest.raises(RecursionError):
+    with pytest.raises(ValueError, match="nested too deeply"):
         files.write(path, {"x": deep(100_000)}, {})
     assert not os.listdir(path.parent)
+
+
+def test_a_report_comes_back_as_it_was():
+    emission = Product(u=Categorical(symbols=[0, 1], unknown="missing"), v=Mixture(Gaussian(), 2))
+    x = np.array([[0, 1.0], [1, 2.0], [7, 3.0], [1, 2.5]])
+    model, file = Model(states=["a", "b", "c"], emission=emission).fit(x, list("abaa")), io.BytesIO()
+    model.save(file)
+    file.seek(0)
+    assert model.report_["cells_without_evidence"] and model.report_["unknown"]
+    assert Model.load(file).report_ == model.report_
 
 
 # ---- damage ----

@@ -58,7 +58,7 @@ def test_numbers_hold_any_probability():
     assert got == [Fraction(x) for x in p.tolist()]
 
 
-@pytest.mark.parametrize("x", [0.0, -0.5, -41.0, -42.0, -700.0, -750.0, -1e5, -3e8, 800.0, 1e5])
+@pytest.mark.parametrize("x", [0.0, -0.5, -41.0, -42.0, -700.0, -750.0, -1e5, -3e8, -1e15, 800.0, 1e5])
 def test_exponentials_of_any_size(x):
     mantissa, exponent = exponentials(np.array([x]))
     with localcontext() as context:
@@ -138,6 +138,27 @@ def test_log_likelihoods_of_any_size(size):
     weights = np.array([0.25, 0.25, 0.5]) * np.exp([0.0, -1.0, -2.0])
     assert_allclose(m.predict_proba(logs), np.tile(weights / weights.sum(), (200, 1)), rtol=1e-12)
     assert_allclose(m.score(logs), -size + math.log(weights.sum()), rtol=1e-13)
+
+
+@pytest.mark.parametrize("size", [1e9, 1e12, 1e15])
+def test_log_likelihoods_far_apart(size):
+    """One path is possible, and each of its steps the less likely one."""
+    m = Model(startprob=[1.0, 0.0], transmat=[[0.0, 1.0], [1.0, 0.0]], emission=Precomputed())
+    logs = np.array([[-size, 0.0], [0.0, -size / 3], [-3.0, -1.0]])
+    assert_allclose(m.posteriors(logs).gamma, [[1, 0], [0, 1], [1, 0]], rtol=1e-12)
+    assert_allclose(m.score(logs), logs[[0, 1, 2], [0, 1, 0]].sum(), rtol=1e-15)
+
+
+@pytest.mark.parametrize("size", [1e17, 1e20])
+def test_beyond_what_exponents_hold_there_is_an_error_or_the_answer(size):
+    m = Model(startprob=[1.0, 0.0], transmat=[[0.0, 1.0], [1.0, 0.0]], emission=Precomputed())
+    logs = np.array([[-size, 0.0], [0.0, -size / 3], [-3.0, -1.0]])
+    assert_allclose(m.score(logs), -size - size / 3, rtol=1e-15)
+    for ask in (m.predict_proba, m.posteriors, m.forward, m.backward):
+        with pytest.raises(ValueError, match="too far apart"):
+            ask(logs)
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5], [0.5, 0.5]], emission=Precomputed())
+    assert_array_equal(m.predict_proba(np.array([[0.0, -size], [-size, 0.0]])), np.eye(2))
 
 
 def test_windows_change_nothing():

@@ -1,10 +1,25 @@
 """Names of states: those of labels keep their type, those of Series and frames are followed, none is guessed."""
 
+import enum
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chmm import Categorical, Gaussian, Model
+from chmm import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    LogNormal,
+    Model,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+    VonMises,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -148,3 +163,38 @@ def test_what_has_weight_0_is_not_there():
 def test_numbers_beyond_all_floats_are_refused_by_name(call, name):
     with pytest.raises((ValueError, TypeError, MemoryError), match=name):
         call()
+
+
+PRIORED = (Bernoulli, Beta, Exponential, Gamma, Gaussian, LogNormal, NegativeBinomial, Poisson, StudentT, VonMises)
+
+
+@pytest.mark.parametrize("family", PRIORED)
+@pytest.mark.parametrize("prior", [10**400, 1e308, -1, np.nan, np.inf, True, "1", None])
+def test_a_prior_is_a_number_of_steps_whose_sums_do_not_overflow(family, prior):
+    with pytest.raises((TypeError, ValueError), match=r"^prior .*number"):
+        family(prior=prior)
+
+
+def test_probabilities_of_marks_and_counts_have_the_grace_of_a_sum():
+    assert Bernoulli([1 + 2e-16, -1e-18]).probs.ravel().tolist() == [1, 0]
+    assert NegativeBinomial([2.0], [1 + 2e-16]).probs.ravel().tolist() == [1]
+    assert Poisson([-1e-18]).rates.ravel().tolist() == [0]
+    with pytest.raises(ValueError, match=r"probs\[1, 0\] = -0.01 must be >= 0"):
+        Bernoulli([0.5, -0.01])
+
+
+def test_frames_go_by_the_plain_names_of_enums():
+    pd = pytest.importorskip("pandas")
+
+    class Mood(enum.StrEnum):
+        GOOD = "good"
+        BAD = "bad"
+
+    index = list(Mood)
+    given = {
+        "startprob": pd.Series([0.9, 0.1], index=index),
+        "transmat": pd.DataFrame([[0.8, 0.2], [0.3, 0.7]], index=index, columns=index),
+    }
+    for more in ({}, {"states": ["bad", "good"]}):
+        model = Model(emission=Gaussian([0.0, 1.0], [1.0, 1.0]), **given, **more)
+        assert dict(zip(model.states_, model.startprob_, strict=True)) == {"good": 0.9, "bad": 0.1}

@@ -474,7 +474,7 @@ def test_white_space_cuts_before_a_lone_mark(segmenter):
     assert segmenter.cut(["今天", "\u0301"]) == [["今天"], ["\u0301"]]
 
 
-@pytest.mark.parametrize("separator", "/_")
+@pytest.mark.parametrize("separator", "/_|#／")
 def test_words_with_tags_are_refused(separator):
     lines = ["今天/t 天气/n 真/d 不错/a", "浦东新区/ns 在/p 下雨/v", "，/w"]
     lines = [line.replace("/", separator) for line in lines]

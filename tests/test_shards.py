@@ -184,3 +184,26 @@ def test_surveys_of_two_families_do_not_add():
 def test_a_plain_fit_computes_no_digest():
     model = Model(2, Gaussian(), random_state=0, max_iter=3).fit(normal(np.random.default_rng(0), 40))
     assert "text" not in vars(model.statistics_.digest)
+
+
+def test_what_is_no_survey_and_no_statistics_is_refused_by_name():
+    model, x = started()
+    new = Model(2, Gaussian(), random_state=0)
+    with pytest.raises(TypeError, match=r"survey = 3 must be a Survey.*survey\(X\)"):
+        new.start(x, 3)
+    for wrong in (3, None, {}, new.survey(x)):
+        with pytest.raises(TypeError, match=r"statistics = .* must be Statistics.*e_step"):
+            model.m_step(wrong)
+    with pytest.raises(TypeError, match=r"shard = \[1\] must be a name"):
+        model.e_step(x, shard=[1])
+    with pytest.raises(TypeError, match="unsupported operand"):
+        new.survey(x) + 3
+
+
+def test_surveys_of_other_columns_do_not_belong():
+    new, x = Model(2, Gaussian(), random_state=0), started()[1]
+    one, two = new.survey(x), new.survey(np.column_stack([x, x]))
+    with pytest.raises(ValueError, match="surveys are of data with 1 and 2 columns"):
+        one + two
+    with pytest.raises(ValueError, match="survey is of data with 2 columns, sample has 1"):
+        new.start(x, two)

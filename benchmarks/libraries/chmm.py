@@ -1,5 +1,7 @@
 """chmm through its public classes."""
 
+from functools import cached_property
+
 import numpy as np
 import problems
 from problems import STATES
@@ -21,8 +23,7 @@ def build_gaussian(problem, n_jobs=1):
 class CodesLibrary:
     def __init__(self, problem, emission, n_jobs):
         self.codes, self.lengths = problem.codes, problem.lengths
-        self.model = Model(startprob=problem.startprob, transmat=problem.transmat, emission=emission, max_iter=1,
-                           n_jobs=n_jobs)
+        self.model = Model(startprob=problem.startprob, transmat=problem.transmat, emission=emission, n_jobs=n_jobs)
 
     def score(self):
         return self.model.score(self.codes, lengths=self.lengths)
@@ -34,7 +35,13 @@ class CodesLibrary:
         return self.model.predict_proba(self.codes, lengths=self.lengths)
 
     def fit(self):
-        return learnt(self.model.fit(self.codes, lengths=self.lengths))
+        statistics = self.started.e_step(self.codes, lengths=self.lengths)
+        return learnt(self.started.m_step(statistics))
+
+    @cached_property
+    def started(self):
+        """Model.fit would add a report, and a pass for log P at its end."""
+        return self.model.start(self.codes, lengths=self.lengths)
 
 
 class OneSequence(CodesLibrary):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import as_floats
+from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -48,8 +48,13 @@ class Survey(dict):
     """
 
     def __add__(self, other: "Survey") -> "Survey":
+        if not isinstance(other, Survey):
+            return NotImplemented
         if self.keys() != other.keys():
             raise ValueError(f"these surveys are of two families: {sorted(self)} and {sorted(other)}")
+        if self.get("n_columns") != other.get("n_columns"):
+            columns = " and ".join(str(n) for n in (*self["n_columns"], *other["n_columns"]))
+            raise ValueError(f"these surveys are of data with {columns} columns, so they do not add up")
         return Survey({name: _added(value, other[name]) for name, value in self.items()})
 
     def __radd__(self, other):
@@ -538,6 +543,10 @@ def check_parameter(
     if array.ndim != ndim or not array.size:
         want = "(n_states, n_features), or (n_states,) for one feature" if ndim == 2 else f"{ndim} axes"
         raise ValueError(f"{name} has shape {np.shape(values)}; it must have {want}")
+    if least == 0:  # the grace that entries of other probabilities have
+        array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
+    if most == 1:
+        array[(array > 1) & (array <= 1 + SUM_TOLERANCE)] = 1.0
     rules = [
         (~np.isfinite(array), "finite"),
         (array <= above if above is not None else None, f"> {above}"),
@@ -554,9 +563,7 @@ def check_parameter(
 
 def check_prior(prior: Any, name: str = "prior") -> float:
     """The strength of a prior in steps, a number >= 0."""
-    if isinstance(prior, bool) or not isinstance(prior, int | float | np.number) or not 0 <= prior < np.inf:
-        raise ValueError(f"{name} = {shown(prior)} must be a number of steps >= 0")
-    return float(prior)
+    return check_pseudocount(prior, name)
 
 
 def check_pseudo_observations(prior: Any) -> tuple[np.ndarray, np.ndarray] | None:

@@ -120,12 +120,13 @@ class Categorical(Emission):
 
     def observe(self, data):
         values, kind, missing = self._as_symbols(data)
-        if not self._symbols.takes(values, kind):
+        symbols = self._symbols
+        if not symbols.takes(values, kind):
             raise TypeError(
                 f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
                 + self._advice(kind)
             )
-        codes, some_unknown = self._symbols.encode(values, kind, missing)
+        codes, some_unknown = symbols.encode(values, kind, missing)
         if some_unknown:
             where = np.flatnonzero(codes < 0)
             if self.unknown == "error":
@@ -138,8 +139,8 @@ class Categorical(Emission):
         if some_unknown:
             there = values[where].tolist() if hasattr(values, "dtype") else [values[t] for t in where.tolist()]
             notes["unknown"] = {chr(v) if kind == "text" else v: n for v, n in Counter(there).items()}
-            codes[where] = len(self._symbols)
-        return Observed(self._symbols.all_codes, codes, True, notes)
+            codes[where] = len(symbols)
+        return Observed(symbols.all_codes, codes, True, notes)
 
     def inside(self, codes):
         return True
@@ -223,7 +224,7 @@ class Categorical(Emission):
                 f"X has {data.n_columns} columns; Categorical takes one symbol a step. For columns of several kinds "
                 "give a family to each: Product(Categorical(), Gaussian()), or by name for a frame"
             )
-        if np.ndim(data.values) == 2 and data.kind != "words":
+        if data.kind != "words" and data.values.ndim == 2:
             n, d = data.values.shape
             raise ValueError(
                 f"X is an array of shape {(n, d)}; Categorical takes one symbol a step. If its rows are sequences, "

@@ -158,8 +158,7 @@ class Gaussian(Emission):
             constants = -0.5 * (d * np.log(2 * np.pi) + log_det)
             crossed_log_densities(values, means, np.ascontiguousarray(roots), constants, out)
         else:
-            v = np.ascontiguousarray(self._variances())
-            log_densities(values, means, 0.5 / v, -0.5 * np.log(2 * np.pi * v), out)
+            log_densities(values, means, np.ascontiguousarray(self._variances()), out)
         return out
 
     def _centres(self, n, d):

@@ -4,6 +4,7 @@ A register holds one column of several values, so the values of a column must be
 squaring, so nothing cancels, wherever the data are.
 """
 
+from libc.math cimport M_PI, log
 from libc.stdlib cimport free, malloc
 
 from .simd cimport (
@@ -412,20 +413,32 @@ cdef Columns columns(const double[:, :] values):
 def log_densities(
     const double[:, :] values,              # IN (T, D), by columns; NaN where there is a gap
     const double[:, ::1] means,             # IN (N, D)
-    const double[:, ::1] halves,            # IN (N, D): 1 / (2 variance)
-    const double[:, ::1] constants,         # IN (N, D): -log(2 pi variance) / 2
-    double[:, ::1] out,                     # OUT (T, N): sum_d constant - half (value - mean)^2, over what is not NaN
+    const double[:, ::1] variances,         # IN (N, D)
+    double[:, ::1] out,                     # OUT (T, N): -sum_d (log(2 pi variance) + (value - mean)^2 / variance) / 2,
+                                            # over what is not NaN
 ):
     """Log densities of normal distributions with independent columns."""
     cdef Columns c
     cdef Normals p
-    if not len(values):
+    cdef Py_ssize_t k, size = means.shape[0] * means.shape[1]
+    if not values.shape[0]:
         return
+    cdef const double* v = &variances[0, 0]
+    cdef double* halves = <double*> malloc(2 * size * sizeof(double))
+    cdef double* constants = halves + size
+    if halves == NULL:
+        raise MemoryError(f"no memory for the constants of {size} densities")
+    for k in range(size):
+        halves[k] = 0.5 / v[k]
+        constants[k] = -0.5 * log(2 * M_PI * v[k])
     c = columns(values)
     p.n = means.shape[0]
-    p.means, p.halves, p.roots, p.constants = &means[0, 0], &halves[0, 0], NULL, &constants[0, 0]
+    p.means, p.halves, p.roots, p.constants = &means[0, 0], halves, NULL, constants
     p.out = &out[0, 0]
-    dispatch_densities(&c, &p)
+    try:
+        dispatch_densities(&c, &p)
+    finally:
+        free(halves)
 
 
 def crossed_log_densities(

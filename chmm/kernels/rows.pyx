@@ -31,6 +31,7 @@ cdef enum:
     CACHED_DOUBLES = 1024        # doubles taken through both loops while they are in the cache
 
 cdef double LOWEST = -708.0
+cdef double LARGEST = 1e280      # of a log likelihood: sums of larger ones overflow
 
 
 cdef inline inline_int exponentials(double* x, Py_ssize_t n) noexcept nogil:
@@ -61,25 +62,28 @@ cdef inline inline_int exponentials(double* x, Py_ssize_t n) noexcept nogil:
 
 cdef inline inline_int take_out(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, double* out, double* shift, unsigned char* underflowed,
-    bint* any_underflowed,
+    bint* any_underflowed, bint* unsound,
 ) noexcept nogil:
     """out = x - the largest of its row."""
     cdef Py_ssize_t r, j
     cdef double top
-    cdef bint gone, any_gone = False
+    cdef bint gone, any_gone = False, bad = False
     for r in range(n_rows):
         top = x[r * n]
         for j in range(1, n):
             top = larger(x[r * n + j], top)
         top = either(top == -INFINITY, 0.0, top)
         gone = False
+        bad |= not -LARGEST < top < LARGEST
         for j in range(n):
             out[r * n + j] = x[r * n + j] - top
+            bad |= not x[r * n + j] - top <= 0      # NaN, also where both are infinite
             gone |= (x[r * n + j] - top < LOWEST) & (x[r * n + j] > -INFINITY)
         shift[r] = top - log(ROW_TOP) if ROW_TOP < 1 else top
         underflowed[r] = gone
         any_gone |= gone
     any_underflowed[0] |= any_gone
+    unsound[0] |= bad
     return 0
 
 
@@ -96,7 +100,7 @@ cdef inline inline_int pad(
 
 cdef inline inline_int scale(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* underflowed, bint* any_underflowed,
+    unsigned char* underflowed, bint* any_underflowed, bint* unsound,
 ) noexcept nogil:
     """By blocks of whole rows, the padding added last."""
     cdef Py_ssize_t start = 0, count, step = max(CACHED_DOUBLES // n, 1)
@@ -108,15 +112,15 @@ cdef inline inline_int scale(
         if width > n and n <= CACHED_DOUBLES:
             out = block
         if n == 1:
-            take_out(x, count, 1, out, shift + start, underflowed + start, any_underflowed)
+            take_out(x, count, 1, out, shift + start, underflowed + start, any_underflowed, unsound)
         elif n == 2:
-            take_out(x, count, 2, out, shift + start, underflowed + start, any_underflowed)
+            take_out(x, count, 2, out, shift + start, underflowed + start, any_underflowed, unsound)
         elif n == 3:
-            take_out(x, count, 3, out, shift + start, underflowed + start, any_underflowed)
+            take_out(x, count, 3, out, shift + start, underflowed + start, any_underflowed, unsound)
         elif n == 4:
-            take_out(x, count, 4, out, shift + start, underflowed + start, any_underflowed)
+            take_out(x, count, 4, out, shift + start, underflowed + start, any_underflowed, unsound)
         else:
-            take_out(x, count, n, out, shift + start, underflowed + start, any_underflowed)
+            take_out(x, count, n, out, shift + start, underflowed + start, any_underflowed, unsound)
         exponentials(out, count * n)
         if width > n and width == 4:
             pad(out, count, n, 4, rows + start * 4)
@@ -130,21 +134,21 @@ cdef inline inline_int scale(
 
 cdef for_plain scale_plain(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* underflowed, bint* any_underflowed,
+    unsigned char* underflowed, bint* any_underflowed, bint* unsound,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed, unsound)
 
 cdef for_medium scale_medium(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* underflowed, bint* any_underflowed,
+    unsigned char* underflowed, bint* any_underflowed, bint* unsound,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed, unsound)
 
 cdef for_wide scale_wide(
     const double* x, Py_ssize_t n_rows, Py_ssize_t n, Py_ssize_t width, double* rows, double* shift,
-    unsigned char* underflowed, bint* any_underflowed,
+    unsigned char* underflowed, bint* any_underflowed, bint* unsound,
 ) noexcept nogil:
-    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed)
+    scale(x, n_rows, n, width, rows, shift, underflowed, any_underflowed, unsound)
 
 cdef int REGISTERS = registers()
 
@@ -155,16 +159,21 @@ def scale_rows(
     double[::1] shift,                      # OUT (R,): the maximum; 0 for a row of -inf
     unsigned char[::1] underflowed not None,         # OUT (R,): whether an entry was flushed to 0, or nearly
 ):
-    """Likelihoods from log likelihoods. True if anything was flushed in any row."""
-    cdef bint any_underflowed = False
+    """Likelihoods from log likelihoods: (whether anything was flushed in any row, whether all log likelihoods are -inf
+    or numbers that can be added up)."""
+    cdef bint any_underflowed = False, unsound = False
     cdef Py_ssize_t n_rows = log_rows.shape[0], n = log_rows.shape[1], width = rows.shape[1]
     if not n_rows:
-        return False
+        return False, True
+    cdef const double* x = &log_rows[0, 0]
+    cdef double* out = &rows[0, 0]
+    cdef double* tops = &shift[0]
+    cdef unsigned char* gone = &underflowed[0]
     with nogil:
         if REGISTERS == 2:
-            scale_wide(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
+            scale_wide(x, n_rows, n, width, out, tops, gone, &any_underflowed, &unsound)
         elif REGISTERS:
-            scale_medium(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
+            scale_medium(x, n_rows, n, width, out, tops, gone, &any_underflowed, &unsound)
         else:
-            scale_plain(&log_rows[0, 0], n_rows, n, width, &rows[0, 0], &shift[0], &underflowed[0], &any_underflowed)
-    return any_underflowed
+            scale_plain(x, n_rows, n, width, out, tops, gone, &any_underflowed, &unsound)
+    return any_underflowed, not unsound
