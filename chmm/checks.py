@@ -356,7 +356,7 @@ def as_floats(values, name):
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
 
 
-def check_probabilities(values, name, shape, normalized=True, advice=""):
+def check_probabilities(values, name, shape, advice=""):
     """A float64 array of probabilities, its last axis summing to 1 within 1e-6; `advice` ends the error if not."""
     array = as_floats(values, name)
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
@@ -367,13 +367,11 @@ def check_probabilities(values, name, shape, normalized=True, advice=""):
     if np.isnan(array).any():
         at = np.argwhere(np.isnan(array))[0].tolist()
         raise ValueError(f"{name}{at} is NaN; every probability must be given")
-    if normalized:  # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
-        array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
+    # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
+    array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
         raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
-    if not normalized:
-        return array
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():

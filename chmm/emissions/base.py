@@ -30,8 +30,8 @@ class Observed(NamedTuple):
     notes: Mapping = MappingProxyType({})  # facts met in coding: "unknown" {symbol: count}, "partly_missing" steps
 
     def place(self, data, emission: "Emission", k: int, origin=None) -> str:
-        """Where distinct value k is first seen, and what it is, for an error message; `origin` (T,) says which steps of
-        the data these are."""
+        """The first position of distinct value k, and the value itself, for an error message; `origin` (T,) says which
+        steps of the data these are."""
         t = int((self.index == k).argmax())
         t = t if origin is None else int(origin[t])
         part, value = emission.culprit(data, self.distinct, k, t)
@@ -131,6 +131,7 @@ class Emission:
         "emission's parameters allow"
     )
     domain = "numbers"  # the allowed values in words; see `support`
+    counts = False  # whether the values are counts, so that a 0 may have either cause (see ZeroInflated)
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):

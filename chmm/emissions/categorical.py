@@ -25,7 +25,6 @@ class Categorical(Emission):
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
-    normalized : False accepts rows that do not sum to 1, as in some published tables; for scoring and decoding only.
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
@@ -39,14 +38,11 @@ class Categorical(Emission):
 
     def __init__(
         self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
-        normalized: bool = True, frozen: Frozen = (),
+        frozen: Frozen = (),
     ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
-        if not isinstance(normalized, bool | np.bool_):
-            raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
-        self.normalized = bool(normalized)
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
         self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
@@ -58,8 +54,8 @@ class Categorical(Emission):
             columns = None if symbols is None else len(self._symbols)
             if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
                 raise ValueError(f"probs has {np.shape(probs)[1]} columns and symbols holds {columns}; they must agree")
-            advice = "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
-            self.probs = check_probabilities(probs, "probs", (None, columns), normalized, advice)
+            advice = "; chmm.Scores takes tables whose rows sum to anything, for decoding"
+            self.probs = check_probabilities(probs, "probs", (None, columns), advice)
             self.probs.flags.writeable = False
             self.free = self.probs > 0
             if symbols is None:
@@ -93,8 +89,6 @@ class Categorical(Emission):
         return "symbols" if self._symbols is None else self._symbols.kind
 
     def survey(self, data):
-        if not self.normalized:
-            raise ValueError("a Categorical with normalized=False scores and decodes; it cannot be fitted")
         if self._symbols is not None:
             return Survey(kind={data.kind})
         values, kind, missing = self._as_symbols(data)
@@ -170,8 +164,6 @@ class Categorical(Emission):
         return log_prior(self.probs, self.pseudocount or 0.0, self.free)
 
     def sample(self, states, rng):
-        if not self.normalized:
-            raise ValueError("a Categorical with normalized=False scores and decodes; its rows cannot be drawn from")
         total = np.cumsum(self.probs, axis=1)
         u = rng.random(len(states)) * total[states, -1]
         codes = np.empty(len(states), dtype=np.intp)
@@ -205,7 +197,6 @@ class Categorical(Emission):
             "kind": self.kind,
             "pseudocount": self.pseudocount,
             "unknown": self.unknown,
-            "normalized": self.normalized,
             **super().settings(),
         }
 

@@ -37,6 +37,7 @@ class NegativeBinomial(Emission):
     prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."
+    counts = True
 
     def __init__(self, sizes: Given = None, probs: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])
