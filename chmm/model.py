@@ -13,8 +13,9 @@ from . import checks, files, hints, questions, sequences, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
 
@@ -103,9 +104,11 @@ class Model:
         emission="auto",
         *,
         states=None,
+        topology=None,
         startprob=None,
         transmat=None,
         final_states=None,
+        frozen=(),
         pseudocount=0.0,
         n_init="auto",
         max_iter=2000,
@@ -117,9 +120,11 @@ class Model:
         self.n_states = n_states
         self.emission = emission
         self.states = states
+        self.topology = topology
         self.startprob = startprob
         self.transmat = transmat
         self.final_states = final_states
+        self.frozen = frozen
         self.pseudocount = pseudocount
         self.n_init = n_init
         self.max_iter = max_iter
@@ -501,23 +506,24 @@ class Model:
         if self._fit is not None:
             return self._fit
         arguments = (
-            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.final_states,
-            self.pseudocount,
+            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.topology,
+            self.final_states, self.frozen, self.pseudocount,
         )  # fmt: skip
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        if self.startprob is None or self.transmat is None or not complete:
+        prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
+        if not prescribed or self.transmat is None or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        states, startprob, transmat, allowed, _ = checks.structure(self, emission)
-        assert startprob is not None and transmat is not None
-        fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
+        told = checks.structure(self, emission)
+        assert told.startprob is not None and told.transmat is not None
+        fit = Fit(told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed)
         self._given = arguments, fit
         return fit
 

@@ -17,7 +17,10 @@ from .kernels import counting
 from .log_space import compensated_sum
 from .parallel import run
 from .paths import EVIDENCE, require_names, state_path
-from .statistics import Digest, Statistics, log_prior, probabilities
+from .stationary import ascend, settled
+from .statistics import Digest, Statistics, log_prior, probabilities, spread
+
+ASCENTS = 2  # steps uphill that an M-step takes where startprob follows transmat
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -40,7 +43,7 @@ def prepared(model, data, seen=None, labels=None, weight=None):
     if name not in seen:
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
     structure = checks.structure(model, emission, labels)
-    emission.prepare(seen[name], structure.n, structure.pseudocount)
+    emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
     return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
 
@@ -120,27 +123,42 @@ def settle(emission, distinct, weights, tallies, n_steps):
 
 def maximise(structure, statistics, startprob=None, transmat=None):
     """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
-    n, new = structure.n, []
-    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
-    for name, (counts, before) in old.items():
-        given = getattr(structure, name)
-        if before is None:
-            before = np.full(counts.shape, 1 / n) if given is None else given
-        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
-    return new
+    start = _rows(structure, "startprob", statistics.start, startprob)
+    if not structure.stationary:
+        return start, _rows(structure, "transmat", statistics.trans, transmat)
+    free, counts = structure.free.get("transmat", True), structure.pseudocount
+    n_ascents = ASCENTS
+    if transmat is None:  # counts of labels alone: there is no next step of EM
+        n_ascents = 1000
+        transmat = structure.transmat
+    if transmat is None:
+        transmat = _rows(structure, "transmat", statistics.trans + 1 / structure.n, None)
+    transmat = ascend(
+        transmat,
+        statistics.start + spread(counts.startprob, statistics.start.shape),
+        statistics.trans + spread(counts.transmat, statistics.trans.shape),
+        np.full(statistics.trans.shape, free) & ~np.asarray(structure.held("transmat")),
+        n_ascents,
+    )
+    return settled(transmat), transmat
 
 
-def free(given):
-    """Where a given array may move: its zeros are structural."""
-    return None if given is None else given > 0
+def _rows(structure, name, counts, before):
+    """The maximiser of one parameter, whose rows share no parameters."""
+    free, given = structure.free.get(name), getattr(structure, name)
+    if before is None:
+        before = given
+    if before is None:
+        before = np.full(counts.shape, 1 / structure.n) if free is None else free / free.sum(axis=-1, keepdims=True)
+    return probabilities(counts, before, getattr(structure.pseudocount, name), free, structure.held(name))
 
 
 def prior(structure, startprob, transmat, emission):
     """What the objective holds beside log P."""
-    return (
-        log_prior(startprob, structure.pseudocount, free(structure.startprob))
-        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
-        + emission.log_prior()
+    told = (("startprob", startprob), ("transmat", transmat))
+    return emission.log_prior() + sum(
+        log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
+        for name, probs in told
     )
 
 
@@ -292,7 +310,6 @@ def report(problem, structure, learnt):
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
-    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
@@ -302,7 +319,7 @@ def report(problem, structure, learnt):
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
-        "structural_zeros": sum(int((a == 0).sum()) for a in given),
+        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
         **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
         **learnt.emission.report(statistics.emission),
