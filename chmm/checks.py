@@ -66,7 +66,7 @@ def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
@@ -179,12 +179,12 @@ def _take_topology(topology, arrays, free, n, stationary):
 
 def _frozen(model, arrays, states, stationary):
     """The argument `frozen`, checked: {name: True, or the mask of what stays}."""
-    given, frozen = getattr(model, "frozen", ()), {}
+    given = getattr(model, "frozen", ())
     own = tuple(name for name in CHAIN if hasattr(model, name))
     if isinstance(given, Mapping):
         given = {k: _by_name(v, f"frozen[{k!r}]", states, 2) if k in own else v for k, v in given.items()}
     frozen = check_frozen(given, own, **arrays)
-    for name, mask in frozen.items():
+    for name in frozen:
         if name == "startprob" and stationary:
             raise ValueError("startprob='stationary' follows transmat and cannot be frozen: freeze transmat")
         if getattr(model, name) is None or (name in ("startprob", "transmat") and name not in arrays):
@@ -336,8 +336,9 @@ def agreeing_labels(path, data, structure, argument="y"):
         if not free[at].all():
             k = int(np.flatnonzero(~free[at])[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
+            place = f"{argument}, {data.where(int(steps[k]))}"
             where = name if structure.topology is None else f"{name} (topology={structure.topology!r})"
-            raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {where}")
+            raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
 def refuse_one_label_a_sequence(y, data):

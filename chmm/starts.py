@@ -267,7 +267,7 @@ def draw(problem, structure, emission, n, rng):
         u = (k + rng.random()) / each
         start = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
         if structure.stationary:
-            start = settled(start[1]), *start[1:]
+            start = settled(start[1]), start[1], start[2]
         if not any(same(start, other) for other in starts):
             starts.append(start)
     return starts
