@@ -10,6 +10,7 @@ from .symbols import Symbols, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
 CHAIN = ("startprob", "transmat", "endprob")  # parameters that a chain may have
 TOPOLOGIES = {  # how far a step may lead, by name
@@ -60,6 +61,8 @@ class Options(NamedTuple):
     rng: np.random.Generator
     n_jobs: int
     accelerate: bool
+    training: str = "baum-welch"
+    state_order: str | None = None  # None: leave the states as they come
 
 
 def options(model) -> Options:
@@ -72,6 +75,8 @@ def options(model) -> Options:
         generator(model.random_state),
         int(model.n_jobs),
         bool(model.accelerate),
+        check_choice(model.training, "training", TRAININGS),
+        check_choice(model.state_order, "state_order", ("auto", None)),
     )
 
 
@@ -354,6 +359,12 @@ def refuse_one_label_a_sequence(y, data):
 
 
 # Numbers, options, probabilities --------------------------------------------------------------------------------------
+
+
+def check_choice(value, name, choices):
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"{name} = {shown(value)} must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def check_count(value, name, least):

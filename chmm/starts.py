@@ -308,6 +308,7 @@ def advanced(runs, steps, max_iter):
             run.advance(min(steps, max_iter - run.n_steps))
             left.append(run)
         except ValueError as error:
+            run.failed = True
             errors.append(error)
     if not left:
         raise errors[0]
@@ -349,7 +350,9 @@ def order(problem, emission, some):
         numbers = np.arange(len(observed.distinct) + 1.0)
     else:
         points = emission.embed(observed.distinct)
-        points = np.zeros((len(observed.distinct), 1)) if points is None else np.nan_to_num(points)
+        if points is None:
+            points = np.zeros((len(observed.distinct), 1))
+        points = standardised(points, np.ones(len(points)))
         numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
     numbers = numbers[observed.index]
     place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)
