@@ -10,8 +10,9 @@ from . import sequences
 from .emissions import Emission
 from .exceptions import quiet
 from .kernel_input import NO_ENDS, Chain, Problem, Rows, pose
-from .paths import EVIDENCE, ROUNDING
+from .paths import EVIDENCE
 from .sequences import Sequences
+from .stationary import ROUNDING
 from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
 

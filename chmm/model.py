@@ -13,13 +13,16 @@ from . import checks, files, hints, ordering, questions, sequences, stepwise, tr
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths
 from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
 
-MADE_FROM = attrgetter("startprob", "transmat", "emission", "states", "n_states", "final_states", "pseudocount")
+MADE_FROM = attrgetter(  # what given parameters are made from
+    "startprob", "transmat", "emission", "states", "n_states", "topology", "final_states", "frozen", "pseudocount"
+)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -57,9 +60,21 @@ class Model:
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
+        startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
+        question and in learning, with labels too. Every state must be reachable from every other.
     final_states : the states in which a sequence must end; None: any.
-    pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
-        It is a prior: EM maximises log P + sum pseudocount * log(parameter).
+    topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
+        "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
+        next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
+    frozen : what stays as given: names ("startprob", "transmat"), or a mapping of names to masks of entries,
+        {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
+        leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
+        own `frozen`.
+    pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
+        Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
+        {"startprob": ..., "transmat": ..., "emission": ...} of numbers and arrays that broadcast, 0 where it has no
+        key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter), which history_ tells;
+        score, loglik_ and all criteria are of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
     n_init : number of starts for EM; "auto" is 12. They are of several kinds; all go ten steps, the better half of them
@@ -97,6 +112,12 @@ class Model:
     >>> weather.converged_
     True
 
+    States that last, the prior of sticky models: three transitions more from each state to itself than were seen.
+
+    >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
+    >>> bool((sticky.transmat_.diagonal() > 0.5).all())
+    True
+
     A model with known parameters answers at once:
 
     >>> balls = Model(startprob=[0.2, 0.4, 0.4], transmat=[[0.5, 0.2, 0.3], [0.3, 0.5, 0.2], [0.2, 0.3, 0.5]],
@@ -112,9 +133,11 @@ class Model:
         emission="auto",
         *,
         states=None,
+        topology=None,
         startprob=None,
         transmat=None,
         final_states=None,
+        frozen=(),
         pseudocount=0.0,
         training="baum-welch",
         n_init="auto",
@@ -128,9 +151,11 @@ class Model:
         self.n_states = n_states
         self.emission = emission
         self.states = states
+        self.topology = topology
         self.startprob = startprob
         self.transmat = transmat
         self.final_states = final_states
+        self.frozen = frozen
         self.pseudocount = pseudocount
         self.training = training
         self.n_init = n_init
@@ -586,15 +611,16 @@ class Model:
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        if self.startprob is None or self.transmat is None or not complete:
+        prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
+        if not prescribed or self.transmat is None or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        states, startprob, transmat, allowed, _ = checks.structure(self, emission)
-        assert startprob is not None and transmat is not None
-        fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
+        told = checks.structure(self, emission)
+        assert told.startprob is not None and told.transmat is not None
+        fit = Fit(told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed)
         self._given = arguments, fit
         return fit
 

@@ -88,6 +88,21 @@ def confusion(path: np.ndarray, labels: np.ndarray, n_states: int, n_labels: int
     return counts.reshape(n_states, n_labels)
 
 
+def permuted(array, name: str, order):
+    """Pseudocounts or a mask of a parameter, or of the emission, with the states in another order."""
+    n_axes, axes = np.ndim(array), [0] if name == "emission" else [0, 1]
+    for axis in axes if name != "emission" or n_axes == 2 else []:
+        if axis < n_axes and array.shape[axis] == len(order):
+            array = np.take(array, order, axis)
+    return array
+
+
+def exchangeable(counts, n: int) -> bool:
+    """Whether pseudocounts are the same in any order of the states: after a turn of all and a swap of two."""
+    orders = np.roll(np.arange(n), 1), np.r_[np.arange(n)[:2][::-1], np.arange(n)[2:]]
+    return all(np.array_equal(permuted(a, name, order), a) for name, a in counts._asdict().items() for order in orders)
+
+
 # Models -------------------------------------------------------------------------------------------------------------
 
 
@@ -147,18 +162,25 @@ def _rearranged(model, fit: Fit, order, names, told=None):
     other = copy.copy(model)
     if told is not None or model.states is not None:
         other.states = list(names)
-    if structure.startprob is not None:
+    kept = (np.diff(order) > 0).all()
+    if structure.topology is not None and not kept:
+        raise ValueError(f"topology={structure.topology!r} says which state follows which: they cannot be reordered")
+    if structure.startprob is not None and not structure.stationary:
         other.startprob = structure.startprob[order]
     if structure.transmat is not None:
         other.transmat = structure.transmat[np.ix_(order, order)]
     if structure.allowed is not None:
         other.final_states = [name for name, may in zip(names, structure.allowed[order], strict=True) if may]
+    if isinstance(model.frozen, Mapping):
+        other.frozen = {name: permuted(mask, name, order) for name, mask in structure.frozen.items()}
+    if isinstance(model.pseudocount, Mapping):
+        counts = structure.pseudocount._asdict()
+        other.pseudocount = {name: permuted(counts[name], name, order) for name in model.pseudocount}
     emission = _given(model)
     if emission is not None and emission.n_states is not None:
         other.emission = emission.reordered(order)
     if model._fit is None:
         return other
-    kept = (np.diff(order) > 0).all()
     other._fit = replace(
         fit,
         startprob=fit.startprob[order],

@@ -18,15 +18,17 @@ from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
-from .ordering import canonical
+from .ordering import canonical, exchangeable
 from .parallel import run
 from .paths import EVIDENCE, require_names, state_path
 from .report import Progress, twins, unreachable
-from .statistics import Digest, Statistics, log_prior, probabilities
+from .stationary import ascend, settled
+from .statistics import Digest, Statistics, log_prior, probabilities, spread
 from .symbols import shown
 
 PROBED = 1000  # values at which states are compared
 AGREE = 0.1  # nats: starts that end so near to each other found the same optimum
+ASCENTS = 2  # steps uphill that an M-step takes where startprob follows transmat
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -53,7 +55,7 @@ def prepared(model, data, seen=None, labels=None, weight=None):
     if seen["n_columns"] != own["n_columns"]:
         raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
     structure = checks.structure(model, emission, labels)
-    emission.prepare(seen[name], structure.n, structure.pseudocount)
+    emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
     return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
 
@@ -82,9 +84,9 @@ def fit(model, data, labels=None, weight=None, callback: Callable | None = None)
 
 def unordered(model, structure, emission):
     """Whether nothing that is given tells one state from another."""
-    given = (model.states, structure.startprob, structure.transmat, structure.allowed)
+    given = (model.states, structure.startprob, structure.transmat, structure.allowed, structure.topology)
     fixed = isinstance(emission, PerState | Precomputed) or not emission.exchangeable
-    return all(value is None for value in given) and not fixed
+    return all(value is None for value in given) and not fixed and exchangeable(structure.pseudocount, structure.n)
 
 
 # Labelled data --------------------------------------------------------------------------------------------------------
@@ -152,27 +154,42 @@ def settle(emission, distinct, weights, tallies, n_steps):
 
 def maximise(structure, statistics, startprob=None, transmat=None):
     """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
-    n, new = structure.n, []
-    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
-    for name, (counts, before) in old.items():
-        given = getattr(structure, name)
-        if before is None:
-            before = np.full(counts.shape, 1 / n) if given is None else given
-        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
-    return new
+    start = _rows(structure, "startprob", statistics.start, startprob)
+    if not structure.stationary:
+        return start, _rows(structure, "transmat", statistics.trans, transmat)
+    free, counts = structure.free.get("transmat", True), structure.pseudocount
+    n_ascents = ASCENTS
+    if transmat is None:  # counts of labels alone: there is no next step of EM
+        n_ascents = 1000
+        transmat = structure.transmat
+    if transmat is None:
+        transmat = _rows(structure, "transmat", statistics.trans + 1 / structure.n, None)
+    transmat = ascend(
+        transmat,
+        statistics.start + spread(counts.startprob, statistics.start.shape),
+        statistics.trans + spread(counts.transmat, statistics.trans.shape),
+        np.full(statistics.trans.shape, free) & ~np.asarray(structure.held("transmat")),
+        n_ascents,
+    )
+    return settled(transmat), transmat
 
 
-def free(given):
-    """Where a given array may move: its zeros are structural."""
-    return None if given is None else given > 0
+def _rows(structure, name, counts, before):
+    """The maximiser of one parameter, whose rows share no parameters."""
+    free, given = structure.free.get(name), getattr(structure, name)
+    if before is None:
+        before = given
+    if before is None:
+        before = np.full(counts.shape, 1 / structure.n) if free is None else free / free.sum(axis=-1, keepdims=True)
+    return probabilities(counts, before, getattr(structure.pseudocount, name), free, structure.held(name))
 
 
 def prior(structure, startprob, transmat, emission):
     """What the objective holds beside log P."""
-    return (
-        log_prior(startprob, structure.pseudocount, free(structure.startprob))
-        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
-        + emission.log_prior()
+    told = (("startprob", startprob), ("transmat", transmat))
+    return emission.log_prior() + sum(
+        log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
+        for name, probs in told
     )
 
 
@@ -435,7 +452,6 @@ def report(problem, structure, learnt):
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
-    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
     twin = named_pairs(twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED]), structure)
     lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
@@ -447,7 +463,7 @@ def report(problem, structure, learnt):
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
-        "structural_zeros": sum(int((a == 0).sum()) for a in given),
+        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
         **({"transitions_without_evidence": dust} if dust else {}),
         **({"twin_states": twin} if twin else {}),
         **({"unreachable_states": lost} if lost else {}),

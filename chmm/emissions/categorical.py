@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount, refuse_row_names
+from ..checks import check_counts, check_probabilities, refuse_row_names
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
@@ -21,7 +21,8 @@ class Categorical(Emission):
         learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
-    pseudocount : added to every count of a symbol in a state; None: the model's.
+    pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
+        the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
@@ -43,7 +44,7 @@ class Categorical(Emission):
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
         self.unknown = unknown
-        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
+        self.pseudocount = None if pseudocount is None else check_counts(pseudocount, "Categorical's pseudocount")
         self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
@@ -158,10 +159,10 @@ class Categorical(Emission):
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
             old = self.free / self.free.sum(axis=1, keepdims=True)
-        self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
+        self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
 
     def log_prior(self):
-        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def sample(self, states, rng):
         total = np.cumsum(self.probs, axis=1)
@@ -195,7 +196,7 @@ class Categorical(Emission):
         return {
             "symbols": None if self.symbols is None else list(self.symbols),
             "kind": self.kind,
-            "pseudocount": self.pseudocount,
+            "pseudocount": np.asarray(self.pseudocount).tolist(),
             "unknown": self.unknown,
             **super().settings(),
         }
