@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ..checks import check_frozen
 from ..symbols import distinct, shown
 from .base import (
     Emission,
     Observed,
     Survey,
     all_whole,
-    check_frozen,
     check_parameter,
     check_prior,
     check_pseudo_observations,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import SUM_TOLERANCE, as_floats, check_frozen, check_pseudocount, read_only, refuse_row_names
+from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -210,7 +210,7 @@ class Emission:
             }
         if np.ndim(self.free):
             other.free = self.free[order]
-        counts = getattr(self, "pseudocount", None)
+        counts: Any = getattr(self, "pseudocount", None)
         if np.ndim(counts) == 2 and len(counts) == len(order):
             other.pseudocount = counts[order]
         return other

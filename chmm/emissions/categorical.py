@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
+from .base import Emission, Frozen, Observed, Survey, read_only
 
 
 class Categorical(Emission):

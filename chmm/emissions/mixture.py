@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..checks import check_probabilities, refuse_row_names
+from ..checks import check_frozen, check_probabilities, refuse_row_names
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
-from .base import Emission, Frozen, Given, check_frozen, read_only
+from .base import Emission, Frozen, Given, read_only
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..checks import check_counts, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, Frozen, Given, check_frozen, read_only
+from .base import Emission, Frozen, Given, read_only
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import log_poisson, stirling
 

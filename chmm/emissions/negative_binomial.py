@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
+from ..checks import check_frozen
+from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..checks import check_frozen
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, Frozen, Given, check_frozen, check_parameter, check_prior, read_only
+from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
 from .bernoulli import Bernoulli
 from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
