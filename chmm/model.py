@@ -230,9 +230,9 @@ class Model:
         >>> rng = np.random.default_rng(0)
         >>> model = Model(2, Gaussian(), random_state=0)
         >>> for _ in range(20):
-        ...     model = model.partial_fit(rng.normal(np.repeat([0, 5, 0, 5], 25)))
+        ...     model = model.partial_fit(rng.normal(np.repeat([1, 6, 1, 6], 25)))
         >>> np.sort(model.emission_.means.ravel()).round().tolist()
-        [0.0, 5.0]
+        [1.0, 6.0]
         """
         kind = None if self._fit is None else self._fit.emission.kind
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
@@ -317,8 +317,8 @@ class Model:
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
         ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
-        >>> m.relabel({0: "fair", 1: "loaded"}).predict([0, 1, 1]).tolist()
-        ['fair', 'loaded', 'loaded']
+        >>> m.relabel({0: "fair", 1: "loaded"}).predict([0, 0, 0, 1, 1]).tolist()
+        ['fair', 'fair', 'fair', 'loaded', 'loaded']
         """
         return ordering.relabel(self, names)
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..checks import check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
@@ -226,15 +226,18 @@ class Mixture(Alternatives):
         return self.components.summary(state * self.n + k)
 
     def settings(self):
-        return {"n": self.n, "listed": self.listed, **super().settings()}
+        counts = np.asarray(self.pseudocount).tolist()  # the model's: the prior needs it
+        return {"n": self.n, "listed": self.listed, "pseudocount": counts, **super().settings()}
 
     @classmethod
     def restored(cls, settings, arrays, members):
         settings = dict(settings)
-        listed = settings.pop("listed")
+        listed, counts = settings.pop("listed"), settings.pop("pseudocount")
         if not listed and len(members) != 1:
             raise ValueError(f"it mixes one family and has {len(members)}")
-        return cls(members if listed else members[0], **arrays, **settings)
+        mixture = cls(members if listed else members[0], **arrays, **settings)
+        mixture.pseudocount = check_counts(counts, "pseudocount")
+        return mixture
 
     def __repr__(self):
         if self.listed:
