@@ -237,6 +237,8 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     if fit.history is not None:
         checks.structure(model, _emission(model), known=fit.states)
         arrays.update(startprob_=fit.startprob, transmat_=fit.transmat)
+        if fit.endprob is not None:
+            arrays["endprob_"] = fit.endprob
         document["learnt"] = {
             "states": fit.states.names,
             "columns": fit.columns,
@@ -303,5 +305,6 @@ def _rebuilt(model_class, document, arrays, families):
         checks.check_probabilities(arrays["transmat_"], "transmat_", (n, n)),
         emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
         learnt["loglik"], report=learnt["report"],
+        endprob=checks.check_shares(arrays["endprob_"], "endprob_", (n,)) if "endprob_" in arrays else None,
     )  # fmt: skip
     return model

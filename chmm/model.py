@@ -4,16 +4,18 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
+from itertools import pairwise
 from operator import is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from . import checks, files, hints, questions, sequences, training
+from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, sample_to_the_end, stationary_distribution
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
@@ -55,7 +57,9 @@ class Model:
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
-    final_states : the states in which a sequence must end; None: any.
+    endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
+        transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
     pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
     n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
@@ -74,6 +78,10 @@ class Model:
     **One or many.** Every question takes one sequence (a text, an array, a flat list) and gives one answer, a list of
     them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
     holds all sequences one after the other; what has a value a step then comes back as one array.
+
+    **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
+    posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
+    off. Answers are then given these: loglik is log P(O, what is known).
 
     Labelled sequences are counted:
 
@@ -105,6 +113,7 @@ class Model:
         states=None,
         startprob=None,
         transmat=None,
+        endprob=None,
         final_states=None,
         pseudocount=0.0,
         n_init="auto",
@@ -119,6 +128,7 @@ class Model:
         self.states = states
         self.startprob = startprob
         self.transmat = transmat
+        self.endprob = endprob
         self.final_states = final_states
         self.pseudocount = pseudocount
         self.n_init = n_init
@@ -132,10 +142,13 @@ class Model:
 
     @named
     @quiet
-    def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+    def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None, ended=None) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : one or many sequences. y : labels in the same form, one for each step, all known.
+        X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
+        for a whole sequence. Then EM starts from the smoothed counts of what is known, and keeps to it. Or weights of
+        the states, (n_steps, n_states): a mask of what may be, or likelihoods that multiply those of the values.
+        ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
         prior ignores these weights.
 
@@ -156,12 +169,9 @@ class Model:
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:
-            checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data)
-        if weight is not None and not weight.all():  # weight 0 is not there
-            labels = None if labels is None else labels.chosen(weight > 0)
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = training.fit(self, data, labels, weight)
+            labels = knowledge.read(y, data, "y")
+        checked = checks.ended_sequences(ended, data, True)
+        self._fit = training.fit(self, *_there(data, labels, weight, checked))
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
@@ -199,7 +209,9 @@ class Model:
 
     @named
     @quiet
-    def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
+    def e_step(
+        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+    ) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
         shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
@@ -207,9 +219,9 @@ class Model:
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
-        if weight is not None and not weight.all():
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        problem = fit.problem(data)._replace(weight=weight)
+        told = None if known is None else knowledge.read(known, data)
+        data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
+        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
         shards = frozenset() if shard is None else frozenset([shard])
         return training.expectation(problem, options.n_jobs, shards=shards)
 
@@ -241,10 +253,16 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
+    def _asked(self, X, known, lengths, ids, ended, name="known"):
+        fit = self._ready()
+        data = fit.read(X, lengths, ids)
+        told = None if known is None else knowledge.read(known, data, name)
+        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
+
     @named
-    def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
-        """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
-        with a label that no state has.
+    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
+        with a label that no state has. score(X, y) is score(X, known=y).
 
         Cost: n_states^2 multiply-adds per step. Memory: one row of alpha.
 
@@ -253,15 +271,13 @@ class Model:
         >>> round(float(np.exp(coin.score([[0, 1], [1]]))), 12)
         0.125
         """
-        fit = self._ready()
-        data = fit.read(X, lengths, ids)
-        if y is None:
-            return questions.score(fit, data, None, self.n_jobs)
-        checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data))
+        if y is not None and known is not None:
+            raise ValueError("y and known are two words for one thing; give one of them")
+        name = "known" if y is None else "y"
+        return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -269,11 +285,10 @@ class Model:
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        fit = self._ready()
-        return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
+    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -283,20 +298,20 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        fit = self._ready()
-        return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
         """
-        fit = self._ready()
-        return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict_proba(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
+    def posteriors(
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
@@ -304,11 +319,10 @@ class Model:
 
         ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        fit = self._ready()
-        return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
+        return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
+    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -317,11 +331,12 @@ class Model:
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
         P(O) = 0.
         """
-        fit = self._ready()
-        return questions.forward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.forward(self._asked(X, known, lengths, ids, ended), scaled)
 
     @named
-    def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
+    def backward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
@@ -331,33 +346,39 @@ class Model:
         ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
-        fit = self._ready()
-        return questions.backward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
     @named
     @quiet
-    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text gives str, else arrays. With `final_states`, paths are drawn given that they end there.
+        A model of text gives str, else arrays. n_steps=None : sequences go on until they end, with endprob; ValueError
+        if one that starts may never end. With n_steps and `endprob` or `final_states`, paths are drawn given that they
+        end there, in a state where they may.
         """
         fit, rng = self._ready(), checks.generator(random_state)
-        paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        n_sampled = 1 if n_sequences is None else n_sequences
+        if n_steps is None:
+            path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
+        else:
+            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+        blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
-                f"a value drawn in state {shown(fit.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
+                f"a value drawn in state {shown(fit.states.names[path[t]])} is beyond all numbers: "
                 f"{values[t]}; check the emission's parameters"
             )
-        X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
+        X = [values[a:b] for a, b in pairwise(bounds.tolist())]
         if fit.emission.kind == "text":
             X = ["".join(x) for x in X]
-        states = [fit.named(path.astype(np.intp)) for path in paths]
+        states = [fit.named(path[a:b].astype(np.intp)) for a, b in pairwise(bounds.tolist())]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
     @named
@@ -416,6 +437,14 @@ class Model:
         "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
         "no connection; and what the emission reports, such as unknown symbols.",
     )
+
+    @property
+    def endprob_(self):
+        """(n_states,), P(the sequence ends | state), of a model with endprob."""
+        endprob = self._ready().endprob
+        if endprob is None:
+            raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
+        return endprob
 
     @property
     def states_(self):
@@ -502,22 +531,25 @@ class Model:
             return self._fit
         arguments = (
             self.startprob, self.transmat, self.emission, self.states, self.n_states, self.final_states,
-            self.pseudocount,
+            self.pseudocount, self.endprob,
         )  # fmt: skip
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        if self.startprob is None or self.transmat is None or not complete:
+        if self.startprob is None or self.transmat is None or self.endprob is True or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        states, startprob, transmat, allowed, _ = checks.structure(self, emission)
-        assert startprob is not None and transmat is not None
-        fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
+        told = checks.structure(self, emission)
+        assert told.startprob is not None and told.transmat is not None
+        fit = Fit(
+            told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed,
+            endprob=told.endprob,
+        )  # fmt: skip
         self._given = arguments, fit
         return fit
 
@@ -528,6 +560,18 @@ class Model:
             told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(told)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
+
+
+def _there(data, told, weight, ended):
+    """The same without the sequences of weight 0."""
+    if weight is None or weight.all():
+        return data, told, weight, ended
+    there = weight > 0
+    if isinstance(told, np.ndarray):
+        told = told[np.repeat(there, np.diff(data.bounds))]
+    elif told is not None:
+        told = told.chosen(there)
+    return data.chosen(there), told, weight[there], None if ended is None else ended[there]
 
 
 def _arguments(model_class: Any) -> dict:

@@ -18,13 +18,13 @@ class Digest:
     """What statistics were made with, parameters and survey, in 32 hex digits. Computed when first compared with
     another, so that a plain fit never does."""
 
-    def __init__(self, startprob, transmat, emission):
-        self._parts = startprob, transmat, emission
+    def __init__(self, startprob, transmat, emission, endprob=None):
+        self._parts = startprob, transmat, emission, endprob
 
     @cached_property
     def text(self) -> str:
-        startprob, transmat, emission = self._parts
-        arrays = {"startprob": startprob, "transmat": transmat}
+        startprob, transmat, emission, endprob = self._parts
+        arrays = {"startprob": startprob, "transmat": transmat, "endprob": endprob}
         told = emission.saved("emission", arrays)
         digest = hashlib.blake2b(json.dumps(told, sort_keys=True, default=repr).encode(), digest_size=16)
         for name, array in sorted(arrays.items()):
@@ -63,6 +63,7 @@ class Statistics:
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
     digest : of the parameters and the survey that they were made with; None: unknown, it agrees with any.
     shards : names of the shards that they are of, if they have any.
+    end : (n_states,), expected number of sequences that end in state i; None: the model knows no ends.
 
     `+` adds two of them, field by field; `sum` adds many. ValueError if they were made with different parameters, or if
     a shard would be counted twice.
@@ -83,6 +84,7 @@ class Statistics:
     n_steps: int
     digest: Digest | None = None
     shards: frozenset = field(default_factory=frozenset)
+    end: np.ndarray | None = None
 
     def __add__(self, other) -> "Statistics":
         if not isinstance(other, Statistics):
@@ -106,6 +108,7 @@ class Statistics:
             self.n_steps + other.n_steps,
             other.digest if self.digest is None else self.digest,
             self.shards | other.shards,
+            self.end if other.end is None else other.end if self.end is None else self.end + other.end,
         )
 
     def __radd__(self, other) -> "Statistics":

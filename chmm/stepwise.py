@@ -27,4 +27,5 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
         a * old.loglik + b * new.loglik,
         old.n_sequences + new.n_sequences,
         n_steps,
+        end=None if new.end is None or old.end is None else a * old.end + b * new.end,
     )

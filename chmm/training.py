@@ -14,9 +14,11 @@ from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
+from .known import resolve, with_gaps
 from .log_space import compensated_sum
 from .parallel import run
-from .paths import EVIDENCE, require_names, state_path
+from .paths import EVIDENCE, require_names
+from .sequences import Sequences
 from .statistics import Digest, Statistics, log_prior, probabilities
 
 
@@ -32,7 +34,7 @@ def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen=None, labels=None, weight=None):
+def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
     waits for parameters."""
     emission, own = survey(model.emission, data)
@@ -41,21 +43,29 @@ def prepared(model, data, seen=None, labels=None, weight=None):
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
     structure = checks.structure(model, emission, labels)
     emission.prepare(seen[name], structure.n, structure.pseudocount)
-    return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
+    observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
+    ended = checks.ended_sequences(ended, data, structure.ends)
+    if known is not None and known.path is not None:
+        checks.agreeing_labels(known.path, data, structure, "y", ended)
+    problem = pose(
+        data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
+        known=known, ended=ended, weight=weight,
+    )  # fmt: skip
+    return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None) -> Fit:
-    """All of Model.fit once its data are read."""
+def fit(model, data, labels=None, weight=None, ended=None) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
     options = checks.options(model)
-    if labels is not None:
-        require_names(labels, "y")
-    structure, emission, problem = prepared(model, data, None, labels, weight)
-    if labels is None:
-        learnt = baum_welch(problem, structure, emission, options)
+    if isinstance(labels, Sequences):
+        labels = with_gaps(labels)
+        if labels is not None:
+            require_names(labels, "y")
+    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    if problem.known is not None and problem.known.complete:
+        learnt = supervised(problem, structure, emission, problem.known.path, options.rng)
     else:
-        path = state_path(labels, structure.states, "y")
-        checks.agreeing_labels(path, data, structure)
-        learnt = supervised(problem, structure, emission, path, options.rng)
+        learnt = baum_welch(problem, structure, emission, options)
     return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
 
 
@@ -85,14 +95,27 @@ def supervised(problem, structure, emission, path, rng):
     tallies = emission.statistics(distinct, weights)
     n_steps = problem.data.n_steps
     digest = Digest(None, None, copy.copy(emission))
-    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
+    end = None if structure.endprob is None else count_ends(problem, path, n)
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest, end=end)
     settle(emission, distinct, weights, tallies, n_steps)
     startprob, transmat = maximise(structure, statistics)
+    endprob = maximise_end(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
+    if endprob is not None:
+        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
         np.empty(0), loglik=float(chain + starts.explained(emission, distinct, weights)), statistics=statistics,
+        endprob=endprob,
     )  # fmt: skip
+
+
+def count_ends(problem, path, n):
+    """(N,), how often a sequence ends in each state."""
+    some = np.diff(problem.bounds) > 0
+    some = some if problem.ended is None else some & problem.ended
+    last = path[problem.bounds[1:][some] - 1]
+    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
 
 
 def xlogy(counts, probs):
@@ -135,9 +158,27 @@ def free(given):
     return None if given is None else given > 0
 
 
-def prior(structure, startprob, transmat, emission):
+def maximise_end(structure, statistics, endprob=None):
+    """(N,), the share of ends among ends and goings-on in each state, the maximiser; None if there are no ends."""
+    if structure.endprob is None:
+        return None
+    counts = end_or_go(statistics.end, statistics.trans.sum(axis=1))
+    first = end_or_go(structure.endprob)
+    before = first if endprob is None else end_or_go(endprob)
+    return probabilities(counts, before, structure.pseudocount, first > 0)[:, 0]
+
+
+def end_or_go(end, go=None):
+    """(N, 2): what ends, and what goes on."""
+    return np.stack([end, 1 - end if go is None else go], axis=1)
+
+
+def prior(structure, startprob, transmat, emission, endprob=None):
     """What the objective holds beside log P."""
-    return (
+    end = 0.0
+    if endprob is not None:
+        end = log_prior(end_or_go(endprob), structure.pseudocount, end_or_go(structure.endprob) > 0)
+    return end + (
         log_prior(startprob, structure.pseudocount, free(structure.startprob))
         + log_prior(transmat, structure.pseudocount, free(structure.transmat))
         + emission.log_prior()
@@ -153,12 +194,13 @@ class Point(NamedTuple):
     startprob: np.ndarray
     transmat: np.ndarray
     emission: Emission
+    endprob: np.ndarray | None
     statistics: Statistics
     objective: float
 
     @property
     def parameters(self):
-        return self[:3]
+        return self[:4]
 
 
 class EM:
@@ -170,7 +212,9 @@ class EM:
 
     def expect(self, parameters) -> Point:
         statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
-        return Point(*parameters, statistics, statistics.loglik + prior(self.structure, *parameters))
+        objective = statistics.loglik + prior(self.structure, *parameters)
+        startprob, transmat, emission, endprob = parameters
+        return Point(startprob, transmat, emission, endprob, statistics, objective)
 
     def maximise(self, point, statistics):
         return step(self.structure, statistics, *point.parameters)
@@ -210,9 +254,10 @@ def baum_welch(problem, structure, emission, options):
             ConvergenceWarning,
             stacklevel=5,
         )
+    startprob, transmat, emission, endprob = parameters
     return Fit(
-        *parameters, structure.states, structure.allowed, column_names(problem.data), np.array(run.history),
-        len(run.history), run.converged, loglik, point.statistics,
+        startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
+        np.array(run.history), len(run.history), run.converged, loglik, point.statistics, endprob=endprob,
     )  # fmt: skip
 
 
@@ -221,7 +266,11 @@ def started(problem, structure, emission, rng) -> Fit:
     seen = starts.sample(problem, structure, emission)
     (start,) = starts.draw(seen, structure, emission, 1, rng)
     columns = column_names(problem.data)
-    return Fit(*start, structure.states, structure.allowed, columns, np.empty(0), converged=False)
+    startprob, transmat, emission, endprob = start
+    return Fit(
+        startprob, transmat, emission, structure.states, structure.allowed, columns, np.empty(0), converged=False,
+        endprob=endprob,
+    )  # fmt: skip
 
 
 def widened(problem, structure, point):
@@ -232,7 +281,8 @@ def widened(problem, structure, point):
     extra = point.emission.statistics(observed.distinct, little)
     seen = point.statistics
     emission = {key: value + extra[key] for key, value in seen.emission.items()}
-    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission)
+    end = None if seen.end is None else seen.end + 0.01
+    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission, end=end)
     return step(structure, more, *point.parameters)
 
 
@@ -241,13 +291,13 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights), outcome = inference.expected_counts(
+    (start, trans, weights, end), outcome = inference.expected_counts(
         problem, None if weight is None else weight / top, scratch, n_jobs
     )
     problem.require_possible(outcome.step)
     observed, bounds = problem.observed, problem.bounds
-    startprob, transmat = chain.given
-    digest = Digest(startprob, transmat, emission)
+    startprob, transmat, endprob = chain.given
+    digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
         top * start,
@@ -258,6 +308,7 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         int(bounds[-1]),
         digest,
         shards,
+        None if endprob is None else top * end,
     )
 
 
@@ -265,24 +316,25 @@ def total_loglik(outcome, weight):
     return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
 
 
-def step(structure, statistics, startprob, transmat, emission):
-    """The M-step: new (startprob, transmat, emission)."""
+def step(structure, statistics, startprob, transmat, emission, endprob=None):
+    """The M-step: new (startprob, transmat, emission, endprob)."""
     emission = copy.copy(emission)
     emission.update(statistics.emission)
-    return *maximise(structure, statistics, startprob, transmat), emission
+    end = maximise_end(structure, statistics, endprob)
+    return *maximise(structure, statistics, startprob, transmat), emission, end
 
 
 def next_fit(structure, statistics, fit) -> Fit:
     """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
-    parameters = fit.startprob, fit.transmat, fit.emission
+    parameters = fit.parameters
     if statistics.digest is not None and statistics.digest != Digest(*parameters):
         raise ValueError(
             "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
     history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
-    startprob, transmat, emission = step(structure, statistics, *parameters)
+    startprob, transmat, emission, endprob = step(structure, statistics, *parameters)
     return replace(
-        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        fit, endprob=endprob, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
         n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
     )  # fmt: skip
 
@@ -298,6 +350,7 @@ def report(problem, structure, learnt):
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
         "kind": data.kind,
+        **({"labelled": problem.known.n_known} if problem.known is not None else {}),
         "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
