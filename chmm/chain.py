@@ -6,7 +6,8 @@ import numpy as np
 
 from . import checks, sequences, training
 from .exceptions import NotFittedError, quiet
-from .paths import path_log_probability, require_names, sample_paths, state_path, stationary_distribution
+from .paths import path_log_probability, require_names, sample_paths, state_path
+from .stationary import stationary_distribution
 from .statistics import Statistics
 
 

@@ -11,8 +11,9 @@ from .emissions import Emission
 from .exceptions import quiet
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
-from .paths import EVIDENCE, ROUNDING
+from .paths import EVIDENCE
 from .sequences import Sequences
+from .stationary import ROUNDING
 from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
 

@@ -15,8 +15,9 @@ from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, sample_to_the_end, stationary_distribution
+from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
 
@@ -111,10 +112,12 @@ class Model:
         emission="auto",
         *,
         states=None,
+        topology=None,
         startprob=None,
         transmat=None,
         endprob=None,
         final_states=None,
+        frozen=(),
         pseudocount=0.0,
         n_init="auto",
         max_iter=2000,
@@ -126,10 +129,12 @@ class Model:
         self.n_states = n_states
         self.emission = emission
         self.states = states
+        self.topology = topology
         self.startprob = startprob
         self.transmat = transmat
         self.endprob = endprob
         self.final_states = final_states
+        self.frozen = frozen
         self.pseudocount = pseudocount
         self.n_init = n_init
         self.max_iter = max_iter
@@ -530,15 +535,16 @@ class Model:
         if self._fit is not None:
             return self._fit
         arguments = (
-            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.final_states,
-            self.pseudocount, self.endprob,
+            self.startprob, self.transmat, self.emission, self.states, self.n_states, self.topology,
+            self.final_states, self.frozen, self.pseudocount, self.endprob,
         )  # fmt: skip
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        if self.startprob is None or self.transmat is None or self.endprob is True or not complete:
+        prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
+        if not prescribed or self.transmat is None or self.endprob is True or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"

@@ -1,12 +1,12 @@
-"""State paths: coding of labels, probability, sampling, and the distribution that a chain settles in."""
+"""State paths: coding of labels, probability and sampling."""
 
 import numpy as np
 
 from .checks import check_count
 from .kernels import sampling
+from .stationary import reachable
 from .symbols import shown
 
-ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
 SAMPLED = 2**20  # values drawn in one call, so that Ctrl-C can interrupt between two
 EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
@@ -111,9 +111,7 @@ def sample_to_the_end(startprob, transmat, endprob, n_sequences, states, rng):
         raise ValueError("n_steps is not given, and this model knows no ends: sample(n_steps), or Model(endprob=True)")
     n_sequences, end = check_count(n_sequences, "n_sequences", 0), len(startprob)
     chain = np.block([[(1 - endprob)[:, None] * transmat, endprob[:, None]], [startprob, 0.0]])
-    reach = (chain > 0) | np.eye(end + 1, dtype=bool)
-    for _ in range(end.bit_length()):
-        reach = reach @ reach
+    reach = reachable(chain > 0)
     never = np.flatnonzero(reach[end] & ~reach[:, end])
     if len(never):
         names = ", ".join(shown(states.names[i]) for i in never[:6])
@@ -134,34 +132,3 @@ def sample_to_the_end(startprob, transmat, endprob, n_sequences, states, rng):
     ends = np.flatnonzero(path == end)[:n_sequences]
     path = path[: ends[-1]] if n_sequences else path
     return path[path < end], np.append(0, ends - np.arange(n_sequences))
-
-
-def stationary_distribution(transmat, least=ROUNDING):
-    """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
-
-    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without
-    subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their digits; O(N^3).
-    """
-    n = len(transmat)
-    reach = (transmat > least) | np.eye(n, dtype=bool)
-    for _ in range(max(n - 1, 1).bit_length()):
-        reach = reach @ reach
-    # a state is recurrent if every state that it reaches can come back; all must be in one class
-    recurrent = np.flatnonzero((~reach | reach.T).all(axis=1))
-    if not reach[np.ix_(recurrent, recurrent)].all():
-        dust = ((transmat > 0) & (transmat <= least)).any()
-        told = f" (a transition below {least:.2g} is no connection)" if dust else ""
-        raise ValueError(
-            f"the stationary distribution is not unique: there are sets of states that are never left{told}"
-        )
-    a = np.array(transmat[np.ix_(recurrent, recurrent)])
-    m = len(a)
-    for k in range(m - 1, 0, -1):
-        a[:k, k] /= a[k, :k].sum()
-        a[:k, :k] += np.outer(a[:k, k], a[k, :k])
-    p = np.ones(m)
-    for k in range(1, m):
-        p[k] = p[:k] @ a[:k, k]
-    result = np.zeros(n)
-    result[recurrent] = p / p.sum()
-    return result

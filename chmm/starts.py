@@ -16,6 +16,7 @@ import numpy as np
 
 from .emissions.seeding import shares, standardised
 from .kernel_input import pose
+from .stationary import settled
 
 N_STARTS = 12
 MOST = 200_000  # steps that starts see; of longer data,
@@ -71,8 +72,13 @@ class View:
     @property
     def forward(self):
         """Whether the given transitions lead forward only, as in a left-right model."""
-        given = self.structure.transmat
-        return given is not None and self.n > 1 and not np.tril(given, -1).any()
+        free = self.structure.free.get("transmat")
+        return free is not None and self.n > 1 and not np.tril(free, -1).any()
+
+    def within(self, trans):
+        """Rows of transitions without those that the topology rules out."""
+        trans = np.where(self.structure.free.get("transmat", True), trans, 0.0)
+        return trans / trans.sum(axis=-1, keepdims=True)
 
 
 # The kinds -----------------------------------------------------------------------------------------------------------
@@ -119,7 +125,7 @@ def by_windows(view, u, rng):
 def loose(view, u, rng):
     """States may follow each other in any way, alternate too: clusters of values, and transitions near to uniform."""
     start, _, emission = by_values(view, u, rng)
-    return start, given_or(view.structure.transmat, rows(rng, view.n, view.n)), emission
+    return start, given_or(view.structure.transmat, view.within(rows(rng, view.n, view.n))), emission
 
 
 def by_cuts(view, u, rng):
@@ -203,7 +209,7 @@ def smoothed(view, begins, moves, own, rng):
     start = (begins + 1 / n) / (begins + 1 / n).sum()
     trans = (moves + 1 / n) / (moves + 1 / n).sum(axis=1, keepdims=True)
     emission = begun(view, own, rng, reorder=False)
-    return given_or(given.startprob, start), given_or(given.transmat, trans), emission
+    return given_or(given.startprob, start), given_or(given.transmat, view.within(trans)), emission
 
 
 # What they share -----------------------------------------------------------------------------------------------------
@@ -230,9 +236,10 @@ def lasting(view, u, rng):
         return given_or(view.structure.transmat, np.ones((1, 1)))
     least, most = n / (n - 1), max(2.0, min(view.lengths.max(), len(view.index) / 10))
     stay = 1 - 1 / (least * (most / least) ** u)
-    leave = 1 + 0.3 * rng.random((n, n))
+    leave = np.where(view.structure.free.get("transmat", True), 1 + 0.3 * rng.random((n, n)), 0.0)
     np.fill_diagonal(leave, 0.0)
-    return stay * np.eye(n) + (1 - stay) * leave / leave.sum(axis=1, keepdims=True)
+    leave /= np.maximum(leave.sum(axis=1, keepdims=True), 1.0)
+    return view.within(stay * np.eye(n) + (1 - stay) * leave)
 
 
 def labelled(view, label, mix, rng, renumber=True):
@@ -245,18 +252,19 @@ def labelled(view, label, mix, rng, renumber=True):
     begins = np.bincount(label[~inside], view.weight[~inside], n)
     own = np.stack([view.mass(label == i) for i in range(n)], axis=1)
     weights = OWN * own + (1 - OWN) / n * view.times[:, None]
-    trans = view.structure.transmat
-    if trans is None:
-        trans = (moves + 1) / (moves + 1).sum(axis=1, keepdims=True)
-        return start, 0.9 * trans + 0.1 / n if mix else trans, begun(view, weights, rng)
-    if renumber and n <= 6:  # the clusters get the numbers that agree best with what may follow what
-        into, leave = np.log(start + 1e-4), np.log(trans + 1e-4)
+    trans, told = view.structure.transmat, "transmat" in view.structure.free
+    if told and renumber and n <= 6:  # the clusters get the numbers that agree best with what may follow what
+        likely = view.within(np.ones((n, n))) if trans is None else trans
+        into, leave = np.log(start + 1e-4), np.log(likely + 1e-4)
         order = max(
             map(list, permutations(range(n))),
             key=lambda order: begins[order] @ into + (moves[np.ix_(order, order)] * leave).sum(),
         )
-        weights = weights[:, order]
-    return start, trans, begun(view, weights, rng, reorder=False)
+        weights, moves = weights[:, order], moves[np.ix_(order, order)]
+    if trans is None:
+        trans = view.within(moves + 1)
+        trans = view.within(0.9 * trans + 0.1 / n) if mix else trans
+    return start, trans, begun(view, weights, rng, reorder=not told)
 
 
 def begun(view, weights, rng, reorder=True):
@@ -295,6 +303,8 @@ def draw(problem, structure, emission, n, rng):
         kinds = [by_values, loose]  # they differ in their transitions only
     elif view.forward:
         kinds = [by_best_cuts, by_cuts, by_mixture, by_windows]
+    elif structure.topology is not None:  # in a circle
+        kinds = [by_windows, by_cuts, by_best_cuts, by_mixture]
     elif view.embedded is None and not problem.observed.shared:
         kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
     known = problem.known
@@ -308,6 +318,8 @@ def draw(problem, structure, emission, n, rng):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
         u = (k + rng.random()) / each
         start = *kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng), structure.endprob
+        if structure.stationary:
+            start = settled(start[1]), *start[1:]
         if not any(same(start, other) for other in starts):
             starts.append(start)
     return starts
@@ -370,7 +382,7 @@ def sample(problem, structure, emission):
     n_steps = int(ends[-1])
     if n_steps <= MOST:
         return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
-    if problem.known is not None or structure.ends or not (structure.startprob is structure.transmat is None):
+    if problem.known is not None or structure.free or structure.stationary or structure.ends:
         n_whole = max(1, MOST * len(some) // n_steps)
         return part(problem, structure, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
     length = MOST // N_PIECES

@@ -121,7 +121,7 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
     Structural zeros (`free` False) stay 0 and take no pseudocount. Entries that are `held` keep their old values, and
     the others share what these leave. A row without mass keeps its old values.
     """
-    mass, room = counts + pseudocount, 1.0
+    mass, room = counts + spread(pseudocount, counts.shape), 1.0
     if free is not None:
         mass = np.where(free, mass, 0.0)
     if held is not False:
@@ -132,14 +132,26 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
         return np.where(held | ~(total > 0), old, room * mass / total)
 
 
-def log_prior(probs, pseudocount, free=None):
-    """What pseudocounts add to the objective: sum of pseudocount * log p over the free entries."""
-    if isinstance(pseudocount, float) and not pseudocount:
+def log_prior(probs, pseudocount, free=None, held=False):
+    """What pseudocounts add to the objective: sum of pseudocount * log p over the entries that are free and not held."""
+    if pseudocount is None or (isinstance(pseudocount, float) and not pseudocount):
         return 0.0
-    if free is None:
-        free = np.ones(np.shape(probs), dtype=bool)
+    counts = np.broadcast_to(spread(pseudocount, probs.shape), probs.shape)
+    some = (counts > 0) & (True if free is None else free) & ~np.asarray(held)
     with np.errstate(divide="ignore"):
-        return float((pseudocount * np.log(probs[free])).sum())
+        return float((counts[some] * np.log(probs[some])).sum())
+
+
+def spread(pseudocount, shape):
+    """A pseudocount for each entry, from a number, an array that broadcasts, or None."""
+    if pseudocount is None or isinstance(pseudocount, float):
+        return pseudocount or 0.0
+    try:
+        return np.broadcast_to(pseudocount, shape)
+    except ValueError:
+        raise ValueError(
+            f"pseudocount has shape {np.shape(pseudocount)}, which does not go with probabilities of shape {shape}"
+        ) from None
 
 
 def rounded(p) -> str:

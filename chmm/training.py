@@ -19,7 +19,10 @@ from .log_space import compensated_sum
 from .parallel import run
 from .paths import EVIDENCE, require_names
 from .sequences import Sequences
-from .statistics import Digest, Statistics, log_prior, probabilities
+from .stationary import ascend, settled
+from .statistics import Digest, Statistics, log_prior, probabilities, spread
+
+ASCENTS = 2  # steps uphill that an M-step takes where startprob follows transmat
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -42,7 +45,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     if name not in seen:
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
     structure = checks.structure(model, emission, labels)
-    emission.prepare(seen[name], structure.n, structure.pseudocount)
+    emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
     observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
     ended = checks.ended_sequences(ended, data, structure.ends)
     if known is not None and known.path is not None:
@@ -143,19 +146,34 @@ def settle(emission, distinct, weights, tallies, n_steps):
 
 def maximise(structure, statistics, startprob=None, transmat=None):
     """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
-    n, new = structure.n, []
-    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
-    for name, (counts, before) in old.items():
-        given = getattr(structure, name)
-        if before is None:
-            before = np.full(counts.shape, 1 / n) if given is None else given
-        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
-    return new
+    start = _rows(structure, "startprob", statistics.start, startprob)
+    if not structure.stationary:
+        return start, _rows(structure, "transmat", statistics.trans, transmat)
+    free, counts = structure.free.get("transmat", True), structure.pseudocount
+    n_ascents = ASCENTS
+    if transmat is None:  # counts of labels alone: there is no next step of EM
+        n_ascents = 1000
+        transmat = structure.transmat
+    if transmat is None:
+        transmat = _rows(structure, "transmat", statistics.trans + 1 / structure.n, None)
+    transmat = ascend(
+        transmat,
+        statistics.start + spread(counts.startprob, statistics.start.shape),
+        statistics.trans + spread(counts.transmat, statistics.trans.shape),
+        np.full(statistics.trans.shape, free) & ~np.asarray(structure.held("transmat")),
+        n_ascents,
+    )
+    return settled(transmat), transmat
 
 
-def free(given):
-    """Where a given array may move: its zeros are structural."""
-    return None if given is None else given > 0
+def _rows(structure, name, counts, before):
+    """The maximiser of one parameter, whose rows share no parameters."""
+    free, given = structure.free.get(name), getattr(structure, name)
+    if before is None:
+        before = given
+    if before is None:
+        before = np.full(counts.shape, 1 / structure.n) if free is None else free / free.sum(axis=-1, keepdims=True)
+    return probabilities(counts, before, getattr(structure.pseudocount, name), free, structure.held(name))
 
 
 def maximise_end(structure, statistics, endprob=None):
@@ -165,7 +183,14 @@ def maximise_end(structure, statistics, endprob=None):
     counts = end_or_go(statistics.end, statistics.trans.sum(axis=1))
     first = end_or_go(structure.endprob)
     before = first if endprob is None else end_or_go(endprob)
-    return probabilities(counts, before, structure.pseudocount, first > 0)[:, 0]
+    return probabilities(counts, before, *_end_options(structure))[:, 0]
+
+
+def _end_options(structure):
+    """(pseudocount, free, held) of the (N, 2) table of ends and goings-on: both get the pseudocount."""
+    pseudocount, held = structure.pseudocount.endprob, structure.held("endprob")
+    column = pseudocount if np.ndim(pseudocount) == 0 else np.broadcast_to(pseudocount, structure.n)[:, None]
+    return column, end_or_go(structure.endprob) > 0, held if held is True or held is False else held[:, None]
 
 
 def end_or_go(end, go=None):
@@ -175,13 +200,14 @@ def end_or_go(end, go=None):
 
 def prior(structure, startprob, transmat, emission, endprob=None):
     """What the objective holds beside log P."""
-    end = 0.0
-    if endprob is not None:
-        end = log_prior(end_or_go(endprob), structure.pseudocount, end_or_go(structure.endprob) > 0)
-    return end + (
-        log_prior(startprob, structure.pseudocount, free(structure.startprob))
-        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
-        + emission.log_prior()
+    told = (("startprob", startprob), ("transmat", transmat))
+    return (
+        emission.log_prior()
+        + sum(
+            log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
+            for name, probs in told
+        )
+        + (0.0 if endprob is None else log_prior(end_or_go(endprob), *_end_options(structure)))
     )
 
 
@@ -344,7 +370,6 @@ def report(problem, structure, learnt):
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
-    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
@@ -355,7 +380,7 @@ def report(problem, structure, learnt):
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
-        "structural_zeros": sum(int((a == 0).sum()) for a in given),
+        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
         **({"transitions_without_evidence": dust} if dust else {}),
         **observed.notes,
         **learnt.emission.report(statistics.emission),

@@ -184,7 +184,7 @@ def test_em_never_falls_and_keeps_zeros_and_labels():
                 assert not model.endprob_[case.options["endprob"] == 0].any()
                 assert ((model.endprob_ >= 0) & (model.endprob_ <= 1)).all()
             assert_allclose(model.transmat_.sum(axis=1), 1)
-            if y is not None and np.ndim(y[-1]) == 1:
+            if isinstance(y and y[-1], list) and model.loglik_ > -np.inf:
                 for part, gamma in zip(y, model.predict_proba(case.X, known=y, ended=case.ended), strict=True):
                     for q, row in zip(part or [], gamma):
                         assert q is None or row[q] == 1
@@ -194,7 +194,7 @@ def test_em_never_falls_and_keeps_zeros_and_labels():
 @pytest.mark.filterwarnings("ignore::chmm.exceptions.ConvergenceWarning")
 def test_one_step_of_em_is_the_texts_formula():
     for case in cases(13, 2, zeros=0.0):
-        if case.known is not None and all(np.ndim(part) == 1 and None not in part for part in case.known if part):
+        if case.known is not None and all(isinstance(part, list) and None not in part for part in case.known):
             continue  # counted
         truth = case.truth()
         if not all(t.prob for t in truth):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checks import as_floats
+from ..checks import as_floats, check_frozen, read_only  # noqa: F401  (the families' own, too)
 from ..sequences import NO_STEPS, numbers
 from ..symbols import shown
 
@@ -190,6 +190,9 @@ class Emission:
             }
         if np.ndim(self.free):
             other.free = self.free[order]
+        counts = getattr(self, "pseudocount", None)
+        if np.ndim(counts) == 2 and len(counts) == len(order):
+            other.pseudocount = counts[order]
         return other
 
     def mean(self):
@@ -575,43 +578,3 @@ def same_shape(**arrays):
         raise ValueError(
             " and ".join(f"{name} has shape {shape}" for name, shape in known.items()) + "; they must agree"
         )
-
-
-def check_frozen(frozen, parameters, **given):
-    """The constructor's `frozen`, checked: {name: True, or the bool mask of what stays}.
-
-    frozen : a name, names, or a mapping of names to masks that broadcast to the parameter; `given` are the parameters.
-    """
-    if not isinstance(frozen, str | list | tuple | set | frozenset | dict):
-        raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
-    names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
-    for name in names:
-        if name not in parameters:
-            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
-    if not isinstance(frozen, dict):
-        return dict.fromkeys(names, True)
-    checked: dict = {}
-    for name, value in frozen.items():
-        mask, parameter = np.asarray(value), given.get(name)
-        if mask.dtype != bool:
-            raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")
-        if mask.all() or not mask.any():
-            checked |= {name: True} if mask.all() else {}
-            continue
-        if parameter is None:
-            raise ValueError(f"frozen[{name!r}] is a mask: {name} must be given, too")
-        if mask.shape == parameter.shape[: mask.ndim]:  # one for each state
-            mask = mask.reshape(mask.shape + (1,) * (parameter.ndim - mask.ndim))
-        try:
-            checked[name] = read_only(np.broadcast_to(mask, parameter.shape).copy())
-        except ValueError:
-            raise ValueError(
-                f"frozen[{name!r}] has shape {np.shape(value)}, which does not go with {name}, {parameter.shape}"
-            ) from None
-    return checked
-
-
-def read_only(array):
-    """The array, read-only."""
-    array.flags.writeable = False
-    return array

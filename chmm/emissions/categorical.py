@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount
+from ..checks import check_counts, check_probabilities
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import EVIDENCE, Emission, Observed, Survey, check_frozen, read_only
@@ -20,7 +20,8 @@ class Categorical(Emission):
         None: learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
-    pseudocount : added to every count of a symbol in a state; None: the model's.
+    pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
+        the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : what a symbol outside the alphabet is: "error", or "missing" (a step that says nothing: its likelihood
         is 1 in every state).
@@ -43,7 +44,7 @@ class Categorical(Emission):
             raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
         self.normalized = bool(normalized)
-        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
+        self.pseudocount = None if pseudocount is None else check_counts(pseudocount, "Categorical's pseudocount")
         self._symbols = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
@@ -165,10 +166,10 @@ class Categorical(Emission):
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
             old = self.free / self.free.sum(axis=1, keepdims=True)
-        self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
+        self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
 
     def log_prior(self):
-        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def sample(self, states, rng):
         if not self.normalized:
@@ -207,7 +208,7 @@ class Categorical(Emission):
         return {
             "symbols": None if self.symbols is None else list(self.symbols),
             "kind": self.kind,
-            "pseudocount": self.pseudocount,
+            "pseudocount": np.asarray(self.pseudocount).tolist(),
             "unknown": self.unknown,
             "normalized": self.normalized,
             **super().settings(),

@@ -153,7 +153,7 @@ class Mixture(Composite):
         self.components.start(values, share.reshape(len(share), n_states * self.n), rng)
 
     def log_prior(self):
-        return log_prior(self.weights, self.pseudocount, self.free) + super().log_prior()
+        return log_prior(self.weights, self.pseudocount, self.free, self.held("weights")) + super().log_prior()
 
     def sample(self, states, rng):
         drawn = rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]
