@@ -13,6 +13,7 @@ import numpy as np
 from .exceptions import quiet
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .kernels.rows import fold
 from .kernels.status import Status
 from .log_space import Exact
 from .memory import aligned, zeros
@@ -144,8 +145,7 @@ def _folded(weights, rows):
     weights, last, source = weights[:, : rows.chain.n], rows.layout.last, rows.source
     ends = np.zeros(rows.chain.n) if last is None else weights[last].sum(axis=0)
     if len(source):
-        first = np.flatnonzero(np.diff(source, prepend=-1))
-        weights[source[first]] += np.add.reduceat(weights[rows.n_values + 1 :], first)
+        fold(weights, source, rows.chain.n)
     return weights[: rows.n_values], ends
 
 

@@ -10,7 +10,7 @@ from .emissions import Emission
 from .emissions.base import Observed
 from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
-from .kernels.rows import scale_rows
+from .kernels.rows import scale_rows, weigh
 from .known import Known
 from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
@@ -120,7 +120,7 @@ class Layout(NamedTuple):
         return index, cls(
             source,
             None if known is None else known.masks,
-            None if known is None else np.append(row_mask, copied_mask),
+            None if known is None else np.append(row_mask, copied_mask).astype(np.int32),
             np.append(row_last, pairs % 2 > 0) if ends else None,
             known is not None and known.own,
         )
@@ -185,8 +185,9 @@ class Rows:
     def _weighted(self, logs, where):
         """The logarithms of some rows with those of the weights that the layout says."""
         layout, ending = self.layout, self.chain.last
-        if layout.mask is not None and layout.mask[where].any():
-            logs = logs + layout.masks[layout.mask[where]]
+        if layout.mask is not None:
+            logs = np.array(logs)  # an emission may have given its own
+            weigh(logs, layout.masks, layout.mask[where])
         if layout.last is not None and ending is not None and layout.last[where].any():
             with np.errstate(divide="ignore"):
                 logs = logs + np.where(layout.last[where, None], np.log(ending), 0.0)

@@ -187,7 +187,7 @@ def test_em_never_falls_and_keeps_zeros_and_labels():
             if isinstance(y and y[-1], list) and model.loglik_ > -np.inf:
                 for part, gamma in zip(y, model.predict_proba(case.X, known=y, ended=case.ended), strict=True):
                     for q, row in zip(part or [], gamma):
-                        assert q is None or row[q] == 1
+                        assert q is None or row[q] > 1 - 1e-15
     assert fitted > 150
 
 
