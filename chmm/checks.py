@@ -411,7 +411,8 @@ def agreeing_labels(path, data, structure, argument="y", ended=None):
             k = int(np.flatnonzero(~free[at])[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
             where = name if structure.topology is None else f"{name} (topology={structure.topology!r})"
-            raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {where}")
+            place = data.where(int(steps[k]))
+            raise ValueError(f"{argument}, {place}: {names} has a given probability of 0 in {where}")
 
 
 def refuse_one_label_a_sequence(y, data, name="y"):

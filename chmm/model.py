@@ -193,8 +193,11 @@ class Model:
 
     @named
     @quiet
-    def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
-        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
+    def start(
+        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+    ) -> "Model":
+        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1,
+        or from what is known of its states, `y` as in `fit`.
 
         survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
 
@@ -209,7 +212,8 @@ class Model:
         True
         """
         data, _ = self._data(sample, lengths, ids)
-        structure, emission, problem = training.prepared(self, data, survey)
+        told = None if y is None else knowledge.read(y, data, "y")
+        structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
         return self._with(training.started(problem, structure, emission, checks.options(self).rng))
 
     @named

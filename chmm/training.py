@@ -40,6 +40,10 @@ def n_sequences(data):
 def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
     waits for parameters."""
+    if isinstance(labels, Sequences):
+        labels = with_gaps(labels)
+        if labels is not None:
+            require_names(labels, "y")
     emission, own = survey(model.emission, data)
     seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
     if name not in seen:
@@ -60,10 +64,6 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
 def fit(model, data, labels=None, weight=None, ended=None) -> Fit:
     """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
     options = checks.options(model)
-    if isinstance(labels, Sequences):
-        labels = with_gaps(labels)
-        if labels is not None:
-            require_names(labels, "y")
     structure, emission, problem = prepared(model, data, None, labels, weight, ended)
     if problem.known is not None and problem.known.complete:
         learnt = supervised(problem, structure, emission, problem.known.path, options.rng)

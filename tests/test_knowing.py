@@ -1,13 +1,17 @@
 """What is known of states and ends: every question under every option, against every path enumerated."""
 
+import inspect
 import io
+import re
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracle import enumerate_paths
-from shared import learnt, random_params, same_bits, stochastic
+from oracle import enumerate_paths, log_space
+from refusals import BALLS
+from shared import learnt, random_params, same_bits
 
 from chmm import Categorical, Gaussian, Model
 from chmm.exceptions import ImpossibleError
@@ -123,7 +127,8 @@ def test_every_question_agrees_with_enumeration_under_every_option():
             assert_allclose(posteriors[s].loglik, np.log(t.prob), atol=1e-11)
             assert_allclose(forward[s].alpha, t.alpha / t.alpha.sum(axis=1, keepdims=True), atol=1e-12)
             assert_allclose(forward[s].log_scale.sum(), np.log(t.prob), atol=1e-11)
-            assert_allclose((forward[s].alpha * backward[s].beta)[forward[s].alpha > 0], t.gamma[t.alpha > 0], atol=1e-12)
+            seen = t.alpha > 0
+            assert_allclose((forward[s].alpha * backward[s].beta)[seen], t.gamma[seen], atol=1e-12)
             assert_allclose(plain[0][s].alpha, t.alpha, rtol=1e-11)
             assert_allclose(plain[1][s].beta, t.beta, rtol=1e-11)
         counts = m.e_step(X, **asked)
@@ -253,13 +258,14 @@ def test_labels_that_do_not_occur_need_names():
         Model(3).fit(x, ["a", None, "b", "b", None, "a"])
     m = Model(states="abc", random_state=0).fit(x, ["a", None, "b", "b", None, "a"])
     assert m.n_states_ == 3
-    with pytest.raises(ValueError, match="-1.*None"):
+    with pytest.raises(ValueError, match=r"-1.*None"):
         Model(2).fit(x, [0, -1, 1, 1, -1, 0])
-    with pytest.raises(ValueError, match="-1.*None"):
+    with pytest.raises(ValueError, match=r"-1.*None"):
         Model(states=[0, 1]).fit(x, [0, -1, 1, 1, -1, 0])
     with pytest.raises(ValueError, match="n_states is not known"):
         Model().fit(x, [None] * 6)
-    assert all(map(same_bits, learnt(Model(2, random_state=0).fit(x, [None] * 6)), learnt(Model(2, random_state=0).fit(x))))
+    free, none = (Model(2, random_state=0).fit(x, y) for y in ([None] * 6, None))
+    assert all(map(same_bits, learnt(free), learnt(none)))
 
 
 @pytest.mark.parametrize("known, message", [
@@ -312,7 +318,7 @@ def test_ends_are_counted_where_labels_are_known():
     assert_allclose(Model(endprob=True, pseudocount=1).fit(X, y).endprob_, [2 / 6, 3 / 5])
     weighted = Model(endprob=True).fit(X, y, sample_weight=[1, 0, 2])
     assert_allclose(weighted.endprob_, [1 / 2, 1 / 3])
-    with pytest.raises(ValueError, match="sequence 1, step 1: the sequence ends in 'b'.*final_states"):
+    with pytest.raises(ValueError, match=r"sequence 1, step 1: the sequence ends in 'b'.*final_states"):
         Model(endprob=True, final_states="a", states="ab").fit(X[1:], y[1:][::-1])
 
 
@@ -389,8 +395,6 @@ def test_weights_of_states_are_exact_where_scaled_numbers_fail():
 @pytest.mark.parametrize("n", [2, 5, 12, 20, 70])
 def test_long_sequences_of_every_size_of_model(n):
     """Against the oracle in log space: registers, tables and both ends take rows that are not of values alone."""
-    from oracle import log_space
-
     rng = np.random.default_rng(n)
     e, n_steps = rng.random(n) * 0.1, 300
     p = random_params(rng, n, 6)
@@ -405,4 +409,34 @@ def test_long_sequences_of_every_size_of_model(n):
     counts = m.e_step(x, known=mask)
     assert_allclose(counts.trans, truth.xi.sum(axis=0).astype(float), atol=1e-9)
     assert_allclose(counts.end, truth.gamma[-1].astype(float), atol=1e-10)
-    assert_allclose(stochastic(rng, 3).sum(), 1)
+
+
+# The table question x option ---------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "knowing.md"
+
+
+def test_the_table_of_the_page_has_a_row_for_every_question():
+    """Answers are checked above, by enumeration; what the table refuses is refused here."""
+    table = PAGE.read_text(encoding="utf-8").split("## Question × option")[1]
+    questions = "".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
+    told = set(re.findall(r"`(\w+)(?:\(.*?\))?`", questions))
+    methods = {name: value for name, value in vars(Model).items() if callable(value) and not name.startswith("_")}
+    asked = {name for name, value in methods.items() if {"X", "sample"} & set(inspect.signature(value).parameters)}
+    assert asked - {"survey"} <= told - {"known", "y"}
+    m = ice_cream()
+    for name in ("sample", "stationary_distribution"):
+        for option in ("known", "ended"):
+            with pytest.raises(TypeError, match=option):
+                getattr(m, name)(**{option: None})
+    for name in asked - {"survey", "start", "fit"}:
+        assert {"known", "ended"} <= set(inspect.signature(getattr(m, name)).parameters)
+    final = Model(**BALLS, final_states=[0], emission=Categorical(np.full((3, 2), 0.5)))
+    with pytest.raises(ValueError, match="endprob"):
+        final.sample()
+    with pytest.raises(ValueError, match="two words"):
+        m.score(DAYS, DAYS, known=DAYS)
+    assert_allclose(m.stationary_distribution(), [0.5, 0.5])
+    started = Model(2, endprob=True, random_state=0).start(DAYS, ended=False)
+    assert_array_equal(started.endprob_, [0.5, 0.5])
+    assert Model(states=["a", "b"]).start(DAYS, y=["a", "b"] + [None] * 31).startprob_[0] > 0.7
