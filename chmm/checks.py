@@ -10,6 +10,7 @@ from .symbols import Symbols, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
 CHAIN = ("startprob", "transmat", "endprob")  # parameters that a chain may have
 TOPOLOGIES = {  # how far a step may lead, by name
@@ -66,18 +67,22 @@ class Options(NamedTuple):
     rng: np.random.Generator
     n_jobs: int
     accelerate: bool
+    training: str = "baum-welch"
+    state_order: str | None = None  # None: leave the states as they come
 
 
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
         bool(model.accelerate),
+        check_choice(model.training, "training", TRAININGS),
+        check_choice(model.state_order, "state_order", ("auto", None)),
     )
 
 
@@ -192,7 +197,7 @@ def _take_topology(topology, arrays, free, n, stationary):
 
 def _frozen(model, arrays, states, stationary):
     """The argument `frozen`, checked: {name: True, or the mask of what stays}."""
-    given, frozen = getattr(model, "frozen", ()), {}
+    given = getattr(model, "frozen", ())
     own = tuple(name for name in CHAIN if hasattr(model, name))
     if isinstance(given, Mapping):
         given = {k: _by_name(v, f"frozen[{k!r}]", states, 2) if k in own else v for k, v in given.items()}
@@ -410,9 +415,9 @@ def agreeing_labels(path, data, structure, argument="y", ended=None):
         if not free[at].all():
             k = int(np.flatnonzero(~free[at])[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
+            place = f"{argument}, {data.where(int(steps[k]))}"
             where = name if structure.topology is None else f"{name} (topology={structure.topology!r})"
-            place = data.where(int(steps[k]))
-            raise ValueError(f"{argument}, {place}: {names} has a given probability of 0 in {where}")
+            raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
 def refuse_one_label_a_sequence(y, data, name="y"):
@@ -430,6 +435,12 @@ def refuse_one_label_a_sequence(y, data, name="y"):
 
 
 # Numbers, options, probabilities --------------------------------------------------------------------------------------
+
+
+def check_choice(value, name, choices):
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"{name} = {shown(value)} must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def check_count(value, name, least):

@@ -319,7 +319,7 @@ def draw(problem, structure, emission, n, rng):
         u = (k + rng.random()) / each
         start = *kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng), structure.endprob
         if structure.stationary:
-            start = settled(start[1]), *start[1:]
+            start = settled(start[1]), start[1], start[2]
         if not any(same(start, other) for other in starts):
             starts.append(start)
     return starts
@@ -360,6 +360,7 @@ def advanced(runs, steps, max_iter):
             run.advance(min(steps, max_iter - run.n_steps))
             left.append(run)
         except ValueError as error:
+            run.failed = True
             errors.append(error)
     if not left:
         raise errors[0]
@@ -403,7 +404,9 @@ def order(problem, emission, some):
         numbers = np.arange(len(observed.distinct) + 1.0)
     else:
         points = emission.embed(observed.distinct)
-        points = np.zeros((len(observed.distinct), 1)) if points is None else np.nan_to_num(points)
+        if points is None:
+            points = np.zeros((len(observed.distinct), 1))
+        points = standardised(points, np.ones(len(points)))
         numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
     numbers = numbers[observed.index]
     place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)

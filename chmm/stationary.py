@@ -47,7 +47,7 @@ def settled(transmat):
 
 
 def ascend(transmat, start, trans, movable, n_steps):
-    """transmat A after at most `n_steps` steps uphill on Q = sum start_i log p_i + sum trans_ij log a_ij, where p = p A.
+    """transmat A after at most `n_steps` steps uphill on Q = sum start_i log p_i + sum trans_ij log a_ij, with p = p A.
 
     start (N,), trans (N, N) : counts, pseudocounts among them. movable (N, N) bool : the entries that may change; the
     others of a row leave room r_i for them, which they share as b_ij = a_ij / r_i. A row without counts stays.

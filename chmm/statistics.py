@@ -133,7 +133,7 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
 
 
 def log_prior(probs, pseudocount, free=None, held=False):
-    """What pseudocounts add to the objective: sum of pseudocount * log p over the entries that are free and not held."""
+    """What pseudocounts add to the objective: sum of pseudocount * log p over entries that are free and not held."""
     if pseudocount is None or (isinstance(pseudocount, float) and not pseudocount):
         return 0.0
     counts = np.broadcast_to(spread(pseudocount, probs.shape), probs.shape)

@@ -423,13 +423,13 @@ def test_the_table_of_the_page_has_a_row_for_every_question():
     told = set(re.findall(r"`(\w+)(?:\(.*?\))?`", questions))
     methods = {name: value for name, value in vars(Model).items() if callable(value) and not name.startswith("_")}
     asked = {name for name, value in methods.items() if {"X", "sample"} & set(inspect.signature(value).parameters)}
-    assert asked - {"survey"} <= told - {"known", "y"}
+    assert asked - {"survey", "align"} <= told - {"known", "y"}
     m = ice_cream()
     for name in ("sample", "stationary_distribution"):
         for option in ("known", "ended"):
             with pytest.raises(TypeError, match=option):
                 getattr(m, name)(**{option: None})
-    for name in asked - {"survey", "start", "fit"}:
+    for name in asked - {"survey", "start", "fit", "partial_fit", "align"}:
         assert {"known", "ended"} <= set(inspect.signature(getattr(m, name)).parameters)
     final = Model(**BALLS, final_states=[0], emission=Categorical(np.full((3, 2), 0.5)))
     with pytest.raises(ValueError, match="endprob"):
