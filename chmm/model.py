@@ -200,7 +200,8 @@ class Model:
         if y is not None:
             labels = knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
-        self._fit = training.fit(self, *_there(data, labels, weight, checked), callback=callback)
+        data, labels, weight, checked = _there(data, labels, weight, checked)
+        self._fit = training.fit(self, data, labels, weight, checked, callback)
         return self
 
     @named
@@ -239,7 +240,8 @@ class Model:
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
         told = None if y is None else knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
-        self._fit = stepwise.next_fit(self, self._fit, *_there(data, told, weight, checked), share=step)
+        data, told, weight, checked = _there(data, told, weight, checked)
+        self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
