@@ -181,36 +181,37 @@ class Vectors:
     def __init__(self, point):
         statistics = point.statistics
         self.anchor = point.emission
-        arrays = [statistics.start, statistics.trans, *statistics.emission.values()]
-        self.names = ["start", "trans", *statistics.emission]
+        self.chain = ["start", "trans"] if statistics.end is None else ["start", "trans", "end"]
+        arrays = [getattr(statistics, name) for name in self.chain] + [*statistics.emission.values()]
+        self.names = [*self.chain, *statistics.emission]
         self.shapes = [a.shape for a in arrays]
         self.sizes = np.array([a.size for a in arrays])
         self.ends = np.cumsum(self.sizes)
         self.n_bytes = 8 * int(self.ends[-1])
         # what is a mass stays positive: the chain's counts, and by its name an emission's
-        kinds = [k < 2 or name.split(".")[-1] in ("counts", "weights") for k, name in enumerate(self.names)]
+        kinds = [name in self.chain or name.split(".")[-1] in ("counts", "weights") for name in self.names]
         self.masses = np.repeat(kinds, self.sizes)
 
     def of(self, point):
         """(K,)"""
         statistics = point.statistics
         emission = self.anchor.recentre(statistics.emission, point.emission)
-        return np.concatenate(
-            [statistics.start, statistics.trans.ravel(), *(emission[name].ravel() for name in self.names[2:])]
-        )
+        chain = [getattr(statistics, name).ravel() for name in self.chain]
+        return np.concatenate(chain + [emission[name].ravel() for name in self.names[len(chain) :]])
 
     def statistics(self, x, point):
         """The statistics of a vector, about the parameters of `point`."""
         parts = [part.reshape(shape) for part, shape in zip(np.split(x, self.ends[:-1]), self.shapes, strict=True)]
-        emission = point.emission.recentre(dict(zip(self.names[2:], parts[2:], strict=True)), self.anchor)
-        like = point.statistics
-        return Statistics(parts[0], parts[1], emission, like.loglik, like.n_sequences, like.n_steps)
+        k, like = len(self.chain), point.statistics
+        emission = point.emission.recentre(dict(zip(self.names[k:], parts[k:], strict=True)), self.anchor)
+        end = parts[2] if k > 2 else None
+        return Statistics(parts[0], parts[1], emission, like.loglik, like.n_sequences, like.n_steps, end=end)
 
     def metric(self, x):
         """(K,), weights of squares, so that lengths have no unit: about 1 / x in each block, as for counts."""
         size = np.abs(x)
         means = np.add.reduceat(size, np.minimum(self.ends - self.sizes, len(x) - 1)) / np.maximum(self.sizes, 1)
-        n_states, mass = self.sizes[0], size[: self.ends[1]].sum()
+        n_states, mass = self.sizes[0], size[: self.ends[len(self.chain) - 1]].sum()
         factors = means * n_states / mass
         factors[0] = 1.0
         scale = np.repeat(factors, self.sizes) * (size + 0.01 * np.repeat(means, self.sizes))

@@ -42,10 +42,16 @@ class Structure(NamedTuple):
     frozen: dict  # by parameter: True (all of it), or the mask of entries that stay as given
     topology: str | None
     stationary: bool  # whether startprob is the stationary distribution of transmat
+    endprob: np.ndarray | None = None  # (N,), where EM starts: as given, or 1/2 where a sequence may end
 
     @property
     def n(self):
         return len(self.states)
+
+    @property
+    def ends(self):
+        """Whether the last step of a sequence is weighted."""
+        return self.allowed is not None or self.endprob is not None
 
     def held(self, name):
         """What of a parameter stays as given: True (all of it), a mask, or False."""
@@ -116,7 +122,9 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
         said[name] = len(array)
     if emission is not None and emission.n_states is not None:
         said["emission"] = emission.n_states
-    if names is None and labels is not None:
+    if isinstance(labels, np.ndarray):
+        said[f"the width of {argument}"] = labels.shape[1]
+    elif names is None and labels is not None:
         names = _names_of_labels(labels, argument, said)
         said[f"the labels in {argument}"] = len(names)
     if not said:
@@ -124,9 +132,13 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
     if len(set(said.values())) > 1:
         raise ValueError("the number of states is not clear: " + ", ".join(f"{k} says {v}" for k, v in said.items()))
     states = names if names is not None else Symbols(range(next(iter(said.values()))))
+    allowed = _allowed_ends(getattr(model, "final_states", None), states)
     free = {name: array > 0 for name, array in arrays.items()}
     if topology is not None:
         _take_topology(topology, arrays, free, len(states), stationary)
+    ends = _ends(getattr(model, "endprob", None), states, allowed)
+    if ends is not None:
+        free["endprob"] = ends > 0
     frozen = _frozen(model, arrays, states, stationary)
     if stationary:
         _require_one_class(free.get("transmat"), states, topology)
@@ -136,12 +148,13 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
         states,
         arrays.get("startprob"),
         arrays.get("transmat"),
-        _allowed_ends(getattr(model, "final_states", None), states),
+        allowed,
         check_pseudocounts(model, states),
         free,
         frozen,
         topology,
         stationary,
+        ends,
     )
 
 
@@ -188,11 +201,14 @@ def _frozen(model, arrays, states, stationary):
     own = tuple(name for name in CHAIN if hasattr(model, name))
     if isinstance(given, Mapping):
         given = {k: _by_name(v, f"frozen[{k!r}]", states, 2) if k in own else v for k, v in given.items()}
+    endprob = getattr(model, "endprob", None)
+    if endprob is not None and not isinstance(endprob, bool):
+        arrays = {**arrays, "endprob": as_floats(endprob, "endprob")}
     frozen = check_frozen(given, own, **arrays)
     for name in frozen:
         if name == "startprob" and stationary:
             raise ValueError("startprob='stationary' follows transmat and cannot be frozen: freeze transmat")
-        if getattr(model, name) is None or (name in ("startprob", "transmat") and name not in arrays):
+        if getattr(model, name) is None or name not in arrays:
             raise ValueError(f"frozen: {name} must be given to be kept, such as Model({name}=..., frozen={name!r})")
     return frozen
 
@@ -210,6 +226,55 @@ def _require_one_class(free, states, topology):
             f"{shown(states.names[j])} cannot be reached from {shown(states.names[i])}. Give startprob as numbers, or "
             "let it be learnt (None)"
         )
+
+
+def _ends(endprob, states, allowed):
+    """(N,), the probabilities of an end where EM starts; None: sequences end for no reason."""
+    if endprob is None or endprob is False:
+        return None
+    n = len(states)
+    if endprob is True:
+        return np.full(n, 0.5) if allowed is None else np.where(allowed, 0.5, 0.0)
+    array = check_shares(_by_name(endprob, "endprob", states, 1), "endprob", (n,))
+    if not array.any():
+        raise ValueError("endprob is 0 in every state: no sequence would ever end")
+    if allowed is not None and array[~allowed].any():
+        i = int(np.flatnonzero((array > 0) & ~allowed)[0])
+        raise ValueError(
+            f"endprob[{i}] = {array[i]:g} in state {shown(states.names[i])}, which is not in final_states; it must be 0"
+        )
+    return array
+
+
+def check_shares(values, name, shape):
+    """A float64 array of numbers from 0 to 1."""
+    array = as_floats(values, name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}: one for each state, or True to learn it")
+    bad = ~((array >= 0) & (array <= 1))
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"{name}[{i}] = {array[i]} is not a probability")
+    return array
+
+
+def ended_sequences(ended, data, ends):
+    """(S,) bool, which sequences ended and were not cut off; None: all."""
+    if ended is None:
+        return None
+    if not ends:
+        raise ValueError("ended= says which sequences were cut off, and this model knows no ends: give it endprob=True")
+    if isinstance(ended, Mapping) and data.form == "dict":
+        if set(ended) != set(data.keys):
+            raise ValueError(f"ended must have the keys of X, {shown(data.keys)}, got {shown(list(ended))}")
+        ended = [ended[key] for key in data.keys]
+    array = np.atleast_1d(np.asarray(ended))
+    if array.shape != (data.n_sequences,) or array.dtype != bool:
+        raise ValueError(
+            f"ended = {shown(ended)} must hold a bool for each of {data.n_sequences} sequences: True where it ended, "
+            "False where it was cut off"
+        )
+    return None if array.all() else array
 
 
 def _names_of_labels(labels, argument, said):
@@ -345,22 +410,31 @@ def shard_names(shard):
         raise TypeError(f"shard = {shown(shard)} must be a name, such as a str or an int") from error
 
 
-def agreeing_labels(path, data, structure, argument="y"):
-    """Labels must not contradict final states and structural zeros."""
-    states, allowed = structure.states, structure.allowed
+def agreeing_labels(path, data, structure, argument="y", ended=None):
+    """Labels (codes, N where unknown) must not contradict final states and structural zeros."""
+    states, n = structure.states, structure.n
     some = np.diff(data.bounds) > 0
     first, last = data.bounds[:-1][some], data.bounds[1:][some] - 1
-    if allowed is not None and not allowed[path[last]].all():
-        t = int(last[~allowed[path[last]]][0])
-        name = shown(states.names[path[t]])
-        raise ValueError(f"{argument}, {data.where(t)}: the sequence ends in {name}, which is not in final_states")
+    allowed = structure.allowed if structure.endprob is None else structure.endprob > 0
+    if allowed is not None:
+        last = data.bounds[1:][some if ended is None else some & ended] - 1
+        allowed = np.append(allowed, True)
+        if not allowed[path[last]].all():
+            t = int(last[~allowed[path[last]]][0])
+            name = shown(states.names[path[t]])
+            told = "which is not in final_states" if structure.allowed is not None else "where endprob is 0"
+            raise ValueError(f"{argument}, {data.where(t)}: the sequence ends in {name}, {told}")
     for name, free in structure.free.items():
         if name not in ("startprob", "transmat") or free.all():
             continue
         steps, at = first, (path[first],)
         if name == "transmat":
             steps = np.setdiff1d(np.arange(len(path)), first, assume_unique=True)
+            steps = steps[(path[steps - 1] < n) & (path[steps] < n)]
             at = path[steps - 1], path[steps]
+        else:
+            steps = steps[path[steps] < n]
+            at = (path[steps],)
         if not free[at].all():
             k = int(np.flatnonzero(~free[at])[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
@@ -383,15 +457,17 @@ def possible_labels(path, problem, structure, weights, emission, argument="y"):
         )
 
 
-def refuse_one_label_a_sequence(y, data):
+def refuse_one_label_a_sequence(y, data, name="y"):
     """Labels go with steps; one for each sequence is another task."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
+        return
+    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without
         return
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
         raise ValueError(
-            f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all steps "
-            "of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
+            f"{name} holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all "
+            f"steps of a sequence have its label: {name}=[[label] * len(x) for x, label in zip(X, {name})]"
         )
 
 

@@ -4,16 +4,18 @@ import copy
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from itertools import pairwise
 from operator import attrgetter, is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
 from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths
+from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .stationary import stationary_distribution
@@ -21,8 +23,9 @@ from .statistics import Statistics
 from .symbols import shown
 
 MADE_FROM = attrgetter(  # what given parameters are made from
-    "startprob", "transmat", "emission", "states", "n_states", "topology", "final_states", "frozen", "pseudocount"
-)
+    "startprob", "transmat", "emission", "states", "n_states", "topology", "final_states", "frozen", "pseudocount",
+    "endprob",
+)  # fmt: skip
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -62,7 +65,9 @@ class Model:
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
         startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
         question and in learning, with labels too. Every state must be reachable from every other.
-    final_states : the states in which a sequence must end; None: any.
+    endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
+        transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
     topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
         "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
         next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
@@ -72,9 +77,9 @@ class Model:
         own `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
         Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
-        {"startprob": ..., "transmat": ..., "emission": ...} of numbers and arrays that broadcast, 0 where it has no
-        key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter), which history_ tells;
-        score, loglik_ and all criteria are of the likelihood P alone.
+        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
+        where it has no key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter),
+        which history_ tells; score, loglik_ and all criteria are of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
     n_init : number of starts for EM; "auto" is 12. They are of several kinds; all go ten steps, the better half of them
@@ -98,6 +103,10 @@ class Model:
     **One or many.** Every question takes one sequence (a text, an array, a flat list) and gives one answer, a list of
     them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
     holds all sequences one after the other; what has a value a step then comes back as one array.
+
+    **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
+    posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
+    off. Answers are then given these: loglik is log P(O, what is known).
 
     Labelled sequences are counted:
 
@@ -136,6 +145,7 @@ class Model:
         topology=None,
         startprob=None,
         transmat=None,
+        endprob=None,
         final_states=None,
         frozen=(),
         pseudocount=0.0,
@@ -154,6 +164,7 @@ class Model:
         self.topology = topology
         self.startprob = startprob
         self.transmat = transmat
+        self.endprob = endprob
         self.final_states = final_states
         self.frozen = frozen
         self.pseudocount = pseudocount
@@ -178,11 +189,15 @@ class Model:
         lengths=None,
         ids=None,
         sample_weight=None,
+        ended=None,
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : one or many sequences. y : labels in the same form, one for each step, all known.
+        X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
+        for a whole sequence. Then EM starts from the smoothed counts of what is known, and keeps to it. Or weights of
+        the states, (n_steps, n_states): a mask of what may be, or likelihoods that multiply those of the values.
+        ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
@@ -205,17 +220,25 @@ class Model:
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:
-            checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data)
-        if weight is not None and not weight.all():  # weight 0 is not there
-            labels = None if labels is None else labels.chosen(weight > 0)
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = training.fit(self, data, labels, weight, callback)
+            labels = knowledge.read(y, data, "y")
+        checked = checks.ended_sequences(ended, data, True)
+        data, labels, weight, checked = _there(data, labels, weight, checked)
+        self._fit = training.fit(self, data, labels, weight, checked, callback)
         return self
 
     @named
     @quiet
-    def partial_fit(self, X: Any, step: float | None = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+    def partial_fit(
+        self,
+        X: Any,
+        step: float | None = None,
+        *,
+        y: Any = None,
+        lengths=None,
+        ids=None,
+        sample_weight=None,
+        ended=None,
+    ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
         statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
@@ -223,6 +246,7 @@ class Model:
         the model was fitted.
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
+        y : what is known of the states of this batch, as in `fit`.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
@@ -236,9 +260,10 @@ class Model:
         """
         kind = None if self._fit is None else self._fit.emission.kind
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
-        if weight is not None and not weight.all():
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = stepwise.next_fit(self, self._fit, data, weight, step)
+        told = None if y is None else knowledge.read(y, data, "y")
+        checked = checks.ended_sequences(ended, data, True)
+        data, told, weight, checked = _there(data, told, weight, checked)
+        self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
@@ -255,8 +280,11 @@ class Model:
 
     @named
     @quiet
-    def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
-        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
+    def start(
+        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+    ) -> "Model":
+        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1,
+        or from what is known of its states, `y` as in `fit`.
 
         survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
 
@@ -271,12 +299,15 @@ class Model:
         True
         """
         data, _ = self._data(sample, lengths, ids)
-        structure, emission, problem = training.prepared(self, data, survey)
+        told = None if y is None else knowledge.read(y, data, "y")
+        structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
         return self._with(training.started(problem, structure, emission, checks.options(self).rng))
 
     @named
     @quiet
-    def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
+    def e_step(
+        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+    ) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
         shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
@@ -284,9 +315,9 @@ class Model:
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
-        if weight is not None and not weight.all():
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        problem = fit.problem(data)._replace(weight=weight)
+        told = None if known is None else knowledge.read(known, data)
+        data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
+        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
         shards = checks.shard_names(shard)
         return training.expectation(problem, options.n_jobs, shards=shards)
 
@@ -348,10 +379,16 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
+    def _asked(self, X, known, lengths, ids, ended, name="known"):
+        fit = self._ready()
+        data = fit.read(X, lengths, ids)
+        told = None if known is None else knowledge.read(known, data, name)
+        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
+
     @named
-    def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
-        """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
-        with a label that no state has.
+    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
+        with a label that no state has. score(X, y) is score(X, known=y).
 
         Cost: n_states^2 multiply-adds per step. Memory: one row of alpha.
 
@@ -360,15 +397,13 @@ class Model:
         >>> round(float(np.exp(coin.score([[0, 1], [1]]))), 12)
         0.125
         """
-        fit = self._ready()
-        data = fit.read(X, lengths, ids)
-        if y is None:
-            return questions.score(fit, data, None, self.n_jobs)
-        checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data))
+        if y is not None and known is not None:
+            raise ValueError("y and known are two words for one thing; give one of them")
+        name = "known" if y is None else "y"
+        return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -376,11 +411,10 @@ class Model:
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        fit = self._ready()
-        return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
+    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -390,20 +424,20 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        fit = self._ready()
-        return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
         """
-        fit = self._ready()
-        return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict_proba(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
+    def posteriors(
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
@@ -411,11 +445,10 @@ class Model:
 
         ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        fit = self._ready()
-        return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
+        return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
+    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -424,11 +457,12 @@ class Model:
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
         P(O) = 0.
         """
-        fit = self._ready()
-        return questions.forward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.forward(self._asked(X, known, lengths, ids, ended), scaled)
 
     @named
-    def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
+    def backward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
@@ -438,33 +472,39 @@ class Model:
         ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
-        fit = self._ready()
-        return questions.backward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
     @named
     @quiet
-    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text gives str, else arrays. With `final_states`, paths are drawn given that they end there.
+        A model of text gives str, else arrays. n_steps=None : sequences go on until they end, with endprob; ValueError
+        if one that starts may never end. With n_steps and `endprob` or `final_states`, paths are drawn given that they
+        end there, in a state where they may.
         """
         fit, rng = self._ready(), checks.generator(random_state)
-        paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        n_sampled = 1 if n_sequences is None else n_sequences
+        if n_steps is None:
+            path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
+        else:
+            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+        blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
-                f"a value drawn in state {shown(fit.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
+                f"a value drawn in state {shown(fit.states.names[path[t]])} is beyond all numbers: "
                 f"{values[t]}; check the emission's parameters"
             )
-        X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
+        X = [values[a:b] for a, b in pairwise(bounds.tolist())]
         if fit.emission.kind == "text":
             X = ["".join(x) for x in X]
-        states = [fit.named(path.astype(np.intp)) for path in paths]
+        states = [fit.named(path[a:b].astype(np.intp)) for a, b in pairwise(bounds.tolist())]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
     @named
@@ -521,6 +561,14 @@ class Model:
         lambda self: Report(self._learnt().report),
         doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md tells each.",
     )
+
+    @property
+    def endprob_(self):
+        """(n_states,), P(the sequence ends | state), of a model with endprob."""
+        endprob = self._ready().endprob
+        if endprob is None:
+            raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
+        return endprob
 
     @property
     def states_(self):
@@ -612,7 +660,7 @@ class Model:
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
-        if not prescribed or self.transmat is None or not complete:
+        if not prescribed or self.transmat is None or self.endprob is True or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
@@ -620,7 +668,10 @@ class Model:
         checks.options(self)
         told = checks.structure(self, emission)
         assert told.startprob is not None and told.transmat is not None
-        fit = Fit(told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed)
+        fit = Fit(
+            told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed,
+            endprob=told.endprob,
+        )  # fmt: skip
         self._given = arguments, fit
         return fit
 
@@ -631,6 +682,18 @@ class Model:
             told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(told)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
+
+
+def _there(data, told, weight, ended):
+    """The same without the sequences of weight 0."""
+    if weight is None or weight.all():
+        return data, told, weight, ended
+    there = weight > 0
+    if isinstance(told, np.ndarray):
+        told = told[np.repeat(there, np.diff(data.bounds))]
+    elif told is not None:
+        told = told.chosen(there)
+    return data.chosen(there), told, weight[there], None if ended is None else ended[there]
 
 
 def _arguments(model_class: Any) -> dict:

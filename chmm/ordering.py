@@ -169,6 +169,8 @@ def _rearranged(model, fit: Fit, order, names, told=None):
         other.startprob = structure.startprob[order]
     if structure.transmat is not None:
         other.transmat = structure.transmat[np.ix_(order, order)]
+    if structure.endprob is not None and model.endprob is not True:
+        other.endprob = structure.endprob[order]
     if structure.allowed is not None:
         other.final_states = [name for name, may in zip(names, structure.allowed[order], strict=True) if may]
     if isinstance(model.frozen, Mapping):
@@ -188,6 +190,7 @@ def _rearranged(model, fit: Fit, order, names, told=None):
         states=states,
         emission=copy.copy(fit.emission).reordered(order).published(),
         allowed=None if fit.allowed is None else fit.allowed[order],
+        endprob=None if fit.endprob is None else fit.endprob[order],
         statistics=fit.statistics if kept else None,  # only a family could say which of its rows are of which state
         anchor=fit.anchor if kept else None,
         report=_renamed(fit.report, fit.states, states, order),

@@ -39,6 +39,7 @@ class View:
         self.lengths = np.diff(self.bounds)
         weight = np.ones(len(self.lengths)) if problem.weight is None else problem.weight
         self.weight = np.repeat(weight, self.lengths)  # (T,), of each step
+        self.known = problem.known
         self.times = self.mass(slice(None))
 
     def mass(self, steps):
@@ -168,6 +169,51 @@ def segmented(sums, grid, n):
     return cuts[::-1]
 
 
+def by_labels(view, u, rng):
+    """What the labels say: they are counted, and smoothed so that nothing is impossible. States that no label names
+    share the unlabelled steps, as clusters of values."""
+    n, path = view.n, view.known.path
+    named = path < n
+    own = np.stack([view.mass(path == i) for i in range(n)], axis=1)
+    new = own.sum(axis=0) == 0
+    if new.any():
+        times = view.mass(~named)
+        own[:, new] = shares(view.embedded, times, int(new.sum()), rng) * times[:, None]
+    first = view.bounds[:-1][view.lengths > 0]
+    begins = np.bincount(path[first], view.weight[first], n + 1)[:n]
+    inside = named.copy()
+    inside[first] = False
+    t = np.flatnonzero(inside)
+    t = t[named[t - 1]]
+    moves = np.bincount(path[t - 1] * n + path[t], view.weight[t], n * n).reshape(n, n)
+    return smoothed(view, begins, moves, own, rng)
+
+
+def by_weights(view, u, rng):
+    """Masks and likelihoods taken for posteriors, each step by itself."""
+    n, known = view.n, view.known
+    with np.errstate(under="ignore"):
+        share = np.exp(known.masks - known.masks.max(axis=1, keepdims=True, initial=-1e300))
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+    told = share.max(axis=1) > 1.5 / n  # the others say too little
+    size = len(view.values) + 1
+    own = np.stack(
+        [np.bincount(view.index, view.weight * (share[:, i] * told)[known.index], size)[:-1] for i in range(n)], axis=1
+    )
+    return smoothed(view, np.zeros(n), np.zeros((n, n)), own, rng)
+
+
+def smoothed(view, begins, moves, own, rng):
+    """A start from counts: of chains a step more a row, of values a tenth more for all that occur."""
+    n, given = view.n, view.structure
+    values = view.times / max(view.times.sum(), 1e-300)
+    own = own + 0.1 * np.maximum(own.sum(axis=0), 1.0) * values[:, None]
+    start = (begins + 1 / n) / (begins + 1 / n).sum()
+    trans = (moves + 1 / n) / (moves + 1 / n).sum(axis=1, keepdims=True)
+    emission = begun(view, own, rng, reorder=False)
+    return given_or(given.startprob, start), given_or(given.transmat, view.within(trans)), emission
+
+
 # What they share -----------------------------------------------------------------------------------------------------
 
 
@@ -262,11 +308,17 @@ def draw(problem, structure, emission, n, rng):
         kinds = [by_windows, by_cuts, by_best_cuts, by_mixture]
     elif view.embedded is None and not problem.observed.shared:
         kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
+    known = problem.known
+    if known is not None and known.path is not None:
+        kinds = [by_labels]
+        n = 1 if len(np.unique(known.path[known.path < view.n])) == view.n else n
+    elif known is not None:
+        kinds = [by_weights, *kinds]
     starts, each = [], -(-n // len(kinds))
     for j in range(n):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
         u = (k + rng.random()) / each
-        start = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
+        start = *kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng), structure.endprob
         if structure.stationary:
             start = settled(start[1]), start[1], start[2]
         if not any(same(start, other) for other in starts):
@@ -329,15 +381,17 @@ def sample(problem, structure, emission):
     of large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
     lengths = np.diff(problem.bounds)
     some = np.flatnonzero(lengths > 0)
+    if problem.known is not None and problem.known.path is not None:
+        return problem  # its one start is from the labels, wherever they are
     if len(some) > 1:
         some = some[order(problem, emission, some)]
     ends = np.cumsum(lengths[some])
     n_steps = int(ends[-1])
     if n_steps <= MOST:
-        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, some)
-    if structure.free or structure.stationary or structure.allowed is not None:
+        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
+    if problem.known is not None or structure.free or structure.stationary or structure.ends:
         n_whole = max(1, MOST * len(some) // n_steps)
-        return part(problem, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
+        return part(problem, structure, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
     length = MOST // N_PIECES
     firsts = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
     cuts = np.unique(np.concatenate([firsts, firsts + length, ends - lengths[some], ends]))
@@ -346,7 +400,7 @@ def sample(problem, structure, emission):
     kept = (inside >= 0) & (begin < firsts[inside] + length)
     begin, end = begin[kept], end[kept]
     which = np.searchsorted(ends, begin, side="right")
-    return part(problem, some[which], begin - (ends - lengths[some])[which], end - begin)
+    return part(problem, structure, some[which], begin - (ends - lengths[some])[which], end - begin)
 
 
 def order(problem, emission, some):
@@ -366,7 +420,7 @@ def order(problem, emission, some):
     return np.lexsort([weight, np.add.reduceat(numbers * place, first), np.add.reduceat(numbers, first), lengths[some]])
 
 
-def part(problem, sequences, offset=0, lengths=None):
+def part(problem, structure, sequences, offset=0, lengths=None):
     """The Problem of some pieces of sequences, in their order."""
     lengths = np.diff(problem.bounds)[sequences] if lengths is None else lengths
     bounds = np.append(0, np.cumsum(lengths))
@@ -378,5 +432,9 @@ def part(problem, sequences, offset=0, lengths=None):
         distinct = distinct[index[seen]]
         index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
     observed = observed._replace(distinct=distinct, index=index)
-    weight = None if problem.weight is None else problem.weight[sequences]
-    return pose(problem.data, observed, allowed=problem.allowed, weight=weight, bounds=bounds, origin=steps)
+    weight, ended = (None if a is None else a[sequences] for a in (problem.weight, problem.ended))
+    known = None if problem.known is None else problem.known.at(steps)
+    return pose(
+        problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
+        bounds=bounds, origin=steps,
+    )  # fmt: skip

@@ -18,17 +18,17 @@ class Digest:
     """What statistics were made with, parameters and survey, in 32 hex digits. Computed when first compared with
     another, so that a plain fit never does."""
 
-    def __init__(self, startprob, transmat, emission):
-        self._parts = startprob, transmat, emission
+    def __init__(self, startprob, transmat, emission, endprob=None):
+        self._parts = startprob, transmat, emission, endprob
 
     @cached_property
     def text(self) -> str:
-        startprob, transmat, emission = self._parts
+        startprob, transmat, emission, endprob = self._parts
 
         def plain(value):
             return value.tobytes().hex() if isinstance(value, np.ndarray) else repr(value)
 
-        text = json.dumps([startprob, transmat, emission.saved()], sort_keys=True, default=plain)
+        text = json.dumps([startprob, transmat, endprob, emission.saved()], sort_keys=True, default=plain)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def __eq__(self, other):
@@ -62,6 +62,7 @@ class Statistics:
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
     digest : of the parameters and the survey that they were made with; None: unknown, it agrees with any.
     shards : names of the shards that they are of, if they have any.
+    end : (n_states,), expected number of sequences that end in state i; None: the model knows no ends.
 
     `+` adds two of them, field by field; `sum` adds many. ValueError if they were made with different parameters, or if
     a shard would be counted twice.
@@ -82,6 +83,7 @@ class Statistics:
     n_steps: int
     digest: Digest | None = None
     shards: frozenset = field(default_factory=frozenset)
+    end: np.ndarray | None = None
 
     def __add__(self, other) -> "Statistics":
         if not isinstance(other, Statistics):
@@ -105,6 +107,7 @@ class Statistics:
             self.n_steps + other.n_steps,
             other.digest if self.digest is None else self.digest,
             self.shards | other.shards,
+            self.end if other.end is None else other.end if self.end is None else self.end + other.end,
         )
 
     def __radd__(self, other) -> "Statistics":

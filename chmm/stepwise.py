@@ -8,6 +8,7 @@ from . import checks, training
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
+from .known import resolve
 from .statistics import Statistics
 from .symbols import shown
 
@@ -35,35 +36,37 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
         a * old.loglik + b * new.loglik,
         old.n_sequences + new.n_sequences,
         n_steps,
+        end=None if new.end is None or old.end is None else a * old.end + b * new.end,
     )
 
 
-def next_fit(model, fit: Fit | None, data, weight, share=None) -> Fit:
+def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> Fit:
     """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
     if share is not None and not 0 < checks.check_number(share, "step") <= 1:
         raise ValueError(f"step = {shown(share)} must be a share, 0 < step <= 1")
     options = checks.options(model)
     if fit is None:
-        structure, emission, problem = training.prepared(model, data, weight=weight)
+        structure, emission, problem = training.prepared(model, data, None, told, weight, ended)
         fit = training.started(problem, structure, emission, options.rng)
-        problem = problem.under(fit.startprob, fit.transmat, fit.emission)
+        problem = problem.under(*fit.parameters)
     else:
         if fit.statistics is None and fit.n_iter:
             raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
         structure = checks.structure(model, fit.emission, known=fit.states)
-        problem = fit.problem(data)._replace(weight=weight)
+        known = resolve(told, data, fit.states, "y")
+        problem = fit.problem(data, known, checks.ended_sequences(ended, data, fit.ends))._replace(weight=weight)
     new = training.expectation(problem, options.n_jobs)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:
         n_batches = fit.report.get("n_batches", 1)
         together = blended(old, anchor, new, fit.emission, step_size(n_batches) if share is None else share)
-    parameters = fit.startprob, fit.transmat, fit.emission
+    parameters = fit.parameters
     objective = new.loglik + training.prior(structure, *parameters)
-    startprob, transmat, emission = training.step(structure, together, *parameters)
+    startprob, transmat, emission, endprob = training.step(structure, together, *parameters)
     facts = {"n_sequences": together.n_sequences, "n_steps": together.n_steps, "kind": data.kind}
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), n_iter=fit.n_iter + 1,
         history=np.append(() if fit.history is None else fit.history, objective), converged=False, loglik=new.loglik,
-        statistics=together, anchor=fit.emission, report={**facts, "n_batches": n_batches + 1},
+        endprob=endprob, statistics=together, anchor=fit.emission, report={**facts, "n_batches": n_batches + 1},
     )  # fmt: skip

@@ -17,11 +17,13 @@ from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
+from .known import resolve, with_gaps
 from .log_space import compensated_sum
 from .ordering import canonical, exchangeable
 from .parallel import run
-from .paths import EVIDENCE, require_names, state_path
+from .paths import EVIDENCE, require_names
 from .report import Progress, twins, unreachable
+from .sequences import Sequences
 from .stationary import ascend, settled
 from .statistics import Digest, Statistics, log_prior, probabilities, spread
 from .symbols import shown
@@ -43,9 +45,13 @@ def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen=None, labels=None, weight=None):
+def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
     waits for parameters."""
+    if isinstance(labels, Sequences):
+        labels = with_gaps(labels)
+        if labels is not None:
+            require_names(labels, "y")
     emission, own = survey(model.emission, data)
     seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
     if not isinstance(seen, Survey):
@@ -56,11 +62,19 @@ def prepared(model, data, seen=None, labels=None, weight=None):
         raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
     structure = checks.structure(model, emission, labels)
     emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
-    return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
+    observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
+    ended = checks.ended_sequences(ended, data, structure.ends)
+    if known is not None and known.path is not None:
+        checks.agreeing_labels(known.path, data, structure, "y", ended)
+    problem = pose(
+        data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
+        known=known, ended=ended, weight=weight,
+    )  # fmt: skip
+    return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read."""
+def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -68,17 +82,14 @@ def fit(model, data, labels=None, weight=None, callback: Callable | None = None)
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    if labels is not None:
-        require_names(labels, "y")
-    structure, emission, problem = prepared(model, data, None, labels, weight)
-    if labels is None:
-        if options.state_order is None or not unordered(model, structure, emission):
+    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    known = problem.known
+    if known is None or not known.complete:
+        if options.state_order is None or known is not None or not unordered(model, structure, emission):
             options = options._replace(state_order=None)
         learnt = baum_welch(problem, structure, emission, options, callback and tell)
     else:
-        path = state_path(labels, structure.states, "y")
-        checks.agreeing_labels(path, data, structure)
-        learnt = supervised(problem, structure, emission, path, options.rng)
+        learnt = supervised(problem, structure, emission, known.path, options.rng)
     return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
 
 
@@ -116,17 +127,30 @@ def supervised(problem, structure, emission, path, rng):
     n_steps = problem.data.n_steps
     anchor = copy.copy(emission)
     digest = Digest(None, None, anchor)
-    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
+    end = None if structure.endprob is None else count_ends(problem, path, n)
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest, end=end)
     settle(emission, distinct, weights, tallies, n_steps)
     fits = starts.explained(emission, distinct, weights)
     if fits == -np.inf:
         checks.possible_labels(path, problem, structure, weights, emission)
     startprob, transmat = maximise(structure, statistics)
+    endprob = maximise_end(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
+    if endprob is not None:
+        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
         np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
+        endprob=endprob,
     )  # fmt: skip
+
+
+def count_ends(problem, path, n):
+    """(N,), how often a sequence ends in each state."""
+    some = np.diff(problem.bounds) > 0
+    some = some if problem.ended is None else some & problem.ended
+    last = path[problem.bounds[1:][some] - 1]
+    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
 
 
 def xlogy(counts, probs):
@@ -184,12 +208,38 @@ def _rows(structure, name, counts, before):
     return probabilities(counts, before, getattr(structure.pseudocount, name), free, structure.held(name))
 
 
-def prior(structure, startprob, transmat, emission):
+def maximise_end(structure, statistics, endprob=None):
+    """(N,), the share of ends among ends and goings-on in each state, the maximiser; None if there are no ends."""
+    if structure.endprob is None:
+        return None
+    counts = end_or_go(statistics.end, statistics.trans.sum(axis=1))
+    first = end_or_go(structure.endprob)
+    before = first if endprob is None else end_or_go(endprob)
+    return probabilities(counts, before, *_end_options(structure))[:, 0]
+
+
+def _end_options(structure):
+    """(pseudocount, free, held) of the (N, 2) table of ends and goings-on: both get the pseudocount."""
+    pseudocount, held = structure.pseudocount.endprob, structure.held("endprob")
+    column = pseudocount if np.ndim(pseudocount) == 0 else np.broadcast_to(pseudocount, structure.n)[:, None]
+    return column, end_or_go(structure.endprob) > 0, held if held is True or held is False else held[:, None]
+
+
+def end_or_go(end, go=None):
+    """(N, 2): what ends, and what goes on."""
+    return np.stack([end, 1 - end if go is None else go], axis=1)
+
+
+def prior(structure, startprob, transmat, emission, endprob=None):
     """What the objective holds beside log P."""
     told = (("startprob", startprob), ("transmat", transmat))
-    return emission.log_prior() + sum(
-        log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
-        for name, probs in told
+    return (
+        emission.log_prior()
+        + sum(
+            log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
+            for name, probs in told
+        )
+        + (0.0 if endprob is None else log_prior(end_or_go(endprob), *_end_options(structure)))
     )
 
 
@@ -202,12 +252,13 @@ class Point(NamedTuple):
     startprob: np.ndarray
     transmat: np.ndarray
     emission: Emission
+    endprob: np.ndarray | None
     statistics: Statistics
     objective: float
 
     @property
     def parameters(self):
-        return self[:3]
+        return self[:4]
 
 
 class EM:
@@ -222,9 +273,9 @@ class EM:
         return self.point(parameters, statistics)
 
     def point(self, parameters, statistics) -> Point:
-        startprob, transmat, emission = parameters
-        objective = statistics.loglik + prior(self.structure, startprob, transmat, emission)
-        return Point(startprob, transmat, emission, statistics, objective)
+        startprob, transmat, emission, endprob = parameters
+        objective = statistics.loglik + prior(self.structure, *parameters)
+        return Point(startprob, transmat, emission, endprob, statistics, objective)
 
     def maximise(self, point, statistics):
         return step(self.structure, statistics, *point.parameters)
@@ -245,7 +296,9 @@ class HardEM(EM):
         )
         tallies = emission.statistics(observed.distinct, weights[:-1])
         loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
-        statistics = Statistics(start, trans, tallies, loglik, n_some, int(bounds[-1]), Digest(*parameters))
+        end = None if parameters[3] is None else count_ends(problem, path, self.structure.n)
+        n_steps, digest = int(bounds[-1]), Digest(*parameters)
+        statistics = Statistics(start, trans, tallies, loglik, n_some, n_steps, digest, end=end)
         return self.point(parameters, statistics)
 
 
@@ -337,11 +390,12 @@ def baum_welch(problem, structure, emission, options, tell=None):
 def so_far(problem, structure, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:
     """What a run has learnt until now."""
     point = run.point if point is None else point
-    startprob, transmat, emission = point.parameters if parameters is None else parameters
+    startprob, transmat, emission, endprob = point.parameters if parameters is None else parameters
     return Fit(
         startprob.copy(), transmat.copy(), emission.published(), structure.states, structure.allowed,
         column_names(problem.data), np.array(run.history), len(run.history), run.converged,
         point.statistics.loglik if loglik is None else loglik, point.statistics, point.emission, facts or {},
+        endprob=endprob,
     )  # fmt: skip
 
 
@@ -359,7 +413,14 @@ def identical(problem, structure, emission, start):
     """Pairs of states that were given the same start values; what is drawn tells them apart."""
     if structure.startprob is None or structure.transmat is None or not emission.complete:
         return []
-    return named_pairs(twins(*start, problem.observed.distinct[:PROBED]), structure)
+    if problem.known is not None:
+        return []
+    return named_pairs(apart_by_end(twins(*start[:3], problem.observed.distinct[:PROBED]), start[3]), structure)
+
+
+def apart_by_end(pairs, endprob):
+    """Without the pairs of states that end with unlike probabilities."""
+    return [pair for pair in pairs if endprob is None or endprob[pair[0]] == endprob[pair[1]]]
 
 
 def named_pairs(pairs, structure):
@@ -367,18 +428,20 @@ def named_pairs(pairs, structure):
 
 
 def reordered(parameters, order):
-    startprob, transmat, emission = parameters
-    return startprob[order], transmat[np.ix_(order, order)], emission.reordered(order)
+    startprob, transmat, emission, endprob = parameters
+    end = None if endprob is None else endprob[order]
+    return startprob[order], transmat[np.ix_(order, order)], emission.reordered(order), end
 
 
 def started(problem, structure, emission, rng) -> Fit:
     """Start values, as one start of a fit."""
     seen = starts.sample(problem, structure, emission)
     (start,) = starts.draw(seen, structure, emission, 1, rng)
-    startprob, transmat, drawn = start
+    startprob, transmat, drawn, endprob = start
     columns = column_names(problem.data)
     return Fit(
-        startprob, transmat, drawn, structure.states, structure.allowed, columns, np.empty(0), converged=False
+        startprob, transmat, drawn, structure.states, structure.allowed, columns, np.empty(0), converged=False,
+        endprob=endprob,
     )  # fmt: skip
 
 
@@ -390,7 +453,8 @@ def widened(problem, structure, point):
     extra = point.emission.statistics(observed.distinct, little)
     seen = point.statistics
     emission = {key: value + extra[key] for key, value in seen.emission.items()}
-    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission)
+    end = None if seen.end is None else seen.end + 0.01
+    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission, end=end)
     return step(structure, more, *point.parameters)
 
 
@@ -399,13 +463,13 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights), outcome = inference.expected_counts(
+    (start, trans, weights, end), outcome = inference.expected_counts(
         problem, None if weight is None else weight / top, scratch, n_jobs
     )
     problem.require_possible(outcome.step)
     observed, bounds = problem.observed, problem.bounds
-    startprob, transmat = chain.given
-    digest = Digest(startprob, transmat, emission)
+    startprob, transmat, endprob = chain.given
+    digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
         top * start,
@@ -416,6 +480,7 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         int(bounds[-1]),
         digest,
         shards,
+        None if endprob is None else top * end,
     )
 
 
@@ -423,26 +488,27 @@ def total_loglik(outcome, weight):
     return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
 
 
-def step(structure, statistics, startprob, transmat, emission):
-    """The M-step: new (startprob, transmat, emission)."""
+def step(structure, statistics, startprob, transmat, emission, endprob=None):
+    """The M-step: new (startprob, transmat, emission, endprob)."""
     emission = copy.copy(emission)
     emission.update(statistics.emission)
-    return *maximise(structure, statistics, startprob, transmat), emission
+    end = maximise_end(structure, statistics, endprob)
+    return *maximise(structure, statistics, startprob, transmat), emission, end
 
 
 def next_fit(structure, statistics, fit) -> Fit:
     """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
     if not isinstance(statistics, Statistics):
         raise TypeError(f"statistics = {shown(statistics)} must be Statistics, such as model.e_step(X)")
-    parameters = fit.startprob, fit.transmat, fit.emission
+    parameters = fit.parameters
     if statistics.digest is not None and statistics.digest != Digest(*parameters):
         raise ValueError(
             "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
     history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
-    startprob, transmat, emission = step(structure, statistics, *parameters)
+    startprob, transmat, emission, endprob = step(structure, statistics, *parameters)
     return replace(
-        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        fit, endprob=endprob, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
         n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None, anchor=fit.emission,
     )  # fmt: skip
 
@@ -452,13 +518,15 @@ def report(problem, structure, learnt):
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
-    twin = named_pairs(twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED]), structure)
+    alike = twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED])
+    twin = named_pairs(apart_by_end(alike, learnt.endprob), structure)
     lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
         "kind": data.kind,
+        **({"labelled": problem.known.n_known} if problem.known is not None else {}),
         "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top

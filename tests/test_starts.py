@@ -79,14 +79,14 @@ def test_given_transitions_stay_with_their_zeros():
     a = np.array([[0.5, 0.5, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]])
     pi = np.array([0.5, 0.5, 0])
     drawn = starts.draw(*told(Model(3, Gaussian(), startprob=pi, transmat=a), numbers()), 12, np.random.default_rng(0))
-    for startprob, transmat, _ in drawn:
+    for startprob, transmat, *_ in drawn:
         assert_array_equal(startprob, pi)
         assert_array_equal(transmat, a)
 
 
 def test_given_parameters_of_the_emission_stay():
     drawn = starts.draw(*told(Model(3, Gaussian([-3, 0, 3])), numbers()), 12, np.random.default_rng(0))
-    for _, _, emission in drawn:
+    for _, _, emission, _ in drawn:
         assert_array_equal(emission.means.ravel(), [-3, 0, 3])
         assert emission.complete
 
