@@ -6,10 +6,10 @@ ARGUMENTS = {
     "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
     "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
-    "params": "what stays as given is frozen in the emission, such as Gaussian(means, frozen='means')",
+    "params": "what stays as given is frozen, such as Model(frozen='transmat') or Gaussian(means, frozen='means')",
     "init_params": "what is given, startprob, transmat or the parameters of an emission, is where EM starts",
-    "startprob_prior": "pseudocount is the prior of startprob and transmat",
-    "transmat_prior": "pseudocount is the prior of startprob and transmat",
+    "startprob_prior": "pseudocount={'startprob': ...} is its prior, hmmlearn's less 1",
+    "transmat_prior": "pseudocount={'transmat': ...} is its prior, hmmlearn's less 1",
     "n_mix": "mixtures are emissions: emission=Mixture(Gaussian(), 2)",
     "verbose": "history_, converged_ and report_ tell how a fit went",
 }

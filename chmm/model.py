@@ -59,11 +59,23 @@ class Model:
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
+        startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
+        question and in learning, with labels too. Every state must be reachable from every other.
     endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
         transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
     final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
-    pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
-        It is a prior: EM maximises log P + sum pseudocount * log(parameter).
+    topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
+        "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
+        next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
+    frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
+        {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
+        leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
+        own `frozen`.
+    pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
+        Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
+        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0 where it has no
+        key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter), which history_ tells;
+        score, loglik_ and all criteria are of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
     n_init : number of starts for EM; "auto" is 12. They are of several kinds; all go ten steps, the better half of them
@@ -103,6 +115,12 @@ class Model:
 
     >>> weather = Model(2, random_state=0).fit([["walk", "shop", "clean"], ["clean", "clean", "shop"]])
     >>> weather.converged_
+    True
+
+    States that last, the prior of sticky models: three transitions more from each state to itself than were seen.
+
+    >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
+    >>> bool((sticky.transmat_.diagonal() > 0.5).all())
     True
 
     A model with known parameters answers at once:

@@ -77,7 +77,9 @@ class View:
 
     def within(self, trans):
         """Rows of transitions without those that the topology rules out."""
-        trans = np.where(self.structure.free.get("transmat", True), trans, 0.0)
+        if "transmat" not in self.structure.free:
+            return trans
+        trans = np.where(self.structure.free["transmat"], trans, 0.0)
         return trans / trans.sum(axis=-1, keepdims=True)
 
 
@@ -238,8 +240,7 @@ def lasting(view, u, rng):
     stay = 1 - 1 / (least * (most / least) ** u)
     leave = np.where(view.structure.free.get("transmat", True), 1 + 0.3 * rng.random((n, n)), 0.0)
     np.fill_diagonal(leave, 0.0)
-    leave /= np.maximum(leave.sum(axis=1, keepdims=True), 1.0)
-    return view.within(stay * np.eye(n) + (1 - stay) * leave)
+    return view.within(stay * np.eye(n) + (1 - stay) * leave / np.maximum(leave.sum(axis=1, keepdims=True), 1.0))
 
 
 def labelled(view, label, mix, rng, renumber=True):
@@ -262,7 +263,7 @@ def labelled(view, label, mix, rng, renumber=True):
         )
         weights, moves = weights[:, order], moves[np.ix_(order, order)]
     if trans is None:
-        trans = view.within(moves + 1)
+        trans = view.within((moves + 1) / (moves + 1).sum(axis=1, keepdims=True))
         trans = view.within(0.9 * trans + 0.1 / n) if mix else trans
     return start, trans, begun(view, weights, rng, reorder=not told)
 

@@ -55,8 +55,8 @@ def ascend(transmat, start, trans, movable, n_steps):
     dQ / da_ij = trans_ij / a_ij + p_i h_j  with  h = (I - A + 1 p)^-1 (start / p - sum start)
 
     so that b_ij grows along (trans_ij + b_ij r_i p_i (h_j - sum_l b_il h_l)) / sum_l trans_il - b_ij: plain counting
-    and a pull towards states in which sequences start. The step is halved until Q does not fall. Entries stay >= 0,
-    a 0 without counts stays 0. Cost of a step: O(N^3).
+    and a pull towards states in which sequences start. The step is halved until Q does not fall, and as long as it
+    gains by that. Entries stay >= 0, a 0 without counts stays 0. Cost of a step: O(N^3).
     """
     a, counts = transmat, np.where(movable, trans, 0.0)
     total, room = counts.sum(axis=1, keepdims=True), 1.0 - np.where(movable, 0.0, a).sum(axis=1, keepdims=True)
@@ -86,13 +86,16 @@ def ascend(transmat, start, trans, movable, n_steps):
             # a row's step ends half-way to where an entry would be below 0
             least = np.where(share > 0, move / share, 0.0).min(axis=1, keepdims=True)
             move = np.where(least < -1 - 1e-12, -0.5 / least, 1.0) * move
+            found = None
             for halvings in range(50):
                 new = np.where(movable, room * np.maximum(share + move * 0.5**halvings, 0.0), a)
                 q = settled(new)
                 value = objective(new, q)
-                if value >= best - 1e-15 * abs(best):
+                if found is not None and value <= found[2]:
                     break
-            else:
+                if value >= best - 1e-15 * abs(best):
+                    found = new, q, value
+            if found is None:
                 break
-            a, p, best = new, q, value
+            a, p, best = found
     return a
