@@ -73,8 +73,9 @@ class Model:
         own `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
         Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
-        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0 where it has no
-        key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter), which history_ tells;
+        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
+        where it has no key. endprob's is added to ends and to goings-on alike. It is a prior: EM maximises the
+        objective, log P + sum pseudocount * log(parameter), which history_ tells;
         score, loglik_ and all criteria are of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
