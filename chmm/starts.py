@@ -335,6 +335,11 @@ def same(one, other):
     return all(np.allclose(a, arrays[1][name], rtol=1e-9, atol=1e-12) for name, a in arrays[0].items())
 
 
+def enough(n_states):
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, but 12 at least and 24 at most."""
+    return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+
+
 def race(runs, max_iter):
     """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import sequences, training
+from . import sequences, starts, training
 from .emissions import Emission
 from .exceptions import ConvergenceWarning
 from .model import Model
@@ -51,7 +51,7 @@ class Case:
         return emission
 
     def objective(self, emission):
-        return training.explained(emission, self.values, self.weights) + emission.log_prior()
+        return starts.explained(emission, self.values, self.weights) + emission.log_prior()
 
 
 @np.errstate(all="ignore")
