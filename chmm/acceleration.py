@@ -65,13 +65,16 @@ class Run:
             if gain < -FALL * max(1.0, abs(point.objective)):
                 self.fell = True
                 return
-            self.history.append(point.objective)
+            if gain >= 0:  # what is lost to rounding is not kept
+                self.history.append(point.objective)
+                self.point = point
+            gain = max(gain, 0.0)
             if not self.accelerate:
                 self.converged = gain <= self.tol
-                rate = np.sqrt(max(gain, 0.0) / self.gain) if 0 < self.gain < np.inf else None
-            self.point, self.gain = point, gain
+                rate = np.sqrt(gain / self.gain) if 0 < self.gain < np.inf else None
+            self.gain = gain
             if rate is not None:
-                self.left = max(gain, 0.0) * rate**2 / (1 - rate**2) if rate < 1 else np.inf
+                self.left = gain * rate**2 / (1 - rate**2) if rate < 1 else np.inf
                 self._calm = self._calm + 1 if self.left <= self.tol else 0
         self._reached.append(self.history[-1])
         if self.accelerate and self._calm >= 2 and len(self._reached) == CALM:

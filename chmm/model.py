@@ -71,19 +71,20 @@ class Model:
     topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
         "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
         next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
-    frozen : what stays as given: names ("startprob", "transmat"), or a mapping of names to masks of entries,
+    frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
         {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
         leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
         own `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
         Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
         {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
-        where it has no key. It is a prior: EM maximises the objective, log P + sum pseudocount * log(parameter),
-        which history_ tells; score, loglik_ and all criteria are of the likelihood P alone.
+        where it has no key. endprob's is added to ends and to goings-on alike. It is a prior: EM maximises the
+        objective, log P + sum pseudocount * log(parameter), which history_ tells; score, loglik_ and all criteria are
+        of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12. They are of several kinds; all go ten steps, the better half of them
-        twenty more, and so on, until one is left. One start will do where everything is given.
+    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten
+        steps, the better half of them twenty more, and so on, until one is left. One start will do where everything is given.
     max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
         together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
         that of the largest weight.

@@ -340,6 +340,11 @@ def numbers_of(start):
     return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
+def enough(n_states):
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, but 12 at least and 24 at most."""
+    return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+
+
 def race(runs, max_iter):
     """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
 

@@ -313,7 +313,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
-    n_init = starts.N_STARTS if options.n_init == "auto" else options.n_init
+    n_init = starts.enough(structure.n) if options.n_init == "auto" else options.n_init
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
