@@ -190,14 +190,16 @@ class Model:
 
     @named
     @quiet
-    def partial_fit(self, X: Any, step: float | None = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+    def partial_fit(
+        self, X: Any, y: Any = None, *, step: float | None = None, lengths=None, ids=None, sample_weight=None
+    ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
         statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
         which priors count once, beside all data so far. The first call draws start values from its own batch, unless
         the model was fitted.
 
-        step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
+        y : labels of this batch, all known, which are counted. step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
@@ -211,9 +213,14 @@ class Model:
         """
         kind = None if self._fit is None else self._fit.emission.kind
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
+        labels = None
+        if y is not None:
+            checks.refuse_one_label_a_sequence(y, data)
+            labels = sequences.labels(y, data)
         if weight is not None and not weight.all():
+            labels = None if labels is None else labels.chosen(weight > 0)
             data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = stepwise.next_fit(self, self._fit, data, weight, step)
+        self._fit = stepwise.next_fit(self, self._fit, data, labels, weight, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------

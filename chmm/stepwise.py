@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import checks, training
+from . import checks, starts, training
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
+from .paths import state_path
 from .statistics import Statistics
 from .symbols import shown
 
@@ -38,13 +39,24 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
     )
 
 
-def next_fit(model, fit: Fit | None, data, weight, share=None) -> Fit:
+def counted(problem, fit: Fit, path) -> Statistics:
+    """The statistics of known states, as an E-step gives them for unknown ones."""
+    observed, n = problem.observed, len(fit.states)
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = training.count(path, observed.index, problem.bounds, problem.weight, n, n_values)
+    tallies = fit.emission.statistics(observed.distinct, weights[:-1])
+    chain = training.xlogy(start, fit.startprob) + training.xlogy(trans, fit.transmat)
+    loglik = float(chain + starts.explained(fit.emission, observed.distinct, weights[:-1]))
+    return Statistics(start, trans, tallies, loglik, training.n_sequences(problem.data), problem.data.n_steps)
+
+
+def next_fit(model, fit: Fit | None, data, labels, weight, share=None) -> Fit:
     """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
     if share is not None and not 0 < checks.check_number(share, "step") <= 1:
         raise ValueError(f"step = {shown(share)} must be a share, 0 < step <= 1")
     options = checks.options(model)
     if fit is None:
-        structure, emission, problem = training.prepared(model, data, weight=weight)
+        structure, emission, problem = training.prepared(model, data, None, labels, weight)
         fit = training.started(problem, structure, emission, options.rng)
         problem = problem.under(fit.startprob, fit.transmat, fit.emission)
     else:
@@ -52,7 +64,12 @@ def next_fit(model, fit: Fit | None, data, weight, share=None) -> Fit:
             raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
         structure = checks.structure(model, fit.emission, known=fit.states)
         problem = fit.problem(data)._replace(weight=weight)
-    new = training.expectation(problem, options.n_jobs)
+    if labels is None:
+        new = training.expectation(problem, options.n_jobs)
+    else:
+        path = state_path(labels, fit.states, "y")
+        checks.agreeing_labels(path, data, structure)
+        new = counted(problem, fit, path)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:
