@@ -199,7 +199,8 @@ class Model:
         which priors count once, beside all data so far. The first call draws start values from its own batch, unless
         the model was fitted.
 
-        y : labels of this batch, all known, which are counted. step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
+        y : labels of this batch, all known, which are counted.
+        step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
