@@ -63,7 +63,7 @@ class Run:
         else:
             gain = point.objective - self.history[-1] if self.history else np.inf
             if gain < -FALL * max(1.0, abs(point.objective)):
-                self.fell = True
+                self.fell, self.fallen = True, point.objective
                 return
             if gain >= 0:  # what is lost to rounding is not kept
                 self.history.append(point.objective)
