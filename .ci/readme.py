@@ -40,7 +40,7 @@ def links(pages):
     for page in map(Path, pages):
         targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
         broken += [f"{page} links to {t}" for t in targets if ":" not in t and not (page.parent / t).exists()]
-    sys.exit("\n".join(broken))
+    sys.exit("\n".join(broken) or None)
 
 
 if __name__ == "__main__":

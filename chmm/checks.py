@@ -129,6 +129,16 @@ def _axis_names(values, axis):
     return None if names == list(range(len(names))) else names
 
 
+def refuse_row_names(values, name):
+    """An emission does not know which state has which name; a frame of covariances has names of columns twice."""
+    rows = _axis_names(values, 0)
+    if rows is not None and not (np.ndim(values) == 2 and rows == _axis_names(values, 1)):
+        raise ValueError(
+            f"{name} is a frame with the rows {shown(rows)}; an emission does not know states by name: put the rows "
+            f"into the order of Model(states=...) and pass {name}.reset_index(drop=True)"
+        )
+
+
 def _names_in_frames(given):
     """Names of the states, from the first index or columns that have any."""
     for value in given.values():
@@ -183,6 +193,11 @@ def sequence_weights(weight, data):
     """(S,) float64; None if all count alike."""
     if weight is None:
         return None
+    named = data.keys is not None and hasattr(weight, "keys")  # a dict or a Series
+    if named and (isinstance(weight, dict) or _axis_names(weight, 0) is not None):
+        if set(weight.keys()) != set(data.keys):
+            raise ValueError(f"sample_weight must have the keys of X, {shown(data.keys)}, got {shown(weight)}")
+        weight = [weight[key] for key in data.keys]
     try:
         array = np.array(weight, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:

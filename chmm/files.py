@@ -64,7 +64,7 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
     except RecursionError as error:
         raise ValueError("the document is nested too deeply for a file") from error
     if not isinstance(target, str | bytes | os.PathLike):
-        target.writelines(parts)
+        _file(target, "writelines").writelines(parts)
         return
     path = os.path.realpath(os.fsdecode(target))  # a link stays a link
     if os.path.exists(path) and not os.path.isfile(path):
@@ -95,7 +95,7 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
         with open(os.fsdecode(source), "rb") as file:
             content = file.read()
     else:
-        content = source.read()
+        content = _file(source, "read").read()
     try:
         return _unpacked(content)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
@@ -105,6 +105,12 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
 def metadata(source: PathOrFile) -> dict[str, str]:
     """The `metadata` that the user passed to `Model.save`."""
     return read(source)[2]
+
+
+def _file(what, method):
+    if not hasattr(what, method):
+        raise TypeError(f"{shown(what)} must be a path or a binary file")
+    return what
 
 
 def _name(source):

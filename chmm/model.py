@@ -137,8 +137,8 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
-        sample_weight : (n_sequences,), how often each sequence counts; 0 leaves it out. The reference of an emission's
-        prior ignores these weights.
+        sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
+        it out. The reference of an emission's prior ignores these weights.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per

@@ -307,7 +307,7 @@ def _decoded(x):
 
 def _rows(x, name, expected):
     """A (T, D) list of rows of numbers."""
-    wrong = TypeError(f"{name} holds lists that are not rows of numbers: {expected}{advice_for_pairs(x[0])}")
+    wrong = TypeError(f"{name} holds lists that are not rows of numbers: {expected}{_advice_for_rows(x[0])}")
     try:
         widths = set(map(len, x))
         flat = list(chain.from_iterable(x))
@@ -324,9 +324,16 @@ def _rows(x, name, expected):
     return _array(flat.values.reshape(len(x), -1), name, expected)
 
 
-def advice_for_pairs(row):
+def _advice_for_rows(row):
+    """Advice on rows of words; "" for others."""
+    if isinstance(row, list | tuple) and len(row) == 1 and isinstance(row[0], str):
+        return f"; a step of one word is the word itself, {shown(row[0])} for {shown(row)}"
+    return advice_for_pairs(row, longest=9)
+
+
+def advice_for_pairs(row, longest=2):
     """Advice on rows such as (word, tag); "" for others."""
-    if isinstance(row, list | tuple) and len(row) == 2 and all(isinstance(v, str) for v in row):
+    if isinstance(row, list | tuple) and 2 <= len(row) <= longest and all(isinstance(v, str) for v in row):
         return (
             f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
             "X = [[word, ...], ...] and y = [[tag, ...], ...]"

@@ -10,8 +10,8 @@ from chmm.emissions import FAMILIES
 HEAD = """# Emissions
 
 What is observed in a state is an emission family. `Model(3)` guesses it from the data: text, words, bools and integers
-with at most 64 different values are symbols (`Categorical`), floats are measurements (`Gaussian`). Everything else is
-said, by name, `Model(3, "poisson")`, or as an object, `Model(3, Poisson())`.
+with at most 64 different values are symbols (`Categorical`), floats are measurements (`Gaussian`). Name any other
+family, `Model(3, "poisson")`, or pass an object, `Model(3, Poisson())`.
 
 ## Which emission for my data?
 

@@ -160,3 +160,11 @@ def test_an_error_about_much_data_does_not_print_it():
     with pytest.raises(ValueError) as caught:
         balls().score([["red"] * 10_000, ["green" * 1000]])
     assert len(str(caught.value)) < 1000
+
+
+def test_rows_of_words_are_told_apart():
+    for row in (("the", "D"), ("the", "D", "B-NP"), ["the", "D"]):
+        with pytest.raises(TypeError, match=r"of a word and its tag, come apart.*y = "):
+            Model(2).fit([[row, row], [row]])
+    with pytest.raises(TypeError, match=r"a step of one word is the word itself, 'the' for \['the'\]"):
+        Model(2).fit([[["the"], ["dog"]], [["a"]]])

@@ -581,3 +581,12 @@ def test_fuzz_of_files(fuzz):
         except TypeError as error:
             assert "symbols" in str(error)
     assert answered > 0
+
+
+def test_what_is_neither_a_path_nor_a_file_is_refused_by_name():
+    model = Model(startprob=[1.0], transmat=[[1.0]], emission=Gaussian([0.0], [1.0]))
+    for wrong in (None, 3, ["a.chmm"]):
+        with pytest.raises(TypeError, match="must be a path or a binary file"):
+            model.save(wrong)
+        with pytest.raises(TypeError, match="must be a path or a binary file"):
+            Model.load(wrong)

@@ -15,6 +15,7 @@ from chmm import (
     Gaussian,
     LogNormal,
     Model,
+    Multinomial,
     NegativeBinomial,
     Poisson,
     StudentT,
@@ -198,3 +199,32 @@ def test_frames_go_by_the_plain_names_of_enums():
     for more in ({}, {"states": ["bad", "good"]}):
         model = Model(emission=Gaussian([0.0, 1.0], [1.0, 1.0]), **given, **more)
         assert dict(zip(model.states_, model.startprob_, strict=True)) == {"good": 0.9, "bad": 0.1}
+
+
+@pytest.mark.parametrize("family", [Poisson, Gaussian, Exponential, Bernoulli, Multinomial, Categorical])
+def test_an_emission_refuses_names_of_states(family):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame([[0.9, 0.1], [0.2, 0.8]], index=["b", "a"])
+    with pytest.raises(ValueError, match=r"rows \['b', 'a'\].*does not know states by name.*reset_index"):
+        family(frame)
+    assert family(frame.reset_index(drop=True)).n_states == 2
+
+
+def test_a_frame_of_covariances_has_names_of_columns():
+    pd = pytest.importorskip("pandas")
+    tied = pd.DataFrame([[2.0, 0.5], [0.5, 1.0]], index=["x", "y"], columns=["x", "y"])
+    assert_array_equal(Gaussian([[0, 0], [1, 1]], tied, covariance="tied").covariances, tied.to_numpy())
+
+
+def test_weights_of_named_sequences_go_by_name():
+    pd = pytest.importorskip("pandas")
+    X = {"p": [0.1, 0.4, 3.2], "q": [5.0, 4.1, 0.3, 7.0]}
+    model = Model(1, Gaussian(), random_state=0)
+    want = model.fit(X["q"]).emission_.means
+    for weight in ({"q": 1.0, "p": 0.0}, pd.Series({"q": 1.0, "p": 0.0}), [0.0, 1.0], pd.Series([0.0, 1.0])):
+        assert_array_equal(model.fit(X, sample_weight=weight).emission_.means, want)
+    for wrong in ({"q": 1.0}, {"q": 1.0, "r": 0.0}, pd.Series({"q": 1.0, "r": 0.0})):
+        with pytest.raises(ValueError, match=r"sample_weight must have the keys of X, \('p', 'q'\)"):
+            model.fit(X, sample_weight=wrong)
+    with pytest.raises(TypeError, match="sample_weight must be an array of numbers"):
+        model.fit([X["p"], X["q"]], sample_weight={0: 1.0, 1: 0.0})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount
+from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, refuse_row_names
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -537,6 +537,7 @@ def check_parameter(
     """
     if values is None:
         return None
+    refuse_row_names(values, name)
     array = as_floats(values, name)
     if ndim == 2 and array.ndim == 1:
         array = array[:, None]

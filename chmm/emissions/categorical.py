@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount
+from ..checks import check_probabilities, check_pseudocount, refuse_row_names
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
@@ -64,12 +64,7 @@ class Categorical(Emission):
 
     def _frame(self, probs, symbols):
         """(array, symbols) of a frame: its columns are symbols, in the order of `symbols` if they are given, too."""
-        rows = list(getattr(probs, "index", range(len(probs))))
-        if rows != list(range(len(rows))):
-            raise ValueError(
-                f"probs is a frame with the rows {shown(rows)}; an emission does not know states by name: put the "
-                "rows into the order of Model(states=...) and pass probs.reset_index(drop=True)"
-            )
+        refuse_row_names(probs, "probs")
         names = [name.item() if isinstance(name, np.generic) else name for name in probs.columns]
         if symbols is not None:
             if set(names) != set(self.symbols) or len(names) != len(self.symbols):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..checks import check_probabilities
+from ..checks import check_probabilities, refuse_row_names
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
@@ -67,6 +67,7 @@ class Mixture(Alternatives):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
+        refuse_row_names(weights, "weights")
         self.weights = None if weights is None else read_only(check_probabilities(weights, "weights", (None, self.n)))
         self.free = None if self.weights is None else self.weights > 0
         self.frozen = check_frozen(frozen, self.parameters, **self._known())

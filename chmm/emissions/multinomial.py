@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount
+from ..checks import check_probabilities, check_pseudocount, refuse_row_names
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, check_frozen, read_only
@@ -38,6 +38,7 @@ class Multinomial(Emission):
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
+        refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
         self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
