@@ -24,14 +24,15 @@ class Run:
 
     point : the parameters reached, with their statistics and objective. history : the objective at the parameters of
     every E-step that was kept; it never falls. n_steps : E-steps taken, dropped jumps too. left : what more steps would
-    gain, by extrapolation. fell : EM's own step lowered the objective, so the M-step is no maximiser.
+    gain, by extrapolation. gain : what the last E-step added. fell : EM's own step lowered the objective, so the M-step
+    is no maximiser. failed : a step was impossible. watch : is called with the run after every E-step.
     """
 
-    def __init__(self, em, start, tol, accelerate=True, memory=MEMORY):
-        self.tol, self.accelerate = tol, accelerate
-        self.point, self.history, self.left = None, [], np.inf
+    def __init__(self, em, start, tol, accelerate=True, memory=MEMORY, watch=None):
+        self.tol, self.accelerate, self.watch = tol, accelerate, watch
+        self.point, self.history, self.left, self.gain = None, [], np.inf, np.inf
         self.n_steps = self.n_dropped = 0
-        self.converged = self.fell = False
+        self.converged = self.fell = self.failed = False
         self._reached = deque(maxlen=CALM)  # objectives after the last E-steps
         self._calm = 0  # EM steps in a row after which nothing seemed left
         self._steps = self._climb(em, start, memory)
@@ -51,25 +52,32 @@ class Run:
             if self.stopped:
                 break
             self._keep(*next(self._steps))
+            if self.watch is not None:
+                self.watch(self)
 
     def _keep(self, point, rate):
         self.n_steps += 1
         if point is None:
             self.n_dropped += 1
+            self.gain = 0.0
         else:
             gain = point.objective - self.history[-1] if self.history else np.inf
             if gain < -FALL * max(1.0, abs(point.objective)):
                 self.fell = True
                 return
-            self.history.append(point.objective)
-            self.point = point
+            if gain >= 0:  # what is lost to rounding is not kept
+                self.history.append(point.objective)
+                self.point = point
+            gain = max(gain, 0.0)
             if not self.accelerate:
                 self.converged = gain <= self.tol
+                rate = np.sqrt(gain / self.gain) if 0 < self.gain < np.inf else None
+            self.gain = gain
             if rate is not None:
-                self.left = max(gain, 0.0) * rate**2 / (1 - rate**2) if rate < 1 else np.inf
+                self.left = gain * rate**2 / (1 - rate**2) if rate < 1 else np.inf
                 self._calm = self._calm + 1 if self.left <= self.tol else 0
         self._reached.append(self.history[-1])
-        if self._calm >= 2 and len(self._reached) == CALM:
+        if self.accelerate and self._calm >= 2 and len(self._reached) == CALM:
             self.converged = self._reached[-1] - self._reached[0] <= self.tol
 
 

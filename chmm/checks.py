@@ -8,6 +8,7 @@ from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
 
 
@@ -34,18 +35,22 @@ class Options(NamedTuple):
     rng: np.random.Generator
     n_jobs: int
     accelerate: bool
+    training: str = "baum-welch"
+    state_order: str | None = None  # None: leave the states as they come
 
 
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        model.n_init if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
         bool(model.accelerate),
+        check_choice(model.training, "training", TRAININGS),
+        check_choice(model.state_order, "state_order", ("auto", None)),
     )
 
 
@@ -281,6 +286,12 @@ def refuse_one_label_a_sequence(y, data):
 
 
 # Numbers, options, probabilities --------------------------------------------------------------------------------------
+
+
+def check_choice(value, name, choices):
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"{name} = {shown(value)} must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def check_count(value, name, least):

@@ -34,6 +34,7 @@ class Fit:
     converged: bool = True
     loglik: float | None = None  # log P of the training data; log P(O, Q) with labels
     statistics: Statistics | None = None  # None: loaded from a file
+    anchor: Emission | None = None  # whose parameters these statistics were taken with
     report: dict = field(default_factory=dict)
 
     def __post_init__(self):

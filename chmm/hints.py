@@ -4,7 +4,7 @@ ARGUMENTS = {
     "n_components": "the number of states is n_states",
     "n_iter": "the largest number of EM steps is max_iter",
     "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
-    "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; there is no switch",
+    "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen in the emission, such as Gaussian(means, frozen='means')",
     "init_params": "what is given, startprob, transmat or the parameters of an emission, is where EM starts",

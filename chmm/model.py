@@ -2,18 +2,19 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from operator import attrgetter, is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, questions, sequences, training
+from . import checks, files, hints, ordering, questions, sequences, stepwise, training
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, stationary_distribution
+from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .statistics import Statistics
 from .symbols import shown
@@ -59,9 +60,16 @@ class Model:
     final_states : the states in which a sequence must end; None: any.
     pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
         It is a prior: EM maximises log P + sum pseudocount * log(parameter).
-    n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
-    max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step; a step counts
-        by its sequence's weight, and a missing one does not.
+    training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
+        probable paths: fewer and cheaper steps, states that overlap less than they should.
+    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten steps, the better half of them
+        twenty more, and so on, until one is left. One start will do where everything is given.
+    max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
+        together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
+        that of the largest weight.
+    accelerate : extrapolate EM's steps, where that raises the objective; False: EM's own steps alone.
+    state_order : "auto": where nothing given tells states apart, they are sorted by their mean in the column that
+        separates them most; by how often they are visited where there are no means. None: as EM finds them.
     random_state : seed of the start values (int, Generator or None).
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
@@ -108,10 +116,12 @@ class Model:
         transmat=None,
         final_states=None,
         pseudocount=0.0,
+        training="baum-welch",
         n_init="auto",
         max_iter=2000,
         tol=1e-3,
         accelerate=True,
+        state_order="auto",
         random_state=None,
         n_jobs=1,
     ):
@@ -122,10 +132,12 @@ class Model:
         self.transmat = transmat
         self.final_states = final_states
         self.pseudocount = pseudocount
+        self.training = training
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
         self.accelerate = accelerate
+        self.state_order = state_order
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -133,16 +145,27 @@ class Model:
 
     @named
     @quiet
-    def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        lengths=None,
+        ids=None,
+        sample_weight=None,
+        callback: Callable[[Progress], Any] | None = None,
+    ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step, all known.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
+        callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
+        parameters so far. Ctrl-C leaves the model as it was.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
-        observation. A state without evidence keeps its row. Where nothing was given, start values are random.
+        observation. A state without evidence keeps its row. Where nothing was given, start values are drawn.
 
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
@@ -162,7 +185,35 @@ class Model:
         if weight is not None and not weight.all():  # weight 0 is not there
             labels = None if labels is None else labels.chosen(weight > 0)
             data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = training.fit(self, data, labels, weight)
+        self._fit = training.fit(self, data, labels, weight, callback)
+        return self
+
+    @named
+    @quiet
+    def partial_fit(self, X: Any, step: float | None = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+        """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
+
+        statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
+        which priors count once, beside all data so far. The first call draws start values from its own batch, unless
+        the model was fitted.
+
+        step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
+        States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
+
+        >>> import numpy as np
+        >>> from chmm import Gaussian, Model
+        >>> rng = np.random.default_rng(0)
+        >>> model = Model(2, Gaussian(), random_state=0)
+        >>> for _ in range(20):
+        ...     model = model.partial_fit(rng.normal(np.repeat([0, 5, 0, 5], 25)))
+        >>> np.sort(model.emission_.means.ravel()).round().tolist()
+        [0.0, 5.0]
+        """
+        kind = None if self._fit is None else self._fit.emission.kind
+        data, weight = self._data(X, lengths, ids, sample_weight, kind)
+        if weight is not None and not weight.all():
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
+        self._fit = stepwise.next_fit(self, self._fit, data, weight, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
@@ -228,9 +279,39 @@ class Model:
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
-    def _data(self, X, lengths, ids, sample_weight=None):
+    # States by another name or in another order ----------------------------------------------------------------------
+
+    def reorder(self, order: Sequence) -> "Model":
+        """A model whose state i is what state order[i] was: a permutation of 0 ... n_states - 1. Names go along; states
+        that are just numbered are numbered anew."""
+        return ordering.reorder(self, order)
+
+    def relabel(self, names: Mapping) -> "Model":
+        """A model with other names of states: {old: new}; who is not mentioned keeps its name.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.relabel({0: "fair", 1: "loaded"}).predict([0, 1, 1]).tolist()
+        ['fair', 'loaded', 'loaded']
+        """
+        return ordering.relabel(self, names)
+
+    @named
+    def align(self, other: Any, y: Any = None, *, lengths=None, ids=None) -> "Model":
+        """A model whose states are in the order, and have the names, of those of another model that they are most like;
+        or of the labels `y` that they agree with most on the sequences X: `align(other)` or `align(X, y)`.
+
+        Alike are states that would take each other's draws (200 of each, always the same). The best assignment of all
+        is found up to 8 states; above, pairs are made from the surest one on.
+        """
+        if isinstance(other, Model):
+            return ordering.align_with(self, other)
+        return ordering.align_by_labels(self, other, y, lengths, ids)
+
+    def _data(self, X, lengths, ids, sample_weight=None, kind=None):
         """(Sequences, their weights) to learn from."""
-        data = sequences.read(X, lengths, ids)
+        data = sequences.read(X, lengths, ids, kind=kind)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         return data, checks.sequence_weights(sample_weight, data)
@@ -412,10 +493,8 @@ class Model:
         lambda self: self._learnt().loglik, doc="log P(O) of the training data; with labels, log P(O, Q)."
     )
     report_ = property(
-        lambda self: dict(self._learnt().report),
-        doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
-        "no connection; and what the emission reports, such as unknown symbols.",
+        lambda self: Report(self._learnt().report),
+        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md tells each.",
     )
 
     @property
@@ -429,7 +508,7 @@ class Model:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._learnt().statistics
         if statistics is None:
-            raise not_fitted("this model was loaded, and files do not keep statistics; fit it to have them")
+            raise not_fitted("this model was loaded or reordered, and has no statistics; fit it to have them")
         return statistics
 
     @property

@@ -1,9 +1,16 @@
 """The order of states: EM finds them in any order, so that a canonical one is needed to compare fits."""
 
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
-from . import sequences
+from . import checks, inference, sequences
 from .emissions import Emission
+from .fit import Fit
+from .paths import state_path
+from .symbols import Symbols, shown
 
 EXACT = 8  # states up to which the best assignment is found exactly
 
@@ -66,7 +73,7 @@ def likeness(one: Emission, other: Emission, n_draws: int = 200) -> np.ndarray:
 def _recognised(one, other, n_draws, rng):
     n = one.n_states
     drawn = one.sample(np.repeat(np.arange(n), n_draws), rng)
-    observed = other.check(sequences.one("".join(drawn) if one.kind == "text" else drawn))
+    observed = other.check(sequences.read("".join(drawn) if one.kind == "text" else drawn, kind=other.kind))
     logs = other.log_likelihood(observed.distinct)[observed.index]
     top = logs.max(axis=1, keepdims=True)
     share = np.exp(logs - np.where(np.isfinite(top), top, 0.0))
@@ -79,3 +86,109 @@ def confusion(path: np.ndarray, labels: np.ndarray, n_states: int, n_labels: int
     known = labels >= 0
     counts = np.bincount(path[known] * n_labels + labels[known], minlength=n_states * n_labels)
     return counts.reshape(n_states, n_labels)
+
+
+# Models -------------------------------------------------------------------------------------------------------------
+
+
+def reorder(model, order):
+    fit = model._ready()
+    n = len(fit.states)
+    order = np.asarray(order)
+    if order.shape != (n,) or order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n)):
+        raise ValueError(f"order = {shown(order.tolist())} must be a permutation of 0 ... {n - 1}")
+    names = fit.states.names if fit.names is None else [fit.states.names[i] for i in order]
+    return _rearranged(model, fit, order, names)
+
+
+def relabel(model, names):
+    fit = model._ready()
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names = {shown(names)} must be a mapping {{old: new}}")
+    for old in names:
+        if old not in fit.states.codes:
+            raise ValueError(f"names holds {shown(old)}, which is not among the states ({fit.states.preview()})")
+    new = [names.get(name, name) for name in fit.states.names]
+    return _rearranged(model, fit, np.arange(len(new)), new, new)
+
+
+def align_with(model, other):
+    fit, goal = model._ready(), other._ready()
+    if len(fit.states) != len(goal.states):
+        raise ValueError(f"the other model has {len(goal.states)} states, this one {len(fit.states)}")
+    if fit.emission.kind != goal.emission.kind:
+        raise TypeError(f"the other model is one of {goal.emission.kind}, this one of {fit.emission.kind}")
+    order = assignment(likeness(goal.emission, fit.emission))
+    return _rearranged(model, fit, order, goal.states.names, None if goal.names is None else goal.states.names)
+
+
+def align_by_labels(model, X, y, lengths=None, ids=None):
+    fit = model._ready()
+    if y is None:
+        raise TypeError("align takes another Model, or sequences and their labels: align(X, y)")
+    data = fit.read(X, lengths, ids)
+    labels = sequences.labels(y, data)
+    names = Symbols.learn(labels, "y")
+    if len(names) != len(fit.states):
+        raise ValueError(f"y holds {len(names)} labels, {names.preview()}, the model has {len(fit.states)} states")
+    problem = fit.problem(data)
+    path, outcome = inference.viterbi(problem, model.n_jobs)
+    problem.require_possible(outcome.step)
+    codes = state_path(labels, names, "y")
+    order = assignment(confusion(path, codes, len(names), len(names)).T)
+    return _rearranged(model, fit, order, names.names, names.names)
+
+
+def _rearranged(model, fit: Fit, order, names, told=None):
+    """A copy of the model whose state i is what order[i] was, and is called names[i]; its arguments go along, so that
+    it can be fitted, saved and asked. told : what its argument `states` shall say; None: as before, in this order."""
+    order, states = np.asarray(order), Symbols(names, argument="names")
+    structure = checks.structure(model, _given(model), known=fit.states)
+    other = copy.copy(model)
+    if told is not None or model.states is not None:
+        other.states = list(names)
+    if structure.startprob is not None:
+        other.startprob = structure.startprob[order]
+    if structure.transmat is not None:
+        other.transmat = structure.transmat[np.ix_(order, order)]
+    if structure.allowed is not None:
+        other.final_states = [name for name, may in zip(names, structure.allowed[order], strict=True) if may]
+    emission = _given(model)
+    if emission is not None and emission.n_states is not None:
+        other.emission = emission.reordered(order)
+    if model._fit is None:
+        return other
+    kept = (np.diff(order) > 0).all()
+    other._fit = replace(
+        fit,
+        startprob=fit.startprob[order],
+        transmat=fit.transmat[np.ix_(order, order)],
+        states=states,
+        emission=copy.copy(fit.emission).reordered(order).published(),
+        allowed=None if fit.allowed is None else fit.allowed[order],
+        statistics=fit.statistics if kept else None,  # only a family could say which of its rows are of which state
+        anchor=fit.anchor if kept else None,
+        report=_renamed(fit.report, fit.states, states, order),
+    )
+    return other
+
+
+def _renamed(report, old, new, order):
+    """The facts of a report under new names, and in a new order of states."""
+    place = np.argsort(order)
+    called = {name: new.names[place[i]] for i, name in enumerate(old.names)}
+    facts = dict(report)
+    for name in ("states_without_evidence", "unreachable_states"):
+        if name in facts:
+            facts[name] = [called[state] for state in facts[name]]
+    for name in ("twin_states", "identical_starts"):
+        if name in facts:
+            facts[name] = [[called[state] for state in pair] for pair in facts[name]]
+    for name in ("cells_without_evidence", "at_limits"):
+        if name in facts:
+            facts[name] = [(int(place[cell[0]]), *cell[1:]) for cell in facts[name]]
+    return facts
+
+
+def _given(model):
+    return model.emission if isinstance(model.emission, Emission) else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -100,6 +99,11 @@ def _starts(n, facts):
     return told + (f"; {failed} failed." if failed else ".")
 
 
+def _left(n):
+    about = f"about {n:.1g}" if n >= 1e-6 else "less than 1e-06"
+    return f"More steps would gain {about} nats, by extrapolation." if np.isfinite(n) else ""
+
+
 STOPPED = {
     "tol": "EM stopped because it had converged: what more steps would gain fell to tol.",
     "max_iter": "EM stopped at max_iter, before it had converged.",
@@ -115,13 +119,15 @@ SENTENCES: dict[str, Any] = {
     "missing": lambda n, facts: f"{n} step{'s are' if n != 1 else ' is'} missing." if n else "",
     "partly_missing": "Partly missing steps: {}.",
     "unknown": "Symbols that were unknown, and how often they occur: {}.",
+    "n_batches": "Batches that partial_fit has learnt from: {}.",
     "structural_zeros": "Probabilities that were given as 0, and stay 0: {}.",
     "stopped": lambda reason, facts: STOPPED.get(reason, ""),
     "n_starts": _starts,
     "n_agreed": lambda n, facts: "",
     "n_failed": lambda n, facts: "",
     "n_dropped": "Extrapolated steps that were dropped: {}.",
-    "left": lambda n, facts: f"More steps would gain about {n:.1g} nats, by extrapolation." if np.isfinite(n) else "",
+    "left": lambda n, facts: _left(n),
+    "transitions_without_evidence": "Transitions that data show no sign of, though their probability is not 0: {}.",
     "states_without_evidence": "States that no step fell on, which kept their start values: {}.",
     "unreachable_states": "States that no path reaches: {}.",
     "twin_states": "States that are alike, so that one of them is superfluous: {}.",
@@ -151,13 +157,17 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
     n = len(startprob)
     logs = emission.log_likelihood(values) if len(values) else np.zeros((0, n))
     found = []
-    for i, j in combinations(range(n), 2):
-        order = np.arange(n)
-        order[[i, j]] = j, i
-        chain = abs(startprob[i] - startprob[j]), np.abs(transmat[np.ix_(order, order)] - transmat).max()
-        one, other = logs[:, i], logs[:, j]
-        with np.errstate(invalid="ignore"):
-            same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
-        if max(chain) <= near and same.all():
-            found.append((i, j))
+    for i in range(n - 1):
+        alike = np.abs(startprob[i + 1 :] - startprob[i]) <= near
+        alike &= np.abs(np.diag(transmat)[i + 1 :] - transmat[i, i]) <= near
+        for j in i + 1 + np.flatnonzero(alike):
+            pair, order = np.array([i, j]), np.arange(n)
+            order[pair] = pair[::-1]
+            if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
+                continue
+            one, other = logs[:, i], logs[:, j]
+            with np.errstate(invalid="ignore"):
+                same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
+            if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
+                found.append((i, int(j)))
     return found

@@ -275,6 +275,11 @@ def numbers_of(start):
     return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
+def enough(n_states):
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, but 12 at least and 24 at most."""
+    return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+
+
 def race(runs, max_iter):
     """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
 
@@ -301,6 +306,7 @@ def advanced(runs, steps, max_iter):
             run.advance(min(steps, max_iter - run.n_steps))
             left.append(run)
         except ValueError as error:
+            run.failed = True
             errors.append(error)
     if not left:
         raise errors[0]
@@ -342,7 +348,9 @@ def order(problem, emission, some):
         numbers = np.arange(len(observed.distinct) + 1.0)
     else:
         points = emission.embed(observed.distinct)
-        points = np.zeros((len(observed.distinct), 1)) if points is None else np.nan_to_num(points)
+        if points is None:
+            points = np.zeros((len(observed.distinct), 1))
+        points = standardised(points, np.ones(len(points)))
         numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
     numbers = numbers[observed.index]
     place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)

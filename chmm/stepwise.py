@@ -1,7 +1,15 @@
 """Stepwise EM: learning from one batch of data after the other (Cappe & Moulines 2009; Liang & Klein 2009)."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from . import checks, training
 from .emissions import Emission
+from .exceptions import not_fitted
+from .fit import Fit
 from .statistics import Statistics
+from .symbols import shown
 
 POWER = 0.6  # of the step size: above 1/2, so that noise dies out, and below 1, so that early batches are forgotten
 
@@ -28,3 +36,34 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
         old.n_sequences + new.n_sequences,
         n_steps,
     )
+
+
+def next_fit(model, fit: Fit | None, data, weight, share=None) -> Fit:
+    """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
+    if share is not None and not 0 < checks.check_number(share, "step") <= 1:
+        raise ValueError(f"step = {shown(share)} must be a share, 0 < step <= 1")
+    options = checks.options(model)
+    if fit is None:
+        structure, emission, problem = training.prepared(model, data, weight=weight)
+        fit = training.started(problem, structure, emission, options.rng)
+        problem = problem.under(fit.startprob, fit.transmat, fit.emission)
+    else:
+        if fit.statistics is None and fit.n_iter:
+            raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
+        structure = checks.structure(model, fit.emission, known=fit.states)
+        problem = fit.problem(data)._replace(weight=weight)
+    new = training.expectation(problem, options.n_jobs)
+    old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
+    together = replace(new, digest=None)
+    if old is not None:
+        n_batches = fit.report.get("n_batches", 1)
+        together = blended(old, anchor, new, fit.emission, step_size(n_batches) if share is None else share)
+    parameters = fit.startprob, fit.transmat, fit.emission
+    objective = new.loglik + training.prior(structure, *parameters)
+    startprob, transmat, emission = training.step(structure, together, *parameters)
+    facts = {"n_sequences": together.n_sequences, "n_steps": together.n_steps, "kind": data.kind}
+    return replace(
+        fit, startprob=startprob, transmat=transmat, emission=emission.published(), n_iter=fit.n_iter + 1,
+        history=np.append(() if fit.history is None else fit.history, objective), converged=False, loglik=new.loglik,
+        statistics=together, anchor=fit.emission, report={**facts, "n_batches": n_batches + 1},
+    )  # fmt: skip

@@ -1,24 +1,32 @@
 """Learning: by counting where the states are known, by Baum-Welch (EM) where they are not."""
 
 import copy
+import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
-from .emissions import Emission, Survey, choose
+from .emissions import Emission, PerState, Precomputed, Survey, choose
 from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
 from .log_space import compensated_sum
+from .ordering import canonical
 from .parallel import run
 from .paths import EVIDENCE, require_names, state_path
+from .report import Progress, twins, unreachable
 from .statistics import Digest, Statistics, log_prior, probabilities
 from .symbols import shown
+
+PROBED = 1000  # values at which states are compared
+AGREE = 0.1  # nats: starts that end so near to each other found the same optimum
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -49,19 +57,34 @@ def prepared(model, data, seen=None, labels=None, weight=None):
     return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
 
 
-def fit(model, data, labels=None, weight=None) -> Fit:
+def fit(model, data, labels=None, weight=None, callback: Callable | None = None) -> Fit:
     """All of Model.fit once its data are read."""
     options = checks.options(model)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
+
+    def tell(learnt, **told):
+        return callback(Progress(model=lambda: model._with(learnt()), **told))
+
     if labels is not None:
         require_names(labels, "y")
     structure, emission, problem = prepared(model, data, None, labels, weight)
     if labels is None:
-        learnt = baum_welch(problem, structure, emission, options)
+        if options.state_order is None or not unordered(model, structure, emission):
+            options = options._replace(state_order=None)
+        learnt = baum_welch(problem, structure, emission, options, callback and tell)
     else:
         path = state_path(labels, structure.states, "y")
         checks.agreeing_labels(path, data, structure)
         learnt = supervised(problem, structure, emission, path, options.rng)
     return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
+
+
+def unordered(model, structure, emission):
+    """Whether nothing that is given tells one state from another."""
+    given = (model.states, structure.startprob, structure.transmat, structure.allowed)
+    fixed = isinstance(emission, PerState | Precomputed) or not emission.exchangeable
+    return all(value is None for value in given) and not fixed
 
 
 # Labelled data --------------------------------------------------------------------------------------------------------
@@ -89,7 +112,8 @@ def supervised(problem, structure, emission, path, rng):
         emission.start(distinct, weights, rng)  # its statistics may need parameters
     tallies = emission.statistics(distinct, weights)
     n_steps = problem.data.n_steps
-    digest = Digest(None, None, copy.copy(emission))
+    anchor = copy.copy(emission)
+    digest = Digest(None, None, anchor)
     statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
     settle(emission, distinct, weights, tallies, n_steps)
     fits = starts.explained(emission, distinct, weights)
@@ -99,7 +123,8 @@ def supervised(problem, structure, emission, path, rng):
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + fits), statistics=statistics,
+        np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor,
+        report={"stopped": "labels"},
     )  # fmt: skip
 
 
@@ -178,32 +203,100 @@ class EM:
 
     def expect(self, parameters) -> Point:
         statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
-        return Point(*parameters, statistics, statistics.loglik + prior(self.structure, *parameters))
+        return self.point(parameters, statistics)
+
+    def point(self, parameters, statistics) -> Point:
+        startprob, transmat, emission = parameters
+        objective = statistics.loglik + prior(self.structure, startprob, transmat, emission)
+        return Point(startprob, transmat, emission, statistics, objective)
 
     def maximise(self, point, statistics):
         return step(self.structure, statistics, *point.parameters)
 
 
-def baum_welch(problem, structure, emission, options):
+class HardEM(EM):
+    """Viterbi training: the E-step counts the most probable path alone, so that EM climbs log P(O, path) (segmental
+    k-means, Juang & Rabiner 1990)."""
+
+    def expect(self, parameters) -> Point:
+        problem, emission = self.problem.under(*parameters), parameters[2]
+        path, outcome = inference.viterbi(problem, self.n_jobs)
+        problem.require_possible(outcome.step)
+        observed, bounds = problem.observed, problem.bounds
+        n_values = len(observed.distinct) + 1
+        start, trans, weights = count(
+            path.astype(np.int32), observed.index, bounds, problem.weight, self.structure.n, n_values
+        )
+        tallies = emission.statistics(observed.distinct, weights[:-1])
+        loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
+        statistics = Statistics(start, trans, tallies, loglik, n_some, int(bounds[-1]), Digest(*parameters))
+        return self.point(parameters, statistics)
+
+
+class Halt(Exception):
+    """The callback asked a fit to stop."""
+
+
+def baum_welch(problem, structure, emission, options, tell=None):
     """EM from several starts, of which the best is followed to its end."""
-    max_iter = options.max_iter
+    max_iter, n_jobs, hard = options.max_iter, options.n_jobs, options.training == "viterbi"
+    method, accelerate = HardEM if hard else EM, options.accelerate and not hard
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
-    em = EM(seen, structure, options.n_jobs)
-    n_init = starts.N_STARTS if options.n_init == "auto" else options.n_init
+    on_pieces = len(seen.index) < len(problem.index)
+    n_init = starts.enough(structure.n) if options.n_init == "auto" else options.n_init
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
-    runs = [Run(em, start, tol, options.accelerate, MEMORY // len(drawn)) for start in drawn]
-    run = starts.race(runs, max_iter)
-    if len(seen.index) < len(problem.index):
-        run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-        em = EM(problem, structure, options.n_jobs)
-        run = Run(em, widened(problem, structure, run.point), tol, options.accelerate)
-    run.advance(max_iter - run.n_steps)
-    point, parameters, loglik = run.point, run.point.parameters, run.point.statistics.loglik
-    if not run.converged and not run.fell:
+    alike = identical(seen, structure, emission, drawn[0])
+    began = time.monotonic()
+
+    def watch(k, run):
+        told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
+        told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
+        if tell(partial(so_far, problem, structure, run), **told):
+            raise Halt
+
+    def follow(em, start, k, memory=MEMORY):
+        return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
+
+    em = method(seen, structure, n_jobs)
+    runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
+    halted = False
+    try:
+        run = starts.race(runs, max_iter)
+        if on_pieces:
+            run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+            em, k = method(problem, structure, n_jobs), runs.index(run)
+            stage = [follow(em, widened(problem, structure, run.point), k)]
+            run = stage[0]
+        run.advance(max_iter - run.n_steps)
+    except Halt:
+        halted = True
+        run = max((run for run in stage if run.history), key=lambda run: run.history[-1])
+        if on_pieces and stage is runs:
+            em = method(problem, structure, n_jobs)
+            run = Run(em, widened(problem, structure, run.point), tol, accelerate)
+            run.advance(1)
+    point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
+    if onward:
         parameters = em.maximise(point, point.statistics)
-        outcome = inference.log_likelihood(problem.under(*parameters), options.n_jobs)
+    if options.state_order is not None:
+        visits = point.statistics.start + point.statistics.trans.sum(axis=0)
+        order = canonical(parameters[2], visits)
+        if (np.diff(order) < 0).any():
+            point = em.expect(reordered(point.parameters, order))
+            parameters = em.maximise(point, point.statistics) if onward else point.parameters
+    loglik = point.statistics.loglik
+    if onward or hard:
+        outcome = inference.log_likelihood(problem.under(*parameters), n_jobs)
         loglik = total_loglik(outcome, problem.weight)
+    if alike:
+        names = " and ".join(shown(name) for name in alike[0])
+        warnings.warn(
+            f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
+            "that differ, or none",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
     if run.fell:
         warnings.warn(
             f"EM stopped at an objective of {run.history[-1]:.9g} because its next step lowered it: the numbers are "
@@ -211,25 +304,66 @@ def baum_welch(problem, structure, emission, options):
             ConvergenceWarning,
             stacklevel=5,
         )
-    elif not run.converged:
+    elif onward:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
             "larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
             stacklevel=5,
         )
+    why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
+    facts = {"stopped": why, **followed(runs, run)}
+    if alike:
+        facts["identical_starts"] = alike
+    return so_far(problem, structure, run, point, parameters, loglik, facts)
+
+
+def so_far(problem, structure, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:
+    """What a run has learnt until now."""
+    point = run.point if point is None else point
+    startprob, transmat, emission = point.parameters if parameters is None else parameters
     return Fit(
-        *parameters, structure.states, structure.allowed, column_names(problem.data), np.array(run.history),
-        len(run.history), run.converged, loglik, point.statistics,
+        startprob.copy(), transmat.copy(), emission.published(), structure.states, structure.allowed,
+        column_names(problem.data), np.array(run.history), len(run.history), run.converged,
+        point.statistics.loglik if loglik is None else loglik, point.statistics, point.emission, facts or {},
     )  # fmt: skip
+
+
+def followed(runs, winner):
+    """What became of the starts: facts for the report."""
+    best = max(run.history[-1] for run in runs if run.history)
+    facts = {"n_starts": len(runs), "n_agreed": sum(bool(r.history) and best - r.history[-1] < AGREE for r in runs)}
+    n_failed = sum(run.failed for run in runs)
+    n_dropped = sum(run.n_dropped for run in {*runs, winner})
+    facts |= {name: n for name, n in (("n_failed", n_failed), ("n_dropped", n_dropped)) if n}
+    return facts | ({"left": float(winner.left)} if np.isfinite(winner.left) else {})
+
+
+def identical(problem, structure, emission, start):
+    """Pairs of states that were given the same start values; what is drawn tells them apart."""
+    if structure.startprob is None or structure.transmat is None or not emission.complete:
+        return []
+    return named_pairs(twins(*start, problem.observed.distinct[:PROBED]), structure)
+
+
+def named_pairs(pairs, structure):
+    return [[structure.states.names[i] for i in pair] for pair in pairs]
+
+
+def reordered(parameters, order):
+    startprob, transmat, emission = parameters
+    return startprob[order], transmat[np.ix_(order, order)], emission.reordered(order)
 
 
 def started(problem, structure, emission, rng) -> Fit:
     """Start values, as one start of a fit."""
     seen = starts.sample(problem, structure, emission)
     (start,) = starts.draw(seen, structure, emission, 1, rng)
+    startprob, transmat, drawn = start
     columns = column_names(problem.data)
-    return Fit(*start, structure.states, structure.allowed, columns, np.empty(0), converged=False)
+    return Fit(
+        startprob, transmat, drawn, structure.states, structure.allowed, columns, np.empty(0), converged=False
+    )  # fmt: skip
 
 
 def widened(problem, structure, point):
@@ -293,7 +427,7 @@ def next_fit(structure, statistics, fit) -> Fit:
     startprob, transmat, emission = step(structure, statistics, *parameters)
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
-        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None, anchor=fit.emission,
     )  # fmt: skip
 
 
@@ -303,6 +437,8 @@ def report(problem, structure, learnt):
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
     given = [a for a in (structure.startprob, structure.transmat) if a is not None]
+    twin = named_pairs(twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED]), structure)
+    lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
@@ -314,6 +450,9 @@ def report(problem, structure, learnt):
         ],
         "structural_zeros": sum(int((a == 0).sum()) for a in given),
         **({"transitions_without_evidence": dust} if dust else {}),
+        **({"twin_states": twin} if twin else {}),
+        **({"unreachable_states": lost} if lost else {}),
+        **learnt.report,
         **observed.notes,
         **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
     }
