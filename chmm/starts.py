@@ -276,7 +276,7 @@ def numbers_of(start):
 
 
 def enough(n_states):
-    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, but 12 at least and 24 at most."""
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, 12 at least and 24 at most."""
     return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
 
 
