@@ -79,8 +79,9 @@ class Model:
         score, loglik_ and all criteria are of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten steps, the better half of them
-        twenty more, and so on, until one is left. One start will do where everything is given.
+    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten
+        steps, the better half of them twenty more, and so on, until one is left. One start will do where everything is
+        given.
     max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
         together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
         that of the largest weight.
@@ -226,6 +227,7 @@ class Model:
     @named
     @quiet
     def partial_fit(
+<<<<<<< HEAD
         self,
         X: Any,
         step: float | None = None,
@@ -235,6 +237,9 @@ class Model:
         ids=None,
         sample_weight=None,
         ended=None,
+=======
+        self, X: Any, y: Any = None, *, step: float | None = None, lengths=None, ids=None, sample_weight=None
+>>>>>>> learn
     ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
@@ -242,6 +247,7 @@ class Model:
         which priors count once, beside all data so far. The first call draws start values from its own batch, unless
         the model was fitted.
 
+        y : labels of this batch, all known, which are counted.
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
         y : what is known of the states of this batch, as in `fit`.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
@@ -257,10 +263,21 @@ class Model:
         """
         kind = None if self._fit is None else self._fit.emission.kind
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
+<<<<<<< HEAD
         told = None if y is None else knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
         data, told, weight, checked = _there(data, told, weight, checked)
         self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
+=======
+        labels = None
+        if y is not None:
+            checks.refuse_one_label_a_sequence(y, data)
+            labels = sequences.labels(y, data)
+        if weight is not None and not weight.all():
+            labels = None if labels is None else labels.chosen(weight > 0)
+            data, weight = data.chosen(weight > 0), weight[weight > 0]
+        self._fit = stepwise.next_fit(self, self._fit, data, labels, weight, step)
+>>>>>>> learn
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------

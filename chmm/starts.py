@@ -24,6 +24,7 @@ N_PIECES = 20  # so many pieces that are spread over them
 ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
 FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
 ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
+TIE = 1e-9  # of the objective: runs that differ less are told apart by rounding alone
 MAX_COLUMNS = 32  # of the points that stand for symbols
 GRID = 100  # places among which the best cuts of a sequence are sought
 OWN = 0.9  # share of a step that the state of its window takes; the rest goes to all, so that no state is empty
@@ -335,7 +336,7 @@ def same(one, other):
 
 
 def enough(n_states):
-    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, but 12 at least and 24 at most."""
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, at least 12 and at most 24."""
     return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
 
 
@@ -344,10 +345,9 @@ def race(runs, max_iter):
 
     A run that fails is out, as one does where a prior of 0 lets a state collapse; if all fail, so does the race.
     """
-    steps = FIRST
+    steps, drawn = FIRST, list(runs)
     while len(runs) > 1:
-        runs = advanced(runs, steps, max_iter)
-        runs.sort(key=lambda run: run.history[-1], reverse=True)
+        runs = ranked(advanced(runs, steps, max_iter), drawn)
         keep = [runs[0]]
         for run in runs[1:]:
             if not (run.stopped and min(better.history[-1] for better in keep) - run.history[-1] < ALIKE):
@@ -355,6 +355,16 @@ def race(runs, max_iter):
         runs = keep[: max(1, len(runs) // 2)]
         steps *= 2
     return runs[0]
+
+
+def ranked(runs, drawn):
+    """The runs by their objectives, the best first; of those that only rounding tells apart, as they were drawn."""
+    level, levels = 0, {}
+    best_first = sorted(runs, key=lambda run: run.history[-1], reverse=True)
+    for before, run in zip([best_first[0], *best_first], best_first, strict=False):
+        level += before.history[-1] - run.history[-1] > TIE * max(1.0, abs(run.history[-1]))
+        levels[run] = level, drawn.index(run)
+    return sorted(runs, key=levels.__getitem__)
 
 
 def advanced(runs, steps, max_iter):

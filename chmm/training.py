@@ -361,8 +361,8 @@ def baum_welch(problem, structure, emission, options, tell=None):
         )
     if run.fell:
         warnings.warn(
-            f"EM stopped at an objective of {run.history[-1]:.9g} because its next step lowered it: the numbers are "
-            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
+            f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
+            "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
             ConvergenceWarning,
             stacklevel=5,
         )

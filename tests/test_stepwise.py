@@ -109,3 +109,13 @@ def test_a_batch_that_is_refused_changes_nothing():
     with pytest.raises(ValueError):
         m.partial_fit([1.0, np.inf])
     assert m.transmat_ is before and m.n_iter_ == 1
+
+
+def test_labels_of_a_batch_are_counted():
+    x, y = values(), np.repeat(["low", "high"], 40)
+    m = Model(emission=Gaussian(prior=0), random_state=0).partial_fit(x, y)
+    counted = Model(emission=Gaussian(prior=0)).fit(x, y)
+    assert_allclose(m.emission_.means, counted.emission_.means, rtol=1e-9)
+    assert_allclose(m.transmat_, counted.transmat_, rtol=1e-9)
+    m.partial_fit(values(1))
+    assert m.states_.tolist() == ["high", "low"] and m.report_["n_batches"] == 2
