@@ -227,19 +227,15 @@ class Model:
     @named
     @quiet
     def partial_fit(
-<<<<<<< HEAD
         self,
         X: Any,
-        step: float | None = None,
-        *,
         y: Any = None,
+        *,
+        step: float | None = None,
         lengths=None,
         ids=None,
         sample_weight=None,
         ended=None,
-=======
-        self, X: Any, y: Any = None, *, step: float | None = None, lengths=None, ids=None, sample_weight=None
->>>>>>> learn
     ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
@@ -247,9 +243,8 @@ class Model:
         which priors count once, beside all data so far. The first call draws start values from its own batch, unless
         the model was fitted.
 
-        y : labels of this batch, all known, which are counted.
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
-        y : what is known of the states of this batch, as in `fit`.
+        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
@@ -263,21 +258,10 @@ class Model:
         """
         kind = None if self._fit is None else self._fit.emission.kind
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
-<<<<<<< HEAD
         told = None if y is None else knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
         data, told, weight, checked = _there(data, told, weight, checked)
         self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
-=======
-        labels = None
-        if y is not None:
-            checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data)
-        if weight is not None and not weight.all():
-            labels = None if labels is None else labels.chosen(weight > 0)
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = stepwise.next_fit(self, self._fit, data, labels, weight, step)
->>>>>>> learn
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
