@@ -104,10 +104,10 @@ def ascend(em, point, memory=MEMORY):
         last = em.expect(em.maximise(own, own.statistics))
         x2 = vectors.of(last)
         r, s = x1 - x0, x2 - x1
-        metric = vectors.metric(x2)
-        size, change = metric @ (r * r), metric @ ((s - r) * (s - r))
-        reach = np.sqrt(size / change) if change > 0 else 0.0
-        yield last, max(1 - 1 / reach, np.sqrt(metric @ (s * s) / size)) if reach > 0 else 0.0
+        unit = vectors.unit(x2)
+        size, change = length(r, unit), length(s - r, unit)
+        reach = size / change if change > 0 else 0.0
+        yield last, max(1 - 1 / reach, length(s, unit) / size) if reach > 0 else 0.0
         if not reach > 0:  # a fixed point
             before, own, x0, x1 = own, last, x1, x2
             continue
@@ -115,7 +115,7 @@ def ascend(em, point, memory=MEMORY):
         seconds.append(s)
         jump, capped = None, reach >= longest
         if secants and len(firsts) >= secants - 1 and rest <= 0:
-            jump = quasi_newton(np.array(firsts), np.array(seconds), s, metric)
+            jump = quasi_newton(np.array(firsts), np.array(seconds), s, unit)
         newton = jump is not None
         if newton:
             x = x2 + jump
@@ -156,16 +156,21 @@ def plain(em, point):
         yield point, None
 
 
-def quasi_newton(firsts, seconds, step, metric):
+def length(x, unit):
+    """The length of a vector in these units."""
+    x = x * unit  # before the square, which may be beyond all numbers
+    return np.sqrt(x @ x)
+
+
+def quasi_newton(firsts, seconds, step, unit):
     """The jump beyond the last step, from pairs of steps (q, K) that followed each other; None if it is no good."""
-    scaled = firsts * metric
+    scaled = firsts * unit
     try:
-        coefficients = np.linalg.solve(scaled @ (firsts - seconds).T, scaled @ step)
+        coefficients = np.linalg.solve(scaled @ ((firsts - seconds) * unit).T, scaled @ (step * unit))
     except np.linalg.LinAlgError:
         return None
     jump = coefficients @ seconds
-    far = metric @ (jump * jump)
-    return jump if far <= 1e8 * (metric @ (step * step)) else None  # NaN is not, either
+    return jump if length(jump, unit) <= 1e4 * length(step, unit) else None  # NaN is not, either
 
 
 def attempt(em, point, statistics):
@@ -210,12 +215,12 @@ class Vectors:
         end = parts[2] if k > 2 else None
         return Statistics(parts[0], parts[1], emission, like.loglik, like.n_sequences, like.n_steps, end=end)
 
-    def metric(self, x):
-        """(K,), weights of squares, so that lengths have no unit: about 1 / x in each block, as for counts."""
+    def unit(self, x):
+        """(K,), factors that take the unit away: squares weigh about 1 / x in each block, as for counts."""
         size = np.abs(x)
         means = np.add.reduceat(size, np.minimum(self.ends - self.sizes, len(x) - 1)) / np.maximum(self.sizes, 1)
         n_states, mass = self.sizes[0], size[: self.ends[len(self.chain) - 1]].sum()
         factors = means * n_states / mass
         factors[0] = 1.0
-        scale = np.repeat(factors, self.sizes) * (size + 0.01 * np.repeat(means, self.sizes))
+        scale = np.repeat(np.sqrt(factors), self.sizes) * np.sqrt(size + 0.01 * np.repeat(means, self.sizes))
         return np.divide(1.0, scale, out=np.zeros(len(x)), where=scale > 0)

@@ -231,9 +231,16 @@ class Model:
     @named
     @quiet
     def partial_fit(
-        self, X: Any, y: Any = None, *, step: float | None = None, lengths=None, ids=None, sample_weight=None,
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        step: float | None = None,
+        lengths=None,
+        ids=None,
+        sample_weight=None,
         ended=None,
-    ) -> "Model":  # fmt: skip
+    ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
         statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
@@ -241,7 +248,7 @@ class Model:
         the model was fitted.
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
-        y : what is known of the states of this batch, as in `fit`.
+        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np

@@ -319,9 +319,8 @@ def draw(problem, structure, emission, n, rng):
     for j in range(n):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
         u = (k + rng.random()) / each
-        start = *kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng), structure.endprob
-        if structure.stationary:
-            start = settled(start[1]), start[1], start[2]
+        first, transmat, drawn = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
+        start = settled(transmat) if structure.stationary else first, transmat, drawn, structure.endprob
         if not any(same(start, other) for other in starts):
             starts.append(start)
     return starts

@@ -40,6 +40,22 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
     )
 
 
+def counted(problem, fit: Fit, path) -> Statistics:
+    """The statistics of known states, as an E-step gives them for unknown ones."""
+    observed, n = problem.observed, len(fit.states)
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = training.count(path, observed.index, problem.bounds, problem.weight, n, n_values)
+    end = None
+    tallies = fit.emission.statistics(observed.distinct, weights[:-1])
+    chain = training.xlogy(start, fit.startprob) + training.xlogy(trans, fit.transmat)
+    if fit.endprob is not None:
+        end = training.count_ends(problem, path, n)
+        chain += training.xlogy(end, fit.endprob) + training.xlogy(trans.sum(axis=1), 1 - fit.endprob)
+    loglik = float(chain + starts.explained(fit.emission, observed.distinct, weights[:-1]))
+    n_some, n_steps = training.n_sequences(problem.data), problem.data.n_steps
+    return Statistics(start, trans, tallies, loglik, n_some, n_steps, end=end)
+
+
 def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> Fit:
     """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
     if share is not None and not 0 < checks.check_number(share, "step") <= 1:
@@ -55,7 +71,11 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         structure = checks.structure(model, fit.emission, known=fit.states)
         known = resolve(told, data, fit.states, "y")
         problem = fit.problem(data, known, checks.ended_sequences(ended, data, fit.ends))._replace(weight=weight)
-    new = training.expectation(problem, options.n_jobs)
+    if problem.known is not None and problem.known.complete:
+        checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
+        new = counted(problem, fit, problem.known.path)
+    else:
+        new = training.expectation(problem, options.n_jobs)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:

@@ -93,7 +93,7 @@ class Case:
         return found
 
 
-def cases(start=0, n=6, **options):
+def cases(start=0, n=4, **options):
     """All combinations of options, n times each."""
     kinds = product(KNOWN, ENDS, FAMILIES, (False, True))
     return [Case(start + 1000 * k + j, *kind, **options) for k, kind in enumerate(kinds) for j in range(n)]
@@ -142,7 +142,7 @@ def test_every_question_agrees_with_enumeration_under_every_option():
             assert_allclose(counts.trans.sum(axis=1) + counts.end, leaving, atol=1e-12)
         else:
             assert_allclose(counts.end, sum(e * t.gamma[-1] for e, t in zip(case.ended, truth)), atol=1e-12)
-    assert possible > 200
+    assert possible > 130
 
 
 def test_the_form_of_the_data_makes_no_difference():
