@@ -99,6 +99,7 @@ def test_tied_saved_reordered_reported_and_held(tmp_path):
         (lambda: Tied(Precomputed(), [0, 1]), "must be an Emission"),
         (lambda: Tied(Gaussian([1, 2, 3], [1, 1, 1]), [0, 0, 1]), "parameters for 3 states; groups name 2"),
         (lambda: Mixture(Tied(Gaussian(), [0, 0, 1]), 2), "put the mixture inside"),
+        (lambda: Mixture(Product(Tied(Gaussian(), [0, 0, 1]), Gaussian()), 2), "put the mixture inside"),
         (lambda: Mixture([Tied(Gaussian(), [0, 0, 1]), Gaussian()]), "put the mixture inside"),
         (lambda: Model(2, Tied(Gaussian(), [0, 0, 1])).fit([0.5, 1.5]), "states"),
         (lambda: Mixture(3), "must be an Emission such as Gaussian.., or a list"),

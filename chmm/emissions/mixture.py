@@ -58,7 +58,7 @@ class Mixture(Alternatives):
             raise TypeError("Precomputed has nothing to mix: its values are the log likelihoods of whole states")
         one = (copy.deepcopy(family),) if isinstance(family, Emission) else None
         self.members = check_alternatives(family, "components") if one is None else one
-        if any(isinstance(member, Tied) for member in self.members):
+        if any(map(ties, self.members)):
             raise TypeError("Tied cannot be mixed, for it ties states; put the mixture inside: Tied(Mixture(...), ...)")
         if self.listed and n not in (None, len(self.members)):
             raise ValueError(f"n = {shown(n)}; a list of {len(self.members)} families has as many components")
@@ -243,3 +243,8 @@ class Mixture(Alternatives):
         if self.listed:
             return f"Mixture([{', '.join(map(repr, self.members))}])"
         return f"Mixture({self.components!r}, {self.n})"
+
+
+def ties(family):
+    """Whether it ties states, or a family that it is made of does."""
+    return isinstance(family, Tied) or any(map(ties, family.members))
