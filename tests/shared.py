@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import signal
 import threading
 import time
 from typing import NamedTuple
@@ -76,11 +77,15 @@ def assert_plausible(counts, probs):
 def interrupt_after(seconds, call):
     """Press Ctrl-C while `call` runs; True if the call was given up for it, False if it came to its end first."""
     finished = False
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     timer = threading.Timer(seconds, _thread.interrupt_main)
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        call()
-        finished = True
-        timer.join()
-        time.sleep(1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call()
+            finished = True
+            timer.join()
+            time.sleep(1)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     return not finished
