@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .exceptions import ImpossibleError
 from .stationary import reachable, settled
 from .symbols import Symbols, plain, shown
 
@@ -450,7 +451,7 @@ def possible_labels(path, problem, structure, weights, emission, argument="y"):
     if impossible.any():
         missing = np.zeros((1, len(structure.states)), dtype=bool)
         t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
-        raise ValueError(
+        raise ImpossibleError(
             f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
             f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
             "state another emission"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import checks, training
+from . import checks, starts, training
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
