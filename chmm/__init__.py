@@ -23,11 +23,14 @@ from .emissions import (
     Precomputed,
     Product,
     StudentT,
+    Tied,
     VonMises,
+    ZeroInflated,
 )
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .scores import Scores
 from .segmentation import Evaluation, Segmenter
 from .statistics import Statistics
 
@@ -59,8 +62,11 @@ __all__ = [
     "Precomputed",
     "Product",
     "Sample",
+    "Scores",
     "Segmenter",
     "Statistics",
     "StudentT",
+    "Tied",
     "VonMises",
+    "ZeroInflated",
 ]

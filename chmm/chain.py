@@ -6,7 +6,8 @@ import numpy as np
 
 from . import checks, sequences, training
 from .exceptions import NotFittedError, quiet
-from .paths import path_log_probability, require_names, sample_paths, state_path, stationary_distribution
+from .paths import path_log_probability, require_names, sample_paths, state_path
+from .stationary import stationary_distribution
 from .statistics import Statistics
 
 
@@ -17,7 +18,8 @@ class MarkovChain:
     ----------
     states : names of the states, in the order of every axis; None: those of the data, sorted.
     startprob, transmat : given parameters; with both, and states or 0 ... N-1, there is nothing to fit.
-    pseudocount : added to every count.
+        startprob="stationary": the p with p = p transmat, in counting too (see `Model`).
+    pseudocount : added to every count; or a mapping {"startprob": ..., "transmat": ...} of numbers and arrays.
 
     `fit` counts: startprob_[i] is the share of sequences that start in i, transmat_[i, j] the share of steps from i
     that lead to j. A last step is no transition, and none crosses sequences; a state that is never left gets a uniform

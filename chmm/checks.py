@@ -1,14 +1,34 @@
 """Every check of an argument that is not data: each error names the argument, the position and the value."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from .exceptions import ImpossibleError
+from .stationary import reachable, settled
 from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
 SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
+CHAIN = ("startprob", "transmat", "endprob")  # parameters that a chain may have
+TOPOLOGIES = {  # how far a step may lead, by name
+    "left-right": lambda ahead, n: ahead >= 0,
+    "linear": lambda ahead, n: (ahead == 0) | (ahead == 1),
+    "bakis": lambda ahead, n: (ahead >= 0) & (ahead <= 2),
+    "cyclic": lambda ahead, n: ahead % n <= 1,
+}
+
+
+class Pseudocounts(NamedTuple):
+    """What is added to counts: a number, or an array that broadcasts, for each kind of probabilities."""
+
+    startprob: float | np.ndarray
+    transmat: float | np.ndarray
+    endprob: float | np.ndarray
+    emission: float | np.ndarray
 
 
 class Structure(NamedTuple):
@@ -18,32 +38,52 @@ class Structure(NamedTuple):
     startprob: np.ndarray | None  # (N,) as given
     transmat: np.ndarray | None  # (N, N) as given
     allowed: np.ndarray | None  # (N,) bool: the final states; None: any
-    pseudocount: float
+    pseudocount: Pseudocounts
+    free: dict  # by parameter: the mask of entries that are no structural zeros; None: all
+    frozen: dict  # by parameter: True (all of it), or the mask of entries that stay as given
+    topology: str | None
+    stationary: bool  # whether startprob is the stationary distribution of transmat
+    endprob: np.ndarray | None = None  # (N,), where EM starts: as given, or 1/2 where a sequence may end
 
     @property
     def n(self):
         return len(self.states)
 
+    @property
+    def ends(self):
+        """Whether the last step of a sequence is weighted."""
+        return self.allowed is not None or self.endprob is not None
+
+    def held(self, name):
+        """What of a parameter stays as given: True (all of it), a mask, or False."""
+        return self.frozen.get(name, False)
+
 
 class Options(NamedTuple):
     """How a Model learns."""
 
-    n_init: int
+    n_init: int | str
     max_iter: int
     tol: float
     rng: np.random.Generator
     n_jobs: int
+    accelerate: bool
+    training: str = "baum-welch"
+    state_order: str | None = None  # None: leave the states as they come
 
 
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
+        bool(model.accelerate),
+        check_choice(model.training, "training", TRAININGS),
+        check_choice(model.state_order, "state_order", ("auto", None)),
     )
 
 
@@ -52,6 +92,9 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
 
     known : the states, where a fit has settled them; the arguments must agree."""
     given = {name: getattr(model, name) for name in ("startprob", "transmat") if getattr(model, name) is not None}
+    stationary, topology = _says_stationary(model), check_topology(model)
+    if stationary:
+        del given["startprob"]
     said = {}
     n_states = getattr(model, "n_states", None)
     if n_states is not None:
@@ -80,7 +123,9 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
         said[name] = len(array)
     if emission is not None and emission.n_states is not None:
         said["emission"] = emission.n_states
-    if names is None and labels is not None:
+    if isinstance(labels, np.ndarray):
+        said[f"the width of {argument}"] = labels.shape[1]
+    elif names is None and labels is not None:
         names = _names_of_labels(labels, argument, said)
         said[f"the labels in {argument}"] = len(names)
     if not said:
@@ -88,13 +133,149 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
     if len(set(said.values())) > 1:
         raise ValueError("the number of states is not clear: " + ", ".join(f"{k} says {v}" for k, v in said.items()))
     states = names if names is not None else Symbols(range(next(iter(said.values()))))
+    allowed = _allowed_ends(getattr(model, "final_states", None), states)
+    free = {name: array > 0 for name, array in arrays.items()}
+    if topology is not None:
+        _take_topology(topology, arrays, free, len(states), stationary)
+    ends = _ends(getattr(model, "endprob", None), states, allowed)
+    if ends is not None:
+        free["endprob"] = ends > 0
+    frozen = _frozen(model, arrays, states, stationary)
+    if stationary:
+        _require_one_class(free.get("transmat"), states, topology)
+        if "transmat" in arrays:
+            arrays["startprob"] = settled(arrays["transmat"])
     return Structure(
         states,
         arrays.get("startprob"),
         arrays.get("transmat"),
-        _allowed_ends(getattr(model, "final_states", None), states),
-        check_pseudocount(model.pseudocount),
+        allowed,
+        check_pseudocounts(model, states),
+        free,
+        frozen,
+        topology,
+        stationary,
+        ends,
     )
+
+
+def _says_stationary(model):
+    """Whether startprob is "stationary", and nothing contradicts it."""
+    if not isinstance(model.startprob, str):
+        return False
+    if model.startprob != "stationary":
+        raise ValueError(f"startprob = {shown(model.startprob)} must be an array of probabilities, or 'stationary'")
+    endprob = getattr(model, "endprob", None)
+    if endprob is not None and endprob is not False:
+        raise ValueError(
+            "startprob='stationary' is for a chain that has run for long, endprob for one that ends: give one of them"
+        )
+    return True
+
+
+def check_topology(model):
+    topology = getattr(model, "topology", None)
+    if topology is not None and not (isinstance(topology, str) and topology in TOPOLOGIES):
+        raise ValueError(f"topology = {shown(topology)} must be None or one of {', '.join(map(repr, TOPOLOGIES))}")
+    return topology
+
+
+def _take_topology(topology, arrays, free, n, stationary):
+    """The zeros of a topology, which a given transmat must have; and the first state as the start, if none is given."""
+    ahead = np.arange(n) - np.arange(n)[:, None]
+    possible = TOPOLOGIES[topology](ahead, n)
+    if "transmat" in arrays and (arrays["transmat"][~possible] > 0).any():
+        at = np.argwhere((arrays["transmat"] > 0) & ~possible)[0]
+        raise ValueError(
+            f"transmat{at.tolist()} = {arrays['transmat'][tuple(at)]:.9g}, where topology={topology!r} has a 0: leave "
+            "out one of the two"
+        )
+    free.setdefault("transmat", possible)
+    if topology != "cyclic" and not stationary and "startprob" not in arrays:
+        arrays["startprob"] = np.eye(n)[0]
+        free["startprob"] = arrays["startprob"] > 0
+
+
+def _frozen(model, arrays, states, stationary):
+    """The argument `frozen`, checked: {name: True, or the mask of what stays}."""
+    given = getattr(model, "frozen", ())
+    own = tuple(name for name in CHAIN if hasattr(model, name))
+    if isinstance(given, Mapping):
+        given = {k: _by_name(v, f"frozen[{k!r}]", states, 2) if k in own else v for k, v in given.items()}
+    endprob = getattr(model, "endprob", None)
+    if endprob is not None and not isinstance(endprob, bool):
+        arrays = {**arrays, "endprob": as_floats(endprob, "endprob")}
+    frozen = check_frozen(given, own, **arrays)
+    for name in frozen:
+        if name == "startprob" and stationary:
+            raise ValueError("startprob='stationary' follows transmat and cannot be frozen: freeze transmat")
+        if getattr(model, name) is None or name not in arrays:
+            raise ValueError(f"frozen: {name} must be given to be kept, such as Model({name}=..., frozen={name!r})")
+    return frozen
+
+
+def _require_one_class(free, states, topology):
+    """A chain that has run for long is in a state that it leaves for good no more."""
+    if free is None:
+        return
+    reach = reachable(free)
+    if not reach.all():
+        i, j = np.argwhere(~reach)[0]
+        why = "transmat" if topology is None else f"topology={topology!r}"
+        raise ValueError(
+            f"startprob='stationary' needs a chain in which every state can be reached from every other; under {why} "
+            f"{shown(states.names[j])} cannot be reached from {shown(states.names[i])}. Give startprob as numbers, or "
+            "let it be learnt (None)"
+        )
+
+
+def _ends(endprob, states, allowed):
+    """(N,), the probabilities of an end where EM starts; None: sequences end for no reason."""
+    if endprob is None or endprob is False:
+        return None
+    n = len(states)
+    if endprob is True:
+        return np.full(n, 0.5) if allowed is None else np.where(allowed, 0.5, 0.0)
+    array = check_shares(_by_name(endprob, "endprob", states, 1), "endprob", (n,))
+    if not array.any():
+        raise ValueError("endprob is 0 in every state: no sequence would ever end")
+    if allowed is not None and array[~allowed].any():
+        i = int(np.flatnonzero((array > 0) & ~allowed)[0])
+        raise ValueError(
+            f"endprob[{i}] = {array[i]:g} in state {shown(states.names[i])}, which is not in final_states; it must be 0"
+        )
+    return array
+
+
+def check_shares(values, name, shape):
+    """A float64 array of numbers from 0 to 1."""
+    array = as_floats(values, name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; it must be {shape}: one for each state, or True to learn it")
+    bad = ~((array >= 0) & (array <= 1))
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise ValueError(f"{name}[{i}] = {array[i]} is not a probability")
+    return array
+
+
+def ended_sequences(ended, data, ends):
+    """(S,) bool, which sequences ended and were not cut off; None: all."""
+    if ended is None:
+        return None
+    if not ends:
+        raise ValueError("ended= says which sequences were cut off, and this model knows no ends: give it endprob=True")
+    if isinstance(ended, Mapping) and data.form == "dict":
+        if set(ended) != set(data.keys):
+            raise ValueError(f"ended must have the keys of X, {shown(data.keys)}, got {shown(list(ended))}")
+        ended = [ended[key] for key in data.keys]
+    array = np.atleast_1d(np.asarray(ended))
+    if array.shape != (data.n_sequences,) or array.dtype != bool:
+        raise ValueError(
+            f"ended = {shown(ended)} must hold a bool for each of {data.n_sequences} sequences: True where it ended, "
+            "False where it was cut off"
+        )
+    return None if array.all() else array
 
 
 def _names_of_labels(labels, argument, said):
@@ -230,26 +411,37 @@ def shard_names(shard):
         raise TypeError(f"shard = {shown(shard)} must be a name, such as a str or an int") from error
 
 
-def agreeing_labels(path, data, structure, argument="y"):
-    """Labels must not contradict final states and structural zeros."""
-    states, allowed = structure.states, structure.allowed
+def agreeing_labels(path, data, structure, argument="y", ended=None):
+    """Labels (codes, N where unknown) must not contradict final states and structural zeros."""
+    states, n = structure.states, structure.n
     some = np.diff(data.bounds) > 0
     first, last = data.bounds[:-1][some], data.bounds[1:][some] - 1
-    if allowed is not None and not allowed[path[last]].all():
-        t = int(last[~allowed[path[last]]][0])
-        name = shown(states.names[path[t]])
-        raise ValueError(f"{argument}, {data.where(t)}: the sequence ends in {name}, which is not in final_states")
-    for name, given in (("startprob", structure.startprob), ("transmat", structure.transmat)):
-        if given is None or given.all():
+    allowed = structure.allowed if structure.endprob is None else structure.endprob > 0
+    if allowed is not None:
+        last = data.bounds[1:][some if ended is None else some & ended] - 1
+        allowed = np.append(allowed, True)
+        if not allowed[path[last]].all():
+            t = int(last[~allowed[path[last]]][0])
+            name = shown(states.names[path[t]])
+            told = "which is not in final_states" if structure.allowed is not None else "where endprob is 0"
+            raise ValueError(f"{argument}, {data.where(t)}: the sequence ends in {name}, {told}")
+    for name, free in structure.free.items():
+        if name not in ("startprob", "transmat") or free.all():
             continue
         steps, at = first, (path[first],)
         if name == "transmat":
             steps = np.setdiff1d(np.arange(len(path)), first, assume_unique=True)
+            steps = steps[(path[steps - 1] < n) & (path[steps] < n)]
             at = path[steps - 1], path[steps]
-        if not given[at].all():
-            k = int(np.flatnonzero(given[at] == 0)[0])
+        else:
+            steps = steps[path[steps] < n]
+            at = (path[steps],)
+        if not free[at].all():
+            k = int(np.flatnonzero(~free[at])[0])
             names = " -> ".join(shown(states.names[i[k]]) for i in at)
-            raise ValueError(f"{argument}, {data.where(int(steps[k]))}: {names} has a given probability of 0 in {name}")
+            place = f"{argument}, {data.where(int(steps[k]))}"
+            where = name if structure.topology is None else f"{name} (topology={structure.topology!r})"
+            raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
 def possible_labels(path, problem, structure, weights, emission, argument="y"):
@@ -259,26 +451,34 @@ def possible_labels(path, problem, structure, weights, emission, argument="y"):
     if impossible.any():
         missing = np.zeros((1, len(structure.states)), dtype=bool)
         t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
-        raise ValueError(
+        raise ImpossibleError(
             f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
             f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
             "state another emission"
         )
 
 
-def refuse_one_label_a_sequence(y, data):
+def refuse_one_label_a_sequence(y, data, name="y"):
     """Labels go with steps; one for each sequence is another task."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
+        return
+    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without
         return
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
         raise ValueError(
-            f"y holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all steps "
-            "of a sequence have its label: y=[[label] * len(x) for x, label in zip(X, y)]"
+            f"{name} holds {len(y)} labels for {data.n_sequences} sequences; it takes a label for each step. If all "
+            f"steps of a sequence have its label: {name}=[[label] * len(x) for x, label in zip(X, {name})]"
         )
 
 
 # Numbers, options, probabilities --------------------------------------------------------------------------------------
+
+
+def check_choice(value, name, choices):
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        raise ValueError(f"{name} = {shown(value)} must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def check_count(value, name, least):
@@ -296,6 +496,41 @@ def check_number(value, name):
     if isinstance(value, bool) or not 0 <= number < np.inf:
         raise ValueError(f"{name} = {shown(value)} must be a finite number >= 0")
     return number
+
+
+def check_pseudocounts(model, states) -> Pseudocounts:
+    """The pseudocounts of each kind of probabilities, from one number or a mapping."""
+    given = model.pseudocount
+    if not isinstance(given, Mapping):
+        return Pseudocounts(*[check_pseudocount(given)] * 4)
+    own = [name for name in Pseudocounts._fields if hasattr(model, name)]
+    n, found = len(states), dict.fromkeys(Pseudocounts._fields, 0.0)
+    for name, value in given.items():
+        if name not in own:
+            raise ValueError(f"pseudocount has the key {shown(name)}; it may have {', '.join(own)}")
+        label = f"pseudocount[{name!r}]"
+        if name == "emission":
+            found[name] = check_counts(value, label)
+            continue
+        shape = (n, n) if name == "transmat" else (n,)
+        found[name] = check_counts(_by_name(value, label, states, len(shape)), label)
+        try:
+            np.broadcast_to(found[name], shape)
+        except ValueError:
+            raise ValueError(f"{label} has shape {np.shape(value)}, which does not go with {name}, {shape}") from None
+    return Pseudocounts(**found)
+
+
+def check_counts(value, name):
+    """A pseudocount: a number, or a read-only array of them."""
+    if isinstance(value, str | bytes) or not np.ndim(value):
+        return check_pseudocount(value, name)
+    array = as_floats(value, name)
+    bad = ~((array >= 0) & (array <= LARGEST_COUNT))
+    if bad.any():
+        at = np.argwhere(bad)[0].tolist()
+        raise ValueError(f"{name}{at} = {array[tuple(at)]} must be a number from 0 to {LARGEST_COUNT:g}")
+    return read_only(array)
 
 
 def check_pseudocount(value, name="pseudocount"):
@@ -343,7 +578,7 @@ def as_floats(values, name):
         raise TypeError(f"{name} must be an array of numbers, got {shown(values)}") from error
 
 
-def check_probabilities(values, name, shape, normalized=True, advice=""):
+def check_probabilities(values, name, shape, advice=""):
     """A float64 array of probabilities, its last axis summing to 1 within 1e-6; `advice` ends the error if not."""
     array = as_floats(values, name)
     fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
@@ -354,17 +589,55 @@ def check_probabilities(values, name, shape, normalized=True, advice=""):
     if np.isnan(array).any():
         at = np.argwhere(np.isnan(array))[0].tolist()
         raise ValueError(f"{name}{at} is NaN; every probability must be given")
-    if normalized:  # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
-        array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
+    # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
+    array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
         raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
-    if not normalized:
-        return array
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
         row = np.argwhere(off)[0].tolist()
         place = f"{name}{row}" if row else name
         raise ValueError(f"{place} sums to {total[tuple(row)]:.9g}; it must sum to 1 (within {SUM_TOLERANCE}){advice}")
+    return array
+
+
+def check_frozen(frozen, parameters, **given):
+    """The constructor's `frozen`, checked: {name: True, or the bool mask of what stays}.
+
+    frozen : a name, names, or a mapping of names to masks that broadcast to the parameter; `given` are the parameters.
+    """
+    if not isinstance(frozen, str | list | tuple | set | frozenset | dict):
+        raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
+    names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
+    for name in names:
+        if name not in parameters:
+            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
+    if not isinstance(frozen, dict):
+        return dict.fromkeys(names, True)
+    checked: dict = {}
+    for name, value in frozen.items():
+        mask, parameter = np.asarray(value), given.get(name)
+        if mask.dtype != bool:
+            raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")
+        if mask.all() or not mask.any():
+            checked |= {name: True} if mask.all() else {}
+            continue
+        if parameter is None:
+            raise ValueError(f"frozen[{name!r}] is a mask: {name} must be given, too")
+        if mask.shape == parameter.shape[: mask.ndim]:  # one for each state
+            mask = mask.reshape(mask.shape + (1,) * (parameter.ndim - mask.ndim))
+        try:
+            checked[name] = read_only(np.broadcast_to(mask, parameter.shape).copy())
+        except ValueError:
+            raise ValueError(
+                f"frozen[{name!r}] has shape {np.shape(value)}, which does not go with {name}, {parameter.shape}"
+            ) from None
+    return checked
+
+
+def read_only(array):
+    """The array, read-only."""
+    array.flags.writeable = False
     return array

@@ -245,6 +245,8 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     if fit.history is not None:
         checks.structure(model, _emission(model), known=fit.states)
         document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}
+        if fit.endprob is not None:
+            document["endprob_"] = fit.endprob
         document["learnt"] = {
             "states": fit.states.names,
             "columns": fit.columns,
@@ -315,5 +317,6 @@ def _rebuilt(model_class, document, families):
         checks.check_probabilities(document["transmat_"], "transmat_", (n, n)),
         emission.published(), states, final, columns and tuple(columns), history, n_iter, learnt["converged"],
         learnt["loglik"], report={fact: _items(found) for fact, found in learnt["report"].items()},
+        endprob=checks.check_shares(document["endprob_"], "endprob_", (n,)) if "endprob_" in document else None,
     )  # fmt: skip
     return model

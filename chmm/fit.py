@@ -9,9 +9,11 @@ import numpy as np
 from . import sequences
 from .emissions import Emission
 from .exceptions import quiet
-from .kernel_input import NO_ENDS, Chain, Problem, Rows, pose
-from .paths import EVIDENCE, ROUNDING
+from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
+from .known import Known
+from .paths import EVIDENCE
 from .sequences import Sequences
+from .stationary import ROUNDING
 from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
 
@@ -28,16 +30,18 @@ class Fit:
     emission: Emission
     states: Symbols
     allowed: np.ndarray | None = None  # (N,) bool: the final states; None: any
+    endprob: np.ndarray | None = field(default=None, kw_only=True)  # (N,); None: sequences end for no reason
     columns: tuple | None = None  # names of the columns it was learnt from, if a frame gave them
     history: np.ndarray | None = None  # the objective EM step k started from; None: not learnt but given
     n_iter: int = 0
     converged: bool = True
     loglik: float | None = None  # log P of the training data; log P(O, Q) with labels
     statistics: Statistics | None = None  # None: loaded from a file
+    anchor: Emission | None = None  # whose parameters these statistics were taken with
     report: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        for array in (self.startprob, self.transmat, self.history):
+        for array in (self.startprob, self.transmat, self.endprob, self.history):
             if array is not None:
                 array.flags.writeable = False
 
@@ -47,7 +51,11 @@ class Fit:
 
     @cached_property
     def chain(self) -> Chain:
-        return Chain(self.startprob, self.transmat)
+        return Chain(self.startprob, self.transmat, self.endprob, self.allowed)
+
+    @property
+    def parameters(self) -> tuple:
+        return self.startprob, self.transmat, self.emission, self.endprob
 
     @cached_property
     def rows(self) -> Rows | None:
@@ -55,8 +63,12 @@ class Fit:
         values = self.emission.alphabet()
         if values is None:
             return None
-        ends = NO_ENDS if self.allowed is None else np.arange(len(values) + 1)
-        return Rows(self.emission, values, self.chain, self.allowed, ends)
+        return Rows(self.emission, values, self.chain, Layout.of_alphabet(len(values)) if self.ends else PLAIN)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the last step of a sequence is weighted."""
+        return self.allowed is not None or self.endprob is not None
 
     @cached_property
     def names(self) -> np.ndarray | None:
@@ -82,11 +94,14 @@ class Fit:
         """One or many sequences, as this model takes them."""
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
-    def problem(self, data: Sequences) -> Problem:
+    def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
         """What the kernels are asked about these sequences."""
         self.require_same_columns(data)
         check = _check if self.rows is None else _check_symbols
-        return pose(data, check(self.emission, data), self.emission, self.chain, self.allowed, rows=self.rows)
+        return pose(
+            data, check(self.emission, data), self.emission, self.chain, ends=self.ends, final=self.allowed,
+            known=known, ended=ended, rows=self.rows,
+        )  # fmt: skip
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
@@ -97,7 +112,8 @@ class Fit:
             row = self.transmat[i]
             best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
             to = ", ".join(f"{shown(self.states.names[j])} {rounded(row[j])}" for j in best)
-            yield f"  {shown(name)}: start {rounded(self.startprob[i])}, to {to}; {self.emission.summary(i)}"
+            end = "" if self.endprob is None else f", end {rounded(self.endprob[i])}"
+            yield f"  {shown(name)}: start {rounded(self.startprob[i])}{end}, to {to}; {self.emission.summary(i)}"
         if len(self.states) > most:
             yield f"  ... and {len(self.states) - most} more"
         if self.history is None:

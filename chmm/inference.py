@@ -13,6 +13,7 @@ import numpy as np
 from .exceptions import quiet
 from .kernels import forward_backward
 from .kernels import viterbi as viterbi_kernel
+from .kernels.rows import fold
 from .kernels.status import Status
 from .log_space import Exact
 from .memory import aligned, zeros
@@ -52,7 +53,7 @@ def log_likelihood(problem, n_jobs=1):
 
 
 def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
-    """The E-step: ((start (N,), trans (N, N), weights (K, N) by distinct value), Outcome).
+    """The E-step: ((start (N,), trans (N, N), weights (K, N) by distinct value, ends (N,)), Outcome).
 
     Nothing is counted for an impossible sequence. Memory: alpha of one sequence, of two above 64 states."""
     loglik, status, step = _outputs(problem)
@@ -83,11 +84,11 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
         trans = _transitions(pairs, chain)
         for s, exact in _rescued(problem, first, last, loglik, status, step, stop):
             exact.expected_counts(1.0 if weight is None else weight[s], start, trans, weights)
-        return start, trans, _folded(weights, rows) if common is None else 0.0
+        return start, trans, *(_folded(weights, rows) if common is None else (0.0, 0.0))
 
     parts = _in_chunks(problem, work, 6, n_jobs)
-    start, trans, weights = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
-    return (start, trans, weights if common is None else _folded(common, rows)), Outcome(loglik, step)
+    start, trans, *folded = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
+    return (start, trans, *(folded if common is None else _folded(common, rows))), Outcome(loglik, step)
 
 
 def _transitions(pairs, chain):
@@ -131,7 +132,7 @@ def _from_both_ends(problem, weight, scratch, n_jobs):
         pairs[:, :n] += turned[:, :n].T
         if rows.shared:
             weights += others
-        counts = start, _transitions(pairs, chain), _folded(weights, rows)
+        counts = start, _transitions(pairs, chain), *_folded(weights, rows)
         answer = counts, Outcome(np.array([loglik]), np.array([-1]))
     for block in blocks:
         scratch.give(block)
@@ -139,11 +140,13 @@ def _from_both_ends(problem, weight, scratch, n_jobs):
 
 
 def _folded(weights, rows):
-    """(n_values, N): the weights of last steps added to those of the rows they are copies of."""
-    weights = weights[:, : rows.chain.n]
-    if len(rows.ends):
-        np.add.at(weights, rows.ends, weights[rows.n_values + 1 :])
-    return weights[: rows.n_values]
+    """((n_values, N), (N,)): the weights of copies added to those of the rows they are of; and the weights of all rows
+    that are seen where sequences end."""
+    weights, last, source = weights[:, : rows.chain.n], rows.layout.last, rows.source
+    ends = np.zeros(rows.chain.n) if last is None else weights[last].sum(axis=0)
+    if len(source):
+        fold(weights, source, rows.chain.n)
+    return weights[: rows.n_values], ends
 
 
 def posteriors(problem, n_jobs=1):

@@ -10,7 +10,8 @@ from .emissions import Emission
 from .emissions.base import Observed
 from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
-from .kernels.rows import scale_rows
+from .kernels.rows import scale_rows, weigh
+from .known import Known
 from .log_space import likelihoods, numbers
 from .memory import aligned, blocks
 from .sequences import Sequences
@@ -32,10 +33,16 @@ def _in_panels(table):
 
 
 class Chain:
-    """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable."""
+    """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable.
 
-    def __init__(self, startprob, transmat):
-        self.given = startprob, transmat
+    endprob : (N,) or None; the kernels then take (1 - e_i) a_ij, and e_i as a weight on the rows of last steps.
+    final : (N,) or None, the states that may be last, which are such a weight, too.
+    """
+
+    def __init__(self, startprob, transmat, endprob=None, final=None):
+        self.given = startprob, transmat, endprob
+        self.moves = transmat = transmat if endprob is None else (1 - endprob)[:, None] * transmat
+        self.last = final if endprob is None else endprob  # (N,), what a last step is weighted by; None: nothing
         self.n = len(startprob)
         self.width = width = forward_backward.row_width(self.n)
         self.startprob = _padded(startprob[None], width, 0.0)[0]
@@ -67,26 +74,95 @@ class Chain:
         return numbers(self.startprob), numbers(self.transmat), numbers(self.transposed)
 
 
+class Layout(NamedTuple):
+    """What the rows of a Problem are: a row is a distinct (value, weights of the states), whatever gives these weights:
+    labels, masks, likelihoods, final states or ends.
+
+    The rows of the distinct values come first, then one of ones, which a missing step sees, then copies of these for
+    steps that weigh the states in another way.
+    """
+
+    source: np.ndarray | tuple = ()  # (C,), the rows that the copies are of, in their order
+    masks: np.ndarray | None = None  # (M, N), logarithms of weights, those of nothing known first
+    mask: np.ndarray | None = None  # (R,), by which of them a row is weighted
+    last: np.ndarray | None = None  # (R,) bool, whether a row is seen where sequences end
+    own: bool = False  # whether each step sees a row of its own, although steps may share a value
+
+    @classmethod
+    def of(cls, observed, bounds, ends=False, known=None, ended=None):
+        """(index (T,) of the row that each step sees, Layout).
+
+        ends : whether last steps are weighted. ended : (S,) bool, whose are. known : what is `Known` of the states.
+        """
+        value, n_values = observed.index, len(observed.distinct)
+        if not ends and known is None:
+            return value, cls()
+        some = np.diff(bounds) > 0
+        at = bounds[1:][some if ended is None else some & ended] - 1
+        if observed.shared and known is None and ended is None:  # so that the rows of an alphabet can be kept
+            index = value.copy()
+            index[at] += n_values + 1
+            return index, cls.of_alphabet(n_values)
+        last = np.zeros(len(value), dtype=bool)
+        last[at] = ends
+        mask = np.zeros(len(value), dtype=np.int32) if known is None else known.index
+        n_masks = 1 if known is None else len(known.masks)
+        row_mask, row_last = np.zeros(n_values + 1, dtype=np.int32), np.zeros(n_values + 1, dtype=bool)
+        copied = (mask != 0) | last
+        if not observed.shared:  # a step that has a value has a row of its own, which needs no copy
+            own = np.flatnonzero(value < n_values)
+            row_mask[value[own]], row_last[value[own]] = mask[own], last[own]
+            copied &= value == n_values
+        pairs, copies = distinct((value[copied].astype(np.int64) * n_masks + mask[copied]) * 2 + last[copied])
+        index = value.copy()
+        index[copied] = n_values + 1 + copies
+        source, copied_mask = np.divmod(pairs // 2, n_masks)
+        return index, cls(
+            source,
+            None if known is None else known.masks,
+            None if known is None else np.append(row_mask, copied_mask).astype(np.int32),
+            np.append(row_last, pairs % 2 > 0) if ends else None,
+            known is not None and known.own,
+        )
+
+    @classmethod
+    def of_alphabet(cls, n_values):
+        """Copies of all rows for last steps."""
+        n = n_values + 1
+        return cls(np.arange(n), last=np.arange(2 * n) >= n)
+
+
+PLAIN = Layout()  # a row for each value, and nothing known
+
+
+def distinct(keys):
+    """(distinct keys (K,), sorted; the place of each key among them, (T,))."""
+    n = int(keys.max(initial=-1)) + 1
+    if n > 4 * len(keys) + 1000:
+        return np.unique(keys, return_inverse=True)
+    seen = np.zeros(n, dtype=bool)
+    seen[keys] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
+
+
 class Rows:
-    """Likelihoods of distinct values, then a row of ones, which a missing step sees, then copies of the rows `ends` in
-    which only the `allowed` states are possible, for last steps.
+    """Likelihoods of the values, as a `Layout` says.
 
     Their logarithms are made when something needs them, and again when something else does, block by block: so that EM,
     which asks for `scaled`, keeps no more than one large array.
     """
 
     def __init__(
-        self, emission, values, chain, allowed=None, ends=NO_ENDS, shared=True,
-        place: Callable[[int], str] | None = None,
-    ):  # fmt: skip
+        self, emission, values, chain, layout=PLAIN, shared=True, place: Callable[[int], str] | None = None
+    ):
         self.emission, self.values, self.chain = emission, values, chain
         self.n_values = len(values)
-        self.allowed, self.ends = allowed, ends  # in their order
-        self.shared = shared  # whether several steps may see one row
+        self.layout, self.source = layout, np.asarray(layout.source, dtype=np.intp)
+        self.shared = shared and not layout.own  # whether several steps may see one row
         self.place = place or "value {} of X".format  # where a value is, in words
 
     def __len__(self):
-        return self.n_values + 1 + len(self.ends)
+        return self.n_values + 1 + len(self.source)
 
     def __getstate__(self):
         """For copies, which make their tables anew."""
@@ -95,17 +171,27 @@ class Rows:
 
     def _blocks(self):
         """(where, logarithms): those of the values by blocks, then of what comes behind."""
-        values, ends = self.values, self.ends
-        behind = np.zeros((1 + len(ends), self.chain.n))
+        values, source = self.values, self.source
+        behind = np.zeros((1 + len(source), self.chain.n))
         for where, block in blocks(values, self.chain.n):
             logs = self._logarithms(block, where.start)
-            if len(ends):
-                here = slice(*np.searchsorted(ends, [where.start, where.stop]))
-                behind[1:][here] = logs[ends[here] - where.start]
-            yield where, logs
-        if len(ends):
-            behind[1:][:, ~self.allowed] = -np.inf
-        yield slice(self.n_values, len(self)), behind
+            if len(source):
+                here = slice(*np.searchsorted(source, [where.start, where.stop]))
+                behind[1:][here] = logs[source[here] - where.start]
+            yield where, self._weighted(logs, where)
+        where = slice(self.n_values, len(self))
+        yield where, self._weighted(behind, where)
+
+    def _weighted(self, logs, where):
+        """The logarithms of some rows with those of the weights that the layout says."""
+        layout, ending = self.layout, self.chain.last
+        if layout.mask is not None:
+            logs = np.array(logs)  # an emission may have given its own
+            weigh(logs, layout.masks, layout.mask[where])
+        if layout.last is not None and ending is not None and layout.last[where].any():
+            with np.errstate(divide="ignore"):
+                logs = logs + np.where(layout.last[where, None], np.log(ending), 0.0)
+        return logs
 
     def _logarithms(self, values, start):
         logs = np.ascontiguousarray(self.emission.log_likelihood(values), dtype=np.float64)
@@ -153,10 +239,11 @@ class Rows:
             if not sound:
                 self._require_numbers(logs, where.start)
                 best = logs.max(axis=1)
-                k = int(np.abs(np.where(best == -np.inf, 0.0, best)).argmax())
+                k = where.start + int(np.abs(np.where(best == -np.inf, 0.0, best)).argmax())
+                value = k if k <= self.n_values else int(self.source[k - self.n_values - 1])
                 raise ValueError(
-                    f"{self.place(where.start + k)} has the log likelihood {best[k]:g} at best; sums of such numbers "
-                    "overflow: rescale the data, or check the emission's parameters"
+                    f"{self.place(value)} has the log likelihood {best[k - where.start]:g} at best; sums of such "
+                    "numbers overflow: rescale the data, or check the emission's parameters"
                 )
         return rows, shift, lost if any_lost else None
 
@@ -176,11 +263,14 @@ class Problem(NamedTuple):
     observed: Observed
     index: np.ndarray  # type: ignore[assignment]  # (T,) int32: the row each step sees
     bounds: np.ndarray  # (S + 1,) int64
-    ends: np.ndarray  # the rows that have a copy for last steps, in which only final states are possible
-    allowed: np.ndarray | None  # (N,) bool: the final states
+    layout: Layout
+    final: np.ndarray | None  # (N,) bool: the final states, where ends have no probability
+    known: Known | None  # of the states of some steps
+    ended: np.ndarray | None  # (S,) bool: which sequences ended, and were not cut off; None: all
     weight: np.ndarray | None  # (S,): how often each sequence counts
     chain: Chain
     rows: Rows
+    origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
 
     @property
     def n_sequences(self):
@@ -190,11 +280,11 @@ class Problem(NamedTuple):
     def longest(self):
         return int(np.diff(self.bounds).max(initial=0))
 
-    def under(self, startprob, transmat, emission: Emission) -> "Problem":
+    def under(self, startprob, transmat, emission: Emission, endprob=None) -> "Problem":
         """The same sequences under these parameters."""
-        chain, observed = Chain(startprob, transmat), self.observed
-        place = partial(observed.place, self.data, emission)
-        rows = Rows(emission, observed.distinct, chain, self.allowed, self.ends, observed.shared, place)
+        chain, observed = Chain(startprob, transmat, endprob, self.final), self.observed
+        place = partial(observed.place, self.data, emission, origin=self.origin)
+        rows = Rows(emission, observed.distinct, chain, self.layout, observed.shared, place)
         return self._replace(chain=chain, rows=rows)
 
     def alone(self):
@@ -214,34 +304,29 @@ class Problem(NamedTuple):
         impossible = np.flatnonzero(step >= 0)
         s, data, emission = int(impossible[0]), self.data, self.rows.emission
         t = int(data.bounds[first + s] + step[s])
+        if self.origin is not None:
+            t = int(self.origin[self.bounds[s] + step[s]])
+        known = "" if self.known is None else ", and agrees with what is known"
         others = f" (and {len(impossible) - 1} other sequences are, too)" if len(impossible) > 1 else ""
         raise ImpossibleError(
             f"{data.where(t)}: {emission.describe(data, t)} has probability 0 in every state that can be reached there "
-            f"(and, at a last step, is final), so the sequence is impossible{others}; {emission.hint}",
+            f"(and, at a last step, is final{known}), so the sequence is impossible{others}; {emission.hint}",
             (first + impossible).tolist(),
         )
 
 
-def pose(data, observed, emission=None, chain=None, allowed=None, weight=None, rows=None) -> Problem:
+def pose(
+    data, observed, emission=None, chain=None, *, ends=False, final=None, known=None, ended=None, weight=None,
+    rows=None, bounds=None, origin=None,
+) -> Problem:  # fmt: skip
     """The Problem of observations; without a chain, one that waits for parameters (`under`).
 
-    rows : those of the whole alphabet, where they are known already.
+    ends : whether last steps are weighted. rows : those of the whole alphabet, where they are known already.
+    bounds, origin : of pieces of the data.
     """
-    index: np.ndarray = observed.index
-    ends = NO_ENDS
-    if allowed is not None:
-        # last steps see copies of their rows, behind those of the values and the missing step
-        last = data.bounds[1:][np.diff(data.bounds) > 0] - 1
-        n_values = len(observed.distinct)
-        index = index.copy()
-        if observed.shared:
-            ends = np.arange(n_values + 1)
-            index[last] += n_values + 1
-        else:
-            ends, copies = np.unique(observed.index[last], return_inverse=True)
-            index[last] = n_values + 1 + copies
-            ends = ends.astype(np.intp)
-    if rows is None and chain is not None:
-        place = partial(observed.place, data, emission)
-        rows = Rows(emission, observed.distinct, chain, allowed, ends, observed.shared, place)
-    return Problem(data, observed, index, data.bounds, ends, allowed, weight, chain, rows)
+    bounds = data.bounds if bounds is None else bounds
+    index, layout = Layout.of(observed, bounds, ends, known, ended)
+    if chain is not None and (rows is None or known is not None or ended is not None):
+        place = partial(observed.place, data, emission, origin=origin)
+        rows = Rows(emission, observed.distinct, chain, layout, observed.shared, place)
+    return Problem(data, observed, index, bounds, layout, final, known, ended, weight, chain, rows, origin)

@@ -2,23 +2,30 @@
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from itertools import pairwise
 from operator import attrgetter, is_
 from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, questions, sequences, training
+from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, stationary_distribution
+from .paths import SAMPLED, sample_paths, sample_to_the_end
+from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
 
-MADE_FROM = attrgetter("startprob", "transmat", "emission", "states", "n_states", "final_states", "pseudocount")
+MADE_FROM = attrgetter(  # what given parameters are made from
+    "startprob", "transmat", "emission", "states", "n_states", "topology", "final_states", "frozen", "pseudocount",
+    "endprob",
+)  # fmt: skip
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -56,12 +63,35 @@ class Model:
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
         stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
-    final_states : the states in which a sequence must end; None: any.
-    pseudocount : added to the counts of startprob, transmat and (if it has none of its own) emission, always.
-        It is a prior: EM maximises log P + sum pseudocount * log(parameter).
-    n_init : number of starts for EM; the better half of them is followed for longer, the best one to the end.
-    max_iter : at most so many EM steps. tol : EM stops when a step gains at most tol per observed step; a step counts
-        by its sequence's weight, and a missing one does not.
+        startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
+        question and in learning, with labels too. Every state must be reachable from every other.
+    endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
+        transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
+    topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
+        "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
+        next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
+    frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
+        {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
+        leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
+        own `frozen`.
+    pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
+        Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
+        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
+        where it has no key. endprob's is added to ends and to goings-on alike. It is a prior: EM maximises the
+        objective, log P + sum pseudocount * log(parameter), which history_ tells; score, loglik_ and all criteria are
+        of the likelihood P alone.
+    training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
+        probable paths: fewer and cheaper steps, states that overlap less than they should.
+    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten
+        steps, the better half of them twenty more, and so on, until one is left. One start will do where everything is
+        given.
+    max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
+        together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
+        that of the largest weight.
+    accelerate : extrapolate EM's steps, where that raises the objective; False: EM's own steps alone.
+    state_order : "auto": where nothing given tells states apart, they are sorted by their mean in the column that
+        separates them most; by how often they are visited where there are no means. None: as EM finds them.
     random_state : seed of the start values (int, Generator or None).
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
@@ -76,6 +106,10 @@ class Model:
     them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
     holds all sequences one after the other; what has a value a step then comes back as one array.
 
+    **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
+    posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
+    off. Answers are then given these: loglik is log P(O, what is known).
+
     Labelled sequences are counted:
 
     >>> from chmm import Categorical, Model
@@ -87,6 +121,12 @@ class Model:
 
     >>> weather = Model(2, random_state=0).fit([["walk", "shop", "clean"], ["clean", "clean", "shop"]])
     >>> weather.converged_
+    True
+
+    States that last, the prior of sticky models: three transitions more from each state to itself than were seen.
+
+    >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
+    >>> bool((sticky.transmat_.diagonal() > 0.5).all())
     True
 
     A model with known parameters answers at once:
@@ -104,26 +144,38 @@ class Model:
         emission="auto",
         *,
         states=None,
+        topology=None,
         startprob=None,
         transmat=None,
+        endprob=None,
         final_states=None,
+        frozen=(),
         pseudocount=0.0,
-        n_init=1,
-        max_iter=300,
-        tol=1e-6,
+        training="baum-welch",
+        n_init="auto",
+        max_iter=2000,
+        tol=1e-3,
+        accelerate=True,
+        state_order="auto",
         random_state=None,
         n_jobs=1,
     ):
         self.n_states = n_states
         self.emission = emission
         self.states = states
+        self.topology = topology
         self.startprob = startprob
         self.transmat = transmat
+        self.endprob = endprob
         self.final_states = final_states
+        self.frozen = frozen
         self.pseudocount = pseudocount
+        self.training = training
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
+        self.accelerate = accelerate
+        self.state_order = state_order
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -131,16 +183,31 @@ class Model:
 
     @named
     @quiet
-    def fit(self, X: Any, y: Any = None, *, lengths=None, ids=None, sample_weight=None) -> "Model":
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        lengths=None,
+        ids=None,
+        sample_weight=None,
+        ended=None,
+        callback: Callable[[Progress], Any] | None = None,
+    ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : one or many sequences. y : labels in the same form, one for each step, all known.
+        X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
+        for a whole sequence. Then EM starts from the smoothed counts of what is known, and keeps to it. Or weights of
+        the states, (n_steps, n_states): a mask of what may be, or likelihoods that multiply those of the values.
+        ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
+        callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
+        parameters so far. Ctrl-C leaves the model as it was.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
-        observation. A state without evidence keeps its row. Where nothing was given, start values are random.
+        observation. A state without evidence keeps its row. Where nothing was given, start values are drawn.
 
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
@@ -155,12 +222,50 @@ class Model:
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:
-            checks.refuse_one_label_a_sequence(y, data)
-            labels = sequences.labels(y, data)
-        if weight is not None and not weight.all():  # weight 0 is not there
-            labels = None if labels is None else labels.chosen(weight > 0)
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        self._fit = training.fit(self, data, labels, weight)
+            labels = knowledge.read(y, data, "y")
+        checked = checks.ended_sequences(ended, data, True)
+        data, labels, weight, checked = _there(data, labels, weight, checked)
+        self._fit = training.fit(self, data, labels, weight, checked, callback)
+        return self
+
+    @named
+    @quiet
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        step: float | None = None,
+        lengths=None,
+        ids=None,
+        sample_weight=None,
+        ended=None,
+    ) -> "Model":
+        """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
+
+        statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
+        which priors count once, beside all data so far. The first call draws start values from its own batch, unless
+        the model was fitted.
+
+        step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
+        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
+        States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
+
+        >>> import numpy as np
+        >>> from chmm import Gaussian, Model
+        >>> rng = np.random.default_rng(0)
+        >>> model = Model(2, Gaussian(), random_state=0)
+        >>> for _ in range(20):
+        ...     model = model.partial_fit(rng.normal(np.repeat([1, 6, 1, 6], 25)))
+        >>> np.sort(model.emission_.means.ravel()).round().tolist()
+        [1.0, 6.0]
+        """
+        kind = None if self._fit is None else self._fit.emission.kind
+        data, weight = self._data(X, lengths, ids, sample_weight, kind)
+        told = None if y is None else knowledge.read(y, data, "y")
+        checked = checks.ended_sequences(ended, data, True)
+        data, told, weight, checked = _there(data, told, weight, checked)
+        self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
@@ -177,8 +282,11 @@ class Model:
 
     @named
     @quiet
-    def start(self, sample: Any, survey: Survey | None = None, *, lengths=None, ids=None) -> "Model":
-        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1.
+    def start(
+        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+    ) -> "Model":
+        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1,
+        or from what is known of its states, `y` as in `fit`.
 
         survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
 
@@ -193,12 +301,15 @@ class Model:
         True
         """
         data, _ = self._data(sample, lengths, ids)
-        structure, emission, problem = training.prepared(self, data, survey)
-        return self._with(training.initial(problem, structure, emission, checks.options(self).rng))
+        told = None if y is None else knowledge.read(y, data, "y")
+        structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
+        return self._with(training.started(problem, structure, emission, checks.options(self).rng))
 
     @named
     @quiet
-    def e_step(self, X: Any, shard: Any = None, *, lengths=None, ids=None, sample_weight=None) -> Statistics:
+    def e_step(
+        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+    ) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
         shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
@@ -206,9 +317,9 @@ class Model:
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
-        if weight is not None and not weight.all():
-            data, weight = data.chosen(weight > 0), weight[weight > 0]
-        problem = fit.problem(data)._replace(weight=weight)
+        told = None if known is None else knowledge.read(known, data)
+        data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
+        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
         shards = checks.shard_names(shard)
         return training.expectation(problem, options.n_jobs, shards=shards)
 
@@ -226,9 +337,39 @@ class Model:
         structure = checks.structure(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
-    def _data(self, X, lengths, ids, sample_weight=None):
+    # States by another name or in another order ----------------------------------------------------------------------
+
+    def reorder(self, order: Sequence) -> "Model":
+        """A model whose state i is what state order[i] was: a permutation of 0 ... n_states - 1. Names go along; states
+        that are just numbered are numbered anew."""
+        return ordering.reorder(self, order)
+
+    def relabel(self, names: Mapping) -> "Model":
+        """A model with other names of states: {old: new}; who is not mentioned keeps its name.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.relabel({0: "fair", 1: "loaded"}).predict([0, 0, 0, 1, 1]).tolist()
+        ['fair', 'fair', 'fair', 'loaded', 'loaded']
+        """
+        return ordering.relabel(self, names)
+
+    @named
+    def align(self, other: Any, y: Any = None, *, lengths=None, ids=None) -> "Model":
+        """A model whose states are in the order, and have the names, of those of another model that they are most like;
+        or of the labels `y` that they agree with most on the sequences X: `align(other)` or `align(X, y)`.
+
+        Alike are states that would take each other's draws (200 of each, always the same). The best assignment of all
+        is found up to 8 states; above, pairs are made from the surest one on.
+        """
+        if isinstance(other, Model):
+            return ordering.align_with(self, other)
+        return ordering.align_by_labels(self, other, y, lengths, ids)
+
+    def _data(self, X, lengths, ids, sample_weight=None, kind=None):
         """(Sequences, their weights) to learn from."""
-        data = sequences.read(X, lengths, ids)
+        data = sequences.read(X, lengths, ids, kind=kind)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         return data, checks.sequence_weights(sample_weight, data)
@@ -240,10 +381,16 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
+    def _asked(self, X, known, lengths, ids, ended, name="known"):
+        fit = self._ready()
+        data = fit.read(X, lengths, ids)
+        told = None if known is None else knowledge.read(known, data, name)
+        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
+
     @named
-    def score(self, X: Any, y: Any = None, *, lengths=None, ids=None) -> float:
-        """log P(O), summed over the sequences; with labels, log P(O, Q). -inf if the data are impossible, as they are
-        with a label that no state has.
+    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
+        with a label that no state has. score(X, y) is score(X, known=y).
 
         Cost: n_states^2 multiply-adds per step. Memory: one row of alpha.
 
@@ -252,15 +399,13 @@ class Model:
         >>> round(float(np.exp(coin.score([[0, 1], [1]]))), 12)
         0.125
         """
-        fit = self._ready()
-        data = fit.read(X, lengths, ids)
-        if y is None:
-            return questions.score(fit, data, None, self.n_jobs)
-        checks.refuse_one_label_a_sequence(y, data)
-        return questions.score(fit, data, sequences.labels(y, data))
+        if y is not None and known is not None:
+            raise ValueError("y and known are two words for one thing; give one of them")
+        name = "known" if y is None else "y"
+        return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -268,11 +413,10 @@ class Model:
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        fit = self._ready()
-        return questions.predict(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def decode(self, X: Any, *, lengths=None, ids=None) -> Decoding:
+    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -282,20 +426,20 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        fit = self._ready()
-        return questions.decode(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, lengths=None, ids=None) -> Any:
+    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
         """
-        fit = self._ready()
-        return questions.predict_proba(fit, fit.read(X, lengths, ids), self.n_jobs)
+        return questions.predict_proba(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def posteriors(self, X: Any, *, pairs: bool = False, lengths=None, ids=None) -> Posteriors:
+    def posteriors(
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
@@ -303,11 +447,10 @@ class Model:
 
         ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        fit = self._ready()
-        return questions.posteriors(fit, fit.read(X, lengths, ids), pairs, self.n_jobs)
+        return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Forward:
+    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -316,11 +459,12 @@ class Model:
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
         P(O) = 0.
         """
-        fit = self._ready()
-        return questions.forward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.forward(self._asked(X, known, lengths, ids, ended), scaled)
 
     @named
-    def backward(self, X: Any, *, scaled: bool = True, lengths=None, ids=None) -> Backward:
+    def backward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
@@ -330,33 +474,39 @@ class Model:
         ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
-        fit = self._ready()
-        return questions.backward(fit, fit.read(X, lengths, ids), scaled)
+        return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
     @named
     @quiet
-    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text gives str, else arrays. With `final_states`, paths are drawn given that they end there.
+        A model of text gives str, else arrays. n_steps=None : sequences go on until they end, with endprob; ValueError
+        if one that starts may never end. With n_steps and `endprob` or `final_states`, paths are drawn given that they
+        end there, in a state where they may.
         """
         fit, rng = self._ready(), checks.generator(random_state)
-        paths = sample_paths(fit.startprob, fit.transmat, n_steps, n_sequences, fit.allowed, rng)
-        blocks = np.split(paths.reshape(-1), range(SAMPLED, paths.size, SAMPLED)) if paths.size else []
+        n_sampled = 1 if n_sequences is None else n_sequences
+        if n_steps is None:
+            path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
+        else:
+            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+        blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
         if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
             t = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
-                f"a value drawn in state {shown(fit.states.names[paths.reshape(-1)[t]])} is beyond all numbers: "
+                f"a value drawn in state {shown(fit.states.names[path[t]])} is beyond all numbers: "
                 f"{values[t]}; check the emission's parameters"
             )
-        X = [values[i * paths.shape[1] : (i + 1) * paths.shape[1]] for i in range(len(paths))]
+        X = [values[a:b] for a, b in pairwise(bounds.tolist())]
         if fit.emission.kind == "text":
             X = ["".join(x) for x in X]
-        states = [fit.named(path.astype(np.intp)) for path in paths]
+        states = [fit.named(path[a:b].astype(np.intp)) for a, b in pairwise(bounds.tolist())]
         return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
 
     @named
@@ -410,11 +560,17 @@ class Model:
         lambda self: self._learnt().loglik, doc="log P(O) of the training data; with labels, log P(O, Q)."
     )
     report_ = property(
-        lambda self: dict(self._learnt().report),
-        doc="What the fit met: a dict. n_sequences, n_steps, kind and missing steps of the data; "
-        "states_without_evidence (less than 1e-6 of a step); structural_zeros; transitions_without_evidence, which are "
-        "no connection; and what the emission reports, such as unknown symbols.",
+        lambda self: Report(self._learnt().report),
+        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md tells each.",
     )
+
+    @property
+    def endprob_(self):
+        """(n_states,), P(the sequence ends | state), of a model with endprob."""
+        endprob = self._ready().endprob
+        if endprob is None:
+            raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
+        return endprob
 
     @property
     def states_(self):
@@ -427,7 +583,7 @@ class Model:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._learnt().statistics
         if statistics is None:
-            raise not_fitted("this model was loaded, and files do not keep statistics; fit it to have them")
+            raise not_fitted("this model was loaded or reordered, and has no statistics; fit it to have them")
         return statistics
 
     @property
@@ -505,15 +661,19 @@ class Model:
             return fit
         emission = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        if self.startprob is None or self.transmat is None or not complete:
+        prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
+        if not prescribed or self.transmat is None or self.endprob is True or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        states, startprob, transmat, allowed, _ = checks.structure(self, emission)
-        assert startprob is not None and transmat is not None
-        fit = Fit(startprob, transmat, copy.deepcopy(emission).published(), states, allowed)
+        told = checks.structure(self, emission)
+        assert told.startprob is not None and told.transmat is not None
+        fit = Fit(
+            told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed,
+            endprob=told.endprob,
+        )  # fmt: skip
         self._given = arguments, fit
         return fit
 
@@ -524,6 +684,18 @@ class Model:
             told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(told)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
+
+
+def _there(data, told, weight, ended):
+    """The same without the sequences of weight 0."""
+    if weight is None or weight.all():
+        return data, told, weight, ended
+    there = weight > 0
+    if isinstance(told, np.ndarray):
+        told = told[np.repeat(there, np.diff(data.bounds))]
+    elif told is not None:
+        told = told.chosen(there)
+    return data.chosen(there), told, weight[there], None if ended is None else ended[there]
 
 
 def _arguments(model_class: Any) -> dict:

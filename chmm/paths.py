@@ -1,37 +1,43 @@
-"""State paths: coding of labels, probability, sampling, and the distribution that a chain settles in."""
+"""State paths: coding of labels, probability and sampling."""
 
 import numpy as np
 
 from .checks import check_count
 from .kernels import sampling
+from .stationary import reachable
 from .symbols import shown
 
-ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no connection
 SAMPLED = 2**20  # values drawn in one call, so that Ctrl-C can interrupt between two
 EVIDENCE = 1e-6  # of a step: what was seen less was not seen
 
 
-def state_path(data, names, argument):
-    """Codes of labels; every label must be known."""
-    path, unknown = encoded(data, names, argument)
+def state_path(data, names, argument, gaps=False):
+    """Codes of labels; every label must be the name of a state, or unknown if there may be `gaps`."""
+    path, unknown = encoded(data, names, argument, gaps)
     if unknown is not None:
         label = chr(data.values[unknown]) if data.kind == "text" else data.values[unknown]
         place = f"{argument}, {data.where(unknown)}"
+        if data.kind == "integers" and label == -1 and gaps:
+            raise ValueError(f"{place}: -1 is not among the states ({names.preview()}); an unknown label is None here")
         raise ValueError(f"{place}: {shown(label)} is not among the states ({names.preview()})")
     return path
 
 
-def encoded(data, names, argument):
-    """(codes of labels, position of the first that is no state, or None)."""
+def encoded(data, names, argument, gaps=False):
+    """(codes of labels, N where unknown; position of the first that is no state, or None)."""
     require_names(data, argument)
-    if data.missing is not None and data.missing.any():
-        raise unknown_label(data, argument, int(np.flatnonzero(data.missing)[0]))
+    missing = data.missing
+    if not gaps and missing is not None and missing.any():
+        raise unknown_label(data, argument, int(np.flatnonzero(missing)[0]))
     values, kind = data.values, data.kind
     if not names.takes(values, kind) and not (names.kind == "words" and kind == "text"):
         raise TypeError(f"{argument} holds {kind}, the states are {names.kind}: {names.preview()}")
     if names.kind == "words" and kind == "text":
         values, kind = [chr(c) for c in values], "words"
     path, some_unknown = names.encode(values, kind)
+    if missing is not None:
+        path[missing] = len(names)
+        some_unknown = path.min(initial=0) < 0
     return path, int(np.flatnonzero(path < 0)[0]) if some_unknown else None
 
 
@@ -48,10 +54,7 @@ def require_names(data, argument):
 
 
 def unknown_label(data, argument, t):
-    return NotImplementedError(
-        f"{argument}, {data.where(t)}: the label is unknown (None or NaN); partly labelled sequences are not taken: "
-        "leave them out, or leave out y to learn from X alone"
-    )
+    return ValueError(f"{argument}, {data.where(t)}: the state is unknown (None or NaN); here every one must be known")
 
 
 def path_log_probability(startprob, transmat, path, bounds):
@@ -64,8 +67,8 @@ def path_log_probability(startprob, transmat, path, bounds):
         return float(np.log(startprob[path[first]]).sum() + np.log(transmat[path[arrived - 1], path[arrived]]).sum())
 
 
-def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
-    """(n_sequences, n_steps) paths of the chain; with `allowed` (N,), given that they end in one of those states."""
+def sample_paths(startprob, transmat, n_steps, n_sequences, last, rng):
+    """(n_sequences, n_steps) paths of the chain; `last` (N,) weights the states in which they end, None: all alike."""
     n_steps = check_count(n_steps, "n_steps", 0)
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
     if n_sequences * n_steps >= 2**48:
@@ -76,22 +79,22 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     path = np.empty((n_sequences, n_steps), dtype=np.int32)
     if not path.size:
         return path
-    if allowed is None:
+    if last is None:
         bounds = np.arange(n_sequences + 1, dtype=np.int64) * n_steps
         sampling.sample_paths(
             np.cumsum(startprob), np.cumsum(transmat, axis=1), bounds, uniforms.ravel(), path.reshape(-1)
         )
         return path
-    # Given the end: h[t, i] = P(q_T allowed | q_t = i), and steps are drawn in proportion to A[i, j] h[t+1, j].
+    # Given the end: h[t, i] is what follows i, up to a factor, and steps are drawn in proportion to A[i, j] h[t+1, j].
     h = np.empty((n_steps, len(startprob)))
-    h[-1] = allowed
+    h[-1] = last
     for t in range(n_steps - 2, -1, -1):
         h[t] = transmat @ h[t + 1]
         if not h[t].any():
             break
         h[t] /= h[t].max()
     if not (startprob * h[0]).any():
-        raise ValueError(f"no path of {n_steps} steps ends in final_states")
+        raise ValueError(f"no path of {n_steps} steps ends in a state where it may (final_states, endprob)")
     weights = np.broadcast_to(startprob * h[0], (n_sequences, len(startprob)))
     for t in range(n_steps):
         total = np.cumsum(weights, axis=1)
@@ -101,32 +104,31 @@ def sample_paths(startprob, transmat, n_steps, n_sequences, allowed, rng):
     return path
 
 
-def stationary_distribution(transmat, least=ROUNDING):
-    """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
-
-    A transition of at most `least` is no connection: EM leaves such dust where data show none. Elimination without
-    subtractions (Grassmann, Taksar and Heyman 1985), so that small probabilities keep all their digits; O(N^3).
-    """
-    n = len(transmat)
-    reach = (transmat > least) | np.eye(n, dtype=bool)
-    for _ in range(max(n - 1, 1).bit_length()):
-        reach = reach @ reach
-    # a state is recurrent if every state that it reaches can come back; all must be in one class
-    recurrent = np.flatnonzero((~reach | reach.T).all(axis=1))
-    if not reach[np.ix_(recurrent, recurrent)].all():
-        dust = ((transmat > 0) & (transmat <= least)).any()
-        told = f" (a transition below {least:.2g} is no connection)" if dust else ""
-        raise ValueError(
-            f"the stationary distribution is not unique: there are sets of states that are never left{told}"
-        )
-    a = np.array(transmat[np.ix_(recurrent, recurrent)])
-    m = len(a)
-    for k in range(m - 1, 0, -1):
-        a[:k, k] /= a[k, :k].sum()
-        a[:k, :k] += np.outer(a[:k, k], a[k, :k])
-    p = np.ones(m)
-    for k in range(1, m):
-        p[k] = p[:k] @ a[:k, k]
-    result = np.zeros(n)
-    result[recurrent] = p / p.sum()
-    return result
+def sample_to_the_end(startprob, transmat, endprob, n_sequences, states, rng):
+    """(path (T,), bounds (n_sequences + 1,)) of paths that go on until they end: one long path of a chain that has a
+    state more, the end, which the next sequence follows."""
+    if endprob is None:
+        raise ValueError("n_steps is not given, and this model knows no ends: sample(n_steps), or Model(endprob=True)")
+    n_sequences, end = check_count(n_sequences, "n_sequences", 0), len(startprob)
+    chain = np.block([[(1 - endprob)[:, None] * transmat, endprob[:, None]], [startprob, 0.0]])
+    reach = reachable(chain > 0)
+    never = np.flatnonzero(reach[end] & ~reach[:, end])
+    if len(never):
+        names = ", ".join(shown(states.names[i]) for i in never[:6])
+        raise ValueError(f"a sequence may come to {names}, from where it never ends: give n_steps, or change endprob")
+    visited = np.flatnonzero(reach[end, :end])
+    onwards = np.eye(len(visited)) - chain[np.ix_(visited, visited)]
+    n_steps = n_sequences * float(startprob[visited] @ np.linalg.solve(onwards, np.ones(len(visited))))
+    if not n_steps < 2**40:
+        raise MemoryError(f"{n_sequences} sequences would have about {n_steps:.3g} steps: draw some at a time")
+    cumulated, parts, last, n_ended = np.cumsum(chain, axis=1), [np.empty(0, dtype=np.int32)], end, 0
+    while n_ended < n_sequences:
+        size = int(min(max(1.2 * n_steps * (1 - n_ended / n_sequences), 64), SAMPLED))
+        part = np.empty(size, dtype=np.int32)
+        sampling.sample_paths(cumulated[last], cumulated, np.array([0, size], dtype=np.int64), rng.random(size), part)
+        parts.append(part)
+        last, n_ended = int(part[-1]), n_ended + int((part == end).sum())
+    path = np.concatenate(parts)
+    ends = np.flatnonzero(path == end)[:n_sequences]
+    path = path[: ends[-1]] if n_sequences else path
+    return path[path < end], np.append(0, ends - np.arange(n_sequences))

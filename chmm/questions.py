@@ -1,52 +1,63 @@
 """What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
 
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
 from . import inference
 from .fit import Fit
+from .kernel_input import Problem
+from .known import resolve
 from .log_space import compensated_sum
-from .paths import encoded, path_log_probability
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
 
 
-def score(fit: Fit, data: Sequences, labels: Sequences | None = None, n_jobs=1) -> float:
-    """log P(O), or log P(O, Q), summed over the sequences; -inf if they are impossible."""
-    problem = fit.problem(data)
-    if labels is None:
-        return compensated_sum(inference.log_likelihood(problem, n_jobs).loglik)
-    path, unknown = encoded(labels, fit.states, "y")
-    if unknown is not None:
-        return -np.inf  # no state has this label
-    seen = problem.rows.logs[problem.index, path].sum()
-    return float(seen + path_log_probability(fit.startprob, fit.transmat, path, data.bounds))
+class Question(NamedTuple):
+    """What is asked about: data, what is known of their states (as `known.read` gives it), which sequences ended."""
+
+    fit: Fit
+    data: Sequences
+    told: Sequences | np.ndarray | None = None
+    ended: np.ndarray | None = None
+    name: str = "known"
+
+    def problem(self, strict: bool = True) -> Problem:
+        """With strict=False a label that no state has makes the data impossible; else it is an error."""
+        known = resolve(self.told, self.data, self.fit.states, self.name, strict)
+        return self.fit.problem(self.data, known, self.ended)
 
 
-def predict(fit: Fit, data: Sequences, n_jobs=1):
-    problem = fit.problem(data)
+def score(asked: Question, n_jobs=1) -> float:
+    """log P(O), or log P(O, what is known), summed over the sequences; -inf if they are impossible."""
+    problem = asked.problem(strict=False)
+    return compensated_sum(inference.log_likelihood(problem, n_jobs).loglik)
+
+
+def predict(asked: Question, n_jobs=1):
+    problem, fit, data = asked.problem(), asked.fit, asked.data
     path, outcome = inference.viterbi(problem, n_jobs)
     problem.require_possible(outcome.step)
     return data.split(fit.named(path))
 
 
-def decode(fit: Fit, data: Sequences, n_jobs=1):
-    problem = fit.problem(data)
+def decode(asked: Question, n_jobs=1):
+    problem, fit, data = asked.problem(), asked.fit, asked.data
     path, outcome = inference.viterbi(problem, n_jobs)
     problem.require_possible(outcome.step)
     return data.collect(list(map(Decoding, _parts(fit.named(path), data), outcome.loglik.tolist())))
 
 
-def predict_proba(fit: Fit, data: Sequences, n_jobs=1):
-    problem = fit.problem(data)
+def predict_proba(asked: Question, n_jobs=1):
+    problem, data = asked.problem(), asked.data
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
     return data.split(gamma)
 
 
-def posteriors(fit: Fit, data: Sequences, pairs: bool, n_jobs=1):
-    problem = fit.problem(data)
+def posteriors(asked: Question, pairs: bool, n_jobs=1):
+    problem, data = asked.problem(), asked.data
     if pairs:
         return data.collect([Posteriors(*answer) for answer in _one_by_one(problem, inference.pair_posteriors)])
     gamma, outcome = inference.posteriors(problem, n_jobs)
@@ -54,12 +65,14 @@ def posteriors(fit: Fit, data: Sequences, pairs: bool, n_jobs=1):
     return data.collect(list(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist())))
 
 
-def forward(fit: Fit, data: Sequences, scaled: bool):
-    return data.collect([Forward(*answer) for answer in _one_by_one(fit.problem(data), inference.forward, scaled)])
+def forward(asked: Question, scaled: bool):
+    answers = _one_by_one(asked.problem(), inference.forward, scaled)
+    return asked.data.collect([Forward(*answer) for answer in answers])
 
 
-def backward(fit: Fit, data: Sequences, scaled: bool):
-    return data.collect([Backward(*answer) for answer in _one_by_one(fit.problem(data), inference.backward, scaled)])
+def backward(asked: Question, scaled: bool):
+    answers = _one_by_one(asked.problem(), inference.backward, scaled)
+    return asked.data.collect([Backward(*answer) for answer in answers])
 
 
 def _parts(table, data):

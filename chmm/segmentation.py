@@ -18,6 +18,7 @@ import numpy as np
 from .emissions.categorical import Categorical
 from .exceptions import NotFittedError
 from .model import Model
+from .scores import Scores
 from .symbols import distinct, shown
 
 STATES = "BMES"
@@ -129,11 +130,18 @@ class Segmenter:
         self._model: Any = None
 
     @classmethod
-    def from_model(cls, model: Model) -> "Segmenter":
-        """A segmenter around a model that has its parameters: learnt otherwise, loaded, or another program's tables.
+    def from_model(cls, model: Model | Scores) -> "Segmenter":
+        """A segmenter around a model that has its parameters, learnt otherwise or loaded; or around another program's
+        tables, Scores(start, transitions, emission, states="BMES").
 
         `segmenter.model.save(path)` and `Segmenter.from_model(Model.load(path))` keep a segmenter in a file.
         """
+        if isinstance(model, Scores):
+            if "".join(map(str, model.states)) != STATES or not all(isinstance(c, str) for c in model.symbols):
+                raise ValueError(f"a segmenter needs Scores(..., states={STATES!r}) of characters, not {model!r}")
+            segmenter = cls()
+            segmenter._use(model)
+            return segmenter
         if not isinstance(model, Model):
             raise TypeError(f"model is a {type(model).__name__}, not a Model")
         names = "".join(map(str, model.states_))
@@ -154,8 +162,8 @@ class Segmenter:
         return segmenter
 
     @property
-    def model(self) -> Model:
-        """The learnt Model."""
+    def model(self) -> Model | Scores:
+        """The learnt Model, or what `from_model` was given."""
         self._check_fitted()
         return self._model
 
@@ -222,7 +230,7 @@ class Segmenter:
         return Evaluation(right / len(found), right / len(gold), 2 * right / (len(found) + len(gold)))
 
     def __repr__(self):
-        knows = "not fitted" if self._model is None else f"{len(self._model.emission_.symbols)} characters"
+        knows = "not fitted" if self._model is None else f"{len(_symbols(self._model))} characters"
         return f"<Segmenter: {knows}, pseudocount={self.pseudocount!r}>"
 
     def _check_fitted(self):
@@ -347,19 +355,22 @@ def _spans(found):
     return (ends - lengths) * (ends[-1] + 1) + ends
 
 
-def _without_zeros(model):
-    """The model with _UNSEEN in place of every 0 that the grammar of tags does not demand, so that every text has a
-    path. Its states are the indices into STATES."""
-    emission = model.emission_
+def _without_zeros(tables):
+    """The scores of a Model or of Scores, with log _UNSEEN in place of every -inf that the grammar of tags does not
+    demand, so that every text has a path. Its states are the indices into STATES."""
+    if isinstance(tables, Scores):
+        logs = tables.start, tables.transitions, tables.emission
+    else:
+        with np.errstate(divide="ignore"):
+            logs = tuple(map(np.log, (tables.startprob_, tables.transmat_, tables.emission_.probs)))
 
     def filled(table, allowed):
-        return np.where((table == 0) & allowed, _UNSEEN, table)
+        return np.where(np.isneginf(table), np.where(allowed, np.log(_UNSEEN), -np.inf), table)
 
-    return Model(
-        startprob=filled(model.startprob_, _START > 0),
-        transmat=filled(model.transmat_, _FOLLOWS > 0),
-        emission=Categorical(
-            filled(emission.probs, True), symbols=emission.symbols, unknown="missing", normalized=False
-        ),
-        final_states=range(_FIRST_END, len(STATES)),
-    )
+    start, transitions, emission = map(filled, logs, (_START > 0, _FOLLOWS > 0, True))
+    end = np.where(np.arange(len(STATES)) < _FIRST_END, -np.inf, 0.0)
+    return Scores(start, transitions, emission, end, symbols="".join(_symbols(tables)), default=0.0)
+
+
+def _symbols(tables):
+    return tables.symbols if isinstance(tables, Scores) else tables.emission_.symbols

@@ -260,7 +260,9 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
 def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`: in the same form, and one for each step."""
     if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
-        y = {key: y[key] for key in data.keys}
+        y = dict(zip(data.keys, _with_whole_gaps([y[key] for key in data.keys], data), strict=True))
+    elif data.form == "list" and isinstance(y, reading.ROWS):
+        y = _with_whole_gaps(y, data)
     parts = _read(y, name, "labels") if data.form in ("list", "dict") else _alone(y, name, _ONE)
     if data.form not in ("one", "list") and parts.form == "one" and parts.n_steps == data.n_steps:
         return _sequences(parts, data.bounds, data.form, data.keys)
@@ -292,6 +294,15 @@ def _are_words(X, types, kind):
         return False
     longest = np.inf if kind == "words" else 1
     return all(len(x) <= longest if isinstance(x, str) else reading.is_missing(x) for x in X)
+
+
+def _with_whole_gaps(parts, data):
+    """Labels by sequences: None as so many unknown ones, and texts as lists where others are lists."""
+    types = set(map(type, parts))
+    if type(None) in types and len(parts) == data.n_sequences:
+        parts = [[None] * n if y is None else y for y, n in zip(parts, np.diff(data.bounds).tolist(), strict=True)]
+        types = set(map(type, parts))
+    return [list(y) if isinstance(y, str) else y for y in parts] if str in types and len(types) > 1 else parts
 
 
 def _in_a_row(X, lengths, ids, name):

@@ -18,17 +18,17 @@ class Digest:
     """What statistics were made with, parameters and survey, in 32 hex digits. Computed when first compared with
     another, so that a plain fit never does."""
 
-    def __init__(self, startprob, transmat, emission):
-        self._parts = startprob, transmat, emission
+    def __init__(self, startprob, transmat, emission, endprob=None):
+        self._parts = startprob, transmat, emission, endprob
 
     @cached_property
     def text(self) -> str:
-        startprob, transmat, emission = self._parts
+        startprob, transmat, emission, endprob = self._parts
 
         def plain(value):
             return value.tobytes().hex() if isinstance(value, np.ndarray) else repr(value)
 
-        text = json.dumps([startprob, transmat, emission.saved()], sort_keys=True, default=plain)
+        text = json.dumps([startprob, transmat, endprob, emission.saved()], sort_keys=True, default=plain)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def __eq__(self, other):
@@ -62,6 +62,7 @@ class Statistics:
     n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
     digest : of the parameters and the survey that they were made with; None: unknown, it agrees with any.
     shards : names of the shards that they are of, if they have any.
+    end : (n_states,), expected number of sequences that end in state i; None: the model knows no ends.
 
     `+` adds two of them, field by field; `sum` adds many. ValueError if they were made with different parameters, or if
     a shard would be counted twice.
@@ -82,6 +83,7 @@ class Statistics:
     n_steps: int
     digest: Digest | None = None
     shards: frozenset = field(default_factory=frozenset)
+    end: np.ndarray | None = None
 
     def __add__(self, other) -> "Statistics":
         if not isinstance(other, Statistics):
@@ -105,6 +107,7 @@ class Statistics:
             self.n_steps + other.n_steps,
             other.digest if self.digest is None else self.digest,
             self.shards | other.shards,
+            self.end if other.end is None else other.end if self.end is None else self.end + other.end,
         )
 
     def __radd__(self, other) -> "Statistics":
@@ -117,7 +120,7 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
     Structural zeros (`free` False) stay 0 and take no pseudocount. Entries that are `held` keep their old values, and
     the others share what these leave. A row without mass keeps its old values.
     """
-    mass, room = counts + pseudocount, 1.0
+    mass, room = counts + spread(pseudocount, counts.shape), 1.0
     if free is not None:
         mass = np.where(free, mass, 0.0)
     if held is not False:
@@ -128,14 +131,26 @@ def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
         return np.where(held | ~(total > 0), old, room * mass / total)
 
 
-def log_prior(probs, pseudocount, free=None):
-    """What pseudocounts add to the objective: sum of pseudocount * log p over the free entries."""
-    if isinstance(pseudocount, float) and not pseudocount:
+def log_prior(probs, pseudocount, free=None, held=False):
+    """What pseudocounts add to the objective: sum of pseudocount * log p over entries that are free and not held."""
+    if pseudocount is None or (isinstance(pseudocount, float) and not pseudocount):
         return 0.0
-    if free is None:
-        free = np.ones(np.shape(probs), dtype=bool)
+    counts = np.broadcast_to(spread(pseudocount, probs.shape), probs.shape)
+    some = (counts > 0) & (True if free is None else free) & ~np.asarray(held)
     with np.errstate(divide="ignore"):
-        return float((pseudocount * np.log(probs[free])).sum())
+        return float((counts[some] * np.log(probs[some])).sum())
+
+
+def spread(pseudocount, shape):
+    """A pseudocount for each entry, from a number, an array that broadcasts, or None."""
+    if pseudocount is None or isinstance(pseudocount, float):
+        return pseudocount or 0.0
+    try:
+        return np.broadcast_to(pseudocount, shape)
+    except ValueError:
+        raise ValueError(
+            f"pseudocount has shape {np.shape(pseudocount)}, which does not go with probabilities of shape {shape}"
+        ) from None
 
 
 def rounded(p) -> str:

@@ -1,26 +1,36 @@
 """Learning: by counting where the states are known, by Baum-Welch (EM) where they are not."""
 
 import copy
+import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import permutations
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, inference
-from .emissions import Emission, Survey, choose
-from .emissions.seeding import shares
+from . import checks, inference, starts
+from .acceleration import MEMORY, Run
+from .emissions import Emission, PerState, Precomputed, Survey, choose
 from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
+from .known import resolve, with_gaps
 from .log_space import compensated_sum
+from .ordering import canonical, exchangeable
 from .parallel import run
-from .paths import EVIDENCE, require_names, state_path
-from .statistics import Digest, Statistics, log_prior, probabilities
+from .paths import EVIDENCE, require_names
+from .report import Progress, twins, unreachable
+from .sequences import Sequences
+from .stationary import ascend, settled
+from .statistics import Digest, Statistics, log_prior, probabilities, spread
 from .symbols import shown
 
-FALL = 1e-6  # of the objective: what EM may lose to rounding
+PROBED = 1000  # values at which states are compared
+AGREE = 0.1  # nats: starts that end so near to each other found the same optimum
+ASCENTS = 2  # steps uphill that an M-step takes where startprob follows transmat
 
 
 def survey(family, data) -> tuple[Emission, Survey]:
@@ -35,9 +45,13 @@ def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen=None, labels=None, weight=None):
+def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
     waits for parameters."""
+    if isinstance(labels, Sequences):
+        labels = with_gaps(labels)
+        if labels is not None:
+            require_names(labels, "y")
     emission, own = survey(model.emission, data)
     seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
     if not isinstance(seen, Survey):
@@ -47,23 +61,43 @@ def prepared(model, data, seen=None, labels=None, weight=None):
     if seen["n_columns"] != own["n_columns"]:
         raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
     structure = checks.structure(model, emission, labels)
-    emission.prepare(seen[name], structure.n, structure.pseudocount)
-    return structure, emission, pose(data, emission.check(data), allowed=structure.allowed, weight=weight)
+    emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
+    observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
+    ended = checks.ended_sequences(ended, data, structure.ends)
+    if known is not None and known.path is not None:
+        checks.agreeing_labels(known.path, data, structure, "y", ended)
+    problem = pose(
+        data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
+        known=known, ended=ended, weight=weight,
+    )  # fmt: skip
+    return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None) -> Fit:
-    """All of Model.fit once its data are read."""
+def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
     options = checks.options(model)
-    if labels is not None:
-        require_names(labels, "y")
-    structure, emission, problem = prepared(model, data, None, labels, weight)
-    if labels is None:
-        learnt = baum_welch(problem, structure, emission, options)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
+
+    def tell(learnt, **told):
+        return callback(Progress(model=lambda: model._with(learnt()), **told))
+
+    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    known = problem.known
+    if known is None or not known.complete:
+        if options.state_order is None or known is not None or not unordered(model, structure, emission):
+            options = options._replace(state_order=None)
+        learnt = baum_welch(problem, structure, emission, options, callback and tell)
     else:
-        path = state_path(labels, structure.states, "y")
-        checks.agreeing_labels(path, data, structure)
-        learnt = supervised(problem, structure, emission, path, options.rng)
+        learnt = supervised(problem, structure, emission, known.path, options.rng)
     return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
+
+
+def unordered(model, structure, emission):
+    """Whether nothing that is given tells one state from another."""
+    given = (model.states, structure.startprob, structure.transmat, structure.allowed, structure.topology)
+    fixed = isinstance(emission, PerState | Precomputed) or not emission.exchangeable
+    return all(value is None for value in given) and not fixed and exchangeable(structure.pseudocount, structure.n)
 
 
 # Labelled data --------------------------------------------------------------------------------------------------------
@@ -91,18 +125,32 @@ def supervised(problem, structure, emission, path, rng):
         emission.start(distinct, weights, rng)  # its statistics may need parameters
     tallies = emission.statistics(distinct, weights)
     n_steps = problem.data.n_steps
-    digest = Digest(None, None, copy.copy(emission))
-    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest)
+    anchor = copy.copy(emission)
+    digest = Digest(None, None, anchor)
+    end = None if structure.endprob is None else count_ends(problem, path, n)
+    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest, end=end)
     settle(emission, distinct, weights, tallies, n_steps)
-    fits = explained(emission, distinct, weights)
+    fits = starts.explained(emission, distinct, weights)
     if fits == -np.inf:
         checks.possible_labels(path, problem, structure, weights, emission)
     startprob, transmat = maximise(structure, statistics)
+    endprob = maximise_end(structure, statistics)
     chain = xlogy(start, startprob) + xlogy(trans, transmat)
+    if endprob is not None:
+        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + fits), statistics=statistics,
+        np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
+        endprob=endprob,
     )  # fmt: skip
+
+
+def count_ends(problem, path, n):
+    """(N,), how often a sequence ends in each state."""
+    some = np.diff(problem.bounds) > 0
+    some = some if problem.ended is None else some & problem.ended
+    last = path[problem.bounds[1:][some] - 1]
+    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
 
 
 def xlogy(counts, probs):
@@ -118,17 +166,11 @@ def settle(emission, distinct, weights, tallies, n_steps):
         if k == emission.max_inner_iter:
             break
         if k == look and emission.max_inner_iter > 2:  # rarely: the objective costs more than a round
-            objective = explained(emission, distinct, weights) + emission.log_prior()
+            objective = starts.explained(emission, distinct, weights) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
             before, looked, look = objective, k, k + 1 + k // 4
         tallies = emission.statistics(distinct, weights)
-
-
-def explained(emission, distinct, weights):
-    """sum weights * log b; nothing for what has no weight."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(weights * emission.log_likelihood(distinct))
 
 
 # The M-step of the chain ----------------------------------------------------------------------------------------------
@@ -136,133 +178,284 @@ def explained(emission, distinct, weights):
 
 def maximise(structure, statistics, startprob=None, transmat=None):
     """(startprob, transmat): the maximisers. A row without evidence stays as it was, or as given, or is uniform."""
-    n, new = structure.n, []
-    old = {"startprob": (statistics.start, startprob), "transmat": (statistics.trans, transmat)}
-    for name, (counts, before) in old.items():
-        given = getattr(structure, name)
-        if before is None:
-            before = np.full(counts.shape, 1 / n) if given is None else given
-        new.append(probabilities(counts, before, structure.pseudocount, free(given)))
-    return new
+    start = _rows(structure, "startprob", statistics.start, startprob)
+    if not structure.stationary:
+        return start, _rows(structure, "transmat", statistics.trans, transmat)
+    free, counts = structure.free.get("transmat", True), structure.pseudocount
+    n_ascents = ASCENTS
+    if transmat is None:  # counts of labels alone: there is no next step of EM
+        n_ascents = 1000
+        transmat = structure.transmat
+    if transmat is None:
+        transmat = _rows(structure, "transmat", statistics.trans + 1 / structure.n, None)
+    transmat = ascend(
+        transmat,
+        statistics.start + spread(counts.startprob, statistics.start.shape),
+        statistics.trans + spread(counts.transmat, statistics.trans.shape),
+        np.full(statistics.trans.shape, free) & ~np.asarray(structure.held("transmat")),
+        n_ascents,
+    )
+    return settled(transmat), transmat
 
 
-def free(given):
-    """Where a given array may move: its zeros are structural."""
-    return None if given is None else given > 0
+def _rows(structure, name, counts, before):
+    """The maximiser of one parameter, whose rows share no parameters."""
+    free, given = structure.free.get(name), getattr(structure, name)
+    if before is None:
+        before = given
+    if before is None:
+        before = np.full(counts.shape, 1 / structure.n) if free is None else free / free.sum(axis=-1, keepdims=True)
+    return probabilities(counts, before, getattr(structure.pseudocount, name), free, structure.held(name))
 
 
-def prior(structure, startprob, transmat, emission):
+def maximise_end(structure, statistics, endprob=None):
+    """(N,), the share of ends among ends and goings-on in each state, the maximiser; None if there are no ends."""
+    if structure.endprob is None:
+        return None
+    counts = end_or_go(statistics.end, statistics.trans.sum(axis=1))
+    first = end_or_go(structure.endprob)
+    before = first if endprob is None else end_or_go(endprob)
+    return probabilities(counts, before, *_end_options(structure))[:, 0]
+
+
+def _end_options(structure):
+    """(pseudocount, free, held) of the (N, 2) table of ends and goings-on: both get the pseudocount."""
+    pseudocount, held = structure.pseudocount.endprob, structure.held("endprob")
+    column = pseudocount if np.ndim(pseudocount) == 0 else np.broadcast_to(pseudocount, structure.n)[:, None]
+    return column, end_or_go(structure.endprob) > 0, held if held is True or held is False else held[:, None]
+
+
+def end_or_go(end, go=None):
+    """(N, 2): what ends, and what goes on."""
+    return np.stack([end, 1 - end if go is None else go], axis=1)
+
+
+def prior(structure, startprob, transmat, emission, endprob=None):
     """What the objective holds beside log P."""
+    told = (("startprob", startprob), ("transmat", transmat))
     return (
-        log_prior(startprob, structure.pseudocount, free(structure.startprob))
-        + log_prior(transmat, structure.pseudocount, free(structure.transmat))
-        + emission.log_prior()
+        emission.log_prior()
+        + sum(
+            log_prior(probs, getattr(structure.pseudocount, name), structure.free.get(name), structure.held(name))
+            for name, probs in told
+        )
+        + (0.0 if endprob is None else log_prior(end_or_go(endprob), *_end_options(structure)))
     )
 
 
 # Baum-Welch -----------------------------------------------------------------------------------------------------------
 
 
-def baum_welch(problem, structure, emission, options):
-    """EM from `n_init` starts: short runs from each, longer ones from the better half, the best one to the end."""
-    n_init, max_iter = options.n_init, options.max_iter
-    runs = [initial(problem, structure, emission, options.rng) for _ in range(n_init)]
-    # the better half goes on, for twice as many steps, until one is left
-    steps = 10
-    runs = [iterate(problem, structure, run, steps if n_init > 1 else max_iter, options) for run in runs]
-    while len(runs) > 1:
-        runs = [finished(problem, run, options) for run in runs]
-        runs.sort(key=lambda run: run.loglik + prior_of(structure, run), reverse=True)
-        runs = runs[: len(runs) // 2]
-        steps = 2 * steps if len(runs) > 1 else max_iter
-        runs = [iterate(problem, structure, run, steps, options) for run in runs]
-    learnt = finished(problem, runs[0], options)
-    before, last = learnt.history[-2:] if len(learnt.history) > 1 else (-np.inf, np.inf)
-    if last < before - FALL * max(1.0, abs(before)):
-        learnt = replace(learnt, converged=False)
-        told = (
-            f"EM stopped because its last step lowered the objective, from {before:.9g} to {last:.9g}: the numbers are "
-            "too large for this emission (rescale them), or, if it is your own, its update is no maximiser"
+class Point(NamedTuple):
+    """Parameters, and what an E-step found at them."""
+
+    startprob: np.ndarray
+    transmat: np.ndarray
+    emission: Emission
+    endprob: np.ndarray | None
+    statistics: Statistics
+    objective: float
+
+    @property
+    def parameters(self):
+        return self[:4]
+
+
+class EM:
+    """The two steps of EM, for one Problem."""
+
+    def __init__(self, problem, structure, n_jobs):
+        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
+        self.scratch = inference.Scratch()
+
+    def expect(self, parameters) -> Point:
+        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
+        return self.point(parameters, statistics)
+
+    def point(self, parameters, statistics) -> Point:
+        startprob, transmat, emission, endprob = parameters
+        objective = statistics.loglik + prior(self.structure, *parameters)
+        return Point(startprob, transmat, emission, endprob, statistics, objective)
+
+    def maximise(self, point, statistics):
+        return step(self.structure, statistics, *point.parameters)
+
+
+class HardEM(EM):
+    """Viterbi training: the E-step counts the most probable path alone, so that EM climbs log P(O, path) (segmental
+    k-means, Juang & Rabiner 1990)."""
+
+    def expect(self, parameters) -> Point:
+        problem, emission = self.problem.under(*parameters), parameters[2]
+        path, outcome = inference.viterbi(problem, self.n_jobs)
+        problem.require_possible(outcome.step)
+        observed, bounds = problem.observed, problem.bounds
+        n_values = len(observed.distinct) + 1
+        start, trans, weights = count(
+            path.astype(np.int32), observed.index, bounds, problem.weight, self.structure.n, n_values
         )
-    elif not learnt.converged:
-        told = (
-            f"EM stopped after max_iter = {max_iter} steps, before the gain per observation fell to tol = "
-            f"{options.tol}; fit with a larger max_iter, or a larger tol if the fit is good enough"
+        tallies = emission.statistics(observed.distinct, weights[:-1])
+        loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
+        end = None if parameters[3] is None else count_ends(problem, path, self.structure.n)
+        n_steps, digest = int(bounds[-1]), Digest(*parameters)
+        statistics = Statistics(start, trans, tallies, loglik, n_some, n_steps, digest, end=end)
+        return self.point(parameters, statistics)
+
+
+class Halt(Exception):
+    """The callback asked a fit to stop."""
+
+
+def baum_welch(problem, structure, emission, options, tell=None):
+    """EM from several starts, of which the best is followed to its end."""
+    max_iter, n_jobs, hard = options.max_iter, options.n_jobs, options.training == "viterbi"
+    method, accelerate = HardEM if hard else EM, options.accelerate and not hard
+    tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
+    seen = starts.sample(problem, structure, emission)
+    on_pieces = len(seen.index) < len(problem.index)
+    n_init = starts.enough(structure.n) if options.n_init == "auto" else options.n_init
+    drawn = starts.draw(seen, structure, emission, n_init, options.rng)
+    alike = identical(seen, structure, emission, drawn[0])
+    began = time.monotonic()
+
+    def watch(k, run):
+        told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
+        told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
+        if tell(partial(so_far, problem, structure, run), **told):
+            raise Halt
+
+    def follow(em, start, k, memory=MEMORY):
+        return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
+
+    em = method(seen, structure, n_jobs)
+    runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
+    halted = False
+    try:
+        run = starts.race(runs, max_iter)
+        if on_pieces:
+            run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+            em, k = method(problem, structure, n_jobs), runs.index(run)
+            stage = [follow(em, widened(problem, structure, run.point), k)]
+            run = stage[0]
+        run.advance(max_iter - run.n_steps)
+    except Halt:
+        halted = True
+        run = max((run for run in stage if run.history), key=lambda run: run.history[-1])
+        if on_pieces and stage is runs:
+            em = method(problem, structure, n_jobs)
+            run = Run(em, widened(problem, structure, run.point), tol, accelerate)
+            run.advance(1)
+    point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
+    if onward:
+        parameters = em.maximise(point, point.statistics)
+    if options.state_order is not None:
+        visits = point.statistics.start + point.statistics.trans.sum(axis=0)
+        order = canonical(parameters[2], visits)
+        if (np.diff(order) < 0).any():
+            point = em.expect(reordered(point.parameters, order))
+            parameters = em.maximise(point, point.statistics) if onward else point.parameters
+    loglik = point.statistics.loglik
+    if onward or hard:
+        outcome = inference.log_likelihood(problem.under(*parameters), n_jobs)
+        loglik = total_loglik(outcome, problem.weight)
+    if alike:
+        names = " and ".join(shown(name) for name in alike[0])
+        warnings.warn(
+            f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
+            "that differ, or none",
+            ConvergenceWarning,
+            stacklevel=5,
         )
-    else:
-        return learnt
-    warnings.warn(told, ConvergenceWarning, stacklevel=5)
-    return learnt
+    if run.fell:
+        warnings.warn(
+            f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
+            "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    elif onward:
+        warnings.warn(
+            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
+            "larger max_iter, or a larger tol if the fit is good enough",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
+    facts = {"stopped": why, **followed(runs, run)}
+    if alike:
+        facts["identical_starts"] = alike
+    return so_far(problem, structure, run, point, parameters, loglik, facts)
 
 
-def prior_of(structure, run):
-    return prior(structure, run.startprob, run.transmat, run.emission)
-
-
-def initial(problem, structure, emission, rng) -> Fit:
-    """Start values: those given, else drawn away from 0."""
-    n, observed = structure.n, problem.observed
-
-    def rows(*shape):
-        x = 0.1 + rng.random(shape)
-        return x / x.sum(axis=-1, keepdims=True)
-
-    startprob = rows(n) if structure.startprob is None else structure.startprob
-    transmat = rows(n, n) if structure.transmat is None else structure.transmat
-    started = copy.deepcopy(emission)
-    if not emission.complete:
-        distinct, index, weight = observed.distinct, observed.index, problem.weight
-        weight = None if weight is None else np.repeat(weight, np.diff(problem.bounds))
-        times = np.bincount(index, weight, len(distinct) + 1)[:-1].astype(np.float64)
-        weights = shares(emission.embed(distinct), times, n, rng) * times[:, None]
-        most = -np.inf
-        for k, order in enumerate(orders(emission, n, rng)):
-            mine, trial = weights[:, order], copy.deepcopy(emission)
-            trial.start(distinct, mine, rng)
-            fits = -np.inf if emission.exchangeable else explained(trial, distinct, mine)
-            if k == 0 or fits > most:
-                started, most = trial, fits
-    columns = column_names(problem.data)
-    return Fit(startprob, transmat, started, structure.states, structure.allowed, columns, np.empty(0), converged=False)
-
-
-def orders(emission, n, rng):
-    """Which cluster each state starts with. Where something is given, all orders are tried, or as many as of four."""
-    if emission.exchangeable:
-        return [np.arange(n)]
-    if n <= 4:
-        return [list(order) for order in permutations(range(n))]
-    return [rng.permutation(n) for _ in range(24)]
-
-
-def iterate(problem, structure, run, max_iter, options) -> Fit:
-    """At most max_iter more EM steps, and at most options.max_iter in all. history[k] is the objective at the
-    parameters that step k started from."""
-    history, n_iter, converged = list(run.history), run.n_iter, run.converged
-    parameters, statistics = (run.startprob, run.transmat, run.emission), run.statistics
-    last, scratch = min(n_iter + max_iter, options.max_iter), inference.Scratch()
-    enough = options.tol * observed_steps(problem)
-    while not converged and n_iter < last:
-        statistics = expectation(problem.under(*parameters), options.n_jobs, scratch)
-        history.append(statistics.loglik + prior(structure, *parameters))
-        if len(history) > 1 and history[-1] - history[-2] <= enough:
-            converged = True
-            break
-        parameters = step(structure, statistics, *parameters)
-        n_iter += 1
-    startprob, transmat, emission = parameters
-    return replace(
-        run, startprob=startprob, transmat=transmat, emission=emission, history=np.array(history), n_iter=n_iter,
-        converged=converged, statistics=statistics, loglik=statistics.loglik if converged else None,
+def so_far(problem, structure, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:
+    """What a run has learnt until now."""
+    point = run.point if point is None else point
+    startprob, transmat, emission, endprob = point.parameters if parameters is None else parameters
+    return Fit(
+        startprob.copy(), transmat.copy(), emission.published(), structure.states, structure.allowed,
+        column_names(problem.data), np.array(run.history), len(run.history), run.converged,
+        point.statistics.loglik if loglik is None else loglik, point.statistics, point.emission, facts or {},
+        endprob=endprob,
     )  # fmt: skip
 
 
-def observed_steps(problem):
-    """How many steps there are to explain: missing ones do not count, others by their weight."""
-    seen = problem.observed.index < len(problem.observed.distinct)
-    if problem.weight is None:
-        return int(np.count_nonzero(seen))
-    return float(np.repeat(problem.weight, np.diff(problem.bounds))[seen].sum())
+def followed(runs, winner):
+    """What became of the starts: facts for the report."""
+    best = max(run.history[-1] for run in runs if run.history)
+    facts = {"n_starts": len(runs), "n_agreed": sum(bool(r.history) and best - r.history[-1] < AGREE for r in runs)}
+    n_failed = sum(run.failed for run in runs)
+    n_dropped = sum(run.n_dropped for run in {*runs, winner})
+    facts |= {name: n for name, n in (("n_failed", n_failed), ("n_dropped", n_dropped)) if n}
+    return facts | ({"left": float(winner.left)} if np.isfinite(winner.left) else {})
+
+
+def identical(problem, structure, emission, start):
+    """Pairs of states that were given the same start values; what is drawn tells them apart."""
+    if structure.startprob is None or structure.transmat is None or not emission.complete:
+        return []
+    if problem.known is not None:
+        return []
+    return named_pairs(apart_by_end(twins(*start[:3], problem.observed.distinct[:PROBED]), start[3]), structure)
+
+
+def apart_by_end(pairs, endprob):
+    """Without the pairs of states that end with unlike probabilities."""
+    return [pair for pair in pairs if endprob is None or endprob[pair[0]] == endprob[pair[1]]]
+
+
+def named_pairs(pairs, structure):
+    return [[structure.states.names[i] for i in pair] for pair in pairs]
+
+
+def reordered(parameters, order):
+    startprob, transmat, emission, endprob = parameters
+    end = None if endprob is None else endprob[order]
+    return startprob[order], transmat[np.ix_(order, order)], emission.reordered(order), end
+
+
+def started(problem, structure, emission, rng) -> Fit:
+    """Start values, as one start of a fit."""
+    seen = starts.sample(problem, structure, emission)
+    (start,) = starts.draw(seen, structure, emission, 1, rng)
+    startprob, transmat, drawn, endprob = start
+    columns = column_names(problem.data)
+    return Fit(
+        startprob, transmat, drawn, structure.states, structure.allowed, columns, np.empty(0), converged=False,
+        endprob=endprob,
+    )  # fmt: skip
+
+
+def widened(problem, structure, point):
+    """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
+    observed, n = problem.observed, structure.n
+    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    little = np.repeat((times / max(times.sum(), 1))[:, None], n, axis=1)
+    extra = point.emission.statistics(observed.distinct, little)
+    seen = point.statistics
+    emission = {key: value + extra[key] for key, value in seen.emission.items()}
+    end = None if seen.end is None else seen.end + 0.01
+    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission, end=end)
+    return step(structure, more, *point.parameters)
 
 
 def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
@@ -270,23 +463,24 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights), outcome = inference.expected_counts(
+    (start, trans, weights, end), outcome = inference.expected_counts(
         problem, None if weight is None else weight / top, scratch, n_jobs
     )
     problem.require_possible(outcome.step)
-    observed, data = problem.observed, problem.data
-    startprob, transmat = chain.given
-    digest = Digest(startprob, transmat, emission)
+    observed, bounds = problem.observed, problem.bounds
+    startprob, transmat, endprob = chain.given
+    digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
     return Statistics(
         top * start,
         top * trans,
         emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
         total_loglik(outcome, weight),
-        n_sequences(data),
-        data.n_steps,
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
         digest,
         shards,
+        None if endprob is None else top * end,
     )
 
 
@@ -294,36 +488,29 @@ def total_loglik(outcome, weight):
     return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
 
 
-def step(structure, statistics, startprob, transmat, emission):
-    """The M-step: new (startprob, transmat, emission)."""
+def step(structure, statistics, startprob, transmat, emission, endprob=None):
+    """The M-step: new (startprob, transmat, emission, endprob)."""
     emission = copy.copy(emission)
     emission.update(statistics.emission)
-    return *maximise(structure, statistics, startprob, transmat), emission
+    end = maximise_end(structure, statistics, endprob)
+    return *maximise(structure, statistics, startprob, transmat), emission, end
 
 
 def next_fit(structure, statistics, fit) -> Fit:
     """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
     if not isinstance(statistics, Statistics):
         raise TypeError(f"statistics = {shown(statistics)} must be Statistics, such as model.e_step(X)")
-    parameters = fit.startprob, fit.transmat, fit.emission
+    parameters = fit.parameters
     if statistics.digest is not None and statistics.digest != Digest(*parameters):
         raise ValueError(
             "these statistics were made with other parameters: call m_step of the model whose e_step took them"
         )
     history = np.append(fit.history, statistics.loglik + prior(structure, *parameters))
-    startprob, transmat, emission = step(structure, statistics, *parameters)
+    startprob, transmat, emission, endprob = step(structure, statistics, *parameters)
     return replace(
-        fit, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
-        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None,
+        fit, endprob=endprob, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None, anchor=fit.emission,
     )  # fmt: skip
-
-
-def finished(problem, run, options):
-    """The run with log P at the parameters it ended with."""
-    if run.loglik is not None:
-        return run
-    outcome = inference.log_likelihood(problem.under(run.startprob, run.transmat, run.emission), options.n_jobs)
-    return replace(run, loglik=total_loglik(outcome, problem.weight))
 
 
 def report(problem, structure, learnt):
@@ -331,18 +518,24 @@ def report(problem, structure, learnt):
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
-    given = [a for a in (structure.startprob, structure.transmat) if a is not None]
+    alike = twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED])
+    twin = named_pairs(apart_by_end(alike, learnt.endprob), structure)
+    lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
         "kind": data.kind,
+        **({"labelled": problem.known.n_known} if problem.known is not None else {}),
         "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
-        "structural_zeros": sum(int((a == 0).sum()) for a in given),
+        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
         **({"transitions_without_evidence": dust} if dust else {}),
+        **({"twin_states": twin} if twin else {}),
+        **({"unreachable_states": lost} if lost else {}),
+        **learnt.report,
         **observed.notes,
         **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
     }

@@ -28,9 +28,12 @@ family, `Model(3, "poisson")`, or pass an object, `Model(3, Poisson())`.
 | a direction | turning angle, wind | `VonMises()` |
 | several of these in one step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
 | of one kind, but with several peaks in a state | | `Mixture(Gaussian(), 3)` |
+| of one kind, with peaks of different shapes in a state | amounts with a background | `Mixture([Gamma(), Exponential()])` |
 | of a different family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
+| the same in several states | a state in two stages, for durations that are not geometric | `Tied(Gaussian(), [0, 0, 1])` |
 | already a log likelihood of each state | output of a neural network | `Precomputed()` |
-| an amount or a count with far too many zeros | rainfall, insurance claims | a zero-inflated family of your own: `examples/zero_inflated.py` |
+| an amount or a count with far too many zeros | rainfall, insurance claims | `ZeroInflated(Gamma())`, `ZeroInflated(Poisson())` |
+| a symbol with scores that are no probabilities | published tables of taggers, log odds | no family: `Scores(start, transitions, emission)` decodes |
 | something else | | four methods: see the end of this page |
 
 Symbols that are numbers by chance (codes, labels) are `Categorical`; numbers whose size means something are not. Counts
@@ -49,8 +52,9 @@ of 0 and 1 are marks. One column of whole floats may be either, so it must be sa
   it leaves impossible. Every other family has `prior=w`, w steps' worth of what all data look like in each state and
   column, 0.001 by default, so that nothing is impossible or certain because nobody saw it; `prior=0` is maximum
   likelihood. `report_["cells_without_evidence"]` names the states and columns that saw nothing.
-- Each family takes certain values (`domain`). Others are an error, with the step and the column. In `PerState`, a value
-  has density 0 in a state whose member does not take it, and is an error only where no member does.
+- Each family takes certain values (`domain`). Others are an error, with the step and the column. In `PerState` and in a
+  `Mixture` of several families, a value has density 0 where a member does not take it, and is an error only where no
+  member does.
 - What a fit has learnt, `model.emission_`, cannot be assigned to; `copy.deepcopy` of it can.
 - Start values come from k-means++ clusters of the distinct values.
 """
@@ -109,7 +113,7 @@ and says in words which of them fail: the statistics of parts add up, no neighbo
 update, what is drawn lies in the support, and so on. Call it in your tests.
 
 `statistics` may depend on the parameters, as those of a hidden cause do; an update is then a step of EM, and
-`max_inner_iter = 200` makes labelled data take several. `examples/zero_inflated.py` is such a family.
+`max_inner_iter = 200` makes labelled data take several. `examples/heaped_counts.py` is such a family.
 
 The second ring are hooks, each with a default. This family uses most of them. A word of rank n has the probability
 n^-a / (1^-a + ... + largest^-a), which is Zipf's law, and nothing but Newton's method finds a:

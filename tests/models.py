@@ -30,19 +30,12 @@ def bools():
     return Model(states=[True, False], pseudocount=1).fit([[True, False, False]], [[True, True, False]])
 
 
-def unnormalized():
-    return Model(
-        startprob=[0.5, 0.5], transmat=np.eye(2), emission=Categorical([[1, 2], [3, 4]], symbols="ab", normalized=False)
-    )
-
-
 MODELS = {
     "text": (tagger, "真是喜欢"),
     "words": (weather, ["walk", "clean"]),
     "integers": (numbers, [0, 5, 5, None, 77]),
     "given": (given, [0, 3, 2, 2]),
     "bools": (bools, [False, True, True]),
-    "not normalized": (unnormalized, "abba"),
 }
 
 

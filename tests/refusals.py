@@ -66,10 +66,6 @@ def with_transition(i, j, value):
     return given(transmat=replaced(BALLS["transmat"], i, j, value))
 
 
-def unnormalized():
-    return Model(**BALLS, emission=Categorical([[1, 2]] * 3, normalized=False))
-
-
 def assert_refused(case):
     _, call, exception, *patterns = case
     with pytest.raises(exception) as caught:

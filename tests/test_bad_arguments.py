@@ -15,7 +15,6 @@ from refusals import (
     given,
     impossible,
     replaced,
-    unnormalized,  # fmt: skip
     with_probs,
     with_transition,
 )
@@ -105,8 +104,7 @@ PARAMETERS = [
     ("symbols a set", lambda: with_probs(COINS, symbols={"a", "b"}), WRONG, "symbols", "set"),
     ("unknown unheard of", lambda: with_probs(COINS, unknown="ignore"), ValueError, "unknown", "ignore", "missing"),
     ("pseudocount of B negative", lambda: fit(emission=Categorical(pseudocount=-1)), ValueError, "pseudocount", "-1"),
-    ("not normalized rows in fit", lambda: unnormalized().fit(X), ValueError, "normalized"),
-    ("not normalized rows in sample", lambda: unnormalized().sample(3), ValueError, "normalized"),
+    ("rows that are scores", lambda: with_probs([[1, 2]] * 3), ValueError, r"probs\[0\] sums to 3", "Scores"),
 ]  # fmt: skip
 
 NO_WAY, SECOND = (r"\bb\b", "pseudocount"), (r"sequence\D*1", r"step\D*1")

@@ -57,6 +57,7 @@ def test_em_of_a_gaussian_is_hmmlearns(form, d):
         emission=Gaussian(means, covariances, covariance=form, prior=0),
         max_iter=12,
         tol=0,
+        accelerate=False,
     )
     ours.fit(x, lengths=[150, 250])
     n = len(ours.history_)  # it stops where rounding ends the rise
@@ -77,7 +78,8 @@ def test_em_of_a_mixture_ends_where_hmmlearns_ends():
     theirs.weights_, theirs.means_, theirs.covars_ = np.full((2, 2), 0.5), means.reshape(2, 2, 2), np.ones((2, 2, 2))
     emission = Mixture(Gaussian(means, np.ones((4, 2)), prior=0), 2, np.full((2, 2), 0.5))
     ours = Model(
-        startprob=theirs.startprob_.copy(), transmat=theirs.transmat_.copy(), emission=emission, max_iter=800, tol=0
+        startprob=theirs.startprob_.copy(), transmat=theirs.transmat_.copy(), emission=emission, max_iter=800, tol=0,
+        accelerate=False,
     )
     history, mine = history_of(theirs, x, 800), ours.fit(x, lengths=[150, 250]).history_
     assert_allclose(mine[0], history[0], rtol=1e-12)
@@ -91,7 +93,8 @@ def test_em_of_poisson_is_hmmlearns():
     x = np.random.default_rng(0).poisson(np.random.default_rng(1).choice([2, 9, 30], (400, 1)))
     theirs = hmm.PoissonHMM(3, lambdas_prior=0, lambdas_weight=0, implementation="scaling")
     theirs.startprob_, theirs.transmat_, theirs.lambdas_ = startprob, transmat, np.array([[1.0], [8], [20]])
-    ours = Model(startprob=startprob, transmat=transmat, emission=Poisson([1, 8, 20], prior=0), max_iter=12, tol=0)
+    ours = Model(startprob=startprob, transmat=transmat, emission=Poisson([1, 8, 20], prior=0), max_iter=12, tol=0,
+                 accelerate=False)  # fmt: skip
     assert_allclose(ours.fit(x, lengths=[150, 250]).history_, history_of(theirs, x), rtol=1e-8)
 
 

@@ -25,14 +25,16 @@ from chmm import (
     Poisson,
     Product,
     StudentT,
+    Tied,
     VonMises,
+    ZeroInflated,
     sequences,
 )
 from chmm.testing import check_emission
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
-ZeroInflated = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "zero_inflated.py"))["ZeroInflated"]
+Heaped = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "heaped_counts.py"))["Heaped"]
 
 
 # ---------------------------------------------------------------------------------------- values to add up densities at
@@ -66,6 +68,11 @@ def whole_line():
 def half_line():
     u = line(-40, 12, 1500)
     return Grid(np.exp(u.values), u.measure * np.exp(u.values[:, 0]))
+
+
+def and_zero(grid):
+    """Values of which 0 has a probability."""
+    return Grid(np.vstack([grid.values, [[0.0]]]), np.append(grid.measure, 1.0))
 
 
 def plane(a, b):
@@ -166,7 +173,28 @@ FAMILIES = {
         PerState([Product(Gaussian(), Poisson()), Product(Gaussian(), NegativeBinomial()), Product(StudentT(), Poisson())]),
         plane(line(-30, 30, 150), counts(60)),
     ),
-    "ZeroInflated": Family(ZeroInflated([2, 9, 30], [0.2, 0.5, 0.1]), ZeroInflated(), counts(150), COUNTS),
+    "a family of one's own": Family(Heaped([2, 9, 30], [0.2, 0.5, 0.1]), Heaped(), counts(150), COUNTS),
+    "ZeroInflated counts": Family(
+        ZeroInflated(Poisson([2, 9, 30]), [0.2, 0.5, 0.1]), ZeroInflated(Poisson()), counts(150), COUNTS, -1
+    ),
+    "ZeroInflated amounts": Family(
+        ZeroInflated(Gamma([2, 10, 40], [2, 2, 2]), [0.6, 0.2, 0.1]), ZeroInflated(Gamma()), and_zero(half_line()),
+        (*POSITIVE, [0.0] * 9, [0.0, 0, 2, 0, 3, 3]), -1.0,
+    ),
+    "ZeroInflated columns": Family(
+        ZeroInflated(NegativeBinomial([[2, 9], [9, 1], [30, 5]], [[0.5, 0.6], [0.4, 0.5], [0.7, 0.7]]),
+                     [[0.1, 0.4], [0.3, 0.2], [0.5, 0.1]]),
+        ZeroInflated(NegativeBinomial()), plane(counts(150), counts(60)), (np.zeros((9, 2)),),
+    ),
+    "Mixture of families": Family(
+        Mixture([Gaussian([-9, -4, 2], [1, 1, 1]), Exponential([9, 0.5, 0.1])], weights=[[0.5, 0.5], [0.3, 0.7], [0.6, 0.4]]),
+        Mixture([Gaussian(), Exponential()]), whole_line(), NUMBERS, "x",
+    ),
+    "Tied": Family(Tied(Gaussian([0, 9], [1, 2]), [0, 1, 0]), Tied(Gaussian(), [0, 1, 0]), line(-15, 30), NUMBERS, "x"),
+    "Tied mixtures": Family(
+        Tied(Mixture(Poisson([1, 4, 30, 60]), 2, [[0.5, 0.5], [0.3, 0.7]]), [1, 1, 0]),
+        Tied(Mixture(Poisson(), 2), [1, 1, 0]), counts(250), COUNTS, -1,
+    ),
 }  # fmt: skip
 
 

@@ -54,5 +54,6 @@ def test_the_order_of_the_sequences_changes_no_fit(name, seed):
     orders = [range(4), (3, 2, 1, 0), (2, 0, 3, 1)]
     fits = [Model(2, copy.deepcopy(emission), random_state=seed, max_iter=30).fit([X[k] for k in o]) for o in orders]
     for fit in fits[1:]:
-        assert_allclose(fit.history_[:10], fits[0].history_[:10], rtol=1e-6)
+        k = min(10, len(fit.history_), len(fits[0].history_))  # rounding decides where the rise ends
+        assert_allclose(fit.history_[:k], fits[0].history_[:k], rtol=1e-6)
         assert_allclose(fit.score(X), fits[0].score(X), rtol=1e-4)

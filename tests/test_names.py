@@ -131,10 +131,10 @@ def test_the_unit_of_weights_does_not_matter(unit):
 def test_steps_that_are_missing_do_not_loosen_the_tolerance():
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat([0, 2.0], 50))
-    options = {"startprob": [0.5, 0.5], "transmat": [[0.5, 0.5], [0.5, 0.5]], "tol": 1e-4, "max_iter": 10_000}
+    options = {"startprob": [0.5, 0.5], "transmat": [[0.5, 0.5], [0.5, 0.5]], "tol": 1e-2, "accelerate": False}
     m = Model(emission=Gaussian([0, 1], [1, 1], prior=0), **options).fit([x, np.full(5000, np.nan)])
     gains = np.diff(m.history_)
-    assert m.converged_ and gains[:-1].min() > 100 * m.tol >= gains[-1]
+    assert m.converged_ and gains[:-1].min() > m.tol >= gains[-1]
 
 
 def test_what_has_weight_0_is_not_there():

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from chmm import Categorical, Model, NotFittedError, Segmenter
+from chmm import Categorical, Model, NotFittedError, Scores, Segmenter
 from chmm.segmentation import Evaluation, tags, words
 
 SENTENCES = ["今天 天气 真 不错", "浦东新区 在 下雨", "我 是 真的 喜欢 晴天"]
@@ -334,13 +334,16 @@ def test_copies(segmenter):
 
 
 def test_from_model_with_tables_given():
-    model = Model(
-        states="BMES",
-        final_states="ES",
-        startprob=[0.8, 0, 0, 0.2],
-        transmat=[[0, 0.2, 0.8, 0], [0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5], [0.5, 0, 0, 0.5]],
-        emission=Categorical([[0.9, 0.4], [0.1, 0.3], [0.0, 1.2], [0.3, 0.3]], symbols="ab", normalized=False),
-    )
+    with np.errstate(divide="ignore"):
+        tables = map(
+            np.log,
+            (
+                [0.8, 0, 0, 0.2],
+                [[0, 0.2, 0.8, 0], [0, 0.5, 0.5, 0], [0.5, 0, 0, 0.5], [0.5, 0, 0, 0.5]],
+                [[0.9, 0.4], [0.1, 0.3], [0.0, 1.2], [0.3, 0.3]],
+            ),
+        )
+        model = Scores(*tables, states="BMES", symbols="ab")
     segmenter = Segmenter.from_model(model)
     assert segmenter.model is model
     assert segmenter.cut("abab aa x") == ["ab", "ab", "a", "a", "x"]
@@ -350,22 +353,7 @@ def test_another_programs_tables():
     """jieba's own model, whose rows of B do not sum to 1, cuts as jieba does where it has no dictionary."""
     finalseg = pytest.importorskip("jieba.finalseg")
 
-    def table(logs):
-        return {key: np.exp(value) if value > -1e100 else 0.0 for key, value in logs.items()}
-
-    start = table(finalseg.start_P)
-    trans = {a: table(finalseg.trans_P[a]) for a in "BMES"}
-    emit = {a: table(finalseg.emit_P[a]) for a in "BMES"}
-    characters = sorted(set().union(*emit.values()))
-    model = Model(
-        states="BMES",
-        final_states="ES",
-        startprob=[start[a] for a in "BMES"],
-        transmat=[[trans[a].get(b, 0) for b in "BMES"] for a in "BMES"],
-        emission=Categorical(
-            [[emit[a].get(c, 0) for c in characters] for a in "BMES"], symbols=characters, normalized=False
-        ),
-    )
+    model = Scores(finalseg.start_P, finalseg.trans_P, finalseg.emit_P, states="BMES", default=finalseg.MIN_FLOAT)
     segmenter = Segmenter.from_model(model)
     rng = np.random.default_rng(2)
     texts = ["他来到了网易杭研大厦", "小明硕士毕业于中国科学院计算所", "真是喜欢下雨", "在下雨天里我们都不想出门"]

@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from ..checks import check_frozen
 from ..symbols import distinct, shown
 from .base import (
     Emission,
     Observed,
     Survey,
     all_whole,
-    check_frozen,
     check_parameter,
     check_prior,
     check_pseudo_observations,
@@ -16,6 +16,7 @@ from .base import (
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
+from .composite import Composite
 from .exponential import Exponential
 from .gamma import Gamma
 from .gaussian import Gaussian
@@ -28,7 +29,9 @@ from .poisson import Poisson
 from .precomputed import Precomputed
 from .product import Product
 from .student_t import StudentT
+from .tied import Tied
 from .von_mises import VonMises
+from .zero_inflated import ZeroInflated
 
 FAMILIES = (
     Categorical,
@@ -43,9 +46,11 @@ FAMILIES = (
     LogNormal,
     Beta,
     VonMises,
+    ZeroInflated,
     Mixture,
     Product,
     PerState,
+    Tied,
     Precomputed,
 )
 __all__ = ["FAMILIES", "Emission", "Observed", "Survey", "choose"]
@@ -53,7 +58,7 @@ __all__ += ["check_frozen", "check_parameter", "check_prior", "check_pseudo_obse
 __all__ += [family.__name__ for family in FAMILIES]
 
 MAX_SYMBOLS = 64  # integers with more distinct values are not guessed to be symbols
-BY_NAME = {family.__name__.lower(): family for family in FAMILIES if family not in (Mixture, Product, PerState)}
+BY_NAME = {family.__name__.lower(): family for family in FAMILIES if not issubclass(family, Composite)}
 
 
 def choose(emission, data):
@@ -72,7 +77,7 @@ def choose(emission, data):
         if name not in BY_NAME:
             raise ValueError(
                 f"emission = {shown(emission)} is not the name of a family; there are {', '.join(BY_NAME)}, "
-                "and Mixture, Product and PerState of them"
+                "and ZeroInflated, Mixture, Product, PerState and Tied of them"
             )
         return BY_NAME[name]()
     if data.kind in ("text", "words") or (data.kind == "bools" and np.ndim(data.values) == 1):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, refuse_row_names
+from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -29,9 +29,11 @@ class Observed(NamedTuple):
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # facts met in coding: "unknown" {symbol: count}, "partly_missing" steps
 
-    def place(self, data, emission: "Emission", k: int) -> str:
-        """Where distinct value k is first seen, and what it is, for an error message."""
+    def place(self, data, emission: "Emission", k: int, origin=None) -> str:
+        """The first position of distinct value k, and the value itself, for an error message; `origin` (T,) says which
+        steps of the data these are."""
         t = int((self.index == k).argmax())
+        t = t if origin is None else int(origin[t])
         part, value = emission.culprit(data, self.distinct, k, t)
         return f"X, {data.where(t)}{part}: {value}"
 
@@ -129,6 +131,7 @@ class Emission:
         "emission's parameters allow"
     )
     domain = "numbers"  # the allowed values in words; see `support`
+    counts = False  # whether the values are counts, so that a 0 may have either cause (see ZeroInflated)
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
@@ -207,6 +210,9 @@ class Emission:
             }
         if np.ndim(self.free):
             other.free = self.free[order]
+        counts: Any = getattr(self, "pseudocount", None)
+        if np.ndim(counts) == 2 and len(counts) == len(order):
+            other.pseudocount = counts[order]
         return other
 
     def mean(self) -> np.ndarray | None:
@@ -591,43 +597,3 @@ def same_shape(**arrays):
         raise ValueError(
             " and ".join(f"{name} has shape {shape}" for name, shape in known.items()) + "; they must agree"
         )
-
-
-def check_frozen(frozen, parameters, **given):
-    """The constructor's `frozen`, checked: {name: True, or the bool mask of what stays}.
-
-    frozen : a name, names, or a mapping of names to masks that broadcast to the parameter; `given` are the parameters.
-    """
-    if not isinstance(frozen, str | list | tuple | set | frozenset | dict):
-        raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
-    names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
-    for name in names:
-        if name not in parameters:
-            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
-    if not isinstance(frozen, dict):
-        return dict.fromkeys(names, True)
-    checked: dict = {}
-    for name, value in frozen.items():
-        mask, parameter = np.asarray(value), given.get(name)
-        if mask.dtype != bool:
-            raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")
-        if mask.all() or not mask.any():
-            checked |= {name: True} if mask.all() else {}
-            continue
-        if parameter is None:
-            raise ValueError(f"frozen[{name!r}] is a mask: {name} must be given, too")
-        if mask.shape == parameter.shape[: mask.ndim]:  # one for each state
-            mask = mask.reshape(mask.shape + (1,) * (parameter.ndim - mask.ndim))
-        try:
-            checked[name] = read_only(np.broadcast_to(mask, parameter.shape).copy())
-        except ValueError:
-            raise ValueError(
-                f"frozen[{name!r}] has shape {np.shape(value)}, which does not go with {name}, {parameter.shape}"
-            ) from None
-    return checked
-
-
-def read_only(array):
-    """The array, read-only."""
-    array.flags.writeable = False
-    return array

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import Emission, Frozen, Observed, Survey, check_frozen, read_only
+from .base import Emission, Frozen, Observed, Survey, read_only
 
 
 class Categorical(Emission):
@@ -21,11 +21,11 @@ class Categorical(Emission):
         learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
-    pseudocount : added to every count of a symbol in a state; None: the model's.
+    pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
+        the model's.
         The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
-    normalized : False accepts rows that do not sum to 1, as in some published tables; for scoring and decoding only.
     frozen : ("probs",) keeps them as given.
 
     >>> from chmm import Categorical
@@ -39,15 +39,12 @@ class Categorical(Emission):
 
     def __init__(
         self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
-        normalized: bool = True, frozen: Frozen = (),
+        frozen: Frozen = (),
     ):  # fmt: skip
         if not isinstance(unknown, str) or unknown not in ("error", "missing"):
             raise ValueError(f"unknown = {shown(unknown)} must be 'error' or 'missing'")
-        if not isinstance(normalized, bool | np.bool_):
-            raise TypeError(f"normalized = {shown(normalized)} must be True or False")
         self.unknown = unknown
-        self.normalized = bool(normalized)
-        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Categorical's pseudocount")
+        self.pseudocount = None if pseudocount is None else check_counts(pseudocount, "Categorical's pseudocount")
         self._symbols: Any = None if symbols is None else Symbols(symbols)
         self.probs = None
         self.free = None
@@ -58,8 +55,8 @@ class Categorical(Emission):
             columns = None if symbols is None else len(self._symbols)
             if columns is not None and np.ndim(probs) == 2 and np.shape(probs)[1] != columns:
                 raise ValueError(f"probs has {np.shape(probs)[1]} columns and symbols holds {columns}; they must agree")
-            advice = "; Categorical(..., normalized=False) takes such rows for scoring and decoding"
-            self.probs = check_probabilities(probs, "probs", (None, columns), normalized, advice)
+            advice = "; chmm.Scores takes tables whose rows sum to anything, for decoding"
+            self.probs = check_probabilities(probs, "probs", (None, columns), advice)
             self.probs.flags.writeable = False
             self.free = self.probs > 0
             if symbols is None:
@@ -93,8 +90,6 @@ class Categorical(Emission):
         return "symbols" if self._symbols is None else self._symbols.kind
 
     def survey(self, data):
-        if not self.normalized:
-            raise ValueError("a Categorical with normalized=False scores and decodes; it cannot be fitted")
         if self._symbols is not None:
             return Survey(kind={data.kind})
         values, kind, missing = self._as_symbols(data)
@@ -164,14 +159,12 @@ class Categorical(Emission):
         old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
         if self.probs is None and not self.free.all():
             old = self.free / self.free.sum(axis=1, keepdims=True)
-        self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
+        self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
 
     def log_prior(self):
-        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def sample(self, states, rng):
-        if not self.normalized:
-            raise ValueError("a Categorical with normalized=False scores and decodes; its rows cannot be drawn from")
         total = np.cumsum(self.probs, axis=1)
         u = rng.random(len(states)) * total[states, -1]
         codes = np.empty(len(states), dtype=np.intp)
@@ -203,9 +196,8 @@ class Categorical(Emission):
         return {
             "symbols": None if self.symbols is None else list(self.symbols),
             "kind": self.kind,
-            "pseudocount": self.pseudocount,
+            "pseudocount": np.asarray(self.pseudocount).tolist(),
             "unknown": self.unknown,
-            "normalized": self.normalized,
             **super().settings(),
         }
 

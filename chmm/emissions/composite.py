@@ -2,8 +2,6 @@
 
 from contextlib import contextmanager
 
-import numpy as np
-
 from .base import Emission, Survey, part_of
 
 
@@ -112,14 +110,3 @@ class Composite(Emission):
 
     def _publish_members(self):
         self.members = tuple(member.published() for member in self.members)
-
-
-def density(member, values):
-    """The rows of a member: its log likelihoods, and -inf outside its support."""
-    inside = member.inside(values)
-    if np.all(inside):
-        return member.log_likelihood(values)
-    some = member.log_likelihood(values[inside])
-    out = np.full((len(values), some.shape[1]), -np.inf)
-    out[inside] = some
-    return out

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..checks import check_frozen
 from ..exceptions import quiet
-from .base import Emission, Survey, check_frozen, check_prior, read_only, same_shape
+from .base import Emission, Survey, check_prior, read_only, same_shape
 from .quadratic import moments
 from .special import gammaln
 

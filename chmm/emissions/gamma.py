@@ -33,7 +33,7 @@ class Gamma(ExponentialFamily):
 
     parameters = ("shapes", "rates")
     features = ("sums", "logs")
-    domain = f"numbers > 0, from {LEAST:g} on; zeros need a family that has them, as in examples/zero_inflated.py"
+    domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 
     def __init__(self, shapes: Given = None, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ..checks import check_frozen
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
+from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances

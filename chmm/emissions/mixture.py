@@ -1,111 +1,117 @@
-"""Several components of one family in each state."""
+"""Several components in each state, of one family or of several."""
 
 import copy
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from ..checks import check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
-from .base import Emission, check_frozen, read_only
-from .composite import Composite
+from .alternatives import Alternatives, check_alternatives, density
+from .base import Emission, Frozen, Given, read_only
 from .precomputed import Precomputed
 from .seeding import shares
+from .tied import Tied
 
 
-class Mixture(Composite):
-    """A mixture of n members of a family in each state: b_i(o) = sum_k weights[i, k] f(o; components[i * n + k]).
+class Mixture(Alternatives):
+    """Several components in each state: b_i(o) = sum_k weights[i, k] f_k(o), each with parameters of its own.
 
     Parameters
     ----------
     family : the `Emission` to mix, such as Gaussian(). With parameters, these are of all components: n_states * n rows,
-        those of state 0 first. Mixtures and products mix as well.
-    n : number of components of each state.
+        those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), each of which is one component
+        of every state. Mixtures and products mix as well.
+    n : number of components of each state; None: 2, and as many as a list holds.
     weights : (n_states, n), rows summing to 1; where a fit starts.
-    frozen : ("weights",) keeps them; the components' own parameters are frozen in `family`.
+    frozen : ("weights",) keeps them; the components' own parameters are frozen in their family.
 
-    An update is a step of EM: a value's weight is shared among the components by their posteriors, then each component
+    Where a component of a list does not take a value, its density is 0 there; a value that none takes is an error. An
+    update is a step of EM: a value's weight is shared among the components by their posteriors, then each component
     takes its family's own update. The model's pseudocount counts for the weights too. `components` is the family with
-    n_states * n states.
+    n_states * n states, or the families of the list.
 
-    >>> from chmm import Gaussian, Mixture, Model
+    >>> from chmm import Exponential, Gaussian, Mixture, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
     ...           emission=Mixture(Gaussian([-9, 9, -1, 1], [1, 1, 1, 1]), 2, [[0.5, 0.5], [0.5, 0.5]]))
     >>> m.decode([-9.3, 8.8, 9.4, 0.7, -1.2]).path.tolist()
     [0, 0, 0, 1, 1]
+    >>> Mixture([Gaussian([0, 5], [1, 1]), Exponential([0.1, 0.1])], weights=[[0.9, 0.1], [0.5, 0.5]]).n_states
+    2
     """
 
     parameters = ("weights",)
     max_inner_iter = 200
 
-    def __init__(self, family, n=2, weights=None, *, frozen=()):
-        if not isinstance(family, Emission):
-            raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian()")
+    def __init__(
+        self, family: Emission | Sequence[Emission], n: int | None = None, weights: Given = None, *,
+        frozen: Frozen = (),
+    ):  # fmt: skip
+        self.listed = not isinstance(family, Emission)
+        if not isinstance(family, Emission | list | tuple):
+            raise TypeError(f"family = {shown(family)} must be an Emission such as Gaussian(), or a list of them")
         if isinstance(family, Precomputed):
             raise TypeError("Precomputed has nothing to mix: its values are the log likelihoods of whole states")
+        one = (copy.deepcopy(family),) if isinstance(family, Emission) else None
+        self.members = check_alternatives(family, "components") if one is None else one
+        if any(map(ties, self.members)):
+            raise TypeError("Tied cannot be mixed, for it ties states; put the mixture inside: Tied(Mixture(...), ...)")
+        if self.listed and n not in (None, len(self.members)):
+            raise ValueError(f"n = {shown(n)}; a list of {len(self.members)} families has as many components")
+        if n is None:
+            n = len(self.members) if self.listed else 2
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n = {shown(n)} must be a number of components >= 1")
         self.n = int(n)
-        self.members = (copy.deepcopy(family),)
         refuse_row_names(weights, "weights")
         self.weights = None if weights is None else read_only(check_probabilities(weights, "weights", (None, self.n)))
         self.free = None if self.weights is None else self.weights > 0
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
         self.pseudocount = 0.0
-        rows = self.components.n_states
-        if rows is not None and rows % self.n:
-            raise ValueError(f"the family has parameters for {rows} components, which is no multiple of n = {self.n}")
-        if None not in (rows, self.n_states) and rows != self.n_states * self.n:
-            raise ValueError(
-                f"the family has parameters for {rows} components; weights say {len(self.weights)} x {self.n}"
-            )
+        for rows in (member.n_states for member in self.members):
+            if rows is not None and rows % self._each:
+                raise ValueError(f"the family has parameters for {rows} components, which is no multiple of n = {n}")
+            if None not in (rows, self.n_states) and rows != self.n_states * self._each:
+                raise ValueError(
+                    f"the family has parameters for {rows} components; "
+                    f"{'the others' if weights is None else 'weights'} say {self.n_states} x {self._each}"
+                )
 
     @property
     def n_states(self):
-        if self.weights is not None:
-            return len(self.weights)
-        return None if self.components.n_states is None else self.components.n_states // self.n
+        known = (member.n_states for member in self.members if member.n_states is not None)
+        rows = next(known, None)
+        return len(self.weights) if self.weights is not None else None if rows is None else rows // self._each
 
-    keys = ("components",)
-    components = property(lambda self: self.members[0])
-    kind = property(lambda self: self.components.kind)
-    gaps = property(lambda self: self.components.gaps)
-    domain = property(lambda self: self.components.domain)
-    n_features = property(lambda self: self.components.n_features)
+    _each = property(lambda self: 1 if self.listed else self.n)  # components of a state that each member has
+    keys = property(lambda self: super().keys if self.listed else ("components",))
+    components = property(lambda self: self.members if self.listed else self.members[0])
+    domain = property(lambda self: " or ".join(dict.fromkeys(member.domain for member in self.members)))
 
     def title(self, k):
-        return ""
+        return f"components[{k}], {type(self.members[k]).__name__}" if self.listed else ""
 
     def members_states(self, n_states):
-        return n_states * self.n
+        return n_states * self._each
 
     def prepare(self, survey, n_states, pseudocount):
         self.pseudocount = pseudocount
         super().prepare(survey, n_states, pseudocount)
-        if self.weights is None and self.components.complete:
+        if self.weights is None and all(member.complete for member in self.members):
             self.weights = read_only(np.full((n_states, self.n), 1 / self.n))
-
-    def observe(self, data):
-        return self.components.observe(data)
-
-    def inside(self, values):
-        return self.components.inside(values)
-
-    def misfit(self, values, r, names=None):
-        return self.components.misfit(values, r, names)
-
-    def embed(self, values):
-        return self.components.embed(values)
-
-    def alphabet(self):
-        return self.components.alphabet()
 
     def _parts(self, values):
         """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
         and their sums, by exp(shift)."""
-        logs = self.components.log_likelihood(values) + np.log(self.weights).ravel()
+        if self.listed:
+            logs = np.stack([density(member, values) for member in self.members], axis=2).reshape(len(values), -1)
+        else:
+            logs = self.components.log_likelihood(values)
+        logs = logs + np.log(self.weights).ravel()
         parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # by rows, unlike some logs
         lost = np.empty(shift.size, dtype=np.uint8)
         scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
@@ -116,7 +122,7 @@ class Mixture(Composite):
         return shift + np.log(total)
 
     def statistics(self, values, weights):
-        """counts (n_states, n), and the components' statistics, each key with "components." before it."""
+        """counts (n_states, n), and the components' statistics, each key with the component's before it."""
         total = None
         for where, block in blocks(values, self.weights.size):
             part = self._statistics(block, weights[where])
@@ -126,9 +132,17 @@ class Mixture(Composite):
     def _statistics(self, values, weights):
         share, total, _ = self._parts(values)
         share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
-        inner = self.components.statistics(values, share)
         counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
-        return {"counts": counts, **{f"components.{key}": value for key, value in inner.items()}}
+        return {"counts": counts, **super().statistics(values, share)}
+
+    def shares(self, values, share):
+        """share : (R, n_states * n), the weight of each value in each component."""
+        if not self.listed:
+            yield values, share
+            return
+        for k, member in enumerate(self.members):
+            inside, mine = member.inside(values), share[:, k :: self.n]
+            yield (values, np.ascontiguousarray(mine)) if np.all(inside) else (values[inside], mine[inside])
 
     def update(self, statistics):
         counts = statistics["counts"]
@@ -146,54 +160,91 @@ class Mixture(Composite):
             # what is mostly another state's says nothing of this one's components
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
             share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, rng)
+            if self.listed:  # which family takes which cluster is drawn
+                share[:, i] = share[:, i, rng.permutation(self.n)]
+        if self.listed:
+            inside = np.stack([np.broadcast_to(m.inside(values), len(values)) for m in self.members], axis=1)
+            share *= inside[:, None]
+            share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
         share *= weights[:, :, None]
         if self.weights is None:
             even = np.full((n_states, self.n), 1 / self.n)
             self.weights = read_only(probabilities(share.sum(axis=0), even, self.pseudocount))
-        self.components.start(values, share.reshape(len(share), n_states * self.n), rng)
+        super().start(values, share.reshape(len(share), n_states * self.n), rng)
 
     def log_prior(self):
-        return log_prior(self.weights, self.pseudocount, self.free) + super().log_prior()
+        return log_prior(self.weights, self.pseudocount, self.free, self.held("weights")) + super().log_prior()
 
     def sample(self, states, rng):
-        drawn = rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]
-        return self.components.sample(states * self.n + drawn.sum(axis=1), rng)
-
-    def describe(self, data, t):
-        return self.components.describe(data, t)
+        drawn = (rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]).sum(axis=1)
+        if not self.listed:
+            return self.components.sample(states * self.n + drawn, rng)
+        order = np.argsort(drawn, kind="stable")
+        ends = np.cumsum(np.bincount(drawn, minlength=self.n))
+        runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
+        values = [member.sample(states[order[a:b]], rng) for member, (a, b) in runs if b > a]
+        return np.concatenate(values)[np.argsort(order)] if values else self.members[0].sample(states, rng)
 
     def placed(self, k, item):
         if not isinstance(item, tuple):
             return item
-        return item[0] // self.n, f"component {item[0] % self.n}, {item[1]}"
+        state, component = (item[0], k) if self.listed else divmod(item[0], self.n)
+        return state, f"component {component}, {item[1]}"
 
     def reordered(self, order):
         other = super().reordered(order)
-        inside = (np.asarray(order)[:, None] * self.n + np.arange(self.n)).ravel()
-        other.members = (self.components.reordered(inside),)
+        inside = (np.asarray(order)[:, None] * self._each + np.arange(self._each)).ravel()
+        other.members = tuple(member.reordered(inside) for member in self.members)
         return other
 
     def mean(self):
-        means = self.components.mean()
-        return None if means is None else np.einsum("ik,ikd->id", self.weights, self._by_state(means))
+        means = self._by_component([member.mean() for member in self.members])
+        return None if means is None else np.einsum("ik,ikd->id", self.weights, means)
 
     def variance(self):
-        means, variances = self.components.mean(), self.components.variance()
+        means, variances = (
+            self._by_component([getattr(member, name)() for member in self.members]) for name in ("mean", "variance")
+        )
         if means is None or variances is None:
             return None
-        apart = self._by_state(means) - self.mean()[:, None]
-        return np.einsum("ik,ikd->id", self.weights, self._by_state(variances) + apart**2)
+        apart = means - self.mean()[:, None]
+        return np.einsum("ik,ikd->id", self.weights, variances + apart**2)
 
-    def _by_state(self, table):
-        return table.reshape(len(self.weights), self.n, -1)
+    def _by_component(self, tables):
+        """(n_states, n, n_features), or None."""
+        if any(table is None for table in tables):
+            return None
+        return np.stack(tables, axis=1) if self.listed else tables[0].reshape(len(self.weights), self.n, -1)
 
     def summary(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]
-        told = [(self.weights[state, k], self.components.summary(state * self.n + k)) for k in best]
-        return "; ".join(f"{rounded(weight)} of {component}" for weight, component in told)
+        return "; ".join(f"{rounded(self.weights[state, k])} of {self._component(state, k)}" for k in best)
+
+    def _component(self, state, k):
+        if self.listed:
+            return f"{type(self.members[k]).__name__}: {self.members[k].summary(state)}"
+        return self.components.summary(state * self.n + k)
 
     def settings(self):
-        return {"n": self.n, **super().settings()}
+        counts = np.asarray(self.pseudocount).tolist()  # the model's: the prior needs it
+        return {"n": self.n, "listed": self.listed, "pseudocount": counts, **super().settings()}
+
+    @classmethod
+    def restored(cls, settings, arrays, members):
+        settings = dict(settings)
+        listed, counts = settings.pop("listed"), settings.pop("pseudocount")
+        if not listed and len(members) != 1:
+            raise ValueError(f"it mixes one family and has {len(members)}")
+        mixture = cls(members if listed else members[0], **arrays, **settings)
+        mixture.pseudocount = check_counts(counts, "pseudocount")
+        return mixture
 
     def __repr__(self):
+        if self.listed:
+            return f"Mixture([{', '.join(map(repr, self.members))}])"
         return f"Mixture({self.components!r}, {self.n})"
+
+
+def ties(family):
+    """Whether it ties states, or a family that it is made of does."""
+    return isinstance(family, Tied) or any(map(ties, family.members))

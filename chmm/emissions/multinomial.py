@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..checks import check_probabilities, check_pseudocount, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, Frozen, Given, check_frozen, read_only
+from .base import Emission, Frozen, Given, read_only
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import log_poisson, stirling
 
@@ -21,7 +21,8 @@ class Multinomial(Emission):
     ----------
     probs : (n_states, n_symbols), rows summing to 1; where a fit starts, a given 0 stays 0. n is taken as it comes, not
         modelled.
-    pseudocount : added to every count; None: the model's. The maximiser is
+    pseudocount : added to every count, a number or an array that broadcasts to `probs`; None: the model's. The
+        maximiser is
         probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
     n_draws : n of the vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
@@ -41,7 +42,7 @@ class Multinomial(Emission):
         refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))
         self.free = None if self.probs is None else self.probs > 0
-        self.pseudocount = None if pseudocount is None else check_pseudocount(pseudocount, "Multinomial's pseudocount")
+        self.pseudocount = None if pseudocount is None else check_counts(pseudocount, "Multinomial's pseudocount")
         if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or not 0 <= n_draws < 2**63:
             raise ValueError(f"n_draws = {shown(n_draws)} must be an integer from 0 to 2**63 - 1")
         self.n_draws = int(n_draws)
@@ -81,17 +82,17 @@ class Multinomial(Emission):
         counts = statistics["counts"]
         if not self.is_frozen("probs"):
             old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = read_only(probabilities(counts, old, self.pseudocount or 0.0, self.free, self.held("probs")))
+            self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
 
     def log_prior(self):
-        return log_prior(self.probs, self.pseudocount or 0.0, self.free)
+        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def report(self, statistics):
         impossible = np.flatnonzero(self.probs.max(axis=0) == 0).tolist()
         return {"impossible_symbols": impossible} if impossible else {}
 
     def settings(self):
-        return {"pseudocount": self.pseudocount, "n_draws": self.n_draws, **super().settings()}
+        return {"pseudocount": np.asarray(self.pseudocount).tolist(), "n_draws": self.n_draws, **super().settings()}
 
     def sample(self, states, rng):
         return rng.multinomial(self.n_draws, self.probs[states])

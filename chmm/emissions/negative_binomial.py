@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
+from ..checks import check_frozen
+from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
@@ -37,6 +38,7 @@ class NegativeBinomial(Emission):
     prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."
+    counts = True
 
     def __init__(self, sizes: Given = None, probs: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         self.sizes = check_parameter(sizes, "sizes", least=RANGE[0], most=RANGE[1])

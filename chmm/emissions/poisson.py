@@ -33,6 +33,7 @@ class Poisson(ExponentialFamily):
     rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
+    counts = True
 
     def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))

@@ -48,9 +48,11 @@ def _loose(random):
 
 
 def _dice(points, n, rng):
-    """(R, n) random numbers in (0, 1) that depend on a point alone: its bits, hashed (Steele's SplitMix64)."""
-    bits = np.ascontiguousarray(points + 0.0).view(np.uint64)
-    keys = (bits * rng.integers(2**64, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)).sum(axis=1)
+    """(R, n) random numbers in (0, 1) that depend on a point alone: its rank in each column, which no change of units
+    changes, hashed (Steele's SplitMix64)."""
+    ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in points.T], axis=1).astype(np.uint64)
+    factors = rng.integers(2**64, size=ranks.shape[1], dtype=np.uint64) | np.uint64(1)
+    keys = ((ranks + np.uint64(1)) * factors).sum(axis=1)
     z = keys[:, None] + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

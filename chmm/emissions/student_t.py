@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .base import Emission, Frozen, Given, Survey, check_frozen, check_parameter, check_prior, same_shape
+from ..checks import check_frozen
+from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
 from .special import half_step, newton, newton_ascent

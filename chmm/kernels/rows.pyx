@@ -177,3 +177,32 @@ def scale_rows(
         else:
             scale_plain(x, n_rows, n, width, out, tops, gone, &any_underflowed, &unsound)
     return any_underflowed, not unsound
+
+
+def weigh(
+    double[:, ::1] log_rows,                # IN/OUT (R, N)
+    const double[:, ::1] masks,             # IN (M, N), logarithms of weights; the first are those of nothing known
+    const int[::1] mask,                    # IN (R,): which of them a row takes
+):
+    """log_rows + masks[mask]."""
+    cdef Py_ssize_t r, j, n = log_rows.shape[1]
+    cdef const double* weights
+    with nogil:
+        for r in range(log_rows.shape[0]):
+            if mask[r]:
+                weights = &masks[mask[r], 0]
+                for j in range(n):
+                    log_rows[r, j] += weights[j]
+
+
+def fold(
+    double[:, :] weights,                   # IN/OUT (R, at least N)
+    const Py_ssize_t[::1] source,           # IN (C,): the row that each of the last C rows is a copy of
+    Py_ssize_t n,                           # states
+):
+    """The weights of copies added to those of their rows."""
+    cdef Py_ssize_t c, j, first = weights.shape[0] - source.shape[0]
+    with nogil:
+        for c in range(source.shape[0]):
+            for j in range(n):
+                weights[source[c], j] += weights[first + c, j]

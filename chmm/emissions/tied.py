@@ -1,0 +1,101 @@
+"""States that share what they emit."""
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..symbols import shown
+from .alternatives import Alternatives
+from .base import Emission, read_only
+from .precomputed import Precomputed
+
+
+class Tied(Alternatives):
+    """States that share their observations: b_i(o) = f(o; member groups[i] of the family).
+
+    Parameters
+    ----------
+    family : the `Emission` whose members are shared, such as Gaussian(). With parameters, these are of the groups.
+    groups : for each state the number of the group it belongs to, 0 ... n_groups - 1: Tied(Gaussian(), [0, 0, 1]) has
+        two Gaussians for three states, of which 0 and 1 share the first.
+
+    States of a group differ in what follows them alone: two in a row give a stretch of the same values a duration that
+    is not geometric. The weights of a group's states are added up, and its prior counts once. What is frozen is frozen
+    in `family`. In a mixture, tie the mixture: Tied(Mixture(Gaussian(), 2), [0, 0, 1]). `shared` is the family with one
+    state for each group.
+
+    >>> from chmm import Gaussian, Model, Tied
+    >>> calm_or_wild = Tied(Gaussian([0, 0], [1, 25]), [0, 0, 1])
+    >>> m = Model(emission=calm_or_wild, startprob=[1, 0, 0], transmat=[[0, 1, 0], [0, 0.8, 0.2], [0.4, 0, 0.6]])
+    >>> m.decode([0.1, -0.4, 9.3, -7.7, 0.2, 0.9]).path.tolist()
+    [0, 1, 2, 2, 0, 1]
+    """
+
+    keys = ("shared",)
+    shared = property(lambda self: self.members[0])
+    n_states = property(lambda self: len(self.groups))
+    exchangeable = False  # which clusters are of one group matters
+    domain = property(lambda self: self.shared.domain)
+
+    def __init__(self, family: Emission, groups: Sequence[int]):
+        if not isinstance(family, Emission) or isinstance(family, Precomputed | Tied):
+            raise TypeError(f"family = {shown(family)} must be an Emission whose states can be shared, as Gaussian()")
+        array = np.asarray(groups)
+        whole = array.ndim == 1 and array.dtype.kind in "iu"
+        if not whole or not array.size or sorted(set(array.tolist())) != list(range(int(array.max()) + 1)):
+            raise ValueError(
+                f"groups = {shown(groups)} must hold the number of a group for each state, 0 ... n_groups - 1, none "
+                "left out, such as [0, 0, 1]"
+            )
+        self.groups = read_only(array.astype(np.intp))
+        self.n_groups = int(array.max()) + 1
+        self.members = (copy.deepcopy(family),)
+        if family.n_states not in (None, self.n_groups):
+            raise ValueError(f"the family has parameters for {family.n_states} states; groups name {self.n_groups}")
+
+    def title(self, k):
+        return ""
+
+    def members_states(self, n_states):
+        return self.n_groups
+
+    def log_likelihood(self, values):
+        return self.shared.log_likelihood(values)[:, self.groups]
+
+    def shares(self, values, weights):
+        return [(values, weights @ np.eye(self.n_groups)[self.groups])]
+
+    def sample(self, states, rng):
+        return self.shared.sample(self.groups[states], rng)
+
+    def report(self, statistics):
+        """Facts about a group are facts about all its states."""
+        facts = super().report(statistics)
+        for fact, found in facts.items():
+            cells = [item for item in found if isinstance(item, tuple)]
+            if cells:
+                facts[fact] = [(i, where) for i, g in enumerate(self.groups.tolist()) for k, where in cells if k == g]
+        return facts
+
+    def reordered(self, order):
+        other = copy.copy(self)
+        other.groups = read_only(self.groups[order])
+        return other
+
+    def mean(self):
+        means = self.shared.mean()
+        return None if means is None else means[self.groups]
+
+    def variance(self):
+        variances = self.shared.variance()
+        return None if variances is None else variances[self.groups]
+
+    def summary(self, state):
+        return self.shared.summary(self.groups[state])
+
+    def settings(self):
+        return {"groups": self.groups.tolist()}
+
+    def __repr__(self):
+        return f"Tied({self.shared!r}, {self.groups.tolist()})"

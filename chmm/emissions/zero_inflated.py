@@ -1,0 +1,210 @@
+"""Values of which some are 0 for a reason of their own."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+
+from ..checks import check_frozen
+from ..symbols import shown
+from .alternatives import Alternatives
+from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
+from .bernoulli import Bernoulli
+from .exponential_family import MINUS_INFINITY
+from .mixture import Mixture
+from .multinomial import Multinomial
+from .precomputed import Precomputed
+
+
+class ZeroInflated(Alternatives):
+    """A family and zeros of another cause: b_i(o) = prod_d zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d).
+
+    Parameters
+    ----------
+    family : the `Emission` of what is no such zero, Gamma(), Poisson(), Gaussian() ..., or a Mixture.
+    zeros : (n_states, n_features) or (n_states,), the probability of a zero of the other cause, per state and column;
+        where a fit starts. A given 0 or 1 is structural and stays.
+    prior : how many steps' worth of zeros and of other values, half and half, is added to what each state saw of each
+        column; the family has a prior of its own.
+    frozen : ("zeros",) keeps them as given; {"zeros": mask} some of them.
+
+    Measurements have no zero of their own: every 0 is of the other cause, the family is learnt from the other values,
+    and zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (A density and a probability share the
+    formula: of two models with different causes of a zero, do not compare log P.) Counts have: whether a 0 is one of
+    the family's is hidden, and an update is a step of EM. `family` is the family as it was learnt.
+
+    In a mixture, a product, or a state of its own it goes inside: Mixture(ZeroInflated(Gamma()), 2),
+    Product(rain=ZeroInflated(Gamma()), wind=Gamma()).
+
+    >>> from chmm import Gamma, Model, ZeroInflated
+    >>> rain = ZeroInflated(Gamma([1, 3], [2, 0.2]), zeros=[0.9, 0.1])
+    >>> m = Model(states=["dry", "wet"], startprob=[0.5, 0.5], transmat=[[0.8, 0.2], [0.2, 0.8]], emission=rain)
+    >>> m.decode([0, 0, 0.3, 0, 12.1, 0, 15.4, 7.7]).path.tolist()
+    ['dry', 'dry', 'dry', 'dry', 'wet', 'wet', 'wet', 'wet']
+    """
+
+    parameters = ("zeros",)
+    keys = ("family",)
+    family = property(lambda self: self.members[0])
+    domain = property(lambda self: f"0, or {self.family.domain}")
+    # whose zero it is depends on the parameters
+    max_inner_iter = property(lambda self: 200 if self.counts else self.family.max_inner_iter)
+
+    def __init__(self, family: Emission, zeros: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
+        known = isinstance(family, Emission) and not isinstance(family, Bernoulli | Multinomial | Precomputed)
+        if not known or family.kind != "numbers" or (family.members and not isinstance(family, Mixture)):
+            raise TypeError(
+                f"family = {shown(family)} must be a family of measurements or counts, such as Gamma(), or a Mixture; "
+                "Tied, Product and PerState go around it: Tied(ZeroInflated(Gamma()), [0, 0, 1])"
+            )
+        self.members = (copy.deepcopy(family),)
+        self.zeros = check_parameter(zeros, "zeros", least=0, most=1)
+        self.free = None if self.zeros is None else (self.zeros > 0) & (self.zeros < 1)
+        self.prior = check_prior(prior)
+        self.frozen = check_frozen(frozen, self.parameters, **self._known())
+        for what, axis in (("states", 0), ("features", 1)):
+            inner = getattr(family, f"n_{what}")
+            if inner is not None and self.zeros is not None and inner != self.zeros.shape[axis]:
+                raise ValueError(f"the family has parameters for {inner} {what}; zeros has shape {self.zeros.shape}")
+
+    @property
+    def n_states(self):
+        return self.family.n_states if self.zeros is None else len(self.zeros)
+
+    @property
+    def n_features(self):
+        return self.family.n_features if self.zeros is None else self.zeros.shape[1]
+
+    def title(self, k):
+        return ""
+
+    # Data -----------------------------------------------------------------------------------------------------------
+
+    def support(self, values):
+        return (values == 0) | self.family.support(values)
+
+    inside, misfit = Emission.inside, Emission.misfit
+
+    def observe(self, data):
+        seen = self.family.observe(data)
+        d = seen.distinct.shape[1]
+        if d > 1 and (not self.family.gaps or (self.counts and self.family.members)):
+            raise ValueError(
+                f"X has {d} columns, of which {self.family!r} cannot leave out one; give each column a family of its "
+                "own: Product(ZeroInflated(...), ...), or mix outside: Mixture(ZeroInflated(...), 2)"
+            )
+        return seen
+
+    def parts(self, data):
+        values = self.numbers(data)
+        if self.counts or not (values == 0).any():
+            return [data]
+        return [replace(data, values=without_zeros(values), kind="numbers", missing=None)]
+
+    def embed(self, values):
+        """The family's points; zeros of measurements are missing there, and have a column of their own."""
+        if self.counts:
+            return self.family.embed(values)
+        zero = values == 0
+        return np.hstack([self.family.embed(without_zeros(values)), zero])
+
+    # The four methods -----------------------------------------------------------------------------------------------
+
+    @property
+    def _at_zero(self):
+        """(D, D): a zero in one column, the others missing."""
+        n = self.n_features or 1
+        return np.where(np.eye(n, dtype=bool), 0.0, np.nan)
+
+    def _own(self):
+        """log f_i(0), (n_states, n_features)."""
+        return self.family.log_likelihood(self._at_zero).T if self.counts else np.full(self.zeros.shape, -np.inf)
+
+    def log_likelihood(self, values):
+        zero, seen = values == 0, ~np.isnan(values)
+        rest = without_zeros(values)
+        some = (seen & ~zero).any(axis=1)
+        out = np.zeros((len(values), len(self.zeros)))
+        out[some] = self.family.log_likelihood(rest[some])
+        at_zero = np.logaddexp(np.log(self.zeros), np.log1p(-self.zeros) + self._own())
+        factors = np.maximum(np.hstack([at_zero, np.log1p(-self.zeros)]), MINUS_INFINITY)
+        out = np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T
+        out[out < MINUS_INFINITY / 2] = -np.inf
+        return out
+
+    def _other_cause(self, shape):
+        """(n_states, n_features), the probability that a zero is not the family's."""
+        if not self.counts:
+            return np.ones(shape)
+        if not self.family.complete:
+            return np.where(self.zeros > 0, 0.5, 0.0)
+        other, own = np.log(self.zeros), np.log1p(-self.zeros) + self._own()
+        return np.where(self.zeros > 0, np.exp(other - np.logaddexp(other, own)), 0.0)
+
+    def statistics(self, values, weights):
+        """Weights (n_states, n_features) of zeros of the other cause, and of the rest, and the family's statistics."""
+        zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
+        mine = zero * self._other_cause(zero.shape)
+        return {"zeros.counts": mine, "rest.counts": mass - mine, **super().statistics(values, weights)}
+
+    def shares(self, values, weights):
+        rest = without_zeros(values)
+        some = ~np.isnan(rest).all(axis=1)
+        rest, kept = rest[some], weights[some]
+        if self.counts and not (values != 0).all():
+            zero = weights.T @ (values == 0)
+            own = zero * (1 - self._other_cause(zero.shape))
+            rest, kept = np.vstack([rest, self._at_zero]), np.vstack([kept, own.T])
+        return [(rest, kept)]
+
+    def update(self, statistics):
+        mine, rest = statistics["zeros.counts"], statistics["rest.counts"]
+        total = mine + rest + self.prior
+        new = np.where(total > 0, (mine + self.prior / 2) / np.where(total > 0, total, 1.0), 0.5)
+        self.assign({"zeros": new}, (total > 0) & (True if self.free is None else self.free))
+        super().update(statistics)
+
+    def start(self, values, weights, rng):
+        if self.complete:
+            return
+        if self.zeros is None:
+            zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
+            self.zeros = read_only(((0.5 if self.counts else 1.0) * zero + 0.5) / (mass + 1.0))
+        super().start(values, weights, rng)
+
+    def log_prior(self):
+        z = self.zeros if self.free is None else self.zeros[self.free]
+        own = 0.5 * self.prior * float((np.log(z) + np.log(1 - z)).sum()) if self.prior else 0.0
+        return own + super().log_prior()
+
+    def sample(self, states, rng):
+        drawn = self.family.sample(states, rng)
+        blank = rng.random((len(states), self.zeros.shape[1])) < self.zeros[states]
+        return np.where(blank.reshape(drawn.shape), 0, drawn)
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def reordered(self, order):
+        other = super().reordered(order)
+        other.members = (self.family.reordered(order),)
+        return other
+
+    def mean(self):
+        mean = self.family.mean()
+        return None if mean is None else (1 - self.zeros) * mean
+
+    def variance(self):
+        mean, variance = self.family.mean(), self.family.variance()
+        if mean is None or variance is None:
+            return None
+        return (1 - self.zeros) * (variance + self.zeros * mean**2)
+
+    def summary(self, state):
+        return f"{super().summary(state)}, {self.family.summary(state)}"
+
+    def __repr__(self):
+        return f"ZeroInflated({self.family!r})"
+
+
+def without_zeros(values):
+    return np.where(values == 0, np.nan, values)

@@ -1,0 +1,145 @@
+"""What is known of the states of some steps: labels, masks of what may be, or likelihoods. All are weights of states,
+which rows take in (kernel_input.py)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import checks, sequences
+from .paths import encoded, state_path
+from .sequences import Sequences
+from .symbols import Symbols, shown
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Weights of the states at each step."""
+
+    masks: np.ndarray  # (M, N), logarithms of distinct weights; those of nothing known, all 0, come first
+    index: np.ndarray  # (T,) int32, which of them a step has
+    path: np.ndarray | None = None  # (T,) int32, the states, N where unknown: if each is known or free
+    own: bool = False  # whether each step has weights of its own
+
+    @property
+    def n_known(self):
+        return int(np.count_nonzero(self.index))
+
+    @property
+    def complete(self):
+        """Whether the state of every step is known."""
+        return self.path is not None and self.n_known == len(self.index)
+
+    def at(self, steps) -> "Known":
+        """What is known of some of the steps."""
+        return replace(self, index=self.index[steps], path=None if self.path is None else self.path[steps])
+
+    @classmethod
+    def of_path(cls, path, n) -> "Known":
+        """Of codes (T,), N where unknown: one mask for each state."""
+        masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
+        return cls(masks, np.where(path == n, 0, path + 1).astype(np.int32), path)
+
+    @classmethod
+    def of_weights(cls, weights) -> "Known":
+        """Of likelihoods (T, N). Those of 0 and 1 are masks: steps that have the same share it."""
+        n_steps, n = weights.shape
+        if not ((weights == 0) | (weights == 1)).all():
+            with np.errstate(divide="ignore"):
+                masks = np.vstack([np.zeros(n), np.log(weights)])
+            return cls(masks, np.arange(1, n_steps + 1, dtype=np.int32), own=True)
+        bits = np.packbits(np.vstack([np.ones((1, n)), weights]) > 0, axis=1)
+        _, first, index = np.unique(bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_inverse=True)
+        order = np.argsort(first)  # so that nothing known, which was put before the data, comes first
+        rows = np.vstack([np.ones((1, n)), weights])[first[order]]
+        kind = np.argsort(order)[index[1:]]
+        one = bool((rows[1:].sum(axis=1) == 1).all())
+        path = np.where(kind == 0, n, rows.argmax(axis=1)[kind]).astype(np.int32) if one else None
+        with np.errstate(divide="ignore"):
+            return cls(np.log(rows), kind.astype(np.int32), path)
+
+
+def read(known, data: Sequences, name="known") -> Sequences | np.ndarray:
+    """Labels as Sequences, or weights (T, N) as one array; a step of which nothing is known has weights of 1."""
+    checks.refuse_one_label_a_sequence(known, data, name)
+    many, parts = data.form in ("list", "dict"), [known]
+    if isinstance(known, Mapping):
+        if data.form == "dict" and set(known) != set(data.keys):
+            raise ValueError(f"{name} must have the keys of X, {shown(data.keys)}, got {shown(list(known))}")
+        parts = [known[key] for key in data.keys] if data.form == "dict" else parts
+    elif many and isinstance(known, list | tuple | np.ndarray):
+        parts = list(known)
+    tables: list = [part for part in parts if _is_table(part)]
+    if not tables:
+        return sequences.labels(known, data, name)
+    if not many:
+        return _weights(parts[0], data.n_steps, name)
+    if len(parts) != data.n_sequences:
+        raise ValueError(f"{name} has {len(parts)} sequences and X has {data.n_sequences}")
+    n, lengths, keys = np.shape(tables[0])[1], np.diff(data.bounds).tolist(), data.keys or range(len(parts))
+    blocks = [
+        np.ones((length, n)) if part is None else _weights(part, length, f"{name}[{key!r}]")
+        for part, length, key in zip(parts, lengths, keys, strict=True)
+    ]
+    for block, key in zip(blocks, keys, strict=True):
+        if block.shape[1] != n:
+            raise ValueError(f"{name}[{key!r}] has {block.shape[1]} columns, others have {n}: one for each state")
+    return np.concatenate(blocks)
+
+
+def _is_table(part):
+    """Whether it is weights, (T, N), and not labels."""
+    if isinstance(part, list | tuple):
+        return len(part) > 0 and isinstance(part[0], list | tuple | np.ndarray)
+    if getattr(part, "ndim", None) != 2 or not hasattr(part, "shape"):
+        return False
+    return part.shape[1] != 1 or getattr(getattr(part, "dtype", None), "kind", "") in "bf"
+
+
+def _weights(table, n_steps, name):
+    """(T, N) floats, 1 in rows of NaN."""
+    array = checks.as_floats(table, name)
+    if array.ndim != 2 or len(array) != n_steps:
+        raise ValueError(
+            f"{name} has shape {array.shape}; a mask or likelihoods have a row for each of {n_steps} steps and a "
+            "column for each state"
+        )
+    free = np.isnan(array).all(axis=1)
+    array[free] = 1.0
+    bad = ~((array >= 0) & (array <= sequences.LARGEST))
+    if bad.any():
+        t, i = np.argwhere(bad)[0].tolist()
+        raise ValueError(
+            f"{name}[{t}, {i}] = {array[t, i]} is no likelihood: they are numbers from 0 to {sequences.LARGEST:g}; a "
+            "row of NaN says that nothing is known"
+        )
+    return array
+
+
+def with_gaps(labels: Sequences) -> Sequences | None:
+    """Labels, those that are unknown as missing steps; None if all are. Integers may come as floats, where NaN is."""
+    if labels.kind == "numbers" and np.ndim(labels.values) == 1:
+        gone = np.isnan(labels.values)
+        names = labels.values[~gone]
+        if len(names) < len(gone) and np.array_equal(names, np.round(names)):
+            values = np.where(gone, 0, labels.values).astype(np.int64)
+            labels = replace(labels, values=values, kind="integers", missing=gone)
+    return None if labels.missing is not None and labels.missing.all() else labels
+
+
+def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) -> Known | None:
+    """What `read` gave, by the states of a model; None if it says nothing.
+
+    strict : whether a label that no state has is an error; else nothing is possible.
+    """
+    if isinstance(known, np.ndarray):
+        if known.shape[1] != len(states):
+            raise ValueError(f"{name} has {known.shape[1]} columns for {len(states)} states ({states.preview()})")
+        return Known.of_weights(known)
+    known = None if known is None else with_gaps(known)
+    if known is None or not data.n_steps:
+        return None
+    if strict:
+        return Known.of_path(state_path(known, states, name, gaps=True), len(states))
+    path, unknown = encoded(known, states, name, gaps=True)
+    return Known.of_path(path, len(states)) if unknown is None else Known.of_weights(np.zeros((len(path), len(states))))

@@ -1,0 +1,173 @@
+"""What a fit tells: while it runs, to a callback, and when it is over, as a report that reads as sentences."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .emissions import Emission
+from .symbols import shown
+
+ALIKE = 1e-6  # in log likelihood and in probability: states that differ less are one state twice
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit is after an E-step.
+
+    start : which of the start values it follows, from 0; n_starts : how many there are.
+    step : E-steps taken from this start. objective : log P of the data plus the prior, at the best parameters so far.
+    gain : what the last step added. left : what more steps may add, extrapolated; no promise, plateaus are not seen.
+    seconds : since the fit began. model() : a fitted model with the parameters so far, to keep or to save.
+    """
+
+    start: int
+    n_starts: int
+    step: int
+    objective: float
+    gain: float
+    left: float
+    seconds: float
+    model: Callable[[], Any] = field(repr=False)
+
+
+class Report(Mapping):
+    """What a fit met: a mapping of facts by name, which prints as sentences. What did not occur is not there.
+
+    >>> from chmm.report import Report
+    >>> report = Report({"n_sequences": 2, "n_steps": 70, "kind": "text", "missing": 3, "left": 0.004})
+    >>> report["missing"], "unknown" in report
+    (3, False)
+    >>> print(report)
+    Learnt from 2 sequences (text), 70 steps in all.
+    3 steps are missing.
+    More steps would gain about 0.004 nats, by extrapolation.
+    """
+
+    def __init__(self, facts: Mapping[str, Any]):
+        self._facts = dict(facts)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._facts[name]
+
+    def __iter__(self):
+        return iter(self._facts)
+
+    def __len__(self) -> int:
+        return len(self._facts)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Mapping) and self._facts == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "\n".join(filter(None, (_sentence(name, value, self._facts) for name, value in self._facts.items())))
+
+
+def _sentence(name, value, facts):
+    if name in SENTENCES:
+        told = SENTENCES[name]
+        return told(value, facts) if callable(told) else told.format(_listed(value)) if _present(value) else ""
+    return f"{name.replace('_', ' ').capitalize()}: {_listed(value)}." if _present(value) else ""
+
+
+def _present(value):
+    return value is not None and value is not False and (not hasattr(value, "__len__") or len(value) > 0) and value != 0
+
+
+def _listed(value):
+    if isinstance(value, dict):
+        return ", ".join(f"{shown(key)} ({_listed(item)})" for key, item in list(value.items())[:10])
+    if isinstance(value, list | tuple):
+        more = f" and {len(value) - 10} more" if len(value) > 10 else ""
+        return ", ".join(map(_listed, value[:10])) + more
+    return f"{value:.3g}" if isinstance(value, float) else shown(value)
+
+
+def _learnt_from(n, facts):
+    kind = f" ({facts['kind']})" if facts.get("kind") else ""
+    return f"Learnt from {n} sequence{'s' * (n != 1)}{kind}, {facts.get('n_steps', 0)} steps in all."
+
+
+def _starts(n, facts):
+    if n < 2:
+        return ""
+    told = f"Of {n} starts {facts.get('n_agreed', 1)} led to this optimum, as far as they were followed"
+    failed = facts.get("n_failed")
+    return told + (f"; {failed} failed." if failed else ".")
+
+
+def _left(n):
+    about = f"about {n:.1g}" if n >= 1e-6 else "less than 1e-06"
+    return f"More steps would gain {about} nats, by extrapolation." if np.isfinite(n) else ""
+
+
+STOPPED = {
+    "tol": "EM stopped because it had converged: what more steps would gain fell to tol.",
+    "max_iter": "EM stopped at max_iter, before it had converged.",
+    "fall": "EM stopped because its last step lowered the objective.",
+    "callback": "EM stopped because the callback asked for it.",
+    "labels": "The states were known, and counted.",
+}
+# name of a fact: a text for it, or a function of its value and all facts; in this order facts are told
+SENTENCES: dict[str, Any] = {
+    "n_sequences": _learnt_from,
+    "n_steps": lambda n, facts: "",
+    "kind": lambda n, facts: "",
+    "missing": lambda n, facts: f"{n} step{'s are' if n != 1 else ' is'} missing." if n else "",
+    "partly_missing": "Partly missing steps: {}.",
+    "unknown": "Symbols that were unknown, and how often they occur: {}.",
+    "n_batches": "Batches that partial_fit has learnt from: {}.",
+    "structural_zeros": "Probabilities that were given as 0, and stay 0: {}.",
+    "stopped": lambda reason, facts: STOPPED.get(reason, ""),
+    "n_starts": _starts,
+    "n_agreed": lambda n, facts: "",
+    "n_failed": lambda n, facts: "",
+    "n_dropped": "Extrapolated steps that were dropped: {}.",
+    "left": lambda n, facts: _left(n),
+    "transitions_without_evidence": "Transitions that data show no sign of, though their probability is not 0: {}.",
+    "states_without_evidence": "States that no step fell on, which kept their start values: {}.",
+    "unreachable_states": "States that no path reaches: {}.",
+    "twin_states": "States that are alike, so that one of them is superfluous: {}.",
+    "identical_starts": "States that were given the same start values, so that EM cannot tell them apart: {}.",
+    "cells_without_evidence": "Parameters without evidence, which kept their start values: {}.",
+    "at_limits": "Parameters at a limit of their range: {}.",
+    "impossible_symbols": "Symbols that a state cannot show: {}.",
+}
+
+
+def unreachable(startprob: np.ndarray, transmat: np.ndarray) -> np.ndarray:
+    """States that no path reaches."""
+    seen = startprob > 0
+    for _ in range(len(seen)):
+        more = seen | (transmat[seen] > 0).any(axis=0)
+        if (more == seen).all():
+            break
+        seen = more
+    return np.flatnonzero(~seen)
+
+
+def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, values, near=ALIKE) -> list[tuple[int, int]]:
+    """Pairs of states that could change places: the same start, transitions and likelihood of each of these values.
+
+    EM moves both alike, so that twins stay twins.
+    """
+    n = len(startprob)
+    logs = emission.log_likelihood(values) if len(values) else np.zeros((0, n))
+    found = []
+    for i in range(n - 1):
+        alike = np.abs(startprob[i + 1 :] - startprob[i]) <= near
+        alike &= np.abs(np.diag(transmat)[i + 1 :] - transmat[i, i]) <= near
+        for j in i + 1 + np.flatnonzero(alike):
+            pair, order = np.array([i, j]), np.arange(n)
+            order[pair] = pair[::-1]
+            if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
+                continue
+            one, other = logs[:, i], logs[:, j]
+            with np.errstate(invalid="ignore"):
+                same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
+            if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
+                found.append((i, int(j)))
+    return found

@@ -1,0 +1,454 @@
+"""Where EM starts, and which starts are followed.
+
+EM climbs the hill that it starts on, and the likelihood of a hidden Markov model has many. No one way to draw start
+values finds the best hill always, so a fit tries several kinds of them: each kind has an idea of what tells states
+apart, and draws how long a state lasts over all scales, from a few steps to a sequence.
+
+A start is (startprob, transmat, emission). A kind is a function of a `View` of the data, a number u in 0 ... 1 that
+says where on the scale of durations it is, and a generator.
+"""
+
+import copy
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from .emissions.seeding import shares, standardised
+from .kernel_input import pose
+from .stationary import settled
+
+N_STARTS = 12
+MOST = 200_000  # steps that starts see; of longer data,
+N_PIECES = 20  # so many pieces that are spread over them
+ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
+FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
+ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
+TIE = 1e-9  # of the objective: runs that differ less are told apart by rounding alone
+MAX_COLUMNS = 32  # of the points that stand for symbols
+GRID = 100  # places among which the best cuts of a sequence are sought
+OWN = 0.9  # share of a step that the state of its window takes; the rest goes to all, so that no state is empty
+
+
+class View:
+    """The data of a Problem as the kinds see them, and what is given."""
+
+    def __init__(self, problem, structure, emission):
+        self.structure, self.emission, self.n = structure, emission, structure.n
+        observed = problem.observed
+        self.values, self.index, self.bounds = observed.distinct, observed.index, problem.bounds
+        self.lengths = np.diff(self.bounds)
+        weight = np.ones(len(self.lengths)) if problem.weight is None else problem.weight
+        self.weight = np.repeat(weight, self.lengths)  # (T,), of each step
+        self.known = problem.known
+        self.times = self.mass(slice(None))
+
+    def mass(self, steps):
+        """(R,), the weight of each distinct value among these steps."""
+        return np.bincount(self.index[steps], self.weight[steps], len(self.values) + 1)[:-1]
+
+    @cached_property
+    def embedded(self):
+        return self.emission.embed(self.values)
+
+    def points(self, rng):
+        """(R, F), values as points whose distance tells how alike they are. Symbols lie at the corners of a simplex,
+        rare ones farther out, as chi-square has it; many of them are cast into fewer dimensions."""
+        if self.embedded is not None:
+            return standardised(self.embedded, self.times)
+        share = self.times / self.times.sum()
+        far = np.divide(1.0, np.sqrt(share), out=np.zeros(len(share)), where=share > 0)[:, None]
+        if len(share) <= MAX_COLUMNS:
+            return far * np.eye(len(share))
+        return far * rng.standard_normal((len(share), MAX_COLUMNS)) / np.sqrt(MAX_COLUMNS)
+
+    def steps(self, rng):
+        """(T, F), the points of all steps, those that are missing in the middle; and how far from it, where that says
+        more."""
+        points = self.points(rng)
+        if self.embedded is not None:
+            points = np.hstack([points, np.abs(points)])
+        return np.vstack([points, np.zeros((1, points.shape[1]))])[self.index]
+
+    @property
+    def forward(self):
+        """Whether the given transitions lead forward only, as in a left-right model."""
+        free = self.structure.free.get("transmat")
+        return free is not None and self.n > 1 and not np.tril(free, -1).any()
+
+    def within(self, trans):
+        """Rows of transitions without those that the topology rules out."""
+        if "transmat" not in self.structure.free:
+            return trans
+        trans = np.where(self.structure.free["transmat"], trans, 0.0)
+        return trans / trans.sum(axis=-1, keepdims=True)
+
+
+# The kinds -----------------------------------------------------------------------------------------------------------
+
+
+def by_values(view, u, rng):
+    """States differ in what they show: clusters of values, whatever their order in time."""
+    weights = shares(view.embedded, view.times, view.n, rng) * view.times[:, None]
+    return startprob(view, rng), lasting(view, u, rng), begun(view, weights, rng)
+
+
+def by_mixture(view, u, rng):
+    """The same, improved by ten EM steps for a mixture that knows no time: clusters of unlike width or shape."""
+    start, trans, emission = by_values(view, u, rng)
+    for _ in range(10):
+        logs = emission.log_likelihood(view.values)
+        top = logs.max(axis=1, keepdims=True)
+        share = np.exp(logs - np.where(np.isfinite(top), top, 0.0))
+        share *= np.divide(view.times[:, None], share.sum(axis=1, keepdims=True), where=top > -np.inf, out=0 * top)
+        emission = copy.copy(emission)
+        emission.update(emission.statistics(view.values, share))
+    return start, trans, emission
+
+
+def by_windows(view, u, rng):
+    """States differ in what they show over a while: clusters of windows of time, by the mean of the points in each and
+    by their mean distance from the middle. Transitions are counted."""
+    n = view.n
+    length = max(1.0, min(view.lengths.max(), len(view.index) / (3 * n))) ** u
+    per_sequence = np.where(view.lengths > 0, np.maximum(1, np.round(view.lengths / length)), 0).astype(np.int64)
+    place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
+    many = np.repeat(per_sequence, view.lengths)
+    window = place * many // np.repeat(view.lengths, view.lengths)
+    window += np.repeat(np.cumsum(per_sequence) - per_sequence, view.lengths)
+    first = np.flatnonzero(np.diff(window, prepend=-1))
+    points = view.steps(rng)
+    size = np.diff(first, append=len(window))
+    features = np.add.reduceat(points, first) / size[:, None]
+    mass = np.add.reduceat(view.weight, first)
+    label = shares(features, mass, n, rng).argmax(axis=1)[window]
+    return labelled(view, label, length < 2, rng)
+
+
+def loose(view, u, rng):
+    """States may follow each other in any way, alternate too: clusters of values, and transitions near to uniform."""
+    start, _, emission = by_values(view, u, rng)
+    return start, given_or(view.structure.transmat, view.within(rows(rng, view.n, view.n))), emission
+
+
+def by_cuts(view, u, rng):
+    """States follow each other once through: each sequence is cut into stretches, evenly (u = 0) or at random."""
+    cuts = np.arange(1, view.n) / view.n if u == 0 else np.sort(rng.random(view.n - 1))
+    place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
+    label = np.searchsorted(cuts, (place + 0.5) / np.repeat(view.lengths, view.lengths))
+    return labelled(view, label, False, rng, renumber=False)
+
+
+def by_best_cuts(view, u, rng):
+    """States follow each other once through: each sequence is cut where its stretches differ most, by least squares."""
+    points = view.steps(rng)
+    label = np.empty(len(view.index), dtype=np.int64)
+    for first, last in zip(view.bounds[:-1], view.bounds[1:], strict=True):
+        grid = np.unique(np.linspace(0, last - first, min(GRID, last - first) + 1).astype(np.int64))
+        sums = np.vstack([np.zeros((1, points.shape[1])), points[first:last].cumsum(axis=0)])[grid]
+        label[first:last] = np.searchsorted(grid[segmented(sums, grid, view.n)], np.arange(last - first), side="right")
+    return labelled(view, label, False, rng, renumber=False)
+
+
+def segmented(sums, grid, n):
+    """Where (places in `grid`) n stretches begin but the first, so that the points in each are nearest to their mean.
+
+    sums : (G, F), of the points up to each place. best(b) = max over a of best(a) + |sum of a ... b|^2 / length.
+    """
+    length = grid[None, :] - grid[:, None]
+    squares = ((sums[None] - sums[:, None]) ** 2).sum(axis=2)
+    gain = np.where(length > 0, squares / np.maximum(length, 1), -np.inf)
+    best, froms = gain[0], []
+    for _ in range(1, n):
+        total = best[:, None] + gain
+        froms.append(total.argmax(axis=0))
+        best = np.maximum(total.max(axis=0), -1e300)
+    cuts, b = [], len(grid) - 1
+    for source in reversed(froms):
+        b = source[b]
+        cuts.append(b)
+    return cuts[::-1]
+
+
+def by_labels(view, u, rng):
+    """What the labels say: they are counted, and smoothed so that nothing is impossible. States that no label names
+    share the unlabelled steps, as clusters of values."""
+    n, path = view.n, view.known.path
+    named = path < n
+    own = np.stack([view.mass(path == i) for i in range(n)], axis=1)
+    new = own.sum(axis=0) == 0
+    if new.any():
+        times = view.mass(~named)
+        own[:, new] = shares(view.embedded, times, int(new.sum()), rng) * times[:, None]
+    first = view.bounds[:-1][view.lengths > 0]
+    begins = np.bincount(path[first], view.weight[first], n + 1)[:n]
+    inside = named.copy()
+    inside[first] = False
+    t = np.flatnonzero(inside)
+    t = t[named[t - 1]]
+    moves = np.bincount(path[t - 1] * n + path[t], view.weight[t], n * n).reshape(n, n)
+    return smoothed(view, begins, moves, own, rng)
+
+
+def by_weights(view, u, rng):
+    """Masks and likelihoods taken for posteriors, each step by itself."""
+    n, known = view.n, view.known
+    with np.errstate(under="ignore"):
+        share = np.exp(known.masks - known.masks.max(axis=1, keepdims=True, initial=-1e300))
+    share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-300)
+    told = share.max(axis=1) > 1.5 / n  # the others say too little
+    size = len(view.values) + 1
+    own = np.stack(
+        [np.bincount(view.index, view.weight * (share[:, i] * told)[known.index], size)[:-1] for i in range(n)], axis=1
+    )
+    return smoothed(view, np.zeros(n), np.zeros((n, n)), own, rng)
+
+
+def smoothed(view, begins, moves, own, rng):
+    """A start from counts: of chains a step more a row, of values a tenth more for all that occur."""
+    n, given = view.n, view.structure
+    values = view.times / max(view.times.sum(), 1e-300)
+    own = own + 0.1 * np.maximum(own.sum(axis=0), 1.0) * values[:, None]
+    start = (begins + 1 / n) / (begins + 1 / n).sum()
+    trans = (moves + 1 / n) / (moves + 1 / n).sum(axis=1, keepdims=True)
+    emission = begun(view, own, rng, reorder=False)
+    return given_or(given.startprob, start), given_or(given.transmat, view.within(trans)), emission
+
+
+# What they share -----------------------------------------------------------------------------------------------------
+
+
+def given_or(given, drawn):
+    return drawn if given is None else given
+
+
+def rows(rng, *shape):
+    """Random rows that sum to 1, away from 0."""
+    x = 0.1 + rng.random(shape)
+    return x / x.sum(axis=-1, keepdims=True)
+
+
+def startprob(view, rng):
+    return given_or(view.structure.startprob, rows(rng, view.n))
+
+
+def lasting(view, u, rng):
+    """Transitions under which a state lasts from hardly longer than by chance (u = 0) to a whole sequence (u = 1)."""
+    n = view.n
+    if view.structure.transmat is not None or n == 1:
+        return given_or(view.structure.transmat, np.ones((1, 1)))
+    least, most = n / (n - 1), max(2.0, min(view.lengths.max(), len(view.index) / 10))
+    stay = 1 - 1 / (least * (most / least) ** u)
+    leave = np.where(view.structure.free.get("transmat", True), 1 + 0.3 * rng.random((n, n)), 0.0)
+    np.fill_diagonal(leave, 0.0)
+    return view.within(stay * np.eye(n) + (1 - stay) * leave / np.maximum(leave.sum(axis=1, keepdims=True), 1.0))
+
+
+def labelled(view, label, mix, rng, renumber=True):
+    """A start from a state for each step."""
+    n, start = view.n, startprob(view, rng)
+    inside = np.ones(len(label), dtype=bool)
+    inside[view.bounds[:-1][view.lengths > 0]] = False
+    t = np.flatnonzero(inside)
+    moves = np.bincount(label[t - 1] * n + label[t], view.weight[t], n * n).reshape(n, n)
+    begins = np.bincount(label[~inside], view.weight[~inside], n)
+    own = np.stack([view.mass(label == i) for i in range(n)], axis=1)
+    weights = OWN * own + (1 - OWN) / n * view.times[:, None]
+    trans, told = view.structure.transmat, "transmat" in view.structure.free
+    if told and renumber and n <= 6:  # the clusters get the numbers that agree best with what may follow what
+        likely = view.within(np.ones((n, n))) if trans is None else trans
+        into, leave = np.log(start + 1e-4), np.log(likely + 1e-4)
+        order = max(
+            map(list, permutations(range(n))),
+            key=lambda order: begins[order] @ into + (moves[np.ix_(order, order)] * leave).sum(),
+        )
+        weights, moves = weights[:, order], moves[np.ix_(order, order)]
+    if trans is None:
+        trans = view.within((moves + 1) / (moves + 1).sum(axis=1, keepdims=True))
+        trans = view.within(0.9 * trans + 0.1 / n) if mix else trans
+    return start, trans, begun(view, weights, rng, reorder=not told)
+
+
+def begun(view, weights, rng, reorder=True):
+    """The emission that starts from these weights. Where something is given, the clusters are tried in several orders:
+    all, or as many as four states have."""
+    emission, n = view.emission, view.n
+    if emission.complete:
+        return copy.deepcopy(emission)
+    orders = [np.arange(n)]
+    if reorder and not emission.exchangeable:
+        orders = list(map(list, permutations(range(n)))) if n <= 4 else [rng.permutation(n) for _ in range(24)]
+    best, most = None, -np.inf
+    for order in orders:
+        trial = copy.deepcopy(emission)
+        trial.start(view.values, weights[:, order], rng)
+        fit = explained(trial, view.values, weights[:, order]) if len(orders) > 1 else np.inf
+        if best is None or fit > most:
+            best, most = trial, fit
+    return best
+
+
+def explained(emission, values, weights):
+    """sum weights * log b; nothing for what has no weight."""
+    with np.errstate(invalid="ignore"):
+        return np.nansum(weights * emission.log_likelihood(values))
+
+
+# The policy ----------------------------------------------------------------------------------------------------------
+
+
+def draw(problem, structure, emission, n, rng):
+    """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
+    view = View(problem, structure, emission)
+    kinds = [by_values, by_mixture, by_windows, loose]
+    if emission.complete:
+        kinds = [by_values, loose]  # they differ in their transitions only
+    elif view.forward:
+        kinds = [by_best_cuts, by_cuts, by_mixture, by_windows]
+    elif structure.topology is not None:  # in a circle
+        kinds = [by_windows, by_cuts, by_best_cuts, by_mixture]
+    elif view.embedded is None and not problem.observed.shared:
+        kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
+    known = problem.known
+    if known is not None and known.path is not None:
+        kinds = [by_labels]
+        n = 1 if len(np.unique(known.path[known.path < view.n])) == view.n else n
+    elif known is not None:
+        kinds = [by_weights, *kinds]
+    starts, each = [], -(-n // len(kinds))
+    for j in range(n):
+        kind, k = kinds[j % len(kinds)], j // len(kinds)
+        u = (k + rng.random()) / each
+        first, transmat, drawn = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
+        start = settled(transmat) if structure.stationary else first, transmat, drawn, structure.endprob
+        if not any(same(start, other) for other in starts):
+            starts.append(start)
+    return starts
+
+
+def same(one, other):
+    """Whether two starts have the same numbers, up to rounding."""
+    pairs = zip(numbers_of(one), numbers_of(other), strict=True)
+    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
+
+
+def numbers_of(start):
+    """The arrays of a start."""
+    saved = [start[2].saved()]
+    for tree in saved:  # it grows by the members
+        saved += tree["members"]
+    return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
+
+
+def enough(n_states):
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, at least 12 and at most 24."""
+    return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+
+
+def race(runs, max_iter):
+    """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
+
+    A run that fails is out, as one does where a prior of 0 lets a state collapse; if all fail, so does the race.
+    """
+    steps, drawn = FIRST, list(runs)
+    while len(runs) > 1:
+        runs = ranked(advanced(runs, steps, max_iter), drawn)
+        keep = [runs[0]]
+        for run in runs[1:]:
+            if not (run.stopped and min(better.history[-1] for better in keep) - run.history[-1] < ALIKE):
+                keep.append(run)
+        runs = keep[: max(1, len(runs) // 2)]
+        steps *= 2
+    return runs[0]
+
+
+def ranked(runs, drawn):
+    """The runs by their objectives, the best first; of those that only rounding tells apart, as they were drawn."""
+    level, levels = 0, {}
+    best_first = sorted(runs, key=lambda run: run.history[-1], reverse=True)
+    for before, run in zip([best_first[0], *best_first], best_first, strict=False):
+        level += before.history[-1] - run.history[-1] > TIE * max(1.0, abs(run.history[-1]))
+        levels[run] = level, drawn.index(run)
+    return sorted(runs, key=levels.__getitem__)
+
+
+def advanced(runs, steps, max_iter):
+    """The runs that could take so many E-steps more, or stopped before."""
+    left, errors = [], []
+    for run in runs:
+        try:
+            run.advance(min(steps, max_iter - run.n_steps))
+            left.append(run)
+        except ValueError as error:
+            run.failed = True
+            errors.append(error)
+    if not left:
+        raise errors[0]
+    return left
+
+
+# The data that starts see --------------------------------------------------------------------------------------------
+
+
+def sample(problem, structure, emission):
+    """The Problem with its sequences in an order of their own, so that starts do not depend on how the user put them;
+    of large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
+    lengths = np.diff(problem.bounds)
+    some = np.flatnonzero(lengths > 0)
+    if problem.known is not None and problem.known.path is not None:
+        return problem  # its one start is from the labels, wherever they are
+    if len(some) > 1:
+        some = some[order(problem, emission, some)]
+    ends = np.cumsum(lengths[some])
+    n_steps = int(ends[-1])
+    if n_steps <= MOST:
+        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
+    if problem.known is not None or structure.free or structure.stationary or structure.ends:
+        n_whole = max(1, MOST * len(some) // n_steps)
+        return part(problem, structure, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
+    length = MOST // N_PIECES
+    firsts = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
+    cuts = np.unique(np.concatenate([firsts, firsts + length, ends - lengths[some], ends]))
+    begin, end = cuts[:-1], cuts[1:]
+    inside = np.searchsorted(firsts, begin, side="right") - 1
+    kept = (inside >= 0) & (begin < firsts[inside] + length)
+    begin, end = begin[kept], end[kept]
+    which = np.searchsorted(ends, begin, side="right")
+    return part(problem, structure, some[which], begin - (ends - lengths[some])[which], end - begin)
+
+
+def order(problem, emission, some):
+    """An order of these sequences that depends on their content alone."""
+    observed, lengths, first = problem.observed, np.diff(problem.bounds), problem.bounds[some]
+    if observed.shared:
+        numbers = np.arange(len(observed.distinct) + 1.0)
+    else:
+        points = emission.embed(observed.distinct)
+        if points is None:
+            points = np.zeros((len(observed.distinct), 1))
+        points = standardised(points, np.ones(len(points)))
+        numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
+    numbers = numbers[observed.index]
+    place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)
+    weight = np.zeros(len(some)) if problem.weight is None else problem.weight[some]
+    return np.lexsort([weight, np.add.reduceat(numbers * place, first), np.add.reduceat(numbers, first), lengths[some]])
+
+
+def part(problem, structure, sequences, offset=0, lengths=None):
+    """The Problem of some pieces of sequences, in their order."""
+    lengths = np.diff(problem.bounds)[sequences] if lengths is None else lengths
+    bounds = np.append(0, np.cumsum(lengths))
+    steps = np.arange(bounds[-1]) + np.repeat(problem.bounds[sequences] + offset - bounds[:-1], lengths)
+    observed = problem.observed
+    index, distinct = observed.index[steps], observed.distinct
+    if not observed.shared:
+        seen = index < len(distinct)
+        distinct = distinct[index[seen]]
+        index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
+    observed = observed._replace(distinct=distinct, index=index)
+    weight, ended = (None if a is None else a[sequences] for a in (problem.weight, problem.ended))
+    known = None if problem.known is None else problem.known.at(steps)
+    return pose(
+        problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
+        bounds=bounds, origin=steps,
+    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""Stepwise EM: learning from one batch of data after the other (Cappe & Moulines 2009; Liang & Klein 2009)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from . import checks, starts, training
+from .emissions import Emission
+from .exceptions import not_fitted
+from .fit import Fit
+from .known import resolve
+from .statistics import Statistics
+from .symbols import shown
+
+POWER = 0.6  # of the step size: above 1/2, so that noise dies out, and below 1, so that early batches are forgotten
+
+
+def step_size(k: int) -> float:
+    """gamma_k = (k + 2)^-0.6, the share of batch k = 0, 1, 2, ... in the running statistics; all of the first."""
+    return 1.0 if k == 0 else (k + 2) ** -POWER
+
+
+def blended(old: Statistics, before: Emission, new: Statistics, after: Emission, share: float) -> Statistics:
+    """(1 - share) of the old statistics and `share` of the new ones, each per step of its data; in the size of all data
+    seen so far, which is what a prior is weighed against.
+
+    old, new : taken by `before` and by `after`, emissions of the same family.
+    """
+    n_steps = old.n_steps + new.n_steps
+    a, b = (1 - share) * n_steps / max(old.n_steps, 1), share * n_steps / max(new.n_steps, 1)
+    moved = after.recentre(old.emission, before)
+    return Statistics(
+        a * old.start + b * new.start,
+        a * old.trans + b * new.trans,
+        {key: a * moved[key] + b * value for key, value in new.emission.items()},
+        a * old.loglik + b * new.loglik,
+        old.n_sequences + new.n_sequences,
+        n_steps,
+        end=None if new.end is None or old.end is None else a * old.end + b * new.end,
+    )
+
+
+def counted(problem, fit: Fit, path) -> Statistics:
+    """The statistics of known states, as an E-step gives them for unknown ones."""
+    observed, n = problem.observed, len(fit.states)
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = training.count(path, observed.index, problem.bounds, problem.weight, n, n_values)
+    end = None
+    tallies = fit.emission.statistics(observed.distinct, weights[:-1])
+    chain = training.xlogy(start, fit.startprob) + training.xlogy(trans, fit.transmat)
+    if fit.endprob is not None:
+        end = training.count_ends(problem, path, n)
+        chain += training.xlogy(end, fit.endprob) + training.xlogy(trans.sum(axis=1), 1 - fit.endprob)
+    loglik = float(chain + starts.explained(fit.emission, observed.distinct, weights[:-1]))
+    n_some, n_steps = training.n_sequences(problem.data), problem.data.n_steps
+    return Statistics(start, trans, tallies, loglik, n_some, n_steps, end=end)
+
+
+def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> Fit:
+    """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
+    if share is not None and not 0 < checks.check_number(share, "step") <= 1:
+        raise ValueError(f"step = {shown(share)} must be a share, 0 < step <= 1")
+    options = checks.options(model)
+    if fit is None:
+        structure, emission, problem = training.prepared(model, data, None, told, weight, ended)
+        fit = training.started(problem, structure, emission, options.rng)
+        problem = problem.under(*fit.parameters)
+    else:
+        if fit.statistics is None and fit.n_iter:
+            raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
+        structure = checks.structure(model, fit.emission, known=fit.states)
+        known = resolve(told, data, fit.states, "y")
+        problem = fit.problem(data, known, checks.ended_sequences(ended, data, fit.ends))._replace(weight=weight)
+    if problem.known is not None and problem.known.complete:
+        checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
+        new = counted(problem, fit, problem.known.path)
+    else:
+        new = training.expectation(problem, options.n_jobs)
+    old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
+    together = replace(new, digest=None)
+    if old is not None:
+        n_batches = fit.report.get("n_batches", 1)
+        together = blended(old, anchor, new, fit.emission, step_size(n_batches) if share is None else share)
+    parameters = fit.parameters
+    objective = new.loglik + training.prior(structure, *parameters)
+    startprob, transmat, emission, endprob = training.step(structure, together, *parameters)
+    facts = {"n_sequences": together.n_sequences, "n_steps": together.n_steps, "kind": data.kind}
+    return replace(
+        fit, startprob=startprob, transmat=transmat, emission=emission.published(), n_iter=fit.n_iter + 1,
+        history=np.append(() if fit.history is None else fit.history, objective), converged=False, loglik=new.loglik,
+        endprob=endprob, statistics=together, anchor=fit.emission, report={**facts, "n_batches": n_batches + 1},
+    )  # fmt: skip
