@@ -110,7 +110,8 @@ class Mixture(Alternatives):
         """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
         and their sums, by exp(shift)."""
         if self.listed:
-            logs = np.stack([density(member, values) for member in self.members], axis=2).reshape(len(values), self.weights.size)
+            logs = np.stack([density(member, values) for member in self.members], axis=2)
+            logs = logs.reshape(len(values), self.weights.size)
         else:
             logs = self.components.log_likelihood(values)
         logs = logs + np.log(self.weights).ravel()
