@@ -444,13 +444,13 @@ def agreeing_labels(path, data, structure, argument="y", ended=None):
             raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
-def possible_labels(path, problem, structure, weights, emission, argument="y"):
-    """Labels must not give a value, with a weight (n_values, N), to a state that cannot show it."""
+def possible_labels(path, problem, structure, emission, argument="y"):
+    """Labels (codes) must not give a value to a state that cannot show it."""
     observed, data = problem.observed, problem.data
-    impossible = (weights > 0) & (emission.log_likelihood(observed.distinct) == -np.inf)
-    if impossible.any():
-        missing = np.zeros((1, len(structure.states)), dtype=bool)
-        t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
+    impossible = emission.log_likelihood(observed.distinct) == -np.inf
+    wrong = np.vstack([impossible, np.zeros((1, structure.n), dtype=bool)])[observed.index, path]
+    if wrong.any():
+        t = int(wrong.argmax())
         raise ImpossibleError(
             f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
             f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "

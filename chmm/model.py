@@ -310,7 +310,8 @@ class Model:
     def e_step(
         self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
+        training="viterbi" the counts of their most probable paths.
 
         shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
         """
@@ -321,7 +322,7 @@ class Model:
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options.n_jobs, shards=shards)
+        return training.expectation(problem, options, shards=shards)
 
     @named
     @quiet

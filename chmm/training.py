@@ -132,12 +132,10 @@ def supervised(problem, structure, emission, path, rng):
     settle(emission, distinct, weights, tallies, n_steps)
     fits = starts.explained(emission, distinct, weights)
     if fits == -np.inf:
-        checks.possible_labels(path, problem, structure, weights, emission)
+        checks.possible_labels(path, problem, structure, emission)
     startprob, transmat = maximise(structure, statistics)
     endprob = maximise_end(structure, statistics)
-    chain = xlogy(start, startprob) + xlogy(trans, transmat)
-    if endprob is not None:
-        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
+    chain = chain_loglik(start, trans, end, startprob, transmat, endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
         np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
@@ -151,6 +149,12 @@ def count_ends(problem, path, n):
     some = some if problem.ended is None else some & problem.ended
     last = path[problem.bounds[1:][some] - 1]
     return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
+
+
+def chain_loglik(start, trans, end, startprob, transmat, endprob):
+    """log P of what was counted."""
+    loglik = xlogy(start, startprob) + xlogy(trans, transmat)
+    return loglik if end is None else loglik + xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
 
 
 def xlogy(counts, probs):
@@ -264,42 +268,18 @@ class Point(NamedTuple):
 class EM:
     """The two steps of EM, for one Problem."""
 
-    def __init__(self, problem, structure, n_jobs):
-        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
+    def __init__(self, problem, structure, options):
+        self.problem, self.structure, self.options = problem, structure, options
         self.scratch = inference.Scratch()
 
     def expect(self, parameters) -> Point:
-        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
-        return self.point(parameters, statistics)
-
-    def point(self, parameters, statistics) -> Point:
         startprob, transmat, emission, endprob = parameters
+        statistics = expectation(self.problem.under(*parameters), self.options, self.scratch)
         objective = statistics.loglik + prior(self.structure, *parameters)
         return Point(startprob, transmat, emission, endprob, statistics, objective)
 
     def maximise(self, point, statistics):
         return step(self.structure, statistics, *point.parameters)
-
-
-class HardEM(EM):
-    """Viterbi training: the E-step counts the most probable path alone, so that EM climbs log P(O, path) (segmental
-    k-means, Juang & Rabiner 1990)."""
-
-    def expect(self, parameters) -> Point:
-        problem, emission = self.problem.under(*parameters), parameters[2]
-        path, outcome = inference.viterbi(problem, self.n_jobs)
-        problem.require_possible(outcome.step)
-        observed, bounds = problem.observed, problem.bounds
-        n_values = len(observed.distinct) + 1
-        start, trans, weights = count(
-            path.astype(np.int32), observed.index, bounds, problem.weight, self.structure.n, n_values
-        )
-        tallies = emission.statistics(observed.distinct, weights[:-1])
-        loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
-        end = None if parameters[3] is None else count_ends(problem, path, self.structure.n)
-        n_steps, digest = int(bounds[-1]), Digest(*parameters)
-        statistics = Statistics(start, trans, tallies, loglik, n_some, n_steps, digest, end=end)
-        return self.point(parameters, statistics)
 
 
 class Halt(Exception):
@@ -308,8 +288,8 @@ class Halt(Exception):
 
 def baum_welch(problem, structure, emission, options, tell=None):
     """EM from several starts, of which the best is followed to its end."""
-    max_iter, n_jobs, hard = options.max_iter, options.n_jobs, options.training == "viterbi"
-    method, accelerate = HardEM if hard else EM, options.accelerate and not hard
+    max_iter, hard = options.max_iter, options.training == "viterbi"
+    accelerate = options.accelerate and not hard
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
@@ -327,14 +307,14 @@ def baum_welch(problem, structure, emission, options, tell=None):
     def follow(em, start, k, memory=MEMORY):
         return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
 
-    em = method(seen, structure, n_jobs)
+    em = EM(seen, structure, options)
     runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
     halted = False
     try:
         run = starts.race(runs, max_iter)
         if on_pieces:
             run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em, k = method(problem, structure, n_jobs), runs.index(run)
+            em, k = EM(problem, structure, options), runs.index(run)
             stage = [follow(em, widened(problem, structure, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
@@ -342,7 +322,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
         halted = True
         run = max((run for run in stage if run.history), key=lambda run: run.history[-1])
         if on_pieces and stage is runs:
-            em = method(problem, structure, n_jobs)
+            em = EM(problem, structure, options)
             run = Run(em, widened(problem, structure, run.point), tol, accelerate)
             run.advance(1)
     point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
@@ -356,7 +336,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
     if onward or hard:
-        outcome = inference.log_likelihood(problem.under(*parameters), n_jobs)
+        outcome = inference.log_likelihood(problem.under(*parameters), options.n_jobs)
         loglik = total_loglik(outcome, problem.weight)
     if alike:
         names = " and ".join(shown(name) for name in alike[0])
@@ -458,13 +438,18 @@ def widened(problem, structure, point):
     return step(structure, more, *point.parameters)
 
 
-def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
-    """The E-step: Statistics of all sequences."""
+def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistics:
+    """The E-step: Statistics of all sequences; in hard EM those of their most probable paths, so that EM climbs
+    log P(O, path) (segmental k-means, Juang & Rabiner 1990)."""
+    if options.training == "viterbi":
+        path, outcome = inference.viterbi(problem, options.n_jobs)
+        problem.require_possible(outcome.step)
+        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem.weight), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
     (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, n_jobs
+        problem, None if weight is None else weight / top, scratch, options.n_jobs
     )
     problem.require_possible(outcome.step)
     observed, bounds = problem.observed, problem.bounds
@@ -481,6 +466,29 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
         digest,
         shards,
         None if endprob is None else top * end,
+    )
+
+
+def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
+    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
+    observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = count(path, observed.index, bounds, problem.weight, n, n_values)
+    end = None if endprob is None else count_ends(problem, path, n)
+    if loglik is None:
+        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob)
+        loglik += starts.explained(emission, observed.distinct, weights[:-1])
+    return Statistics(
+        start,
+        trans,
+        emission.statistics(observed.distinct, weights[:-1]),
+        float(loglik),
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
+        Digest(startprob, transmat, emission, endprob),
+        shards,
+        end,
     )
 
 
