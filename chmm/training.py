@@ -12,7 +12,7 @@ import numpy as np
 
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
-from .emissions import Emission, PerState, Precomputed, Survey, choose
+from .emissions import Emission, Precomputed, Survey, choose
 from .exceptions import ConvergenceWarning
 from .fit import Fit, column_names
 from .kernel_input import pose
@@ -96,7 +96,7 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
 def unordered(model, structure, emission):
     """Whether nothing that is given tells one state from another."""
     given = (model.states, structure.startprob, structure.transmat, structure.allowed, structure.topology)
-    fixed = isinstance(emission, PerState | Precomputed) or not emission.exchangeable
+    fixed = isinstance(emission, Precomputed) or emission.partly_given or not emission.exchangeable
     return all(value is None for value in given) and not fixed and exchangeable(structure.pseudocount, structure.n)
 
 
@@ -293,7 +293,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
-    n_init = starts.enough(structure.n) if options.n_init == "auto" else options.n_init
+    n_init = starts.enough(structure.n, emission.exchangeable) if options.n_init == "auto" else options.n_init
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
