@@ -6,7 +6,7 @@ import inspect
 import io
 import math
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -459,6 +459,35 @@ def test_laws_of_em_in_random_combinations(block, fuzz):
         for labels, gamma in zip(known or [], gammas):
             if isinstance(labels, list):
                 assert all(q is None or row[q] > 1 - 1e-12 for q, row in zip(labels, gamma))
+
+        if "labels" not in case.said:
+            hand, told = case.started(), {**told, "sample_weight": case.weight}
+            for _ in range(2):
+                hand = hand.m_step(hand.e_step(case.X, **case.asked, sample_weight=case.weight))
+            plain = Model(**case.options, max_iter=2, tol=0, accelerate=False).fit(case.X, case.asked["known"], **told)
+            assert_allclose(hand.transmat_, plain.transmat_, rtol=1e-9, atol=1e-13)
+            assert_allclose(hand.history_, plain.history_, rtol=1e-9, atol=1e-9)
+
+
+def test_the_form_of_the_data_makes_no_difference():
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        case = Case(combinations(rng), int(rng.integers(2**31)))
+        m, keys, (known, ended) = case.model, "abc"[: len(case.X)], case.asked.values()
+        if not case.probs.all():
+            continue
+        gammas = m.predict_proba(case.X, **case.asked)
+        by_key = [None if part is None else dict(zip(keys, part)) for part in (case.X, known, ended)]
+        for key, gamma in m.predict_proba(by_key[0], known=by_key[1], ended=by_key[2]).items():
+            assert_array_equal(gamma, gammas[keys.index(key)])
+        for s, gamma in enumerate(gammas):
+            alone = [None if part is None else part[s] for part in (known, ended)]
+            assert_array_equal(m.predict_proba(case.X[s], known=alone[0], ended=alone[1]), gamma)
+        if known is not None:
+            whole = [[None] * t if part is None else part for part, t in zip(known, case.lengths)]
+            known = np.concatenate(whole) if np.ndim(whole[0]) == 2 else list(chain(*whole))
+        flat = m.predict_proba(list(chain(*case.X)), known=known, ended=ended, lengths=case.lengths)
+        assert_array_equal(flat, np.concatenate(gammas))
 
 
 def test_the_table_of_the_page():
