@@ -34,6 +34,13 @@ class Known:
         """What is known of some of the steps."""
         return replace(self, index=self.index[steps], path=None if self.path is None else self.path[steps])
 
+    def counts(self, observed, weight=None):
+        """(n_values, N), how often each value has the label of each state; weight : (T,) of the steps."""
+        told, n = np.flatnonzero(self.index), self.masks.shape[1]
+        pairs = observed.index[told].astype(np.intp) * n + self.path[told]
+        size = (len(observed.distinct) + 1) * n
+        return np.bincount(pairs, None if weight is None else weight[told], size).astype(float).reshape(-1, n)[:-1]
+
     @classmethod
     def of_path(cls, path, n) -> "Known":
         """Of codes (T,), N where unknown: one mask for each state."""

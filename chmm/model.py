@@ -320,7 +320,7 @@ class Model:
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
-        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
+        problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
         return training.expectation(problem, options, shards=shards)
 

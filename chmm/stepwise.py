@@ -54,7 +54,8 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
             raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
         structure = checks.structure(model, fit.emission, known=fit.states)
         known = resolve(told, data, fit.states, "y")
-        problem = fit.problem(data, known, checks.ended_sequences(ended, data, fit.ends))._replace(weight=weight)
+        ended = checks.ended_sequences(ended, data, fit.ends)
+        problem = fit.problem(data, known, ended, weight=weight, learning=True)
     if problem.known is not None and problem.known.complete:
         checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
         new = training.of_path(problem, problem.known.path)

@@ -68,7 +68,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
         checks.agreeing_labels(known.path, data, structure, "y", ended)
     problem = pose(
         data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
-        known=known, ended=ended, weight=weight,
+        known=known, ended=ended, weight=weight, learning=True,
     )  # fmt: skip
     return structure, emission, problem
 
@@ -336,8 +336,8 @@ def baum_welch(problem, structure, emission, options, tell=None):
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
     if onward or hard:
-        outcome = inference.log_likelihood(problem.under(*parameters), options.n_jobs)
-        loglik = total_loglik(outcome, problem.weight)
+        last = problem.under(*parameters)
+        loglik = total_loglik(inference.log_likelihood(last, options.n_jobs), last)
     if alike:
         names = " and ".join(shown(name) for name in alike[0])
         warnings.warn(
@@ -444,7 +444,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     if options.training == "viterbi":
         path, outcome = inference.viterbi(problem, options.n_jobs)
         problem.require_possible(outcome.step)
-        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem.weight), shards)
+        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
@@ -452,15 +452,18 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
         problem, None if weight is None else weight / top, scratch, options.n_jobs
     )
     problem.require_possible(outcome.step)
+    loglik, labelled = total_loglik(outcome, problem), problem.labelled
     observed, bounds = problem.observed, problem.bounds
     startprob, transmat, endprob = chain.given
     digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
+    weights = weights if top == 1 else top * weights  # no copy unless it must be
+    weights = weights if labelled is None else weights + labelled
     return Statistics(
         top * start,
         top * trans,
-        emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
-        total_loglik(outcome, weight),
+        emission.statistics(observed.distinct, weights),
+        loglik,
         int((np.diff(bounds) > 0).sum()),
         int(bounds[-1]),
         digest,
@@ -492,8 +495,21 @@ def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
     )
 
 
-def total_loglik(outcome, weight):
-    return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+def total_loglik(outcome, problem):
+    """log P of all sequences, with that of labelled values which the recursions did not see."""
+    emission, observed, weight = problem.rows.emission, problem.observed, problem.weight
+    loglik = compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+    if problem.labelled is None:
+        return loglik
+    apart = float(starts.explained(emission, observed.distinct, problem.labelled))
+    if apart == -np.inf:
+        cannot = np.pad(emission.log_likelihood(observed.distinct) == -np.inf, ((0, 1), (0, 1)))
+        t = np.flatnonzero(cannot[observed.index, problem.known.path])[::-1]
+        s = np.searchsorted(problem.bounds, t, "right") - 1
+        step = np.full(problem.n_sequences, -1)
+        step[s] = t - problem.bounds[s]
+        problem.require_possible(step)
+    return loglik + apart
 
 
 def step(structure, statistics, startprob, transmat, emission, endprob=None):

@@ -239,7 +239,7 @@ def predict(case):
     ):
         assert_array_equal(path, best)
         assert_allclose(log_prob, np.log(t.path_prob), atol=1e-11)
-        assert_array_equal(path, t.path)
+        assert_allclose(t.joint[tuple(path)], t.path_prob, rtol=1e-12)
 
 
 def posteriors(case):
@@ -287,7 +287,7 @@ def learnt_well(case, model):
     total = np.zeros((len(seen.distinct) + 1, case.n))
     np.add.at(total, seen.index, weights)
     emission.update(emission.statistics(seen.distinct, total[:-1]))
-    if "labels" not in case.said or emission.max_inner_iter == 1:  # counting goes on to the maximum
+    if model.n_iter_ or emission.max_inner_iter == 1:  # counting goes on to the maximum
         rows = (e.log_likelihood(seen.distinct) for e in (model.emission_, emission))
         assert_allclose(*rows, rtol=1e-9, atol=1e-11)
 
@@ -308,8 +308,8 @@ def fit(case):
     told = {"ended": case.asked["ended"], "sample_weight": case.weight}
     model = Model(**case.options, max_iter=1, accelerate=False).fit(case.X, case.asked["known"], **told)
     learnt_well(case, model)
-    if "labels" in case.said:
-        assert model.n_iter_ == 0
+    assert model.n_iter_ or case.said & {"labels", "mask"}
+    if not model.n_iter_:  # all is labelled
         ended = [None if told["ended"] is None else [e] for e in case.ended]
         each = zip(case.weight, case.X, case.asked["known"], ended)
         logliks = [w * model.score([x], [y], ended=e) for w, x, y, e in each if w]
@@ -399,6 +399,8 @@ LEARN = (fit, partial_fit, by_hand, save_and_load)
 
 def ask(question, case):
     """The answer is right; what is impossible is said to be."""
+    if "viterbi" in case.said and question in LEARN and any(t.tied for t in case.paths):
+        return  # either of two best paths may be counted
     counted = case.probs[case.weight > 0] if question in LEARN else case.probs
     if question not in (*OF_SEQUENCES, save_and_load) or question is score or counted.all():
         question(case)
@@ -460,7 +462,7 @@ def test_laws_of_em_in_random_combinations(block, fuzz):
             if isinstance(labels, list):
                 assert all(q is None or row[q] > 1 - 1e-12 for q, row in zip(labels, gamma))
 
-        if "labels" not in case.said:
+        if model.n_iter_:  # if not all was labelled
             hand, told = case.started(), {**told, "sample_weight": case.weight}
             for _ in range(2):
                 hand = hand.m_step(hand.e_step(case.X, **case.asked, sample_weight=case.weight))
