@@ -113,6 +113,7 @@ class Layout(NamedTuple):
             own = np.flatnonzero(value < n_values)
             row_mask[value[own]], row_last[value[own]] = mask[own], last[own]
             copied &= value == n_values
+        copied = np.flatnonzero(copied)
         pairs, copies = distinct((value[copied].astype(np.int64) * n_masks + mask[copied]) * 2 + last[copied])
         index = value.copy()
         index[copied] = n_values + 1 + copies

@@ -45,7 +45,7 @@ class Known:
     def of_path(cls, path, n) -> "Known":
         """Of codes (T,), N where unknown: one mask for each state."""
         masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
-        return cls(masks, np.where(path == n, 0, path + 1).astype(np.int32), path)
+        return cls(masks, np.where(path == n, np.int32(0), path + np.int32(1)), path)
 
     @classmethod
     def of_weights(cls, weights) -> "Known":
@@ -127,10 +127,9 @@ def with_gaps(labels: Sequences) -> Sequences | None:
     """Labels, those that are unknown as missing steps; None if all are. Integers may come as floats, where NaN is."""
     if labels.kind == "numbers" and np.ndim(labels.values) == 1:
         gone = np.isnan(labels.values)
-        names = labels.values[~gone]
-        if len(names) < len(gone) and np.array_equal(names, np.round(names)):
-            values = np.where(gone, 0, labels.values).astype(np.int64)
-            labels = replace(labels, values=values, kind="integers", missing=gone)
+        names = np.where(gone, 0.0, labels.values)
+        if gone.any() and np.array_equal(names, np.round(names)):
+            labels = replace(labels, values=names.astype(np.int64), kind="integers", missing=gone)
     return None if labels.missing is not None and labels.missing.all() else labels
 
 

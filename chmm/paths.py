@@ -36,7 +36,7 @@ def encoded(data, names, argument, gaps=False):
         values, kind = [chr(c) for c in values], "words"
     path, some_unknown = names.encode(values, kind)
     if missing is not None:
-        path[missing] = len(names)
+        np.copyto(path, len(names), where=missing)
         some_unknown = path.min(initial=0) < 0
     return path, int(np.flatnonzero(path < 0)[0]) if some_unknown else None
 
