@@ -8,7 +8,7 @@ import numpy as np
 from . import inference
 from .fit import Fit
 from .kernel_input import Problem
-from .known import resolve
+from .known import Weights, resolve
 from .log_space import compensated_sum
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
@@ -19,7 +19,7 @@ class Question(NamedTuple):
 
     fit: Fit
     data: Sequences
-    told: Sequences | np.ndarray | None = None
+    told: Sequences | Weights | None = None
     ended: np.ndarray | None = None
     name: str = "known"
 

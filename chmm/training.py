@@ -74,7 +74,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
 
 
 def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")

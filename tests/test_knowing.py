@@ -201,3 +201,18 @@ def test_long_sequences_of_every_size_of_model(n):
     counts = m.e_step(x, known=mask)
     assert_allclose(counts.trans, truth.xi.sum(axis=0).astype(float), atol=1e-9)
     assert_allclose(counts.end, truth.gamma[-1].astype(float), atol=1e-10)
+
+
+def test_weights_in_a_frame_go_by_the_names_of_its_columns():
+    pd = pytest.importorskip("pandas")
+    x, is_b = [0, 1, 1, 0, 2, 2], np.array([0, 1, 1, 0, 1, 1])
+    frame = pd.DataFrame({"b": is_b, "a": 1 - is_b})
+    m = Model(emission=Categorical()).fit(x, frame)  # which also names the states
+    assert m.states_.tolist() == ["b", "a"] and m.emission_.probs[1].tolist() == [1, 0, 0]
+    m = Model(states="ab", emission=Categorical(), pseudocount=0.1).fit([x, x], [frame, None])
+    assert m.predict(x, known=frame).tolist() == ["b" if b else "a" for b in is_b]
+    assert m.score(x, known=frame) == m.score(x, known=np.c_[1 - is_b, is_b])
+    with pytest.raises(ValueError, match=r"known has the columns \['c', 'a'\].*to_numpy"):
+        m.predict(x, known=frame.rename(columns={"b": "c"}))
+    with pytest.raises(ValueError, match=r"y\[1\] has the columns None, others have \['b', 'a'\]"):
+        Model(states="ab").fit([x, x], [frame, frame.to_numpy()])
