@@ -605,7 +605,8 @@ def check_probabilities(values, name, shape, advice=""):
     array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
-        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
+        way_out = "; for logarithms or other scores there is Scores" if array[tuple(at)] < 0 else ""
+        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability{way_out}")
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
