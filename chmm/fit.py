@@ -94,13 +94,13 @@ class Fit:
         """One or many sequences, as this model takes them."""
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
-    def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
-        """What the kernels are asked about these sequences."""
+    def problem(self, data: Sequences, known: Known | None = None, ended=None, **options) -> Problem:
+        """What the kernels are asked about these sequences; options of `pose` if they are learnt from."""
         self.require_same_columns(data)
         check = _check if self.rows is None else _check_symbols
         return pose(
             data, check(self.emission, data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows,
+            known=known, ended=ended, rows=self.rows, **options,
         )  # fmt: skip
 
     def title(self) -> str:

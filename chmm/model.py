@@ -96,7 +96,8 @@ class Model:
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
 
-    startprob, transmat and states may be a Series or data frame with the names of the states: these go by name.
+    startprob, transmat, states and the weights in y or known may be a Series or data frame with the names of the
+    states: these go by name.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
@@ -310,7 +311,8 @@ class Model:
     def e_step(
         self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
+        training="viterbi" the counts of their most probable paths.
 
         shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
         """
@@ -319,9 +321,9 @@ class Model:
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
-        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
+        problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options.n_jobs, shards=shards)
+        return training.expectation(problem, options, shards=shards)
 
     @named
     @quiet
@@ -691,8 +693,8 @@ def _there(data, told, weight, ended):
     if weight is None or weight.all():
         return data, told, weight, ended
     there = weight > 0
-    if isinstance(told, np.ndarray):
-        told = told[np.repeat(there, np.diff(data.bounds))]
+    if isinstance(told, knowledge.Weights):
+        told = told._replace(table=told.table[np.repeat(there, np.diff(data.bounds))])
     elif told is not None:
         told = told.chosen(there)
     return data.chosen(there), told, weight[there], None if ended is None else ended[there]

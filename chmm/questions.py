@@ -8,7 +8,7 @@ import numpy as np
 from . import inference
 from .fit import Fit
 from .kernel_input import Problem
-from .known import resolve
+from .known import Weights, resolve
 from .log_space import compensated_sum
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
@@ -19,14 +19,14 @@ class Question(NamedTuple):
 
     fit: Fit
     data: Sequences
-    told: Sequences | np.ndarray | None = None
+    told: Sequences | Weights | None = None
     ended: np.ndarray | None = None
     name: str = "known"
 
-    def problem(self, strict: bool = True) -> Problem:
+    def problem(self, strict: bool = True, **options) -> Problem:
         """With strict=False a label that no state has makes the data impossible; else it is an error."""
         known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended)
+        return self.fit.problem(self.data, known, self.ended, **options)
 
 
 def score(asked: Question, n_jobs=1) -> float:

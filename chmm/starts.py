@@ -458,5 +458,5 @@ def part(problem, structure, sequences, offset=0, lengths=None):
     known = None if problem.known is None else problem.known.at(steps)
     return pose(
         problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
-        bounds=bounds, origin=steps,
+        bounds=bounds, origin=steps, learning=True,
     )  # fmt: skip
