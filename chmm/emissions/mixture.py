@@ -191,11 +191,8 @@ class Mixture(Alternatives):
         state, component = (item[0], k) if self.listed else divmod(item[0], self.n)
         return state, f"component {component}, {item[1]}"
 
-    def reordered(self, order):
-        other = super().reordered(order)
-        inside = (np.asarray(order)[:, None] * self._each + np.arange(self._each)).ravel()
-        other.members = tuple(member.reordered(inside) for member in self.members)
-        return other
+    def members_order(self, order):
+        return (order[:, None] * self._each + np.arange(self._each)).ravel()
 
     def mean(self):
         means = self._by_component([member.mean() for member in self.members])

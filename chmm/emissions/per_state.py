@@ -66,11 +66,8 @@ class PerState(Alternatives):
         other.members = tuple(self.members[i] for i in order)
         return other
 
-    def mean(self):
-        return _stacked([member.mean() for member in self.members])
-
-    def variance(self):
-        return _stacked([member.variance() for member in self.members])
+    def together(self, tables):
+        return None if any(table is None for table in tables) else np.vstack(tables)
 
     def summary(self, state):
         return f"{type(self.members[state]).__name__}: {self.members[state].summary(0)}"
@@ -81,7 +78,3 @@ class PerState(Alternatives):
 
     def __repr__(self):
         return f"PerState([{', '.join(map(repr, self.members))}])"
-
-
-def _stacked(tables):
-    return None if any(table is None for table in tables) else np.vstack(tables)

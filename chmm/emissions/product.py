@@ -190,19 +190,8 @@ class Product(Composite):
     def placed(self, k, item):
         return (item[0], f"channel {self.names[k]!r}, {item[1]}") if isinstance(item, tuple) else item
 
-    def reordered(self, order):
-        other = copy.copy(self)
-        other.members = tuple(channel.reordered(order) for channel in self.members)
-        return other
-
-    def mean(self):
-        return self._side_by_side([channel.mean() for channel in self.members])
-
-    def variance(self):
-        return self._side_by_side([channel.variance() for channel in self.members])
-
-    def _side_by_side(self, tables):
-        """(N, D): NaN for a channel that has none; None if no channel has one."""
+    def together(self, tables):
+        """NaN for a channel without a table; None if no channel has one."""
         if all(table is None for table in tables):
             return None
         widths = [channel.n_features or 1 for channel in self.members]
