@@ -492,8 +492,8 @@ class Model:
         if n_steps is None:
             path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
         else:
-            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
-            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+            paths = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = paths.reshape(-1), np.arange(len(paths) + 1) * paths.shape[1]
         blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
