@@ -261,7 +261,7 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
 
 
 def _items(found):
-    """A fact of the report; its places are tuples, which files keep as lists."""
+    """A fact of the report, whose places are tuples; files hold these as lists."""
     return [tuple(item) if isinstance(item, list) else item for item in found] if isinstance(found, list) else found
 
 

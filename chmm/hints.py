@@ -1,4 +1,4 @@
-"""Names of other libraries, and their names here."""
+"""Names that other libraries use, and what they are called here."""
 
 ARGUMENTS = {
     "n_components": "the number of states is n_states",
@@ -28,7 +28,7 @@ ATTRIBUTES = {
 
 
 class Elsewhere:
-    """A name used by other libraries: its AttributeError tells ours."""
+    """A name used by other libraries; its AttributeError gives ours."""
 
     def __init__(self, name, hint):
         self.name, self.hint = name, hint

@@ -22,19 +22,20 @@ def aligned(*shape):
 
 
 def indices(n):
-    """(n,) uninitialised int32, aligned in the same way if they are many."""
+    """(n,) uninitialised int32, aligned in the same way if there are many."""
     return aligned((n + 1) // 2).view(np.int32)[:n] if n > HUGE_PAGE // 4 else np.empty(n, dtype=np.int32)
 
 
 def zeros(*shape):
-    """The same, all 0. Not np.zeros: its pages are always fresh, which costs more than writing zeros to used ones."""
+    """Aligned doubles, all 0. Not np.zeros: its pages are always fresh, which costs more than zeroing used ones."""
     out = aligned(*shape)
     out[:] = 0.0
     return out
 
 
 def blocks(values, width):
-    """(where, values[where]) by blocks that make rows of `width` doubles, at least one; all at once if not an array."""
+    """(slice, values[slice]) for each block, at least one, of values whose rows of `width` doubles fit into the cache;
+    values that are not an array are one block."""
     n = len(values)
     step = max(BLOCK // width, 1) if isinstance(values, np.ndarray) else max(n, 1)
     for start in range(0, max(n, 1), step):
