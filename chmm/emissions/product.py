@@ -44,7 +44,7 @@ class Product(Composite):
     ----------
     *channels : families in the order of the columns of the data, or
     **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
-        array must then have these columns, in this order. `product["name"]` or `product[0]` gives a channel.
+        array must then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
 
     A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
     missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
