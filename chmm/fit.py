@@ -10,7 +10,6 @@ import numpy as np
 
 from . import sequences
 from .emissions import Emission
-from .exceptions import quiet
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
 from .paths import EVIDENCE
@@ -99,9 +98,8 @@ class Fit:
     def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
         """These sequences as a Problem for the kernels."""
         self.require_same_columns(data)
-        check = _check if self.rows is None else _check_symbols
         return pose(
-            data, check(self.emission, data), self.emission, self.chain, ends=self.ends, final=self.allowed,
+            data, self.emission.check(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
             known=known, ended=ended, rows=self.rows,
         )  # fmt: skip
 
@@ -142,13 +140,6 @@ class Fit:
             f"the feature names should match those that were passed during fit: column {k} of X is {shown(got)}, and "
             f"was {shown(want)}; pass X[{shown(list(self.columns))}], or an array if the names do not matter"
         )
-
-
-def _check_symbols(emission, data):
-    return emission.check(data)
-
-
-_check = quiet(_check_symbols)  # symbols do not need it
 
 
 def column_names(data: Sequences) -> tuple | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .emissions import Emission
 from .emissions.base import Observed
-from .exceptions import ImpossibleError, quiet
+from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .kernels.rows import scale_rows, weigh
 from .known import Known
@@ -98,8 +98,6 @@ class Layout(NamedTuple):
         known : what is `Known` of the states.
         """
         value, n_values = observed.index, len(observed.distinct)
-        if not ends and known is None:
-            return value, cls()
         some = np.diff(bounds) > 0
         at = bounds[1:][some if ended is None else some & ended] - 1
         if observed.shared and known is None and ended is None:  # the rows of an alphabet can then be kept
@@ -213,7 +211,6 @@ class Rows:
             )
 
     @cached_property
-    @quiet
     def logs(self):
         """(R, W) logarithms, -inf where padded."""
         table = aligned(len(self), self.chain.width)
@@ -229,7 +226,6 @@ class Rows:
         return likelihoods(self.logs)
 
     @cached_property
-    @quiet
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         n, width = len(self), self.chain.width
@@ -328,7 +324,9 @@ def pose(
     bounds, origin : as in `Problem`, if it is about pieces of the data.
     """
     bounds = data.bounds if bounds is None else bounds
-    index, layout = Layout.of(observed, bounds, ends, known, ended)
+    index, layout = observed.index, PLAIN
+    if ends or known is not None:
+        index, layout = Layout.of(observed, bounds, ends, known, ended)
     if chain is not None and (rows is None or known is not None or ended is not None):
         place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, layout, observed.shared, place)

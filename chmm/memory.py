@@ -5,19 +5,22 @@ import math
 import numpy as np
 
 HUGE_PAGE = 2**18  # doubles
+SMALL = 2**8  # doubles: to align fewer would take longer than it saves
 BLOCK = 2**15  # doubles of a table that is filled block by block, to stay in the cache
 
 
 def aligned(*shape):
-    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest; large ones at a huge
-    page, in blocks large enough for NumPy to request huge pages: filling 4 KiB pages would cost several times the
-    computation."""
+    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest, unless they are few;
+    large ones at a huge page, in blocks large enough for NumPy to request huge pages: filling 4 KiB pages would cost
+    several times the computation."""
     size = math.prod(shape)
+    if size <= SMALL:
+        return np.empty(shape)
     if size > 2**59:
         raise MemoryError(f"an array of shape {shape} does not fit into any memory")
     line = HUGE_PAGE if size > HUGE_PAGE // 8 else 8
     block = np.empty(size + line if line < HUGE_PAGE else max(size, HUGE_PAGE) + HUGE_PAGE)
-    offset = (-block.ctypes.data // 8) % line
+    offset = (-block.__array_interface__["data"][0] // 8) % line
     return block[offset : offset + size].reshape(shape)
 
 

@@ -27,7 +27,9 @@ class Question(NamedTuple):
     def problem(self, strict: bool = True) -> Problem:
         """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
         impossible."""
-        known = resolve(self.told, self.data, self.fit.states, self.name, strict)
+        known = None
+        if self.told is not None:
+            known = resolve(self.told, self.data, self.fit.states, self.name, strict)
         return self.fit.problem(self.data, known, self.ended)
 
 

@@ -116,12 +116,15 @@ class Sequences:
         unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
-        missing = np.isnan(self.values)
-        values = np.where(missing, 0, self.values)
+        values, missing = self.values, np.isnan(self.values)
+        if missing.any():
+            values = np.where(missing, 0, values)
+        else:
+            missing = None
         if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
             return self
-        gone = missing if missing.any() else None
-        return replace(self, values=values.astype(np.int64), kind="integers", missing=gone)
+        steps = Steps(values.astype(np.int64), "integers", missing, self.names, self.categories)
+        return _sequences(steps, self.bounds, self.form, self.keys)
 
     def without(self, gone: np.ndarray) -> "Sequences":
         """The same sequences, with the steps of a mask (T,) missing."""

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 
@@ -119,8 +120,7 @@ class Product(Composite):
                 takes = f"{sum(widths)} columns, for the channels {', '.join(map(repr, self.names))}"
                 form = f"as a frame or an array of shape (n_steps, {sum(widths)})"
                 raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
-            ends = np.cumsum(widths).tolist()
-            places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
+            places = [list(range(end - width, end)) for end, width in zip(accumulate(widths), widths, strict=True)]
         parts = zip(map(data.columns, places), self.members, strict=True)
         return [part if c.kind in ("numbers", "columns") else part.as_integers() for part, c in parts]
 
@@ -133,14 +133,13 @@ class Product(Composite):
             self.blame(len(seen), error)
             raise
         tables, places = [o.distinct for o in seen], [o.index for o in seen]
-        gone = [None if _is_whole(o) else o.index == len(o.distinct) for o in seen]
+        gone = [_gone(o) for o in seen]
         if all(o.shared for o in seen):
             kept, index = distinct_rows(places, [len(table) + 1 for table in tables])
             if kept is not None:
                 kept = [place.astype(np.int32) for place in kept]
                 return Observed(Cells(len(kept[0]), tables, kept), index, True, _notes(seen, gone))
-        places = [o.index if mask is not None else None for o, mask in zip(seen, gone, strict=True)]
-        cells = Cells(len(seen[0].index), tables, places)
+        cells = Cells(len(seen[0].index), tables, [None if _is_whole(o) else o.index for o in seen])
         missing = None if any(mask is None for mask in gone) else np.all(gone, axis=0)
         return unshared(cells, missing, _notes(seen, gone))
 
@@ -250,9 +249,19 @@ def _is_whole(seen):
     return not seen.shared and len(seen.distinct) == len(seen.index)
 
 
+def _gone(seen):
+    """(T,) bool, the missing steps of a channel; None if there are none."""
+    gone = None if _is_whole(seen) else seen.index == len(seen.distinct)
+    return gone if gone is not None and gone.any() else None
+
+
 def _spread(table, place, gap):
     """The rows of a channel's table that the cells show; `gap` where it is missing."""
-    return table if place is None else np.vstack([table, np.full((1, table.shape[1]), gap)])[place]
+    if place is None:
+        return table
+    if place.max(initial=-1) == len(table):
+        table = np.vstack([table, np.full((1, table.shape[1]), gap)])
+    return table[place]
 
 
 def _gathered(weights, place, n):
