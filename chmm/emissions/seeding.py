@@ -13,7 +13,7 @@ def shares(points, times, n, rng):
     occurs. A seed is drawn with a probability proportional to times * squared distance to the seeds before it, the best
     of a few draws (Arthur & Vassilvitskii 2007). What is drawn depends on the values, but not on their order.
     """
-    if points is None or not len(times) or n == 1 or not times.sum() > 0:
+    if points is None or not points.size or n == 1 or not times.sum() > 0:
         return _loose(rng.random((len(times), n)))
     dice = _dice(points, n + 1, rng)
     loose, ticket = _loose(dice[:, :n]), dice[:, n]
