@@ -13,6 +13,7 @@ import numpy as np
 from . import checks, files, hints, ordering, questions, sequences, stepwise, training
 from . import known as knowledge
 from .emissions import Emission, Survey
+from .emissions.base import Frozen
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
@@ -140,25 +141,25 @@ class Model:
     @named
     def __init__(
         self,
-        n_states=None,
-        emission="auto",
+        n_states: int | None = None,
+        emission: Emission | str = "auto",
         *,
-        states=None,
-        topology=None,
-        startprob=None,
-        transmat=None,
-        endprob=None,
-        final_states=None,
-        frozen=(),
-        pseudocount=0.0,
-        training="baum-welch",
-        n_init="auto",
-        max_iter=2000,
-        tol=1e-3,
-        accelerate=True,
-        state_order="auto",
-        random_state=None,
-        n_jobs=1,
+        states: Any = None,
+        topology: str | None = None,
+        startprob: Any = None,
+        transmat: Any = None,
+        endprob: Any = None,
+        final_states: Any = None,
+        frozen: Frozen = (),
+        pseudocount: float | Mapping[str, Any] = 0.0,
+        training: str = "baum-welch",
+        n_init: int | str = "auto",
+        max_iter: int = 2000,
+        tol: float = 1e-3,
+        accelerate: bool = True,
+        state_order: str | None = "auto",
+        random_state: Any = None,
+        n_jobs: int = 1,
     ):
         self.n_states = n_states
         self.emission = emission
@@ -188,10 +189,10 @@ class Model:
         X: Any,
         y: Any = None,
         *,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
@@ -236,10 +237,10 @@ class Model:
         y: Any = None,
         *,
         step: float | None = None,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
@@ -272,7 +273,7 @@ class Model:
 
     @named
     @quiet
-    def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
+    def survey(self, X: Any, *, lengths: Any = None, ids: Any = None) -> Survey:
         """What the model must know about all data before the first step, from one piece of them; surveys add up.
 
         survey = sum(model.survey(shard) for shard in shards)
@@ -283,7 +284,14 @@ class Model:
     @named
     @quiet
     def start(
-        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+        self,
+        sample: Any,
+        survey: Survey | None = None,
+        *,
+        y: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        ended: Any = None,
     ) -> "Model":
         """A model with start values for EM: those that are given, and others drawn from `sample`, as in `fit` with
         n_init = 1, or derived from what is known of its states, `y` as in `fit`.
@@ -308,7 +316,15 @@ class Model:
     @named
     @quiet
     def e_step(
-        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+        self,
+        X: Any,
+        shard: Any = None,
+        *,
+        known: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> Statistics:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up.
 
@@ -356,7 +372,7 @@ class Model:
         return ordering.relabel(self, names)
 
     @named
-    def align(self, other: Any, y: Any = None, *, lengths=None, ids=None) -> "Model":
+    def align(self, other: Any, y: Any = None, *, lengths: Any = None, ids: Any = None) -> "Model":
         """A model whose states have the order and names of the most similar states of another model, `align(other)`; or
         of the labels `y` with which they agree most often on the sequences X, `align(X, y)`.
 
@@ -388,7 +404,9 @@ class Model:
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
 
     @named
-    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+    def score(
+        self, X: Any, y: Any = None, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> float:
         """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
         with a label that no state has. score(X, y) is score(X, known=y).
 
@@ -405,7 +423,7 @@ class Model:
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -416,7 +434,7 @@ class Model:
         return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
+    def decode(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -429,7 +447,9 @@ class Model:
         return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict_proba(
+        self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
@@ -438,7 +458,7 @@ class Model:
 
     @named
     def posteriors(
-        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
     ) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
@@ -450,7 +470,9 @@ class Model:
         return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
+    def forward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -463,7 +485,7 @@ class Model:
 
     @named
     def backward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
     ) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
@@ -480,7 +502,7 @@ class Model:
 
     @named
     @quiet
-    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state: Any = None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
         A model of text draws str, other models arrays. n_steps=None, for a model with endprob : each sequence goes on
@@ -566,7 +588,7 @@ class Model:
     )
 
     @property
-    def endprob_(self):
+    def endprob_(self) -> np.ndarray:
         """(n_states,), P(the sequence ends | state), if the model has endprob."""
         endprob = self._ready().endprob
         if endprob is None:
@@ -574,13 +596,13 @@ class Model:
         return endprob
 
     @property
-    def states_(self):
+    def states_(self) -> np.ndarray:
         """Names of the states, in the order of every axis."""
         fit = self._ready()
         return np.arange(len(fit.states)) if fit.names is None else fit.names
 
     @property
-    def statistics_(self):
+    def statistics_(self) -> Statistics:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._learnt().statistics
         if statistics is None:
@@ -588,7 +610,7 @@ class Model:
         return statistics
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         """Names of the columns, if the model was fitted to a frame whose columns are named by texts."""
         columns = self._ready().columns
         if columns is None:
@@ -632,13 +654,14 @@ class Model:
         return self
 
     def __setattr__(self, name, value):
-        if isinstance(getattr(Model, name, None), property):
-            raise AttributeError(
-                f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
-                "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
-            )
-        if type(self) is Model and name not in OWN and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
+        if name not in OWN and not name.startswith("_"):
+            if isinstance(getattr(Model, name, None), property):
+                raise AttributeError(
+                    f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
+                    "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
+                )
+            if type(self) is Model:
+                raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt or loaded. A model whose parameters are all given instead keeps what it made of them in
@@ -660,7 +683,7 @@ class Model:
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
-        emission = self.emission
+        emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
         if not prescribed or self.transmat is None or self.endprob is True or not complete:
