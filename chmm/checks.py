@@ -10,6 +10,7 @@ from .stationary import reachable, settled
 from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
+MOST_STARTS = 10**6
 SUM_TOLERANCE = 1e-6  # how far below 0 or above 1 a probability may be, and how far a sum of them from 1
 TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
@@ -75,8 +76,9 @@ class Options(NamedTuple):
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
+    auto = isinstance(model.n_init, str) and model.n_init == "auto"
     return Options(
-        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if auto else check_count(model.n_init, "n_init", 1, MOST_STARTS),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
@@ -490,12 +492,14 @@ def check_flag(value, name):
     return bool(value)
 
 
-def check_count(value, name, least):
-    """An int of at least `least`."""
+def check_count(value, name, least, most=None):
+    """An int from `least` to `most`, if there is a limit."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name} = {shown(value)} must be at least {least}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} = {shown(value)} must be at most {most:,}")
     return int(value)
 
 

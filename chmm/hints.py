@@ -1,9 +1,11 @@
 """Names that other libraries use, and what they are called here."""
 
+import inspect
+
 ARGUMENTS = {
-    "n_components": "the number of states is n_states",
+    "n_components": "the number of states is n_states, Model(n_states)",
     "n_iter": "the largest number of EM steps is max_iter",
-    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
+    "covariance_type": "the form of covariances is an argument of the emission, Gaussian(covariance='full')",
     "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen, such as Model(frozen='transmat') or Gaussian(means, frozen='means')",
@@ -44,8 +46,10 @@ def told_elsewhere(model_class):
     return model_class
 
 
-def refuse_arguments(model_class, given):
-    """TypeError for an argument of another library."""
+def refuse_arguments(made, given):
+    """TypeError for an argument of another library, unless the constructor takes one of that name."""
     for name in given:
         if name in ARGUMENTS:
-            raise TypeError(f"{model_class.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
+            own = inspect.signature(made).parameters
+            if name not in own and not any(p.kind is p.VAR_KEYWORD for p in own.values()):
+                raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")

@@ -5,7 +5,7 @@ import pytest
 from models import weather
 from shared import random_params
 
-from chmm import Categorical, Gaussian, Model, NotFittedError
+from chmm import Categorical, Gaussian, Model, NotFittedError, Poisson, Product
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -154,6 +154,7 @@ def test_a_subclass_is_saved_whole(tmp_path):
         (lambda m: Model(n_components=3), "n_states"),
         (lambda m: Model(2, n_iter=10), "max_iter"),
         (lambda m: Model(2, covariance_type="full"), "covariance='full'"),
+        (lambda m: Gaussian(covariance_type="full"), r"Gaussian has no argument 'covariance_type'.*covariance='full'"),
         (lambda m: Model(2, algorithm="map"), "predict_proba"),
         (lambda m: Model(2).set_params(n_iter=10), "max_iter"),
         (lambda m: m.means_, r"emission_\.means"),
@@ -172,3 +173,7 @@ def test_words_of_other_libraries_get_their_hint(call, hint):
     with pytest.raises((AttributeError, TypeError, ValueError), match=hint):
         call(model)
     assert not hasattr(model, "means_")
+
+
+def test_a_family_may_use_a_word_of_other_libraries():
+    assert Product(verbose=Poisson([1, 2]), params=Gaussian()).names == ("verbose", "params")
