@@ -1,6 +1,6 @@
 """Names that other libraries use, and what they are called here."""
 
-import inspect
+from functools import wraps
 
 ARGUMENTS = {
     "n_components": "the number of states is n_states, Model(n_states)",
@@ -46,10 +46,19 @@ def told_elsewhere(model_class):
     return model_class
 
 
+def hinted(constructor):
+    """The constructor, with an error that helps for an argument of another library."""
+
+    @wraps(constructor)
+    def entered(self, *args, **options):
+        refuse_arguments(type(self), options)
+        constructor(self, *args, **options)
+
+    return entered
+
+
 def refuse_arguments(made, given):
-    """TypeError for an argument of another library, unless the constructor takes one of that name."""
+    """TypeError for an argument of another library."""
     for name in given:
         if name in ARGUMENTS:
-            own = inspect.signature(made).parameters
-            if name not in own and not any(p.kind is p.VAR_KEYWORD for p in own.values()):
-                raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
+            raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")

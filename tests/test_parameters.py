@@ -5,7 +5,7 @@ import pytest
 from models import weather
 from shared import random_params
 
-from chmm import Categorical, Gaussian, Model, NotFittedError, Poisson, Product
+from chmm import Categorical, Gaussian, Model, NotFittedError
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -173,7 +173,3 @@ def test_words_of_other_libraries_get_their_hint(call, hint):
     with pytest.raises((AttributeError, TypeError, ValueError), match=hint):
         call(model)
     assert not hasattr(model, "means_")
-
-
-def test_a_family_may_use_a_word_of_other_libraries():
-    assert Product(verbose=Poisson([1, 2]), params=Gaussian()).names == ("verbose", "params")

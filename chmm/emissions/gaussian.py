@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
-from ..hints import refuse_arguments
+from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -48,10 +48,7 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
-    def __new__(cls, *_, **options):
-        refuse_arguments(cls, options)  # hmmlearn's covariance_type
-        return super().__new__(cls)
-
+    @hinted
     def __init__(
         self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
         frozen: Frozen = (),
