@@ -20,7 +20,7 @@ def aligned(*shape):
         raise MemoryError(f"an array of shape {shape} does not fit into any memory")
     line = HUGE_PAGE if size > HUGE_PAGE // 8 else 8
     block = np.empty(size + line if line < HUGE_PAGE else max(size, HUGE_PAGE) + HUGE_PAGE)
-    offset = (-block.__array_interface__["data"][0] // 8) % line
+    offset = (-block.ctypes.data // 8) % line
     return block[offset : offset + size].reshape(shape)
 
 

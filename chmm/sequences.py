@@ -116,13 +116,13 @@ class Sequences:
         unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
-        values, missing = self.values, np.isnan(self.values)
-        if missing.any():
+        values, missing = self.values, None
+        whole = (values == np.round(values)) & (np.abs(values) < 2**53)
+        if not whole.all():
+            missing = np.isnan(values)
+            if not (whole | missing).all():
+                return self
             values = np.where(missing, 0, values)
-        else:
-            missing = None
-        if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
-            return self
         steps = Steps(values.astype(np.int64), "integers", missing, self.names, self.categories)
         return _sequences(steps, self.bounds, self.form, self.keys)
 

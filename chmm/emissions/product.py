@@ -259,7 +259,7 @@ def _spread(table, place, gap):
     """The rows of a channel's table that the cells show; `gap` where it is missing."""
     if place is None:
         return table
-    if place.max(initial=-1) == len(table):
+    if (place == len(table)).any():
         table = np.vstack([table, np.full((1, table.shape[1]), gap)])
     return table[place]
 
