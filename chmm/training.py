@@ -379,21 +379,21 @@ def baum_welch(problem, structure, emission, options, tell=None):
             f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
             "that differ, or none",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     if run.fell:
         warnings.warn(
             f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
             "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     elif onward:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
             "larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
     facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}

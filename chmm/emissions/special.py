@@ -110,13 +110,18 @@ def log_bessel(kappa):
 def newton_ascent(x, value, step, low, high):
     """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
 
-    x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`.
+    x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`. A step of
+    less than 1e-6 of x is the last and taken unseen: it lands within 1e-12 of the maximum, where `value` is flat.
     """
     x = np.clip(x, low, high)
     best = value(x)
+    done = np.zeros(best.shape, dtype=bool)
     for _ in range(100):
         move = np.clip(x + step(x), np.maximum(low, x / 10), np.minimum(high, x * 10)) - x
-        trying = (np.abs(move) > 1e-9 * x).any(axis=-1)
+        last = ~done & (np.abs(move) <= 1e-6 * x).all(axis=-1)
+        x = np.where(last[..., None], x + move, x)
+        done |= last
+        trying = ~done
         rose = np.zeros_like(trying)
         for _ in range(20):
             if not trying.any():
