@@ -76,7 +76,7 @@ def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_starts(model.n_init),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
@@ -494,6 +494,12 @@ def check_count(value, name, least):
     if value < least:
         raise ValueError(f"{name} = {shown(value)} must be at least {least}")
     return int(value)
+
+
+def check_starts(value):
+    if isinstance(value, str):
+        raise ValueError(f'n_init = {shown(value)} must be "auto", or a number of starts')
+    return check_count(value, "n_init", 1)
 
 
 def check_number(value, name):
