@@ -76,9 +76,8 @@ class Options(NamedTuple):
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
-    auto = isinstance(model.n_init, str) and model.n_init == "auto"
     return Options(
-        "auto" if auto else check_count(model.n_init, "n_init", 1, MOST_STARTS),
+        check_starts(model.n_init),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
@@ -507,6 +506,14 @@ def check_count(value, name, least, most=None):
     if most is not None and value > most:
         raise ValueError(f"{name} = {shown(value)} must be at most {most:,}")
     return int(value)
+
+
+def check_starts(value):
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f'n_init = {shown(value)} must be "auto", or a number of starts')
+        return value
+    return check_count(value, "n_init", 1, MOST_STARTS)
 
 
 def check_number(value, name):
