@@ -13,7 +13,7 @@ import numpy as np
 from .statistics import Statistics
 
 SECANTS = 5  # pairs of steps that a quasi-Newton jump uses; it needs all but one of them
-WARM = 0
+WARM = 5  # steps of EM before the first jump: they go far, and a jump among them may lead to a lower optimum
 CALM = 10  # the last so many E-steps must have gained no more than tol
 MEMORY = 2**26  # bytes for vectors of statistics; above it SQUAREM alone, which keeps four of them
 

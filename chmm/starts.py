@@ -20,12 +20,11 @@ from .inference import posteriors
 from .kernel_input import pose
 from .stationary import settled
 
-N_STARTS = 12
 MOST = 200_000  # steps that starts see; of longer data,
 N_PIECES = 20  # so many pieces that are spread over them
 ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
 FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
-LEAST_STATES = 5  # of fewer, starts find the best optimum without moving a state
+MANY_STATES = 5  # from here on there are more starts, and states are moved
 MISSES = 4  # states that are dissolved in vain until moving states ends
 MOST_SPLITS = 8  # starts of one such try
 TRIED = 100  # E-steps until the best of them must have led higher
@@ -352,12 +351,9 @@ def numbers_of(start):
     return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
-def enough(n_states, exchangeable=True, movable=False):
-    """How many starts n_init="auto" takes: 12 where states may be moved later; otherwise three a state in rounds of the
-    four kinds, at least 12 and at most 24; 24 where the roles of the states have to be found too."""
-    if not exchangeable:
-        return 2 * N_STARTS
-    return N_STARTS if movable else min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+def enough(n_states, exchangeable=True):
+    """How many starts n_init="auto" takes: more where there are many states, most where their roles have to be found."""
+    return 24 if not exchangeable else 12 if n_states < MANY_STATES else 20
 
 
 def race(runs, max_iter, steps=FIRST):
@@ -410,7 +406,7 @@ def free(problem, structure, emission):
     given = (structure.startprob, structure.transmat, structure.endprob, structure.allowed, structure.topology)
     told = structure.stationary or problem.known is not None or any(value is not None for value in given)
     alike = emission.exchangeable and not emission.partly_given and not emission.complete
-    return structure.n >= LEAST_STATES and alike and not told
+    return structure.n >= MANY_STATES and alike and not told
 
 
 def exchange(run, em, follow, rng):

@@ -315,7 +315,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
     on_pieces = len(seen.index) < len(problem.index)
     movable, n_init, n_moved = starts.free(problem, structure, emission), options.n_init, 0
     if n_init == "auto":
-        n_init = starts.enough(structure.n, emission.exchangeable, movable)
+        n_init = starts.enough(structure.n, emission.exchangeable)
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
