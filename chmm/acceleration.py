@@ -7,6 +7,7 @@ them into parameters that are proper: rows sum to 1, zeros stay 0, frozen parame
 """
 
 from collections import deque
+from itertools import islice
 
 import numpy as np
 
@@ -42,11 +43,12 @@ class Run:
     def _climb(self, em, start, memory):
         point = em.expect(start)
         yield point, None
+        steps = plain(em, point)
         if self.accelerate:
-            for _ in range(WARM):
-                point = em.expect(em.maximise(point, point.statistics))
-                yield point, None
-        yield from ascend(em, point, memory) if self.accelerate else plain(em, point)
+            for point, rate in islice(steps, WARM):
+                yield point, rate
+            steps = ascend(em, point, memory)
+        yield from steps
 
     @property
     def stopped(self):
