@@ -357,7 +357,7 @@ def numbers_of(start):
 
 
 def enough(n_states, exchangeable=True):
-    """How many starts n_init="auto" takes: more where there are many states, most where their roles have to be found."""
+    """How many starts n_init="auto" takes: more with many states, and most where their roles have to be found."""
     return 24 if not exchangeable else 12 if n_states < MANY_STATES else 20
 
 

@@ -11,8 +11,8 @@ from chmm.report import SENTENCES, STOPPED, Report, twins, unreachable
 FACTS = {
     "n_sequences": 3, "n_steps": 120, "kind": "numbers", "missing": 1, "partly_missing": 0, "unknown": {"x": 2, "y": 1},
     "structural_zeros": 4, "stopped": "tol", "n_starts": 12, "n_agreed": 9, "n_failed": 1, "n_dropped": 5, "left": 2e-4,
-    "states_without_evidence": ["a"], "unreachable_states": [], "twin_states": [["a", "b"], ["c", "d"]], "identical_starts": [],
-    "at_limits": [(0, "dofs, column 1")], "own_fact": 7,
+    "states_without_evidence": ["a"], "unreachable_states": [], "twin_states": [["a", "b"], ["c", "d"]],
+    "identical_starts": [], "at_limits": [(0, "dofs, column 1")], "own_fact": 7,
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_it_reads_as_sentences_and_leaves_out_what_did_not_occur():
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_every_fact_has_a_sentence_or_belongs_to_one(name):
-    pairs = dict.fromkeys(("twin_states", "identical_starts", "cells_without_evidence", "at_limits"), [(0, "one")])
+    pairs = {name: [(0, "one")] for name in ("twin_states", "identical_starts", "cells_without_evidence", "at_limits")}
     full = {**dict.fromkeys(SENTENCES, 2), "stopped": "tol", "kind": "text", **pairs}
     assert isinstance(str(Report(full)), str)
     assert name.isidentifier()
