@@ -72,7 +72,7 @@ def test_it_stops_while_states_are_moved(n_steps):
 @pytest.mark.parametrize("answer", [lambda p: int("one"), lambda p: np.zeros(2)], ids=["an error", "no truth"])
 def test_an_error_of_the_callback_is_no_failure_of_a_start(answer):
     m = model()
-    with pytest.raises(ValueError, match="'one'|ambiguous"):
+    with pytest.raises(ValueError, match=r"'one'|ambiguous"):
         m.fit(x, callback=answer)
     assert not hasattr(m, "startprob_")
 
