@@ -332,29 +332,28 @@ def draw(problem, structure, emission, n, rng):
         n = 1 if len(np.unique(known.path[known.path < view.n])) == view.n else n
     elif known is not None:
         kinds = [by_weights, *kinds]
-    starts, each = [], -(-n // len(kinds))
+    starts: list = []
+    seen: list = []  # the numbers of each
+    each = -(-n // len(kinds))
     for j in range(n):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
         u = (k + rng.random()) / each
         first, transmat, drawn = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
         start = settled(transmat) if structure.stationary else first, transmat, drawn, structure.endprob
-        if not any(same(start, other) for other in starts):
+        numbers = numbers_of(start)
+        if not any((np.abs(numbers - other) <= 1e-12 + 1e-9 * np.abs(other)).all() for other in seen):
             starts.append(start)
+            seen.append(numbers)
     return starts
 
 
-def same(one, other):
-    """Whether two starts have the same numbers, up to rounding."""
-    pairs = zip(numbers_of(one), numbers_of(other), strict=True)
-    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
-
-
 def numbers_of(start):
-    """The arrays of a start."""
+    """All numbers of a start, one after the other."""
     saved = [start[2].saved()]
     for tree in saved:  # it grows by the members
         saved += tree["members"]
-    return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
+    arrays = [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
+    return np.concatenate([a.ravel() for a in arrays if a.dtype.kind == "f"])
 
 
 def enough(n_states, exchangeable=True):
