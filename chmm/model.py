@@ -84,9 +84,11 @@ class Model:
         criteria are those of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten
-        steps, the better half of them twenty more, and so on, until one is left. One start will do where everything is
-        given.
+    n_init : number of starts for EM; "auto" is 12, from 5 states on 20, and 24 where each state has a role of its own,
+        as in PerState. They are of several kinds; all go ten steps, the better half of them twenty more, and so on,
+        until one is left. From 5 states on, if there were several starts and nothing given distinguishes the states,
+        a state is then moved to where one is missing, as long as that leads higher. One start will do where everything
+        is given.
     max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
         together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
         that of the largest weight.

@@ -283,7 +283,7 @@ class EM:
 
 
 class Halt(Exception):
-    """The callback asked a fit to stop."""
+    """The callback asked a fit to stop, or raised the error that caused this one: which is no failure of a run."""
 
 
 def baum_welch(problem, structure, emission, options, tell=None):
@@ -295,7 +295,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
     on_pieces = len(seen.index) < len(problem.index)
     movable, n_init, n_moved = starts.free(problem, structure, emission), options.n_init, 0
     if n_init == "auto":
-        n_init = starts.enough(structure.n, emission.exchangeable, movable)
+        n_init = starts.enough(structure.n, emission.exchangeable)
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
@@ -303,7 +303,11 @@ def baum_welch(problem, structure, emission, options, tell=None):
     def watch(k, run):
         told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
         told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
-        if tell(partial(so_far, problem, structure, run), **told):
+        try:
+            stop = bool(tell(partial(so_far, problem, structure, run), **told))
+        except Exception as error:
+            raise Halt from error
+        if stop:
             raise Halt
 
     def follow(em, start, k, memory=MEMORY):
@@ -333,7 +337,9 @@ def baum_welch(problem, structure, emission, options, tell=None):
             stage = [follow(em, widened(problem, structure, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
-    except Halt:
+    except Halt as halt:
+        if halt.__cause__ is not None:
+            raise halt.__cause__ from None
         halted = True
         run = leader(stage)
         if em.problem is not problem:

@@ -166,7 +166,7 @@ class Gaussian(Emission):
 
     def _centres(self, n, d):
         """(N, D): the origin of the distances in the statistics."""
-        return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
+        return np.broadcast_to(self.centre, (n, d)) if self.means is None else self.means
 
     def statistics(self, values, weights):
         """weights (N, D), and the sums and squares of distances to the means, or to the centre if these are unknown."""
@@ -181,10 +181,10 @@ class Gaussian(Emission):
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
         alive = mass > 0
-        held = np.broadcast_to(self.held("means"), mass.shape)
+        held = np.asarray(self.held("means"))
         shift = np.where(alive & ~held, sums / mass, 0.0)
         if self._crossed and held.any() and self.covariances is not None:
-            shift = self._given_held(shift, sums / np.where(alive, mass, 1.0), held)
+            shift = self._given_held(shift, sums / np.where(alive, mass, 1.0), np.broadcast_to(held, mass.shape))
         old = self._centres(*mass.shape)
         means = old + shift
         shift = means - old
