@@ -271,7 +271,7 @@ class Problem(NamedTuple):
     chain: Chain
     rows: Rows
     origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
-    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see; see `pose`
+    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see (`pose`)
 
     @property
     def n_sequences(self):
@@ -324,8 +324,8 @@ def pose(
 
     ends : whether last steps are weighted. rows : those of the whole alphabet, if they are known already.
     bounds, origin : as in `Problem`, if it is about pieces of the data.
-    learning : only weights and log P are asked for. Then a label says all about its step, and the recursions need not
-        see the value: it is counted here, once. Else each pair of a value and a label is a row, too many for the cache.
+    learning : only weights and log P are asked for. A label then says all about its step, and the recursions need not
+        see the value, which is counted here, once: rows of all pairs of a value and a label may not fit into the cache.
     """
     bounds = data.bounds if bounds is None else bounds
     seen, labelled = observed, None
