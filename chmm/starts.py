@@ -301,6 +301,11 @@ def explained(emission, values, weights):
 
 def draw(problem, structure, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
+    first, transmat = structure.startprob, structure.transmat
+    if structure.stationary and transmat is not None:
+        first = settled(transmat)
+    if first is not None and transmat is not None and emission.complete:
+        return [(first, transmat, copy.deepcopy(emission), structure.endprob)]
     view = View(problem, structure, emission)
     kinds = [by_values, by_mixture, by_windows, loose]
     if emission.complete:
