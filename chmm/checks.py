@@ -76,9 +76,8 @@ class Options(NamedTuple):
 def options(model) -> Options:
     if check_count(model.n_jobs, "n_jobs", -1) == 0:
         raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
-    auto = isinstance(model.n_init, str) and model.n_init == "auto"
     return Options(
-        "auto" if auto else check_count(model.n_init, "n_init", 1, MOST_STARTS),
+        check_starts(model.n_init),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
@@ -126,8 +125,10 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
         said[name] = len(array)
     if emission is not None and emission.n_states is not None:
         said["emission"] = emission.n_states
-    if isinstance(labels, np.ndarray):
-        said[f"the width of {argument}"] = labels.shape[1]
+    if hasattr(labels, "table"):
+        said[f"the width of {argument}"] = labels.table.shape[1]
+        if names is None and labels.names is not None:
+            names = Symbols(labels.names, argument=f"the columns of {argument}")
     elif names is None and labels is not None:
         names = _names_of_labels(labels, argument, said)
         said[f"the labels in {argument}"] = len(names)
@@ -304,7 +305,7 @@ def _names_of_labels(labels, argument, said):
     return names
 
 
-def _axis_names(values, axis):
+def axis_names(values, axis):
     """The names along an axis of a Series or data frame; None for an array, or if the index merely counts."""
     if not hasattr(values, "iloc"):
         return None
@@ -315,8 +316,8 @@ def _axis_names(values, axis):
 def refuse_row_names(values, name):
     """ValueError for a frame with named rows, since an emission does not know the names of the states. A frame of
     covariances is fine: its rows and columns have the same names."""
-    rows = _axis_names(values, 0)
-    if rows is not None and not (np.ndim(values) == 2 and rows == _axis_names(values, 1)):
+    rows = axis_names(values, 0)
+    if rows is not None and not (np.ndim(values) == 2 and rows == axis_names(values, 1)):
         raise ValueError(
             f"{name} is a frame with the rows {shown(rows)}; an emission does not know states by name: put the rows "
             f"into the order of Model(states=...) and pass {name}.reset_index(drop=True)"
@@ -327,7 +328,7 @@ def _names_in_frames(given):
     """The names of the states, from the first index or columns with names."""
     for value in given.values():
         for axis in range(np.ndim(value) if hasattr(value, "iloc") else 0):
-            names = _axis_names(value, axis)
+            names = axis_names(value, axis)
             if names is not None:
                 return names
     return None
@@ -336,18 +337,22 @@ def _names_in_frames(given):
 def _by_name(values, name, states, n_axes):
     """A given Series or frame in the order of the states; anything else as it is."""
     for axis in range(min(np.ndim(values), n_axes) if hasattr(values, "iloc") else 0):
-        found = _axis_names(values, axis)
+        found = axis_names(values, axis)
         if found is None:
             continue
-        where = "columns" if axis else "index"
-        if sorted(map(str, found)) != sorted(map(str, states.names)) or not all(k in states.codes for k in found):
-            raise ValueError(
-                f"{name} has the {where} {shown(found)}, the states are {states.preview()}; the names must agree, or "
-                f"pass {name}.to_numpy() to go by position"
-            )
-        order = [found.index(state) for state in states.names]
+        order = order_by_name(found, name, states, "columns" if axis else "index")
         values = values.iloc[:, order] if axis else values.iloc[order]
     return values
+
+
+def order_by_name(found, name, states, where):
+    """Where each state is among the names of an axis of a frame, which must be those of the states."""
+    if sorted(map(str, found)) != sorted(map(str, states.names)) or not all(k in states.codes for k in found):
+        raise ValueError(
+            f"{name} has the {where} {shown(found)}, the states are {states.preview()}; the names must agree, or "
+            f"pass {name}.to_numpy() to go by position"
+        )
+    return [found.index(state) for state in states.names]
 
 
 def _allowed_ends(final_states, states):
@@ -378,7 +383,7 @@ def sequence_weights(weight, data):
     if weight is None:
         return None
     named = data.keys is not None and hasattr(weight, "keys")  # a dict or a Series
-    if named and (isinstance(weight, dict) or _axis_names(weight, 0) is not None):
+    if named and (isinstance(weight, dict) or axis_names(weight, 0) is not None):
         if set(weight.keys()) != set(data.keys):
             raise ValueError(f"sample_weight must have the keys of X, {shown(data.keys)}, got {shown(weight)}")
         weight = [weight[key] for key in data.keys]
@@ -449,13 +454,13 @@ def agreeing_labels(path, data, structure, argument="y", ended=None):
             raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
-def possible_labels(path, problem, structure, weights, emission, argument="y"):
-    """No label may assign a value to a state that cannot show it; `weights` (n_values, N) count the assignments."""
+def possible_labels(path, problem, structure, emission, argument="y"):
+    """No label (code) may assign a value to a state that cannot show it."""
     observed, data = problem.observed, problem.data
-    impossible = (weights > 0) & (emission.log_likelihood(observed.distinct) == -np.inf)
-    if impossible.any():
-        missing = np.zeros((1, len(structure.states)), dtype=bool)
-        t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
+    impossible = emission.log_likelihood(observed.distinct) == -np.inf
+    wrong = np.vstack([impossible, np.zeros((1, structure.n), dtype=bool)])[observed.index, path]
+    if wrong.any():
+        t = int(wrong.argmax())
         raise ImpossibleError(
             f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
             f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
@@ -501,6 +506,14 @@ def check_count(value, name, least, most=None):
     if most is not None and value > most:
         raise ValueError(f"{name} = {shown(value)} must be at most {most:,}")
     return int(value)
+
+
+def check_starts(value):
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f'n_init = {shown(value)} must be "auto", or a number of starts')
+        return value
+    return check_count(value, "n_init", 1, MOST_STARTS)
 
 
 def check_number(value, name):
@@ -606,7 +619,8 @@ def check_probabilities(values, name, shape, advice=""):
     array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
-        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
+        way_out = "; for logarithms or other scores there is Scores" if array[tuple(at)] < 0 else ""
+        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability{way_out}")
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
@@ -626,7 +640,9 @@ def check_frozen(frozen, parameters, **given):
     names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
     for name in names:
         if name not in parameters:
-            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
+            own = "; an emission has its own, such as Gaussian(means, covariances, frozen='means')"
+            told = own if "transmat" in parameters else ""
+            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}{told}")
     if not isinstance(frozen, dict):
         return dict.fromkeys(names, True)
     checked: dict = {}

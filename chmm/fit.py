@@ -95,12 +95,14 @@ class Fit:
         """One sequence or several, read as this model takes them."""
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
-    def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
-        """These sequences as a Problem for the kernels."""
+    def problem(
+        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None, **options: Any
+    ) -> Problem:
+        """These sequences as a Problem for the kernels; with options of `pose`, if they are learnt from."""
         self.require_same_columns(data)
         return pose(
             data, self.emission.check(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows,
+            known=known, ended=ended, rows=self.rows, **options,
         )  # fmt: skip
 
     def title(self) -> str:

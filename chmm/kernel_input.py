@@ -114,6 +114,7 @@ class Layout(NamedTuple):
             own = np.flatnonzero(value < n_values)
             row_mask[value[own]], row_last[value[own]] = mask[own], last[own]
             copied &= value == n_values
+        copied = np.flatnonzero(copied)
         pairs, copies = distinct((value[copied].astype(np.int64) * n_masks + mask[copied]) * 2 + last[copied])
         index = value.copy()
         index[copied] = n_values + 1 + copies
@@ -270,6 +271,7 @@ class Problem(NamedTuple):
     chain: Chain
     rows: Rows
     origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
+    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see; see `pose`
 
     @property
     def n_sequences(self):
@@ -316,18 +318,25 @@ class Problem(NamedTuple):
 
 def pose(
     data, observed, emission=None, chain=None, *, ends=False, final=None, known=None, ended=None, weight=None,
-    rows=None, bounds=None, origin=None,
+    rows=None, bounds=None, origin=None, learning=False,
 ) -> Problem:  # fmt: skip
     """The Problem of these observations; without a chain, it still needs parameters (`under`).
 
     ends : whether last steps are weighted. rows : those of the whole alphabet, if they are known already.
     bounds, origin : as in `Problem`, if it is about pieces of the data.
+    learning : only weights and log P are asked for. Then a label says all about its step, and the recursions need not
+        see the value: it is counted here, once. Else each pair of a value and a label is a row, too many for the cache.
     """
     bounds = data.bounds if bounds is None else bounds
-    index, layout = observed.index, PLAIN
+    seen, labelled = observed, None
+    if learning and observed.shared and known is not None and known.path is not None:
+        labelled = known.counts(observed, None if weight is None else np.repeat(weight, np.diff(bounds)))
+        index = np.where(known.index > 0, np.int32(len(observed.distinct)), observed.index)
+        seen = observed._replace(index=index)
+    index, layout = seen.index, PLAIN
     if ends or known is not None:
-        index, layout = Layout.of(observed, bounds, ends, known, ended)
+        index, layout = Layout.of(seen, bounds, ends, known, ended)
     if chain is not None and (rows is None or known is not None or ended is not None):
         place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, layout, observed.shared, place)
-    return Problem(data, observed, index, bounds, layout, final, known, ended, weight, chain, rows, origin)
+    return Problem(data, observed, index, bounds, layout, final, known, ended, weight, chain, rows, origin, labelled)

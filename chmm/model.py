@@ -97,7 +97,8 @@ class Model:
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
 
-    startprob and transmat may be a Series and a data frame that are indexed by the names of the states, in any order.
+    startprob, transmat and weights of states (in y or known) may be a Series or data frame with the names of the states
+    as its labels, in any order.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
@@ -326,7 +327,8 @@ class Model:
         sample_weight: Any = None,
         ended: Any = None,
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
+        training="viterbi" the counts of their most probable paths.
 
         shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
         """
@@ -335,9 +337,9 @@ class Model:
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
-        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
+        problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options.n_jobs, shards=shards)
+        return training.expectation(problem, options, shards=shards)
 
     @named
     @quiet
@@ -715,8 +717,8 @@ def _there(data, told, weight, ended):
     if weight is None or weight.all():
         return data, told, weight, ended
     there = weight > 0
-    if isinstance(told, np.ndarray):
-        told = told[np.repeat(there, np.diff(data.bounds))]
+    if isinstance(told, knowledge.Weights):
+        told = told._replace(table=told.table[np.repeat(there, np.diff(data.bounds))])
     elif told is not None:
         told = told.chosen(there)
     return data.chosen(there), told, weight[there], None if ended is None else ended[there]

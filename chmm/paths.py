@@ -39,7 +39,7 @@ def encoded(data: Sequences, names: Symbols, argument: str, gaps: bool = False) 
         values, kind = [chr(c) for c in values], "words"
     path, some_unknown = names.encode(values, kind)
     if missing is not None:
-        path[missing] = len(names)
+        np.copyto(path, len(names), where=missing)
         some_unknown = path.min(initial=0) < 0
     return path, int(np.flatnonzero(path < 0)[0]) if some_unknown else None
 
@@ -138,7 +138,7 @@ def sample_to_the_end(
     onwards = np.eye(len(visited)) - chain[np.ix_(visited, visited)]
     n_steps = n_sequences * float(startprob[visited] @ np.linalg.solve(onwards, np.ones(len(visited))))
     if not n_steps < 2**40:
-        raise MemoryError(f"{n_sequences} sequences would have about {n_steps:.3g} steps: draw some at a time")
+        raise MemoryError(f"{n_sequences} sequences would have about {n_steps:.3g} steps: give n_steps, or draw fewer")
     cumulated, parts, last, n_ended = np.cumsum(chain, axis=1), [np.empty(0, dtype=np.int32)], end, 0
     while n_ended < n_sequences:
         size = int(min(max(1.2 * n_steps * (1 - n_ended / n_sequences), 64), SAMPLED))

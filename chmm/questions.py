@@ -1,14 +1,14 @@
 """The questions that can be asked about sequences. Answers have the form of the data: one, a list or a dict."""
 
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import inference
 from .fit import Fit
 from .kernel_input import Problem
-from .known import resolve
+from .known import Weights, resolve
 from .log_space import compensated_sum
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
@@ -20,17 +20,17 @@ class Question(NamedTuple):
 
     fit: Fit
     data: Sequences
-    told: Sequences | np.ndarray | None = None
+    told: Sequences | Weights | None = None
     ended: np.ndarray | None = None
     name: str = "known"
 
-    def problem(self, strict: bool = True) -> Problem:
+    def problem(self, strict: bool = True, **options: Any) -> Problem:
         """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
         impossible."""
         known = None
         if self.told is not None:
             known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended)
+        return self.fit.problem(self.data, known, self.ended, **options)
 
 
 def score(asked: Question, n_jobs=1) -> float:

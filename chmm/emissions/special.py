@@ -9,6 +9,9 @@ import numpy as np
 from ..exceptions import quiet
 
 TURN = 2 * np.pi
+# of 1/x, 1/x^3, 1/x^5 ... in the expansion of half_step: (2^-2k - 1) B_2k / (k (2k - 1)), from the Bernoulli numbers
+HALF_STEP = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224, -5461 / 425984, 929569 / 15728640)
+HALF_STEP_SLOPE = tuple(-(2 * k + 1) * c for k, c in enumerate(HALF_STEP))
 _ANGLES = np.arange(256) * (TURN / 256)
 
 
@@ -35,15 +38,22 @@ def trigamma(x):
 
 
 def half_step(x):
-    """(log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, its derivative), x > 0; large terms do not cancel."""
-    large, small = np.maximum(x, 50.0), np.minimum(x, 50.0)
-    y = (1 / large) ** 2
-    log = -(1 / 8 - y * (1 / 192 - y * (1 / 640 - y * 17 / 14336))) / large
-    slope = y * (1 / 8 - y * (1 / 64 - y * (1 / 128 - y * 17 / 2048)))
-    return (
-        np.where(x < 50, gammaln(small + 0.5) - gammaln(small) - 0.5 * np.log(small), log),
-        np.where(x < 50, digamma(small + 0.5) - digamma(small) - 0.5 / small, slope),
-    )
+    """log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, x > 0; large terms do not cancel."""
+    y, total = _shifted(x, lambda z: np.log(z / (z + 0.5)), np.add)
+    return _polynomial(HALF_STEP, (1 / y) ** 2) / y + 0.5 * np.log(y / x) + total
+
+
+def half_step_slope(x):
+    """The derivative of half_step."""
+    y, total = _shifted(x, lambda z: 0.5 / (z * (z + 0.5)), np.add)
+    return _polynomial(HALF_STEP_SLOPE, (1 / y) ** 2) / (y * y) + 0.5 * (1 / y - 1 / x) + total
+
+
+def _polynomial(coefficients, x):
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
 
 
 def log_ratio(a, b):
