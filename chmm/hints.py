@@ -1,6 +1,10 @@
 """Names that other libraries use, and what they are called here."""
 
+from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 ARGUMENTS = {
     "n_components": "the number of states is n_states, Model(n_states)",
@@ -46,18 +50,18 @@ def told_elsewhere(model_class):
     return model_class
 
 
-def hinted(constructor):
+def hinted(constructor: Callable[P, None]) -> Callable[P, None]:
     """The constructor, with an error that helps for an argument of another library."""
 
     @wraps(constructor)
-    def entered(self, *args, **options):
-        refuse_arguments(type(self), options)
-        constructor(self, *args, **options)
+    def entered(*args, **options):
+        refuse_arguments(type(args[0]), options)
+        constructor(*args, **options)
 
     return entered
 
 
-def refuse_arguments(made, given):
+def refuse_arguments(made: type, given: Iterable[str]) -> None:
     """TypeError for an argument of another library."""
     for name in given:
         if name in ARGUMENTS:

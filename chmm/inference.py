@@ -5,7 +5,7 @@ in log space, here and nowhere else.
 """
 
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -298,6 +298,7 @@ def _table(n_steps, chain):
     return slack[: int(n_steps) * chain.n].reshape(-1, chain.n), slack
 
 
+@cache
 def _ns_per_step(n, passes):
     """A rough estimate, within a factor of two of the times measured for 1 to 128 states on an AVX-512 processor.
 
