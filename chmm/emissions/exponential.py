@@ -28,6 +28,7 @@ class Exponential(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = {"rates": (0, np.inf)}
     features = ("sums",)
     domain = "numbers >= 0"
 
@@ -48,6 +49,9 @@ class Exponential(ExponentialFamily):
 
     def maximiser(self, means):
         return {"rates": 1 / np.maximum(means[0], self.reference[0] / LARGEST)}
+
+    def derivatives(self, mass, sums):
+        return {"rates": mass / self.rates - sums}
 
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]

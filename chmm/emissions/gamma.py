@@ -32,6 +32,7 @@ class Gamma(ExponentialFamily):
     """
 
     parameters = ("shapes", "rates")
+    ranges = {"shapes": (0, np.inf), "rates": (0, np.inf)}
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 
@@ -71,6 +72,10 @@ class Gamma(ExponentialFamily):
         if np.any(self.held("shapes")):
             shapes = np.where(self.held("shapes"), self.shapes, shapes)
         return {"shapes": shapes, "rates": shapes / mean}
+
+    def derivatives(self, mass, sums, logs):
+        by_shape = logs + mass * (np.log(self.rates) - digamma(self.shapes))
+        return {"shapes": by_shape, "rates": mass * self.shapes / self.rates - sums}
 
     def typical(self, mean, mean_log):
         mean = np.where(mean > 0, mean, 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import Covariance, Entrywise
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -193,6 +194,35 @@ class Gaussian(Emission):
         else:
             scatter = squares - shift * (2 * sums - mass * shift) + spread
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
+
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self._derivatives(*(statistics[key] for key in ("weights", "sums", "squares")))
+
+    def prior_gradient(self):
+        n, d = self.means.shape
+        squares = self.prior * (np.diag(self.spread) if self._crossed else self.spread)
+        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), np.tile(squares, (n, *[1] * np.ndim(squares))))
+
+    def _derivatives(self, mass, sums, squares):
+        if not self._crossed:
+            v = self._variances()
+            by_variance = (squares / v - mass) / (2 * v)
+            spherical = self.covariance == "spherical"
+            return {"means": sums / v, "covariances": by_variance.sum(axis=1) if spherical else by_variance}
+        roots, _ = self._roots()
+        inverse = np.swapaxes(roots, 1, 2) @ roots
+        by_matrix = 0.5 * (inverse @ squares @ inverse - mass[:, :1, None] * inverse)
+        return {
+            "means": np.einsum("iab,ib->ia", inverse, sums),
+            "covariances": by_matrix.sum(axis=0) if self.covariance == "tied" else by_matrix,
+        }
+
+    def unconstrained(self):
+        unit = np.sqrt(Gaussian.variance(self))
+        movable = self._movable("covariances")
+        shape = Covariance(self.covariances, movable) if self._crossed else Entrywise(self.covariances, movable, (0, np.inf))
+        return {"means": self._coordinates("means", unit), "covariances": shape}
 
     def _given_held(self, shift, best, held):
         """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on

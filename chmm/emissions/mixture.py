@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
@@ -45,6 +46,7 @@ class Mixture(Alternatives):
     """
 
     parameters = ("weights",)
+    ranges = {"weights": SIMPLEX}
     max_inner_iter = 200
 
     def __init__(
@@ -130,10 +132,22 @@ class Mixture(Alternatives):
         return total
 
     def _statistics(self, values, weights):
+        share, counts = self._shared_out(values, weights)
+        return {"counts": counts, **super().statistics(values, share)}
+
+    def _shared_out(self, values, weights):
+        """(share (R, n_states * n), counts (n_states, n)): the weights by component."""
         share, total, _ = self._parts(values)
         share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
-        counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
-        return {"counts": counts, **super().statistics(values, share)}
+        return share, (np.ones(len(share)) @ share).reshape(self.weights.shape)
+
+    def gradient(self, values, weights):
+        slopes: dict = {}
+        for where, block in blocks(values, self.weights.size):
+            share, counts = self._shared_out(block, weights[where])
+            part = {"weights": ratio(counts, self.weights), **super().gradient(block, share)}
+            slopes = {key: slopes.get(key, 0.0) + part[key] for key in part}
+        return slopes
 
     def shares(self, values, share):
         """share : (R, n_states * n), the weight of each value in each component."""
