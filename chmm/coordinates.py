@@ -12,7 +12,7 @@ from .exceptions import quiet
 
 TINY = 1e-300  # stands for a 0 whose logarithm is taken
 SIMPLEX = "simplex"  # the range of rows that sum to 1
-REAL = -np.inf, np.inf
+REAL, POSITIVE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
 
 
 class Coordinates:
@@ -87,8 +87,8 @@ class Entrywise(Coordinates):
 
 
 class Simplex(Coordinates):
-    """Rows that sum to 1: log(p_k / p_last), where p_last is the last entry of the row that may move. k entries that may
-    move give k - 1 coordinates, and share what the others leave."""
+    """Rows that sum to 1: log(p_k / p_last), where p_last is the last entry of the row that may move. k entries
+    that may move give k - 1 coordinates, and share what the others leave."""
 
     def __init__(self, array, movable):
         super().__init__(array, movable)
@@ -158,7 +158,7 @@ class Covariance(Coordinates):
         return Covariance(self.array, self.movable & movable.all(axis=(-2, -1), keepdims=True))
 
     def range(self, place):
-        return (0.0, np.inf) if place[-1] == place[-2] else REAL
+        return POSITIVE if place[-1] == place[-2] else REAL
 
     def _factors(self):
         """(L, s): L = diag(s) M, so that S = L L'."""

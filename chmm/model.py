@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import checks, files, hints, ordering, questions, sequences, stepwise, training, uncertainty
 from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
@@ -475,6 +475,100 @@ class Model:
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
         return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
+
+    # How good, how many, how sure (evaluation.py, choosing.py, uncertainty.py) ----------------------------------------
+
+    @property
+    def n_parameters_(self):
+        """Number of free parameters: k probabilities that sum to 1 count k - 1; what is a structural zero, frozen, or
+        follows from others (startprob="stationary", states of a `Tied` group) does not count."""
+        return uncertainty.n_free(self._coordinates())
+
+    @property
+    def vector_names_(self):
+        """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
+        return uncertainty.names(self._coordinates())
+
+    def to_vector(self) -> np.ndarray:
+        """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
+        probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
+
+        Covariance matrices are diag(s) M M' diag(s), M lower triangular with a diagonal of 1, and give log s and M.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.2, 0.8]],
+        ...           emission=Categorical([[0.9, 0.1], [0.5, 0.5]]))
+        >>> m.to_vector().round(3).tolist()
+        [0.0, -1.386, 2.197, 0.0]
+        >>> m.vector_names_
+        ['transmat[0, 0]', 'transmat[1, 0]', 'probs[0, 0]', 'probs[1, 0]']
+        """
+        return uncertainty.to_vector(self._coordinates())
+
+    @named
+    def with_vector(self, vector: Any) -> "Model":
+        """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
+
+        What has no coordinate stays as it is in this model.
+        """
+        parts, fit = self._coordinates(), self._ready()
+        vector = uncertainty.check_vector(vector, uncertainty.n_free(parts))
+        return self._with(uncertainty.with_vector(self._structure(), fit, parts, vector))
+
+    @named
+    def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
+        """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
+
+        By Fisher's identity it is the expected derivative of log P(O, Q), so that it costs an E-step. (A family of your
+        own that does not tell its `gradient` has one by differences.) ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> m.gradient([13, 14, 8, 30, 27]).round(2).tolist()
+        [-0.25, 0.35, -9.87, 4.91]
+        """
+        score = uncertainty.Score(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return score.vector(self._ready(), self._coordinates())
+
+    @named
+    def summary(
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
+        `Estimate(value, standard_error, low, high, note)`, which prints as a table.
+
+        Standard errors are those of maximum likelihood (of the posterior's mode, with a prior): the inverse of the
+        observed information, which is taken by differences of the exact score vector along the unconstrained
+        coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
+        its limit, or was expected less than once, is held fixed, and has no standard error but a note.
+
+        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
+        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
+        Series, section 3.6.
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+
+    @named
+    def bootstrap(
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
+        steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
+
+        Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
+        of the model. With endprob, sequences that ended go on until they end. The same for any number of threads.
+        """
+        asked = self._asked(X, None, lengths, ids, ended)
+        options, rng = checks.options(self), checks.generator(random_state)
+        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+
+    def _structure(self):
+        fit = self._ready()
+        return checks.structure(self, fit.emission, known=fit.states)
+
+    def _coordinates(self):
+        return uncertainty.coordinates(self._structure(), self._ready())
 
     # Questions about the model ---------------------------------------------------------------------------------------
 

@@ -109,8 +109,8 @@ class Emission:
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
     - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
-    - `ranges`: {parameter: (low, high)}, such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1; any number
-      where it is not named. `unconstrained()` makes coordinates of them, and `replaced(arrays)` goes back.
+    - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
+      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
     - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
       the entries of each parameter; by default by differences of `log_likelihood`.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
@@ -125,7 +125,7 @@ class Emission:
     """
 
     parameters: tuple[str, ...] = ()
-    ranges: Mapping[str, Any] = MappingProxyType({})  # of the parameters: (low, high), or "simplex"
+    ranges: tuple = ()  # of each of the parameters: (low, high), or "simplex"; any number if not told
     common: tuple[str, ...] = ()  # parameters without an axis of states
     prepared: tuple[str, ...] = ()  # arrays made by `prepare`; saved
     frozen: Any = ()  # names of parameters that `update` keeps; or {name: True, or a mask of the kept entries}
@@ -293,7 +293,7 @@ class Emission:
         return {name: self._coordinates(name) for name in self.parameters}
 
     def _coordinates(self, name, unit=None):
-        array, between = np.asarray(getattr(self, name)), self.ranges.get(name, REAL)
+        array, between = np.asarray(getattr(self, name)), self._range(name)
         if between == SIMPLEX:
             return Simplex(array, self._movable(name))
         unit = (self._unit(array) if between == REAL else 1.0) if unit is None else unit
@@ -301,7 +301,11 @@ class Emission:
 
     def _movable(self, name):
         """The entries that are neither frozen nor structural."""
-        return ~np.broadcast_to(self.held(name), np.shape(getattr(self, name))) & (True if self.free is None else self.free)
+        held = np.broadcast_to(self.held(name), np.shape(getattr(self, name)))
+        return ~held if self.free is None else ~held & self.free
+
+    def _range(self, name):
+        return dict(zip(self.parameters, self.ranges, strict=False)).get(name, REAL)
 
     def _unit(self, array):
         """How far a parameter on the real line is from one like it: a standard deviation, if there is one."""
@@ -351,7 +355,7 @@ class Emission:
 
     def _steps(self, name, array):
         """How far to move each entry for a difference: well inside its range."""
-        between = self.ranges.get(name, REAL)
+        between = self._range(name)
         if between == REAL:
             return STEP * self._unit(array)
         low, high = (0.0, np.inf) if between == SIMPLEX else between

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..coordinates import ratio
+from ..coordinates import SHARE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -29,7 +29,7 @@ class Bernoulli(ExponentialFamily):
     """
 
     parameters = ("probs",)
-    ranges = {"probs": (0, 1)}
+    ranges = (SHARE,)
     probs: Any
     features = ("ones", "zeros")
     domain = "marks 0 or 1"

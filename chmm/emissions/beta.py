@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
@@ -30,7 +31,7 @@ class Beta(ExponentialFamily):
     """
 
     parameters = ("a", "b")
-    ranges = {"a": (0, np.inf), "b": (0, np.inf)}
+    ranges = (POSITIVE, POSITIVE)
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5

@@ -36,7 +36,7 @@ class Categorical(Emission):
 
     hint = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
-    ranges = {"probs": SIMPLEX}
+    ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
     def __init__(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -28,7 +29,7 @@ class Exponential(ExponentialFamily):
     """
 
     parameters = ("rates",)
-    ranges = {"rates": (0, np.inf)}
+    ranges = (POSITIVE,)
     features = ("sums",)
     domain = "numbers >= 0"
 

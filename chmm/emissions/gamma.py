@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
@@ -32,7 +33,7 @@ class Gamma(ExponentialFamily):
     """
 
     parameters = ("shapes", "rates")
-    ranges = {"shapes": (0, np.inf), "rates": (0, np.inf)}
+    ranges = (POSITIVE, POSITIVE)
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
-from ..coordinates import Covariance, Entrywise
+from ..coordinates import POSITIVE, Covariance, Entrywise
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -202,7 +202,7 @@ class Gaussian(Emission):
     def prior_gradient(self):
         n, d = self.means.shape
         squares = self.prior * (np.diag(self.spread) if self._crossed else self.spread)
-        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), np.tile(squares, (n, *[1] * np.ndim(squares))))
+        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), squares)
 
     def _derivatives(self, mass, sums, squares):
         if not self._crossed:
@@ -220,9 +220,9 @@ class Gaussian(Emission):
 
     def unconstrained(self):
         unit = np.sqrt(Gaussian.variance(self))
-        movable = self._movable("covariances")
-        shape = Covariance(self.covariances, movable) if self._crossed else Entrywise(self.covariances, movable, (0, np.inf))
-        return {"means": self._coordinates("means", unit), "covariances": shape}
+        array, movable = self.covariances, self._movable("covariances")
+        kind = Covariance(array, movable) if self._crossed else Entrywise(array, movable, POSITIVE)
+        return {"means": self._coordinates("means", unit), "covariances": kind}
 
     def _given_held(self, shift, best, held):
         """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on

@@ -46,7 +46,7 @@ class Mixture(Alternatives):
     """
 
     parameters = ("weights",)
-    ranges = {"weights": SIMPLEX}
+    ranges = (SIMPLEX,)
     max_inner_iter = 200
 
     def __init__(

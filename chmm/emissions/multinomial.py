@@ -37,7 +37,7 @@ class Multinomial(Emission):
     """
 
     parameters = ("probs",)
-    ranges = {"probs": SIMPLEX}
+    ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):

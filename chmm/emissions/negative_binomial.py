@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import check_frozen
-from ..coordinates import ratio
+from ..coordinates import POSITIVE, SHARE, ratio
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
@@ -36,7 +36,7 @@ class NegativeBinomial(Emission):
     """
 
     parameters = ("sizes", "probs")
-    ranges = {"sizes": (0, np.inf), "probs": (0, 1)}
+    ranges = (POSITIVE, SHARE)
     prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."

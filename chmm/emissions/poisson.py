@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..coordinates import ratio
+from ..coordinates import POSITIVE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import log_poisson
@@ -31,7 +31,7 @@ class Poisson(ExponentialFamily):
     """
 
     parameters = ("rates",)
-    ranges = {"rates": (0, np.inf)}
+    ranges = (POSITIVE,)
     rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."

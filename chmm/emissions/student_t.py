@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, REAL
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
@@ -39,7 +40,7 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
-    ranges = {"scales": (0, np.inf), "dofs": (0, np.inf)}
+    ranges = (REAL, POSITIVE, POSITIVE)
     gaps = True
     prepared = ("centre", "spread")
     max_inner_iter = 200

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE, REAL
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, log_bessel, newton_ascent
@@ -30,7 +31,7 @@ class VonMises(ExponentialFamily):
     """
 
     parameters = ("means", "concentrations")
-    ranges = {"concentrations": (0, np.inf)}
+    ranges = (REAL, POSITIVE)
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0

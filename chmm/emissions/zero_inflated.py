@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..checks import check_frozen
-from ..coordinates import ratio
+from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
 from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
@@ -45,7 +45,7 @@ class ZeroInflated(Alternatives):
     """
 
     parameters = ("zeros",)
-    ranges = {"zeros": (0, 1)}
+    ranges = (SHARE,)
     keys = ("family",)
     family = property(lambda self: self.members[0])
     domain = property(lambda self: f"0, or {self.family.domain}")
