@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
     Beta,
@@ -32,6 +33,7 @@ from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .selection import select
 from .statistics import Statistics
 
 __version__ = "0.1.0"
@@ -64,9 +66,11 @@ __all__ = [
     "Sample",
     "Scores",
     "Segmenter",
+    "SequenceClassifier",
     "Statistics",
     "StudentT",
     "Tied",
     "VonMises",
     "ZeroInflated",
+    "select",
 ]

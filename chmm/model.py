@@ -10,9 +10,22 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, ordering, questions, sequences, stepwise, training, uncertainty
+from . import (
+    checks,
+    choosing,
+    evaluation,
+    files,
+    hints,
+    ordering,
+    questions,
+    sequences,
+    stepwise,
+    training,
+    uncertainty,
+)  # fmt: skip
 from . import known as knowledge
 from .emissions import Emission, Survey
+from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
@@ -562,6 +575,62 @@ class Model:
         asked = self._asked(X, None, lengths, ids, ended)
         options, rng = checks.options(self), checks.generator(random_state)
         return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+
+    @named
+    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+        """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
+        precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
+
+        y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+        `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> fever.evaluate(["normal", "cold", "dizzy"], ["healthy", "fever", "fever"])
+        accuracy 0.6667 of 3 steps
+        <BLANKLINE>
+                       precision  recall      f1  support
+        'healthy'         0.5000  1.0000  0.6667        1
+        'fever'           1.0000  0.5000  0.6667        2
+        macro average     0.7500  0.7500  0.6667        3
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
+
+    @named
+    def aic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """Akaike's information criterion, -2 log P(O) + 2 n_parameters_: the smaller, the better.
+
+        ImpossibleError if P(O) = 0. `select` compares models by it.
+        """
+        return self._criteria(X, known, lengths, ids, ended).aic
+
+    @named
+    def bic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The Bayesian information criterion, -2 log P(O) + n_parameters_ log(observed steps): the smaller, the better.
+
+        >>> import numpy as np
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> x = [13, 14, 8, 30, 27]
+        >>> bool(np.isclose(m.bic(x), -2 * m.score(x) + 4 * np.log(5)))
+        True
+        """
+        return self._criteria(X, known, lengths, ids, ended).bic
+
+    @named
+    def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
+
+        It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
+        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        """
+        return self._criteria(X, known, lengths, ids, ended, True).icl
+
+    def _criteria(self, X, known, lengths, ids, ended, with_icl=False):
+        asked = self._asked(X, known, lengths, ids, ended)
+        return choosing.criteria(asked, self.n_parameters_, with_icl, self.n_jobs)
 
     def _structure(self):
         fit = self._ready()
