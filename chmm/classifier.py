@@ -10,7 +10,7 @@ import numpy as np
 from . import checks, inference, sequences, training
 from .exceptions import ImpossibleError, not_fitted, quiet
 from .model import Model
-from .parallel import run
+from .parallel import run, until
 from .questions import Question
 from .symbols import plain, shown
 
@@ -73,8 +73,7 @@ class SequenceClassifier:
             model, own = models[name], None if weight is None else weight[mine]
             told = copy.copy(model).set_params(emission=emission, random_state=seeds[name])
             last = flags[mine] if flags is not None and checks.knows_ends(model) else None
-            stopped = lambda progress: bool(stop[0])  # noqa: E731
-            return model._with(training.fit(told, data.chosen(mine), None, own, last, stopped, seen))
+            return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))
 
         tasks = [partial(quiet(_of_class), learn, name) for name in classes]
         learnt = run(tasks, np.inf, jobs)
@@ -151,8 +150,8 @@ class SequenceClassifier:
         top = logs.max(axis=1)
         impossible = np.flatnonzero(top == -np.inf)
         if len(impossible):
-            s = int(impossible[0])
-            which = "the sequence" if data.form == "one" else f"sequence {shown(s if data.keys is None else data.keys[s])}"
+            s = int(impossible[0]) if data.keys is None else shown(data.keys[impossible[0]])
+            which = "the sequence" if data.form == "one" else f"sequence {s}"
             raise ImpossibleError(
                 f"{which} has probability 0 in every class; a pseudocount keeps probabilities away from 0",
                 impossible.tolist(),

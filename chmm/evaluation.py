@@ -52,7 +52,8 @@ class Assessment(Mapping):
     def macro(self) -> StateScores:
         """The mean over the states, each counting alike."""
         precision, recall, f1, support = (list(column) for column in zip(*self._scores.values(), strict=True))
-        return StateScores(*(sum(column) / len(self) for column in (precision, recall, f1)), support=sum(support))
+        means = [sum(column) / len(self) for column in (precision, recall, f1)]
+        return StateScores(means[0], means[1], means[2], sum(support))
 
     def __repr__(self) -> str:
         rows = [*((shown(name), row) for name, row in self._scores.items()), ("macro average", self.macro)]

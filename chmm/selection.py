@@ -15,7 +15,7 @@ from .choosing import criteria
 from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
 from .model import Model
-from .parallel import run
+from .parallel import run, until
 from .questions import Question
 from .questions import score as log_likelihood
 from .symbols import shown
@@ -235,7 +235,7 @@ def _naming(name, work, *arguments):
 
 def _timed(model, data, told, ended, stop):
     began = time.monotonic()
-    fit = training.fit(model, data, told, None, ended if checks.knows_ends(model) else None, lambda progress: bool(stop[0]))
+    fit = training.fit(model, data, told, None, ended if checks.knows_ends(model) else None, until(stop))
     return fit, time.monotonic() - began
 
 
@@ -273,7 +273,7 @@ def _held_out(model, fold, told, stop):
     began, data, out = time.monotonic(), fold.data, fold.out
     ended = fold.ended if checks.knows_ends(model) else None
     flags = None if ended is None else ended[~out]
-    fit = training.fit(model, data.chosen(~out), _part(told, data, ~out), None, flags, lambda progress: bool(stop[0]))
+    fit = training.fit(model, data.chosen(~out), _part(told, data, ~out), None, flags, until(stop))
     if not fold.in_time:
         asked = Question(fit, data.chosen(out), _part(told, data, out), None if ended is None else ended[out])
         gain = log_likelihood(asked)

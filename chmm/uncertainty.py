@@ -16,7 +16,7 @@ from . import checks, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
 from .exceptions import quiet
 from .fit import Fit
-from .parallel import run
+from .parallel import run, until
 from .paths import sample_paths, sample_to_the_end
 from .questions import Question
 from .stationary import settled
@@ -320,7 +320,7 @@ def bootstrap(model, asked: Question, structure: checks.Structure, n: int, level
 
     def one(stop, seed):
         data, ended = drawn(asked, gone, seed)
-        learnt = training.fit(again, data, ended=ended, callback=lambda progress: bool(stop[0]))
+        learnt = training.fit(again, data, ended=ended, callback=until(stop))
         arrays = {"startprob": learnt.startprob, "transmat": learnt.transmat, "endprob": learnt.endprob}
         arrays |= {name: part.array for name, part in learnt.emission.unconstrained().items()}
         return [float(arrays[name][place]) for name, part in parts.items() for place in part.entries]
