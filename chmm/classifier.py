@@ -63,14 +63,13 @@ class SequenceClassifier:
         mass = np.bincount(codes, weight, len(classes))
         priors = self._priors(classes, mass)
         jobs, seeds = checks.check_jobs(self.n_jobs), {n: checks.own_seed(m.random_state) for n, m in models.items()}
-        surveys = {name: training.survey(model.emission, data) for name, model in models.items()}
 
         def learn(name, stop):
             mine = (codes == place[name]) & (True if weight is None else weight > 0)
             if not (np.diff(data.bounds)[mine] > 0).any():
                 raise ValueError(f"class {shown(name)} has no sequence with steps to learn from")
-            emission, seen = surveys[name]
             model, own = models[name], None if weight is None else weight[mine]
+            emission, seen = training.survey(model.emission, data)  # of all classes
             told = copy.copy(model).set_params(emission=emission, random_state=seeds[name])
             last = flags[mine] if flags is not None and checks.knows_ends(model) else None
             return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))
