@@ -10,6 +10,7 @@ import numpy as np
 
 from .exceptions import quiet
 
+LOG_MOST = 690.0  # of a coordinate: its exponential is a number, and so is its inverse
 TINY = 1e-300  # stands for a 0 whose logarithm is taken
 SIMPLEX = "simplex"  # the range of rows that sum to 1
 REAL, POSITIVE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
@@ -175,7 +176,7 @@ class Covariance(Coordinates):
         d = array.shape[-1]
         units, table = np.zeros((int(self._which.sum()), d, d)), np.reshape(vector, (-1, len(self._diagonal)))
         units[:, *self._lower] = np.where(self._diagonal, 1.0, table)
-        factors = np.exp(table[:, self._diagonal])[:, :, None] * units
+        factors = unlink(table[:, self._diagonal], *POSITIVE)[:, :, None] * units
         array.reshape(-1, d, d)[self._which] = factors @ np.swapaxes(factors, 1, 2)
         return array
 
@@ -206,7 +207,7 @@ def unlink(u, low, high):
     if low == -np.inf:
         return np.array(u, dtype=np.float64)
     if high == np.inf:
-        return low + np.exp(u)
+        return low + np.exp(np.clip(u, -LOG_MOST, LOG_MOST))
     small = np.exp(-np.abs(u))
     share = np.where(np.greater(u, 0), 1.0, small) / (1.0 + small)
     return low + (high - low) * share

@@ -74,8 +74,14 @@ def with_vector(structure: checks.Structure, fit: Fit, parts: Mapping[str, Coord
     pieces = np.split(vector, ends)
     arrays = {name: part.restored(piece) for (name, part), piece in zip(parts.items(), pieces, strict=True)}
     transmat = arrays["transmat"]
+    startprob = quiet(settled)(transmat) if structure.stationary else arrays["startprob"]
+    if not np.isfinite(startprob).all():
+        raise ValueError(
+            "the vector has log odds so large that transitions have probability 0, and not every state is reached from "
+            "every other: there is no stationary distribution to start in"
+        )
     return replace(
-        fit, startprob=settled(transmat) if structure.stationary else arrays["startprob"], transmat=transmat,
+        fit, startprob=startprob, transmat=transmat,
         endprob=arrays.get("endprob", fit.endprob), emission=fit.emission.replaced(arrays).published(),
         history=np.empty(0), n_iter=0, converged=False, loglik=None, statistics=None, anchor=None, report={},
     )  # fmt: skip
@@ -184,6 +190,7 @@ class Summary(Mapping):
 def summary(asked: Question, structure: checks.Structure, level: float, n_jobs=1) -> Summary:
     """Estimates with standard errors by the observed information of the objective."""
     quantile = NormalDist().inv_cdf((1 + check_level(level)) / 2)
+    _require_steps(asked)
     fit, score = asked.fit, Score(structure, asked, n_jobs)
     every = coordinates(structure, fit)
     if n_free(every) > LARGEST:
@@ -221,6 +228,11 @@ def check_level(level):
     if not 0 < number < 1:
         raise ValueError(f"level = {shown(level)} must be between 0 and 1, such as 0.95")
     return number
+
+
+def _require_steps(asked):
+    if not asked.data.n_steps:
+        raise ValueError("X holds no steps, which tell nothing of the parameters")
 
 
 def _at_limit(part, place):
@@ -309,6 +321,7 @@ def _interval(value, error, quantile, low, high):
 def bootstrap(model, asked: Question, structure: checks.Structure, n: int, level: float, rng, n_jobs) -> Summary:
     """Refits to data that the model draws: of the same lengths, with the same steps missing."""
     n, level, fit = checks.check_count(n, "n", 2), check_level(level), asked.fit
+    _require_steps(asked)
     parts = coordinates(structure, fit)
     missing = asked.problem().observed
     gone = missing.index == len(missing.distinct)

@@ -160,6 +160,18 @@ def assert_objective(m, X):
         assert_allclose(mine, slope_of(objective, m.to_vector(), units) * units, rtol=1e-5, atol=1e-6)
 
 
+def test_the_score_vector_in_every_form_of_data():
+    m = Model(**chain(2), emission=Poisson([2, 9]))
+    X = [[1, 4, 12], [9, 3], []]
+    total = sum(m.gradient(x) for x in X)
+    assert_allclose(m.gradient(X), total, rtol=1e-12)
+    assert_allclose(m.gradient(dict(enumerate(X))), total, rtol=1e-12)
+    assert_allclose(m.gradient([1, 4, 12, 9, 3], lengths=[3, 2]), total, rtol=1e-12)
+    assert_allclose(m.gradient([1, 4, 12, 9, 3], ids="aaabb"), total, rtol=1e-12)
+    for other in (dict(enumerate(X[:2])), X[:2]):
+        assert repr(m.summary(other)) == repr(m.summary([1, 4, 12, 9, 3], lengths=[3, 2]))
+
+
 # The vector -----------------------------------------------------------------------------------------------------------
 
 
@@ -373,6 +385,11 @@ def test_bad_questions():
     for n in (1, 0, 2.5):
         with pytest.raises((TypeError, ValueError), match="n "):
             m.bootstrap(COUNTS, n)
+    for ask in (m.summary, m.bootstrap):
+        with pytest.raises(ValueError, match="X holds no steps"):
+            ask([])
+    with pytest.raises(ValueError, match="log odds so large"):
+        m.with_vector([1e4, -1e4, 1, 1])
     with pytest.raises(ValueError, match=r"no maximum at these parameters along "):
         m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([-0.1, 0.1], [9, 9.0]))
         m.summary(np.repeat([-4.0, 4, -4, 4], 10))
