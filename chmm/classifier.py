@@ -81,6 +81,29 @@ class SequenceClassifier:
         self.priors_ = priors
         return self
 
+    @classmethod
+    def from_models(cls, models: Mapping[Any, Model], *, priors: Any = "uniform") -> "SequenceClassifier":
+        """A classifier of models that have their parameters, {class: Model}: given, fitted elsewhere, or loaded.
+
+        >>> from chmm import Categorical, Model, SequenceClassifier
+        >>> def coin(heads):
+        ...     return Model(startprob=[1], transmat=[[1]], emission=Categorical([[heads, 1 - heads]], symbols="ht"))
+        >>> clf = SequenceClassifier.from_models({"fair": coin(0.5), "loaded": coin(0.8)})
+        >>> clf.predict_proba("hhhh").round(2).tolist()
+        [0.13, 0.87]
+        """
+        if not isinstance(models, Mapping) or not models:
+            raise TypeError(f"models = {shown(models)} must be {{class: Model}}")
+        made = cls(models, priors=priors)
+        classes = sorted(_names(models, "models"))
+        made.models_ = {name: made._models(classes)[name] for name in classes}
+        for model in made.models_.values():
+            model._ready()
+        if priors is None:
+            raise ValueError("priors = None are the shares in training data, and there are none: give them")
+        made.classes_, made.priors_ = np.array(classes), made._priors(classes, np.ones(len(classes)))
+        return made
+
     def _models(self, classes):
         """{class: Model}"""
         if isinstance(self.model, Mapping):
@@ -222,13 +245,18 @@ def _classes(y, data):
             raise ValueError(f"y must have the keys of X, {shown(data.keys)}, got {shown(list(y.keys()))}")
         y = [y[key] for key in data.keys]
     array = list(y) if hasattr(y, "__len__") or hasattr(y, "__iter__") else [y]
-    labels = [plain(label) for label in array]
-    if len(labels) != data.n_sequences:
-        raise ValueError(f"y has {len(labels)} classes for {data.n_sequences} sequences; there must be one for each")
-    for s, label in enumerate(labels):
-        if not isinstance(label, str | int):
-            raise TypeError(f"y[{s}] = {shown(label)} must be the name of a class: a str, an int or a bool")
-    kinds = {str if isinstance(label, str) else type(label) for label in labels}
+    if len(array) != data.n_sequences:
+        raise ValueError(f"y has {len(array)} classes for {data.n_sequences} sequences; there must be one for each")
+    return _names(array, "y")
+
+
+def _names(values, argument):
+    """Plain names of classes, of one kind."""
+    names = [plain(name) for name in values]
+    for k, name in enumerate(names):
+        if not isinstance(name, str | int):
+            raise TypeError(f"{argument}[{k}] = {shown(name)} must be the name of a class: a str, an int or a bool")
+    kinds = sorted({type(name).__name__ for name in names})
     if len(kinds) > 1:
-        raise TypeError(f"y holds {' and '.join(sorted(kind.__name__ for kind in kinds))}; classes are of one kind")
-    return labels
+        raise TypeError(f"{argument} holds {' and '.join(kinds)}; classes are of one kind")
+    return names

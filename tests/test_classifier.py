@@ -106,6 +106,21 @@ def test_models_of_any_options():
     assert words.predict([["a", "a", "a"]]).tolist() == [2]
 
 
+def test_a_classifier_of_models_that_are_there():
+    X, y = calls()
+    learnt = two().fit(X, y)
+    other = SequenceClassifier.from_models(learnt.models_, priors=dict(zip(learnt.classes_, learnt.priors_)))
+    assert same_bits(other.predict_proba(X), learnt.predict_proba(X)) and other.score(X, y) == learnt.score(X, y)
+    assert SequenceClassifier.from_models(learnt.models_).priors_.tolist() == [0.5, 0.5]
+    for models, priors, told in [
+        ({}, "uniform", "must be {class: Model}"), (learnt, "uniform", "must be {class: Model}"),
+        (learnt.models_, None, "there are none"), ({"a": Model(2)}, "uniform", "no parameters yet"),
+        ({1: Model(1), "a": Model(1)}, "uniform", "int and str"), ({"a": 3}, "uniform", "must be a Model"),
+    ]:  # fmt: skip
+        with pytest.raises((TypeError, ValueError), match=told):
+            SequenceClassifier.from_models(models, priors=priors)
+
+
 def test_searches_and_cross_validation():
     selection = pytest.importorskip("sklearn.model_selection")
     from sklearn.base import clone, is_classifier
