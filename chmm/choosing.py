@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from . import inference
-from .exceptions import quiet
 from .kernel_input import Problem
 from .questions import Question
 
@@ -36,7 +35,6 @@ def n_observed(problem: Problem) -> int:
     return int(np.count_nonzero(problem.observed.index < len(problem.observed.distinct)))
 
 
-@quiet
 def entropy(problem: Problem) -> float:
     """H(Q | O) = -sum_t E log P(q_t | q_t+1, O), in nats: that of the last state, and of each state given the next."""
     total = 0.0

@@ -502,6 +502,7 @@ class Model:
         """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
         return uncertainty.names(self._coordinates())
 
+    @quiet
     def to_vector(self) -> np.ndarray:
         """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
         probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
@@ -519,6 +520,7 @@ class Model:
         return uncertainty.to_vector(self._coordinates())
 
     @named
+    @quiet
     def with_vector(self, vector: Any) -> "Model":
         """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
 
@@ -529,6 +531,7 @@ class Model:
         return self._with(uncertainty.with_vector(self._structure(), fit, parts, vector))
 
     @named
+    @quiet
     def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
         """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
 
@@ -544,6 +547,7 @@ class Model:
         return score.vector(self._ready(), self._coordinates())
 
     @named
+    @quiet
     def summary(
         self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
     ) -> uncertainty.Summary:
@@ -563,6 +567,7 @@ class Model:
         return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
 
     @named
+    @quiet
     def bootstrap(
         self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
     ) -> uncertainty.Summary:
@@ -577,6 +582,7 @@ class Model:
         return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
 
     @named
+    @quiet
     def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
         """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
         precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
@@ -599,6 +605,7 @@ class Model:
         return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
 
     @named
+    @quiet
     def aic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
         """Akaike's information criterion, -2 log P(O) + 2 n_parameters_: the smaller, the better.
 
@@ -607,6 +614,7 @@ class Model:
         return self._criteria(X, known, lengths, ids, ended).aic
 
     @named
+    @quiet
     def bic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
         """The Bayesian information criterion, -2 log P(O) + n_parameters_ log(observed steps): the smaller, the better.
 
@@ -620,6 +628,7 @@ class Model:
         return self._criteria(X, known, lengths, ids, ended).bic
 
     @named
+    @quiet
     def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
         """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
 

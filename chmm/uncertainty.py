@@ -74,7 +74,7 @@ def with_vector(structure: checks.Structure, fit: Fit, parts: Mapping[str, Coord
     pieces = np.split(vector, ends)
     arrays = {name: part.restored(piece) for (name, part), piece in zip(parts.items(), pieces, strict=True)}
     transmat = arrays["transmat"]
-    startprob = quiet(settled)(transmat) if structure.stationary else arrays["startprob"]
+    startprob = settled(transmat) if structure.stationary else arrays["startprob"]
     if not np.isfinite(startprob).all():
         raise ValueError(
             "the vector has log odds so large that transitions have probability 0, and not every state is reached from "
@@ -120,7 +120,6 @@ class Score:
         slopes = self.slopes(fit, self.counts(fit), with_prior)
         return np.concatenate([np.empty(0), *(part.pulled(slopes[name]) for name, part in parts.items())])
 
-    @quiet
     def slopes(self, fit, counts, with_prior=False):
         """{parameter: derivatives by its entries}."""
         (start, trans, weights, ends), pi, a, e = counts, fit.startprob, fit.transmat, fit.endprob
@@ -331,6 +330,7 @@ def bootstrap(model, asked: Question, structure: checks.Structure, n: int, level
         endprob=model.endprob if fit.endprob is None else fit.endprob, n_init=1, state_order=None, n_jobs=1,
     )  # fmt: skip
 
+    @quiet
     def one(stop, seed):
         data, ended = drawn(asked, gone, seed)
         learnt = training.fit(again, data, ended=ended, callback=until(stop))

@@ -368,6 +368,21 @@ def test_a_bootstrap_of_sequences_that_end():
     assert len(cut) == len(table)
 
 
+@pytest.mark.parametrize("name", ["Product by name", "Mixture of families", "PerState of waits"])
+def test_tables_of_what_is_made_of_families_under_any_error_state(name):
+    truth = Model(startprob="stationary", transmat=np.eye(3) * 0.85 + 0.05, emission=FAMILIES[name].given, max_iter=60)
+    X = truth.sample(150, 2, random_state=0).X
+    with np.errstate(all="raise"):
+        m = truth.fit(X)
+        table, drawn = m.summary(X), m.bootstrap(X, 2, random_state=0)
+        again = m.with_vector(m.to_vector())
+        assert_allclose(again.gradient(X), m.gradient(X), rtol=1e-5, atol=1e-5)
+        assert m.icl(X) >= m.bic(X) > m.aic(X)
+    assert list(table) == list(drawn) and m.n_parameters_ < len(table)
+    for row in (*table.values(), *drawn.values()):
+        assert all(x is None or np.isfinite(x) for x in row[:4])
+
+
 # Refusals -------------------------------------------------------------------------------------------------------------
 
 
