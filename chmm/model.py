@@ -543,7 +543,7 @@ class Model:
         >>> m.gradient([13, 14, 8, 30, 27]).round(2).tolist()
         [-0.25, 0.35, -9.87, 4.91]
         """
-        score = uncertainty.Score(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        score = uncertainty.ScoreVector(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
         return score.vector(self._ready(), self._coordinates())
 
     @named
@@ -575,7 +575,8 @@ class Model:
         steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
 
         Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
-        of the model. With endprob, sequences that ended go on until they end. The same for any number of threads.
+        of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
+        number of threads (n_jobs).
         """
         asked = self._asked(X, None, lengths, ids, ended)
         options, rng = checks.options(self), checks.generator(random_state)

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,10 +208,8 @@ def _title(model):
 
 
 def _unused(name, taken):
-    k = 2
-    while (name if k == 2 else f"{name} ({k - 1})") in taken:
-        k += 1
-    return name if k == 2 else f"{name} ({k - 1})"
+    again = (f"{name} ({k})" for k in count(2))
+    return next(other for other in chain([name], again) if other not in taken)
 
 
 def _flags(ended, data, models):

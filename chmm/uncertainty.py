@@ -100,7 +100,7 @@ def check_vector(vector, n):
 # The score vector -----------------------------------------------------------------------------------------------------
 
 
-class Score:
+class ScoreVector:
     """Derivatives of log P(O), or of the objective, which has the prior too: by Fisher's identity they are those of the
     expected log P(O, Q), where the expectation is that of an E-step at these very parameters."""
 
@@ -190,14 +190,15 @@ def summary(asked: Question, structure: checks.Structure, level: float, n_jobs=1
     """Estimates with standard errors by the observed information of the objective."""
     quantile = NormalDist().inv_cdf((1 + check_level(level)) / 2)
     _require_steps(asked)
-    fit, score = asked.fit, Score(structure, asked, n_jobs)
+    fit, score = asked.fit, ScoreVector(structure, asked, n_jobs)
     every = coordinates(structure, fit)
     if n_free(every) > LARGEST:
         raise ValueError(
             f"the model has {n_free(every)} free parameters, and the information of more than {LARGEST} is not taken: "
             "it costs two E-steps for each; freeze what is not in question, or bootstrap"
         )
-    slopes = score.slopes(fit, score.counts(fit))
+    counts = score.counts(fit)
+    slopes = score.slopes(fit, counts) | {"transmat": ratio(counts[1], fit.transmat)}  # of the counts alone
     kept = {name: part.narrowed(_told(part, slopes[name])) for name, part in every.items()}
     information = _information(score, structure, fit, kept)
     weak = np.diagonal(information) * _units(kept) ** 2 < LEAST
@@ -282,13 +283,13 @@ def _masks(parts, weak):
         yield mask
 
 
-def _inverse(information, called_):
+def _inverse(information, labels):
     """The inverse, of units that count for nothing; ValueError if it is no information of a maximum."""
     size = np.sqrt(np.diagonal(information))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))
     if len(values) and not values[0] > 1e-10:
         worst = np.argsort(-np.abs(vectors[:, 0]))[:2]
-        which = " and ".join(called_[k] for k in sorted(worst.tolist()))
+        which = " and ".join(labels[k] for k in sorted(worst.tolist()))
         raise ValueError(
             f"the objective has no maximum at these parameters along {which}: the model was not fitted to these data, "
             "or not to the end (a smaller tol), or the data cannot tell these parameters apart (freeze one)"

@@ -156,7 +156,7 @@ def assert_objective(m, X):
 
     with np.errstate(all="ignore"):
         units = uncertainty._units(parts)
-        mine = uncertainty.Score(structure, asked).vector(fit, parts, True) * units
+        mine = uncertainty.ScoreVector(structure, asked).vector(fit, parts, True) * units
         assert_allclose(mine, slope_of(objective, m.to_vector(), units) * units, rtol=1e-5, atol=1e-6)
 
 
