@@ -118,7 +118,7 @@ def select(
     criterion : "aic", "bic" or "icl" (the smaller, the better), of the likelihood of all data; or "cv": the log
     likelihood per step of data that the model has not seen, over `folds` folds. Many sequences are dealt out to the
     folds in turn. One sequence is cut into blocks of time, each scored given all that came before it, by a model that
-    was fitted to the other blocks.
+    was fitted to the other blocks. Only the symbols there are, and the scale of priors, are known from all data.
     X, y, lengths, ids, ended : as in `Model.fit`. n_jobs : threads, each with a fit; the same result for any number, if
     the models have a random_state.
 
@@ -272,7 +272,9 @@ def _held_out(model, fold, told, stop):
     began, data, out = time.monotonic(), fold.data, fold.out
     ended = fold.ended if checks.knows_ends(model) else None
     flags = None if ended is None else ended[~out]
-    fit = training.fit(model, data.chosen(~out), _part(told, data, ~out), None, flags, until(stop))
+    emission, seen = training.survey(model.emission, data)  # which symbols there are is no secret
+    learner = copy.copy(model).set_params(emission=emission)
+    fit = training.fit(learner, data.chosen(~out), _part(told, data, ~out), None, flags, until(stop), seen)
     if not fold.in_time:
         asked = Question(fit, data.chosen(out), _part(told, data, out), None if ended is None else ended[out])
         gain = log_likelihood(asked)

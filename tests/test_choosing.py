@@ -98,7 +98,7 @@ def test_held_out_sequences():
     for k in range(3):
         rest = [x for s, x in enumerate(X) if s % 3 != k]
         total += Model(2, "gaussian", n_init=1, random_state=0, tol=1e-6).fit(rest).score(X[k::3])
-    assert_allclose(found[1].held_out, total / 139, rtol=1e-9)
+    assert_allclose(found[1].held_out, total / 139, rtol=1e-5)  # the scale of the prior is that of all data
     assert found.best is found[1].model and "held out" in repr(found)
     as_dict = select(m, dict(enumerate(X)), n_states=[1, 2], criterion="cv", folds=3, n_jobs=1)
     assert [row[2:8] for row in as_dict] == [row[2:8] for row in found]
@@ -114,7 +114,7 @@ def test_held_out_blocks_of_time_go_on_from_what_came_before():
         pieces = [piece for piece in (COUNTS[:a], COUNTS[b:]) if len(piece)]
         fit = Model(2, Poisson(), n_init=1, random_state=0, tol=1e-6).fit(pieces)
         total += fit.score(COUNTS[:b]) - (fit.score(COUNTS[:a]) if a else 0.0)
-    assert_allclose(row.held_out, total / len(COUNTS), rtol=1e-9)
+    assert_allclose(row.held_out, total / len(COUNTS), rtol=1e-5)
 
 
 def test_labels_and_ends_go_along():
@@ -154,6 +154,10 @@ def test_impossible_held_out_data_are_minus_infinity():
     m = Model(1, Categorical(symbols=range(3)), random_state=0)
     (row,) = select(m, [[0, 1, 0], [0, 1, 1], [0, 2, 0]], criterion="cv", folds=3)
     assert row.held_out == -np.inf and np.isfinite(row.loglik) and "nan" not in repr(row)
+    texts = ["abab", "abba", "abax"]  # a symbol that one fold alone shows is a symbol all the same
+    plain, smooth = select([Model(1), Model(1, pseudocount=0.1)], texts, criterion="cv", folds=3)
+    assert plain.held_out == -np.inf < smooth.held_out
+    assert plain.model.emission == "auto"
 
 
 def test_bad_searches():

@@ -69,6 +69,8 @@ def test_bad_labels():
     ]:
         with pytest.raises(error, match=told):
             m.evaluate([0.0, 1.0, 2.0], y)
+    with pytest.raises(ValueError, match=r"-1.*unknown label is None"):
+        Model(startprob=[1], transmat=[[1]], emission=Gaussian([0], [1])).evaluate([0.0, 1.0], [0, -1])
     with pytest.raises(ValueError, match="probability 0"):
         Model(startprob=[1, 0], transmat=np.eye(2), emission=Categorical([[1, 0], [0, 1]])).evaluate([0, 1], [0, 1])
 
