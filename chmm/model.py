@@ -10,10 +10,23 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import (
+    checks,
+    choosing,
+    evaluation,
+    files,
+    hints,
+    ordering,
+    questions,
+    sequences,
+    stepwise,
+    training,
+    uncertainty,
+)  # fmt: skip
 from . import known as knowledge
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
+from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
@@ -501,6 +514,166 @@ class Model:
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
         return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
+
+    # How good, how many, how sure (evaluation.py, choosing.py, uncertainty.py) ----------------------------------------
+
+    @property
+    def n_parameters_(self):
+        """Number of free parameters: k probabilities that sum to 1 count k - 1; what is a structural zero, frozen, or
+        follows from others (startprob="stationary", states of a `Tied` group) does not count."""
+        return uncertainty.n_free(self._coordinates())
+
+    @property
+    def vector_names_(self):
+        """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
+        return uncertainty.names(self._coordinates())
+
+    @quiet
+    def to_vector(self) -> np.ndarray:
+        """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
+        probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
+
+        Covariance matrices are diag(s) M M' diag(s), M lower triangular with a diagonal of 1, and give log s and M.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.2, 0.8]],
+        ...           emission=Categorical([[0.9, 0.1], [0.5, 0.5]]))
+        >>> m.to_vector().round(3).tolist()
+        [0.0, -1.386, 2.197, 0.0]
+        >>> m.vector_names_
+        ['transmat[0, 0]', 'transmat[1, 0]', 'probs[0, 0]', 'probs[1, 0]']
+        """
+        return uncertainty.to_vector(self._coordinates())
+
+    @named
+    @quiet
+    def with_vector(self, vector: Any) -> "Model":
+        """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
+
+        What has no coordinate stays as it is in this model.
+        """
+        parts, fit = self._coordinates(), self._ready()
+        vector = uncertainty.check_vector(vector, uncertainty.n_free(parts))
+        return self._with(uncertainty.with_vector(self._structure(), fit, parts, vector))
+
+    @named
+    @quiet
+    def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
+        """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
+
+        By Fisher's identity it is the expected derivative of log P(O, Q), so that it costs an E-step. (A family of your
+        own that does not tell its `gradient` has one by differences.) ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> m.gradient([13, 14, 8, 30, 27]).round(2).tolist()
+        [-0.25, 0.35, -9.87, 4.91]
+        """
+        score = uncertainty.ScoreVector(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return score.vector(self._ready(), self._coordinates())
+
+    @named
+    @quiet
+    def summary(
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
+        `Estimate(value, standard_error, low, high, note)`, which prints as a table.
+
+        Standard errors are those of maximum likelihood (of the posterior's mode, with a prior): the inverse of the
+        observed information, which is taken by differences of the exact score vector along the unconstrained
+        coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
+        its limit, or was expected less than once, is held fixed, and has no standard error but a note.
+
+        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
+        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
+        Series, section 3.6.
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def bootstrap(
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
+        steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
+
+        Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
+        of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
+        number of threads (n_jobs).
+        """
+        asked = self._asked(X, None, lengths, ids, ended)
+        options, rng = checks.options(self), checks.generator(random_state)
+        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+
+    @named
+    @quiet
+    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+        """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
+        precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
+
+        y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+        `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> fever.evaluate(["normal", "cold", "dizzy"], ["healthy", "fever", "fever"])
+        accuracy 0.6667 of 3 steps
+        <BLANKLINE>
+                       precision  recall      f1  support
+        'healthy'         0.5000  1.0000  0.6667        1
+        'fever'           1.0000  0.5000  0.6667        2
+        macro average     0.7500  0.7500  0.6667        3
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def aic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """Akaike's information criterion, -2 log P(O) + 2 n_parameters_: the smaller, the better.
+
+        ImpossibleError if P(O) = 0. `select` compares models by it.
+        """
+        return self._criteria(X, known, lengths, ids, ended).aic
+
+    @named
+    @quiet
+    def bic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The Bayesian information criterion, -2 log P(O) + n_parameters_ log(observed steps): the smaller, the better.
+
+        >>> import numpy as np
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> x = [13, 14, 8, 30, 27]
+        >>> bool(np.isclose(m.bic(x), -2 * m.score(x) + 4 * np.log(5)))
+        True
+        """
+        return self._criteria(X, known, lengths, ids, ended).bic
+
+    @named
+    @quiet
+    def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
+
+        It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
+        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        """
+        return self._criteria(X, known, lengths, ids, ended, True).icl
+
+    def _criteria(self, X, known, lengths, ids, ended, with_icl=False):
+        asked = self._asked(X, known, lengths, ids, ended)
+        return choosing.criteria(asked, self.n_parameters_, with_icl, self.n_jobs)
+
+    def _structure(self):
+        fit = self._ready()
+        return checks.structure(self, fit.emission, known=fit.states)
+
+    def _coordinates(self):
+        return uncertainty.coordinates(self._structure(), self._ready())
 
     # Questions about the model ---------------------------------------------------------------------------------------
 

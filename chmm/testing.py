@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import sequences, starts, training
+from .coordinates import difference
 from .emissions import Emission
 from .exceptions import ConvergenceWarning
 from .model import Model
@@ -299,6 +300,31 @@ def means_are_means(case):
     return None
 
 
+def slopes(case):
+    """gradient gives the derivatives of sum weights * log b along the coordinates of unconstrained(), which go back."""
+    parts, by_entry = case.emission.unconstrained(), case.emission.gradient(case.values, case.weights)
+    if parts.keys() != by_entry.keys():
+        return f"it has the derivatives by {sorted(by_entry)}, the parameters are {sorted(parts)}"
+    for name, part in parts.items():
+        trouble = differs(part.restored(part.vector()), part.array, f"{name} and {name} from its coordinates", 1e-6)
+        if trouble:
+            return trouble
+        step = 1e-3 * part.unit * case.rng.uniform(0.5, 1, part.n)
+        edge = part.at(part.restored(part.vector() + 2 * step)).vector()
+        if differs(edge, part.vector() + 2 * step, name):
+            continue  # a limit of what can be learnt
+
+        def explained(k, name=name, part=part, step=step):
+            moved = case.emission.replaced({name: part.restored(part.vector() + k * step)})
+            return starts.explained(moved, case.values, case.weights)
+
+        mine = part.pulled(by_entry[name]) @ step
+        trouble = differs(mine, difference(explained, 1), f"the gradient by {name} and a difference", 1e-5)
+        if trouble:
+            return trouble
+    return None
+
+
 def is_pure(case):
     """Updating a shallow copy changes neither values, weights and statistics nor the arrays of the original."""
     before = case.emission.log_likelihood(case.values)
@@ -342,5 +368,5 @@ def takes_any_order(case):
 
 LAWS = (
     rows, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing, keeps_frozen,
-    keeps_without_mass, permutes, recentres, means_are_means, is_pure, is_saved, stands_errors, takes_any_order,
+    keeps_without_mass, permutes, recentres, means_are_means, slopes, is_pure, is_saved, stands_errors, takes_any_order,
 )  # fmt: skip

@@ -73,8 +73,9 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states."""
+def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states. seen : the survey
+    of more data than these."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -82,7 +83,7 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):

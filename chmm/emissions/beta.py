@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
@@ -30,6 +31,7 @@ class Beta(ExponentialFamily):
     """
 
     parameters = ("a", "b")
+    ranges = (POSITIVE, POSITIVE)
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5
@@ -70,6 +72,10 @@ class Beta(ExponentialFamily):
         start = np.stack([np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1)
         ab = newton_ascent(start, value, step, *RANGE)
         return {"a": ab[..., 0], "b": ab[..., 1]}
+
+    def derivatives(self, mass, logs, rest_logs):
+        both = digamma(self.a + self.b)
+        return {"a": logs + mass * (both - digamma(self.a)), "b": rest_logs + mass * (both - digamma(self.b))}
 
     def typical(self, mean_log, mean_rest_log):
         # the geometric means of o and of 1 - o add up to 1 only where all values are the same

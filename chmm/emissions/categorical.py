@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, read_only
@@ -34,6 +35,7 @@ class Categorical(Emission):
 
     hint = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
     def __init__(
@@ -150,6 +152,9 @@ class Categorical(Emission):
         counts = np.zeros((weights.shape[1], len(self._symbols)))
         counts[:, values] = weights.T
         return {"counts": counts}
+
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
 
     def update(self, statistics):
         if self.is_frozen("probs"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -28,6 +29,7 @@ class Exponential(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     features = ("sums",)
     domain = "numbers >= 0"
 
@@ -48,6 +50,9 @@ class Exponential(ExponentialFamily):
 
     def maximiser(self, means):
         return {"rates": 1 / np.maximum(means[0], self.reference[0] / LARGEST)}
+
+    def derivatives(self, mass, sums):
+        return {"rates": mass / self.rates - sums}
 
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]

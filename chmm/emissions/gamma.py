@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gammaln, newton, newton_ascent, trigamma
@@ -32,6 +33,7 @@ class Gamma(ExponentialFamily):
     """
 
     parameters = ("shapes", "rates")
+    ranges = (POSITIVE, POSITIVE)
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 
@@ -71,6 +73,10 @@ class Gamma(ExponentialFamily):
         if np.any(self.held("shapes")):
             shapes = np.where(self.held("shapes"), self.shapes, shapes)
         return {"shapes": shapes, "rates": shapes / mean}
+
+    def derivatives(self, mass, sums, logs):
+        by_shape = logs + mass * (np.log(self.rates) - digamma(self.shapes))
+        return {"shapes": by_shape, "rates": mass * self.shapes / self.rates - sums}
 
     def typical(self, mean, mean_log):
         mean = np.where(mean > 0, mean, 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, Covariance, Entrywise
 from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
@@ -195,6 +196,35 @@ class Gaussian(Emission):
         else:
             scatter = squares - shift * (2 * sums - mass * shift) + spread
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
+
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self._derivatives(*(statistics[key] for key in ("weights", "sums", "squares")))
+
+    def prior_gradient(self):
+        n, d = self.means.shape
+        squares = self.prior * (np.diag(self.spread) if self._crossed else self.spread)
+        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), squares)
+
+    def _derivatives(self, mass, sums, squares):
+        if not self._crossed:
+            v = self._variances()
+            by_variance = (squares / v - mass) / (2 * v)
+            spherical = self.covariance == "spherical"
+            return {"means": sums / v, "covariances": by_variance.sum(axis=1) if spherical else by_variance}
+        roots, _ = self._roots()
+        inverse = np.swapaxes(roots, 1, 2) @ roots
+        by_matrix = 0.5 * (inverse @ squares @ inverse - mass[:, :1, None] * inverse)
+        return {
+            "means": np.einsum("iab,ib->ia", inverse, sums),
+            "covariances": by_matrix.sum(axis=0) if self.covariance == "tied" else by_matrix,
+        }
+
+    def unconstrained(self):
+        unit = np.sqrt(Gaussian.variance(self))
+        array, movable = self.covariances, self._movable("covariances")
+        kind = Covariance(array, movable) if self._crossed else Entrywise(array, movable, POSITIVE)
+        return {"means": self._coordinates("means", unit), "covariances": kind}
 
     def _given_held(self, shift, best, held):
         """The shifts of the means given the covariances, if some are held at 0: the others are corrected by regression

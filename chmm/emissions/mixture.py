@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
@@ -48,6 +49,7 @@ class Mixture(Alternatives):
     """
 
     parameters = ("weights",)
+    ranges = (SIMPLEX,)
     max_inner_iter = 200
 
     def __init__(
@@ -134,10 +136,22 @@ class Mixture(Alternatives):
         return total
 
     def _statistics(self, values, weights):
+        share, counts = self._shared_out(values, weights)
+        return {"counts": counts, **super().statistics(values, share)}
+
+    def _shared_out(self, values, weights):
+        """(share (R, n_states * n), counts (n_states, n)): the weights by component."""
         share, total, _ = self._parts(values)
         share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
-        counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
-        return {"counts": counts, **super().statistics(values, share)}
+        return share, (np.ones(len(share)) @ share).reshape(self.weights.shape)
+
+    def gradient(self, values, weights):
+        slopes: dict = {}
+        for where, block in blocks(values, self.weights.size):
+            share, counts = self._shared_out(block, weights[where])
+            part = {"weights": ratio(counts, self.weights), **super().gradient(block, share)}
+            slopes = {key: slopes.get(key, 0.0) + part[key] for key in part}
+        return slopes
 
     def shares(self, values: Any, share: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
         """share : (R, n_states * n), the weight of each value in each component."""

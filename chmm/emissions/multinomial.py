@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, read_only
@@ -35,6 +36,7 @@ class Multinomial(Emission):
     """
 
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
@@ -76,6 +78,9 @@ class Multinomial(Emission):
 
     def statistics(self, values, weights):
         return {"counts": weights.T @ values}
+
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
 
     def update(self, statistics):
         counts = statistics["counts"]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..coordinates import POSITIVE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import log_poisson
@@ -30,6 +31,7 @@ class Poisson(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
@@ -60,6 +62,9 @@ class Poisson(ExponentialFamily):
 
     def maximiser(self, means):
         return {"rates": means[0]}
+
+    def derivatives(self, mass, sums):
+        return {"rates": ratio(sums, self.rates) - mass}
 
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, REAL
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
@@ -39,6 +40,7 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
+    ranges = (REAL, POSITIVE, POSITIVE)
     gaps = True
     prepared = ("centre", "spread")
     max_inner_iter = 200
@@ -126,6 +128,18 @@ class StudentT(Emission):
             for name in self.parameters:
                 new[name] = np.where(turn == (name == "dofs"), new[name], getattr(self, name))
         self.assign(new)
+
+    def gradient(self, values, weights):
+        mass, _, uy, uyy, slopes, _ = (self.statistics(values, weights)[key] for key in KEYS)
+        squares = self.scales**2
+        return {
+            "locations": uy / squares,
+            "scales": (uyy / squares - mass) / self.scales,
+            "dofs": 0.5 * mass * half_step(self.dofs / 2)[1] + slopes,
+        }
+
+    def unconstrained(self):
+        return super().unconstrained() | {"locations": self._coordinates("locations", self.scales)}
 
     def recentre(self, statistics, other):
         moved = shifted(

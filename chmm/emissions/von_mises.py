@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE, REAL
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, log_bessel, newton_ascent
@@ -30,6 +31,7 @@ class VonMises(ExponentialFamily):
     """
 
     parameters = ("means", "concentrations")
+    ranges = (REAL, POSITIVE)
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0
@@ -72,6 +74,12 @@ class VonMises(ExponentialFamily):
             start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST
         )[..., 0]
         return {"means": direction, "concentrations": np.where(length > 0, k, 0.0)}
+
+    def derivatives(self, mass, cosines, sines):
+        along = cosines * np.cos(self.means) + sines * np.sin(self.means)
+        across = sines * np.cos(self.means) - cosines * np.sin(self.means)
+        k = self.concentrations
+        return {"means": k * across, "concentrations": along - mass * log_bessel(k)[1]}
 
     def typical(self, cosine, sine):
         return np.zeros((2, *cosine.shape))
