@@ -135,7 +135,7 @@ class StudentT(Emission):
         return {
             "locations": uy / squares,
             "scales": (uyy / squares - mass) / self.scales,
-            "dofs": 0.5 * mass * half_step(self.dofs / 2)[1] + slopes,
+            "dofs": 0.5 * mass * half_step_slope(self.dofs / 2) + slopes,
         }
 
     def unconstrained(self):
