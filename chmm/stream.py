@@ -20,6 +20,7 @@ from .symbols import shown
 
 OK, IMPOSSIBLE = int(Status.OK), int(Status.IMPOSSIBLE)
 NUMBERS = (float, int)  # the types of a number that goes the short way
+MOST_COUNTS = 4096  # whose log likelihoods are remembered
 
 
 def predict_proba(asked: Question, lag: int, n_jobs=1):
@@ -68,7 +69,7 @@ class Stream:
         fit = self._fit
         self._past = Past(*fit.chain.numbers, self.lag)
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
-        self._likelihoods = _Symbols(fit) if fit.rows is not None else _door(fit.emission)
+        self._likelihoods = _door(fit.emission)
         self._nothing = np.zeros((1, len(fit.states)))
         self._closed = False
 
@@ -142,46 +143,66 @@ class Stream:
 
 
 class _Symbols:
-    """Symbols by a dict of those seen so far."""
+    """Symbols, and the log likelihoods of those seen so far."""
 
-    def __init__(self, fit):
-        self.emission, self.table = fit.emission, fit.rows.logs
-        self.type, self.seen = type(fit.emission.symbols[0]), {}
+    def __init__(self, emission):
+        self.emission, self.type, self.seen = emission, type(emission.symbols[0]), {}
+        with np.errstate(divide="ignore"):
+            self.table = np.ascontiguousarray(emission.log_likelihood(emission.alphabet()))
 
     def __call__(self, value):
-        known = self.seen.get(value) if type(value) is self.type else None
-        if known is not None:
-            return known
-        code = _read(self.emission, value)
-        if code is None:
-            return None
-        row = self.table[int(code[0]) : int(code[0]) + 1]
-        if type(value) is self.type:
-            self.seen[value] = row
+        row = self.seen.get(value) if type(value) is self.type else None
+        if row is None:
+            code = _read(self.emission, value)
+            if code is None:
+                return None
+            row = self.table[int(code[0]) : int(code[0]) + 1]
+            if type(value) is self.type:
+                self.seen[value] = row
         return row
 
 
 def _door(emission: Emission):
     if isinstance(emission, Product):
         return _Channels(emission)
-    plain = type(emission).check is Emission.check and type(emission).observe is Emission.observe
-    if plain and emission.kind == "numbers":
+    if emission.alphabet() is not None:
+        return _Symbols(emission)
+    if emission.kind == "numbers" and type(emission).check is Emission.check and type(emission).observe is Emission.observe:
         return _Numbers(emission)
-    return lambda value: _log_likelihood(emission, _read(emission, value))
+    return _Any(emission)
 
 
-class _Numbers:
-    """Rows of numbers, which need no look at their kind."""
+class _Any:
+    """Whatever a family takes."""
 
     def __init__(self, emission):
-        self.emission, self.n_columns = emission, emission.n_features
+        self.emission, self.density = emission, emission.density()
 
     def __call__(self, value):
-        if type(value) in NUMBERS and self.n_columns == 1 and -LARGEST <= value <= LARGEST:
+        value = _read(self.emission, value)
+        return None if value is None else np.ascontiguousarray(self.density(value), dtype=np.float64)
+
+
+class _Numbers(_Any):
+    """Numbers that are taken as they come: a single one goes the short way, and counts are remembered."""
+
+    def __init__(self, emission):
+        super().__init__(emission)
+        self.short, self.seen = emission.n_features == 1, {}
+
+    def __call__(self, value):
+        if not (self.short and type(value) in NUMBERS and -LARGEST <= value <= LARGEST):
+            return super().__call__(value)
+        logs = self.seen.get(value)
+        if logs is None:
             values = np.array([[value]], dtype=np.float64)
-            if self.emission.inside(values) is True or np.all(self.emission.inside(values)):
-                return self.emission.log_likelihood(values)
-        return _log_likelihood(self.emission, _read(self.emission, value))
+            inside = self.emission.support(values)
+            if inside is not True and not inside[0, 0]:
+                return super().__call__(value)
+            logs = self.density(values)
+            if self.emission.counts and len(self.seen) < MOST_COUNTS:
+                self.seen[value] = logs
+        return logs
 
 
 class _Channels:
@@ -225,10 +246,6 @@ class _Channels:
             parts.append(row[first] if width == 1 else row[first : first + width])
             first += width
         return parts
-
-
-def _log_likelihood(emission, value):
-    return None if value is None else np.ascontiguousarray(emission.log_likelihood(value), dtype=np.float64)
 
 
 @quiet
