@@ -12,6 +12,8 @@ from .exceptions import ImpossibleError, quiet
 from .fit import Fit
 from .kernels.status import Status
 from .kernels.stream import Past
+from .known import read as read_known
+from .known import resolve
 from .questions import Question
 from .reading import ROWS, is_missing
 from .results import Pushed, Rest
@@ -76,11 +78,12 @@ class Stream:
     n_steps = property(lambda self: self._past.n_steps, doc="Number of observations pushed.")
     loglik = property(lambda self: self._past.loglik, doc="log P(o_1 ... o_t).")
 
-    def push(self, observation: Any) -> Pushed:
+    def push(self, observation: Any, known: Any = None) -> Pushed:
         """One more step: `Pushed(filtered, state, proba, surprise, loglik)`.
 
         observation : a symbol or number; for several columns a row of values, for a Product with names a dict, in which
         a missing channel may be left out. None: this step was not seen.
+        known : its state, or likelihoods of the states (n_states,), such as a mask of those that may be.
 
         ImpossibleError if it has probability 0 after what came before; like any other error, it leaves the stream as
         it was.
@@ -90,6 +93,8 @@ class Stream:
         past = self._past
         try:
             logs = None if observation is None else self._likelihoods(observation)
+            if known is not None:
+                logs = self._weighted(logs, known)
         except (TypeError, ValueError) as error:
             raise type(error)(str(error).replace("step 0", f"step {past.n_steps}", 1)) from None
         n = len(self._states)
@@ -103,6 +108,13 @@ class Stream:
             lagged = filtered
         state = None if lagged is None else self._states[lagged.argmax()]
         return Pushed(filtered, state, lagged, -log_scale, past.loglik)
+
+    def _weighted(self, logs, known):
+        n = len(self._states)
+        told = np.asarray(known)[None] if np.ndim(known) == 1 else [known]
+        weights = resolve(read_known(told, sequences.read([0])), sequences.read([0]), self._fit.states)
+        logs = self._nothing if logs is None else logs[:, :n]
+        return logs if weights is None else logs + weights.masks[weights.index]
 
     def close(self) -> Rest:
         """The steps kept back, `Rest(states, proba)`: given all that was pushed. Nothing can be pushed any more."""
@@ -167,7 +179,8 @@ def _door(emission: Emission):
         return _Channels(emission)
     if emission.alphabet() is not None:
         return _Symbols(emission)
-    if emission.kind == "numbers" and type(emission).check is Emission.check and type(emission).observe is Emission.observe:
+    as_they_come = type(emission).check is Emission.check and type(emission).observe is Emission.observe
+    if emission.kind == "numbers" and as_they_come:
         return _Numbers(emission)
     return _Any(emission)
 
@@ -253,12 +266,12 @@ def _read(emission, value):
     """One observation as the emission's one distinct value, through every check; None if it is missing."""
     if is_missing(value):
         return None
-    if emission.kind in ("text", "letters") and isinstance(value, str):
-        data = sequences.read(value, kind=emission.kind)
+    if isinstance(value, str):
+        data = sequences.read(value if emission.kind in ("text", "letters") else np.array([value]), kind=emission.kind)
     elif isinstance(value, ROWS) or np.ndim(value) == 1:
         data = sequences.read(np.array([[np.nan if is_missing(v) else v for v in value]]), kind=emission.kind)
     else:
-        data = sequences.read([value], kind=emission.kind)
+        data = sequences.read([value.item() if isinstance(value, np.ndarray) else value], kind=emission.kind)
     if data.n_steps != 1:
         raise ValueError(f"step 0: {shown(value)} is {data.n_steps} steps; push takes one")
     seen = emission.check(data)
