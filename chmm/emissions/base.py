@@ -178,9 +178,14 @@ class Emission:
         return bool(self.parameters) and len(self._known()) == len(self.parameters)
 
     @property
+    def partly_given(self) -> bool:
+        """Whether some parameter is given, so that it matters which cluster of values starts which state."""
+        return bool(self._known()) or any(part.partly_given for part in self.members)
+
+    @property
     def exchangeable(self) -> bool:
-        """Whether no parameter is given yet, so that any cluster of values can start any state."""
-        return not self._known() and all(part.exchangeable for part in self.members)
+        """Whether states are alike until parameters are given; not where each has a role of its own."""
+        return all(part.exchangeable for part in self.members)
 
     def _known(self):
         known = {name: getattr(self, name, None) for name in self.parameters}
