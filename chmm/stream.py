@@ -21,7 +21,8 @@ from .sequences import LARGEST
 from .symbols import shown
 
 OK, IMPOSSIBLE = int(Status.OK), int(Status.IMPOSSIBLE)
-NUMBERS = (float, int)  # the types of a number that goes the short way
+NUMBERS = (float, int, np.float64, np.int64)  # the types of a number that goes the short way
+SYMBOLS = {str: (str, np.str_), int: (int, np.int64), bool: (bool, np.bool_)}  # the same of symbols
 MOST_COUNTS = 4096  # whose log likelihoods are remembered
 
 
@@ -158,18 +159,18 @@ class _Symbols:
     """Symbols, and the log likelihoods of those seen so far."""
 
     def __init__(self, emission):
-        self.emission, self.type, self.seen = emission, type(emission.symbols[0]), {}
+        self.emission, self.types, self.seen = emission, SYMBOLS[type(emission.symbols[0])], {}
         with np.errstate(divide="ignore"):
             self.table = np.ascontiguousarray(emission.log_likelihood(emission.alphabet()))
 
     def __call__(self, value):
-        row = self.seen.get(value) if type(value) is self.type else None
+        row = self.seen.get(value) if type(value) in self.types else None
         if row is None:
             code = _read(self.emission, value)
             if code is None:
                 return None
             row = self.table[int(code[0]) : int(code[0]) + 1]
-            if type(value) is self.type:
+            if type(value) in self.types:
                 self.seen[value] = row
         return row
 
@@ -222,7 +223,7 @@ class _Channels:
     """A Product: the sum over its channels, each through a door of its own."""
 
     def __init__(self, product):
-        self.product, self.names = product, product.names
+        self.names, self.known = product.names, frozenset(product.names)
         self.widths = [channel.n_features or 1 for channel in product.members]
         self.doors = [_door(channel) for channel in product.members]
 
@@ -242,8 +243,8 @@ class _Channels:
     def _parts(self, value):
         """What each channel sees."""
         if isinstance(value, Mapping):
-            if not value.keys() <= set(self.names):
-                unknown = next(name for name in value if name not in self.names)
+            if not value.keys() <= self.known:
+                unknown = next(name for name in value if name not in self.known)
                 raise ValueError(
                     f"step 0: {shown(unknown)} is no channel; they are {', '.join(map(repr, self.names))}"
                 )

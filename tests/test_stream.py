@@ -7,7 +7,7 @@ import oracle
 import pytest
 from chmm.kernels.stream import Past
 from numpy.testing import assert_allclose, assert_array_equal
-from shared import random_params
+from shared import interrupt_after, random_params
 from test_fuzz import FAMILIES
 from test_knowing import cases
 
@@ -70,11 +70,10 @@ def test_the_past_agrees_with_enumeration_under_every_option():
     assert possible > 25
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 16, 20])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 16, 20, 33, 65])
 def test_laws_at_size(n):
     """A lag of T is smoothing, one of 0 is the filter; all in between are what the sequence says that was cut there."""
-    rng = np.random.default_rng(n)
-    m = random_params(rng, n, 5, zeros=0.2).model()
+    m = random_params(np.random.default_rng(n), n, 5, zeros=0.2).model()
     x = m.sample(300, random_state=1).X
     forward = m.forward(x)
     assert_allclose(m.predict_proba(x, lag=0), forward.alpha, atol=1e-12)
@@ -243,6 +242,12 @@ def test_a_pickle_goes_on(lag):
     with pytest.raises(ValueError, match="closed already"):
         closed.close()
     assert closed.loglik == stream.loglik and "closed" in repr(closed)
+
+
+def test_a_long_lag_can_be_interrupted():
+    m = random_params(np.random.default_rng(0), 4, 4).model()
+    x = np.random.default_rng(1).integers(0, 4, 300_000)
+    assert interrupt_after(0.3, lambda: m.predict_proba(x, lag=2000))
 
 
 def test_a_stream_keeps_the_model_it_was_made_with():
