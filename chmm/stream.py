@@ -41,7 +41,7 @@ def predict_proba(asked: Question, lag: int, n_jobs=1):
 
 def surprise(asked: Question):
     """-log P(o_t | o_1 ... o_t-1)."""
-    parts = [-log_scale for _, log_scale in _past(_endless(asked).problem(), None)]
+    parts = [0.0 - log_scale for _, log_scale in _past(_endless(asked).problem(), None)]
     return asked.data.split(np.concatenate(parts) if parts else np.empty(0))
 
 
@@ -70,7 +70,10 @@ class Stream:
 
     def _start(self):
         fit = self._fit
-        self._past = Past(*fit.chain.numbers, self.lag)
+        try:
+            self._past = Past(*fit.chain.numbers, self.lag)
+        except MemoryError as error:
+            raise MemoryError(f"lag = {self.lag}: no memory for what is kept of so many steps") from error
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
         self._likelihoods = _door(fit.emission)
         self._nothing = np.zeros((1, len(fit.states)))
@@ -108,7 +111,7 @@ class Stream:
         if not self.lag:
             lagged = filtered
         state = None if lagged is None else self._states[lagged.argmax()]
-        return Pushed(filtered, state, lagged, -log_scale, past.loglik)
+        return Pushed(filtered, state, lagged, 0.0 - log_scale, past.loglik)
 
     def _weighted(self, logs, known):
         n = len(self._states)
