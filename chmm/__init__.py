@@ -31,11 +31,13 @@ from .emissions import (
 from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .segments import Segment, Segments
 from .selection import Selection, select
 from .statistics import Statistics
+from .stream import Stream
 from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
@@ -67,15 +69,21 @@ __all__ = [
     "Posteriors",
     "Precomputed",
     "Product",
+    "Pushed",
+    "Rest",
     "Sample",
     "Scores",
+    "Segment",
     "Segmenter",
+    "Segments",
     "Selection",
     "SequenceClassifier",
     "Statistics",
+    "Stream",
     "StudentT",
     "Summary",
     "Tied",
+    "Viterbi",
     "VonMises",
     "ZeroInflated",
     "select",

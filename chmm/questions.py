@@ -39,13 +39,6 @@ def score(asked: Question, n_jobs=1) -> float:
     return compensated_sum(inference.log_likelihood(problem, n_jobs).loglik)
 
 
-def predict(asked: Question, n_jobs=1):
-    problem, fit, data = asked.problem(), asked.fit, asked.data
-    path, outcome = inference.viterbi(problem, n_jobs)
-    problem.require_possible(outcome.step)
-    return data.split(fit.named(path))
-
-
 def decode(asked: Question, n_jobs=1):
     problem, fit, data = asked.problem(), asked.fit, asked.data
     path, outcome = inference.viterbi(problem, n_jobs)
@@ -63,19 +56,19 @@ def predict_proba(asked: Question, n_jobs=1):
 def posteriors(asked: Question, pairs: bool, n_jobs=1):
     problem, data = asked.problem(), asked.data
     if pairs:
-        return data.collect([Posteriors(*answer) for answer in _one_by_one(problem, inference.pair_posteriors)])
+        return data.collect([Posteriors(*answer) for answer in one_by_one(problem, inference.pair_posteriors)])
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
     return data.collect(list(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist())))
 
 
 def forward(asked: Question, scaled: bool):
-    answers = _one_by_one(asked.problem(), inference.forward, scaled)
+    answers = one_by_one(asked.problem(), inference.forward, scaled)
     return asked.data.collect([Forward(*answer) for answer in answers])
 
 
 def backward(asked: Question, scaled: bool):
-    answers = _one_by_one(asked.problem(), inference.backward, scaled)
+    answers = one_by_one(asked.problem(), inference.backward, scaled)
     return asked.data.collect([Backward(*answer) for answer in answers])
 
 
@@ -84,7 +77,7 @@ def _parts(table, data):
     return [table] if data.n_sequences == 1 else np.split(table, data.bounds[1:-1]) if data.n_sequences else []
 
 
-def _one_by_one(problem, infer, *options):
+def one_by_one(problem, infer, *options):
     """(*tables, loglik) of each sequence."""
     for s, alone in enumerate(problem.alone()):
         *tables, outcome = infer(alone, *options)

@@ -1,7 +1,7 @@
 """The base class of all emission families, and the helpers that families share."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -161,6 +161,11 @@ class Emission:
 
     def sample(self, states: np.ndarray, rng: np.random.Generator) -> Any:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
+
+    def density(self) -> Callable[[Any], np.ndarray]:
+        """`log_likelihood`, where it will be asked of one value after the other: what depends on the parameters alone
+        may be computed once. They do not change any more."""
+        return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
 
