@@ -83,6 +83,15 @@ class Tied(Alternatives):
         other.groups = read_only(self.groups[order])
         return other
 
+    def cdf(self, values):
+        return self.shared.cdf(values)[:, self.groups]
+
+    def expected(self, values):
+        return self.shared.expected(values)[:, self.groups]
+
+    def sample_given(self, values, states, rng):
+        return self.shared.sample_given(values, self.groups[states], rng)
+
     def mean(self):
         means = self.shared.mean()
         return None if means is None else means[self.groups]
