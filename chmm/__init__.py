@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .checking import Normality, normality
 from .emissions import (
     Bernoulli,
     Beta,
@@ -28,6 +29,7 @@ from .emissions import (
     ZeroInflated,
 )
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
+from .forecasting import Forecast
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .scores import Scores
@@ -45,6 +47,7 @@ __all__ = [
     "Emission",
     "Evaluation",
     "Exponential",
+    "Forecast",
     "Forward",
     "Gamma",
     "Gaussian",
@@ -55,6 +58,7 @@ __all__ = [
     "Model",
     "Multinomial",
     "NegativeBinomial",
+    "Normality",
     "NotFittedError",
     "PerState",
     "Poisson",
@@ -69,4 +73,5 @@ __all__ = [
     "Tied",
     "VonMises",
     "ZeroInflated",
+    "normality",
 ]

@@ -7,7 +7,7 @@ from itertools import zip_longest
 import numpy as np
 
 from . import sequences
-from .emissions import Emission
+from .emissions import Emission, Observed
 from .exceptions import quiet
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
@@ -96,12 +96,16 @@ class Fit:
 
     def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
         """What the kernels are asked about these sequences."""
-        self.require_same_columns(data)
-        check = _check if self.rows is None else _check_symbols
         return pose(
-            data, check(self.emission, data), self.emission, self.chain, ends=self.ends, final=self.allowed,
+            data, self.observed(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
             known=known, ended=ended, rows=self.rows,
         )  # fmt: skip
+
+    def observed(self, data: Sequences) -> Observed:
+        """The values of these sequences, checked."""
+        self.require_same_columns(data)
+        check = _check if self.rows is None else _check_symbols
+        return check(self.emission, data)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"

@@ -10,7 +10,20 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import (
+    checking,
+    checks,
+    files,
+    forecasting,
+    frames,
+    hints,
+    missing,
+    ordering,
+    questions,
+    sequences,
+    stepwise,
+    training,
+)
 from . import known as knowledge
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
@@ -192,6 +205,7 @@ class Model:
         ids=None,
         sample_weight=None,
         ended=None,
+        impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
@@ -202,6 +216,8 @@ class Model:
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
+        impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
+        report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
         parameters so far. Ctrl-C leaves the model as it was.
 
@@ -225,7 +241,12 @@ class Model:
             labels = knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
         data, labels, weight, checked = _there(data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback)
+        n_skipped = 0
+        if checks.check_choice(impossible, "impossible", ("raise", "skip")) == "skip":
+            possible = training.possible(self, data, labels, checked)
+            n_skipped = int((~possible).sum())
+            data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
+        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped)
         return self
 
     @named
@@ -381,11 +402,12 @@ class Model:
 
     # Questions: each takes one or many -------------------------------------------------------------------------------
 
-    def _asked(self, X, known, lengths, ids, ended, name="known"):
+    def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
+        checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
-        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
+        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
     @named
     def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
@@ -405,7 +427,9 @@ class Model:
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -413,10 +437,13 @@ class Model:
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, questions.predict(asked, self.n_jobs))
 
     @named
-    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
+    def decode(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -426,20 +453,24 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return questions.decode(self._asked(X, known, lengths, ids, ended, impossible=impossible), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict_proba(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
         """
-        return questions.predict_proba(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, questions.predict_proba(asked, self.n_jobs), asked.fit.states.names)
 
     @named
     def posteriors(
-        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
-    ) -> Posteriors:
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Posteriors:  # fmt: skip
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
@@ -447,10 +478,14 @@ class Model:
 
         ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return questions.posteriors(asked, pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
+    def forward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Forward:  # fmt: skip
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -459,12 +494,13 @@ class Model:
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
         P(O) = 0.
         """
-        return questions.forward(self._asked(X, known, lengths, ids, ended), scaled)
+        return questions.forward(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
 
     @named
     def backward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
-    ) -> Backward:
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Backward:  # fmt: skip
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
@@ -474,7 +510,113 @@ class Model:
         ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
-        return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
+        return questions.backward(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
+
+    # What comes next, what is missing, and does it fit
+
+    @named
+    @quiet
+    def forecast(
+        self, X: Any, n_steps: int = 1, *, known: Any = None, lengths=None, ids=None, impossible: str = "raise"
+    ) -> Any:
+        """The distribution of the next n_steps steps, a `Forecast`: the probabilities of their states, and of their
+        values mean, variance, quantiles, distribution function, density and draws, `probs` of symbols.
+
+        states[k, i] = P(q_T+1+k = i | o_1 ... o_T), k = 0 ... n_steps - 1, and a value has the density
+        sum_i states[k, i] b_i(value): an exact mixture. An empty sequence is followed by the start of one. With
+        `endprob`, it is given that the sequence goes on, through step T + 1 + k; `final_states` say nothing here.
+
+        ImpossibleError if P(O) = 0; with impossible="skip" such a sequence is answered by None. ValueError if one
+        cannot go on. Cost: that of `score` in log space, and n_states^2 a step ahead. Source: Zucchini & MacDonald
+        (2009), 5.2.
+
+        >>> import numpy as np
+        >>> from chmm import Categorical, Model
+        >>> weather = Model(startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]], states=["rain", "sun"],
+        ...                 emission=Categorical([[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]], symbols=["walk", "shop", "clean"]))
+        >>> tomorrow = weather.forecast(["walk", "shop", "clean"])
+        >>> dict(zip(tomorrow.symbols, tomorrow.probs[0].round(3).tolist()))
+        {'walk': 0.27, 'shop': 0.366, 'clean': 0.364}
+        """
+        return forecasting.forecast(self._asked(X, known, lengths, ids, None, impossible=impossible), n_steps)
+
+    @named
+    def impute(
+        self, X: Any, n_samples: int | None = None, *, random_state=None, known: Any = None, lengths=None, ids=None,
+        ended=None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """X without gaps, in its form: each missing value is its mean given all that is seen, also in its own step; a
+        symbol the most probable one, an angle the mean direction.
+
+        E(o_t | O) = sum_i P(q_t = i | O) E(o_t | q_t = i, what is seen of o_t)
+
+        n_samples : draws instead of means, a list of so many copies of X. Each has a path of states of its own, so that
+        gaps of neighbouring steps go together (multiple imputation).
+
+        Series and frames come back as such. ImpossibleError if P(O) = 0. Cost: that of `predict_proba`, and for each
+        draw that of `sample_posterior`.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
+        >>> m.impute([0.3, None, -0.2, 5.1, None, 4.4]).round(2).tolist()
+        [0.3, 0.06, -0.2, 5.1, 4.94, 4.4]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form)
+
+    @named
+    def pseudo_residuals(
+        self, X: Any, kind: str = "ordinary", *, random_state=None, known: Any = None, lengths=None, ids=None,
+        ended=None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """Residuals (n_steps,) or (n_steps, n_features) that are standard normal if the model is right; see `normality`.
+
+        z_t = Phi^-1(P(o <= o_t | all other steps)), kind="ordinary": those far from 0 are outliers.
+        z_t = Phi^-1(P(o <= o_t | o_1 ... o_t-1)), kind="forecast": also independent of each other.
+
+        For counts and marks, P is drawn between P(o < o_t) and P(o <= o_t), so that residuals are normal, too; give a
+        random_state to have the same ones again. Columns are told apart. NaN where the value is missing. From -38 to
+        8.2, where doubles end.
+
+        TypeError for symbols without an order. ImpossibleError if P(O) = 0. Cost: that of `predict_proba` in log space,
+        and n_states distribution functions a step. Source: Zucchini & MacDonald (2009), 6.2.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
+        >>> m.pseudo_residuals([0.3, -0.4, 5.2, 9.9, 4.4]).round(1).tolist()
+        [0.1, -0.9, 0.8, 4.9, -0.4]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, checking.pseudo_residuals(asked, kind, random_state), asked.data.names)
+
+    @named
+    @quiet
+    def score_samples(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+        """log P(O) of each sequence, (n_sequences,); a number for one, a dict for a dict. `score` is their sum.
+
+        -inf if it is impossible. Cost: as `score`. The name is scikit-learn's; a sample is a sequence here.
+
+        >>> from chmm import Categorical, Model
+        >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))
+        >>> coin.score_samples([[0, 1], [1, 1, 0]]).round(3).tolist()
+        [-1.386, -2.079]
+        """
+        return questions.score_samples(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+
+    @named
+    @quiet
+    def emission_log_likelihood(self, X: Any, *, lengths=None, ids=None) -> Any:
+        """log b_i(o_t), (n_steps, n_states): what each value says of each state, before the chain is heard. 0 where the
+        value is missing, -inf where it cannot be.
+
+        >>> import numpy as np
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=Categorical([[0.5, 0.5], [0.1, 0.9]]))
+        >>> np.exp(m.emission_log_likelihood([0, 1, None])).round(2).tolist()
+        [[0.5, 0.1], [0.5, 0.9], [1.0, 1.0]]
+        """
+        asked = self._asked(X, None, lengths, ids, None)
+        return frames.as_data(X, questions.emission_log_likelihood(asked), asked.fit.states.names)
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
@@ -690,12 +832,7 @@ def _there(data, told, weight, ended):
     """The same without the sequences of weight 0."""
     if weight is None or weight.all():
         return data, told, weight, ended
-    there = weight > 0
-    if isinstance(told, np.ndarray):
-        told = told[np.repeat(there, np.diff(data.bounds))]
-    elif told is not None:
-        told = told.chosen(there)
-    return data.chosen(there), told, weight[there], None if ended is None else ended[there]
+    return questions.chosen(weight > 0, data, told, weight, ended)
 
 
 def _arguments(model_class: Any) -> dict:

@@ -73,8 +73,19 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
+def possible(model, data, labels=None, ended=None):
+    """(S,) bool: which sequences are possible where EM starts. What is given may exclude some, what is drawn does not."""
+    structure, emission, problem = prepared(model, data, None, labels, None, ended)
+    start = started(problem, structure, emission, np.random.default_rng(0))
+    return inference.log_likelihood(problem.under(*start.parameters)).loglik > -np.inf
+
+
+def fit(
+    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, n_skipped: int = 0
+) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N).
+
+    n_skipped : how many impossible sequences were left out of the data, for the report."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -90,7 +101,8 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
         learnt = baum_welch(problem, structure, emission, options, callback and tell)
     else:
         learnt = supervised(problem, structure, emission, known.path, options.rng)
-    return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
+    facts = report(problem, structure, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
+    return replace(learnt, emission=learnt.emission.published(), report=facts)
 
 
 def unordered(model, structure, emission):

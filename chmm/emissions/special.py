@@ -186,6 +186,11 @@ def von_mises_cdf(angle, kappa):
     return turns + np.where(angle > 0, 1 - tail, tail)
 
 
+def from_minus_pi(angle):
+    """The same angle between -pi and pi."""
+    return np.where(np.abs(angle) > np.pi, angle - TURN * np.round(angle / TURN), angle)
+
+
 def _by_blocks(tails, *arguments):
     """The arrays that `tails` makes of flat arguments, computed a block at a time."""
     arguments = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in arguments))

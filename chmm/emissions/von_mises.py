@@ -4,7 +4,7 @@ import numpy as np
 
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import TURN, log_bessel, newton_ascent, von_mises_cdf
+from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
 
 LARGEST = 1e6
 
@@ -88,8 +88,8 @@ class VonMises(ExponentialFamily):
         return 1 - log_bessel(self.concentrations)[1]
 
     def cdf(self, values):
-        """Of angles from -pi to pi, as they are drawn."""
-        angles = np.clip(values, -np.pi, np.pi)[:, None] - self.means
+        """Of angles from -pi to pi, as they are drawn; others are a turn away from one of these."""
+        angles = from_minus_pi(values)[:, None] - self.means
         return von_mises_cdf(angles, self.concentrations) - von_mises_cdf(-np.pi - self.means, self.concentrations)
 
     def expected(self, values):

@@ -14,6 +14,7 @@ from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
 from .multinomial import Multinomial
 from .precomputed import Precomputed
+from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
@@ -208,7 +209,8 @@ class ZeroInflated(Alternatives):
         return tuple(m[..., 0] for m in mixed(weights, *both, np.expand_dims(self.circular, -1)))
 
     def cdf(self, values):
-        return self.zeros * (values[:, None] >= 0) + (1 - self.zeros) * self.family.cdf(values)
+        places = np.where(self.circular, from_minus_pi(values), values)[:, None]
+        return self.zeros * (places >= 0) + (1 - self.zeros) * self.family.cdf(values)
 
     def expected(self, values):
         """A zero of the other cause is 0, or an angle of 0."""
