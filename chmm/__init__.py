@@ -31,10 +31,12 @@ from .emissions import (
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .forecasting import Forecast
 from .model import Model
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .segments import Segment, Segments
 from .statistics import Statistics
+from .stream import Stream
 
 __version__ = "0.1.0"
 __all__ = [
@@ -65,12 +67,18 @@ __all__ = [
     "Posteriors",
     "Precomputed",
     "Product",
+    "Pushed",
+    "Rest",
     "Sample",
     "Scores",
+    "Segment",
     "Segmenter",
+    "Segments",
     "Statistics",
+    "Stream",
     "StudentT",
     "Tied",
+    "Viterbi",
     "VonMises",
     "ZeroInflated",
     "normality",

@@ -80,8 +80,8 @@ def _require_order(emission: Emission):
         symbols = emission.symbols
         if any(isinstance(name, str) for name in symbols) or list(symbols) != sorted(symbols):
             raise TypeError(
-                f"the symbols {shown(list(symbols))} have no order, so that none is larger than another: residuals are of "
-                "numbers, counts, or symbols that are ascending integers"
+                f"the symbols {shown(list(symbols))} have no order, so that none is larger than another: residuals are "
+                "of numbers, counts, or symbols that are ascending integers"
             )
     for member in emission.members:
         _require_order(member)

@@ -31,7 +31,7 @@ class Forecast:
     >>> forecast.states.round(3).tolist(), forecast.mean().round(2).tolist()
     ([[0.899, 0.101], [0.819, 0.181]], [16.11, 16.99])
     >>> forecast.quantile([0.05, 0.95]).tolist()
-    [[9.0, 9.0], [26.0, 28.0]]
+    [[9.0, 9.0], [26.0, 29.0]]
     """
 
     def __init__(self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple):
@@ -56,8 +56,8 @@ class Forecast:
         return self._by_column(self._moments()[0])
 
     def variance(self) -> np.ndarray:
-        """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular variance,
-        from 0 to 1."""
+        """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular
+        variance, from 0 to 1."""
         variance = self._moments()[1]
         if variance is None:
             raise TypeError(f"{type(self.emission).__name__} has no variance()")
@@ -65,8 +65,8 @@ class Forecast:
 
     @quiet
     def cdf(self, values) -> np.ndarray:
-        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; of several columns with an axis
-        more, the last. Angles are counted from -pi."""
+        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; of several columns with an
+        axis more, the last. Angles are counted from -pi."""
         self._require_numbers("cdf")
         seen, alone = self._read(values)
         table = self._mixed(self.emission.cdf(seen.distinct)[seen.index])
@@ -198,7 +198,7 @@ def forecast(asked, n_steps):
     for s, alone in enumerate(asked.going_on().problem().alone()):
         here = None
         if len(alone.index):
-            here, outcome = inference.in_log_space(alone, lambda exact: exact.last())
+            here, outcome = inference.in_log_space(alone, lambda exact: exact.log_last())
             alone.require_possible(outcome.step, s)
         answers.append(Forecast(_states(here, start, moves, n_steps), fit.emission, fit.chain.moves, fit.states.names))
     return asked.data.collect(answers)

@@ -128,7 +128,7 @@ class Exact:
         startprob = self.startprob if entry is None else None
         return rows, index, alpha, log_space.forward(startprob, self.transmat, rows, index, self.stop, alpha)
 
-    def _windows(self):
+    def windows(self):
         """(first, rows, index, alpha) of each window, from the last to the first."""
         if self.total[1] < DEEPEST:
             raise ValueError(
@@ -141,6 +141,11 @@ class Exact:
             if last < len(self.index) - 1:
                 rows, index, alpha, _ = self._forward(first, last, entry)
             yield first, rows, index, alpha
+
+    def last(self):
+        """P(q_T = i | O), (N,)."""
+        gamma = doubles(quotient(parts(self.latest[2][-1]), self.total))[: self.n]
+        return gamma / gamma.sum()
 
     def _ending(self):
         """beta of the last step."""
@@ -158,7 +163,7 @@ class Exact:
     def expected_counts(self, weight, start, trans, weights):
         """Add to start (N,), to trans (N, N), and to weights (R, at least N), which has the sums of gamma by row."""
         beta = self._ending()
-        for first, rows, index, alpha in self._windows():
+        for first, rows, index, alpha in self.windows():
             log_space.posteriors(
                 self.transmat, self.transposed, rows, index, self.stop, alpha, beta, *self.total, weight,
                 int(first > 0), self.index[first : first + len(index)], weights, trans,
@@ -169,7 +174,7 @@ class Exact:
         """Fill in gamma (T, N), and xi (T - 1, N, N)."""
         gamma[:] = 0.0
         beta, steps = self._ending(), np.arange(len(gamma), dtype=np.int32)
-        for first, rows, index, alpha in self._windows():
+        for first, rows, index, alpha in self.windows():
             if xi is not None:
                 future = product(parts(self._betas(rows, index, beta)[1:]), parts(rows[index[1:]]))
                 xi[first : first + len(index) - 1] = self._probability(
@@ -185,7 +190,7 @@ class Exact:
     def forward(self, alpha, log_scale, scaled):
         """Fill in alpha (T, N), divided by its sums if `scaled`, and log P(o_t | o_1 ... o_t-1)."""
         shifts = np.cumsum(self.shift)
-        for first, _, index, past in self._windows():
+        for first, _, index, past in self.windows():
             own = slice(first + (first > 0), first + len(index))
             sums = self._sums(past, own, log_scale)
             x = parts(past[first > 0 :, :, : self.n])
@@ -195,7 +200,7 @@ class Exact:
     def backward(self, beta, log_scale, scaled):
         """The same with beta (T, N). Scaled, alpha * beta = gamma."""
         shifts, ending = np.append(np.cumsum(self.shift[:0:-1])[::-1], 0.0), self._ending()
-        for first, rows, index, past in self._windows():
+        for first, rows, index, past in self.windows():
             own = slice(first + (first > 0), first + len(index))
             sums, future = self._sums(past, own, log_scale), self._betas(rows, index, ending)
             x = parts(future[first > 0 :, :, : self.n])
@@ -203,7 +208,7 @@ class Exact:
             beta[own] = _fitting(x, "beta", own.start, scaled)
             ending = future[0]
 
-    def last(self):
+    def log_last(self):
         """log P(o_1 ... o_T, q_T = i) up to a constant, (N,)."""
         return relative(self.latest[2][-1])[: self.n]
 
@@ -213,7 +218,7 @@ class Exact:
         past, future = np.empty((2, len(self.index), self.n))
         moves, ending = logarithm(parts(self.transmat))[:, : self.n], self._ending()
         past[0] = relative(self.startprob)[: self.n]
-        for first, rows, index, alpha in self._windows():
+        for first, rows, index, alpha in self.windows():
             beta = self._betas(rows, index, ending)
             future[first : first + len(index)] = relative(beta)[:, : self.n]
             before = relative(alpha[:-1])[:, : self.n]

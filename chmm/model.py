@@ -13,24 +13,27 @@ import numpy as np
 from . import (
     checking,
     checks,
+    durations,
     files,
     forecasting,
     frames,
     hints,
     missing,
     ordering,
+    posterior_paths,
     questions,
     sequences,
     stepwise,
     training,
 )
 from . import known as knowledge
+from . import stream as streams
 from .emissions import Emission, Survey
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
 from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
@@ -122,6 +125,9 @@ class Model:
     **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
     posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
     off. Answers are then given these: loglik is log P(O, what is known).
+
+    **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
+    sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
 
     Labelled sequences are counted:
 
@@ -428,9 +434,13 @@ class Model:
 
     @named
     def predict(
-        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
-    ) -> Any:
+        self, X: Any, *, method: str = "viterbi", known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
+
+        method="posterior" : the most probable state of each step by itself, argmax_i gamma[t, i], which is right most
+        often; transitions between them may be impossible.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
         Memory beside the path, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state
@@ -438,7 +448,7 @@ class Model:
         1 GiB.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.as_data(X, questions.predict(asked, self.n_jobs))
+        return frames.as_data(X, posterior_paths.predict(asked, method, self.n_jobs))
 
     @named
     def decode(
@@ -457,14 +467,20 @@ class Model:
 
     @named
     def predict_proba(
-        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
-    ) -> Any:
+        self, X: Any, *, lag: int | None = None, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
-        ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
+        lag : P(q_t = i | o_1 ... o_t+lag), given `lag` steps more: 0 the past alone (the filter), -1 before step t is
+        seen. Near the end it is given the steps that there are, and with a lag, not that the sequence ends there.
+
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, max(lag, 1) times, and slower. Memory: the
+        tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.as_data(X, questions.predict_proba(asked, self.n_jobs), asked.fit.states.names)
+        ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
+        return frames.as_data(X, ask(asked, *told, self.n_jobs), asked.fit.states.names)
 
     @named
     def posteriors(
@@ -569,7 +585,7 @@ class Model:
         self, X: Any, kind: str = "ordinary", *, random_state=None, known: Any = None, lengths=None, ids=None,
         ended=None, impossible: str = "raise",
     ) -> Any:  # fmt: skip
-        """Residuals (n_steps,) or (n_steps, n_features) that are standard normal if the model is right; see `normality`.
+        """Residuals (n_steps,) or (n_steps, n_features), standard normal if the model is right; see `chmm.normality`.
 
         z_t = Phi^-1(P(o <= o_t | all other steps)), kind="ordinary": those far from 0 are outliers.
         z_t = Phi^-1(P(o <= o_t | o_1 ... o_t-1)), kind="forecast": also independent of each other.
@@ -618,6 +634,171 @@ class Model:
         asked = self._asked(X, None, lengths, ids, None)
         return frames.as_data(X, questions.emission_log_likelihood(asked), asked.fit.states.names)
 
+    # Questions: paths, and what the past says ------------------------------------------------------------------------
+
+    @named
+    def surprise(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """-log P(o_t | o_1 ... o_t-1) in nats, (n_steps,), how much each step was not expected; 0 where it is missing.
+
+        The past does not know that the sequence ends: where `final_states` or `endprob` say so, the sum is -log P of
+        what was seen so far, not of the end; `ended` changes nothing. ImpossibleError if P(O) = 0. Cost: that of
+        `score`, in log space.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.surprise([0, 0, 0, 1]).round(3).tolist()
+        [0.598, 0.371, 0.267, 1.541]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, streams.surprise(asked))
+
+    @named
+    def stream(self, lag: int = 0) -> streams.Stream:
+        """A `Stream`, which takes one sequence step by step: `push(o)` -> `Pushed(filtered, state, proba, surprise,
+        loglik)`.
+
+        filtered : P(q_t = i | o_1 ... o_t). proba : P(q_t-lag = i | o_1 ... o_t), and its most probable state; None for
+        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t). `push(None)`: the
+        step was not seen. `close()` gives the last `lag` steps.
+
+        Equal to predict_proba(X, lag=lag), of any length: each state has an exponent of its own, so that nothing
+        underflows. Cost of a push: (1 + lag) n_states^2. It keeps the parameters it was made with.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> stream = m.stream(lag=1)
+        >>> [stream.push(o).state for o in [0, 0, 1, 1]]
+        [None, 0, 0, 1]
+        >>> stream.close().states.tolist()
+        [1]
+        """
+        return streams.Stream(self._ready(), lag)
+
+    @named
+    def viterbi(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Viterbi:  # fmt: skip
+        """The tables of the Viterbi algorithm: `Viterbi(path, log_prob, delta, psi, log_scale)`.
+
+        delta[1, i] = startprob[i] b_i(o_1);  delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
+        psi[t+1, j] = the i of that maximum, as a number; psi[1, j] = 0
+
+        Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError where
+        it would underflow. The last delta knows of `final_states` and `endprob`. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> weather = Model(states=["rainy", "sunny"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...                 emission=Categorical([[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]], symbols=["walk", "shop", "clean"]))
+        >>> weather.viterbi(["walk", "shop", "clean"], scaled=False).delta.round(6).tolist()
+        [[0.06, 0.24], [0.0384, 0.0432], [0.01344, 0.002592]]
+        """
+        return posterior_paths.viterbi(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
+
+    @named
+    def best_paths(
+        self, X: Any, n_paths: int = 5, *, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """The most probable paths, best first: a list of `Decoding(path, log_prob)` for each sequence.
+
+        All are different and possible; fewer than n_paths if there are no more. The first is that of `decode`; paths
+        that are equal but for rounding come in any order. ImpossibleError if P(O) = 0.
+
+        Each path is found by where it leaves another one, from the tables of one Viterbi run (cf. Soong and Huang,
+        1991). Cost: n_states^2 a step once, 2 n_states a step for each path. Memory: n_states doubles a step, or those
+        of about 2 sqrt(n_steps) steps where that would take more than 1 GiB, and the paths.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states="HF", startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> for path, log_prob in fever.best_paths(["normal", "cold", "dizzy"], 3):
+        ...     print("".join(path), round(float(np.exp(log_prob)), 6))
+        HHF 0.01512
+        HFF 0.00972
+        HHH 0.00588
+        """
+        return posterior_paths.best_paths(self._asked(X, known, lengths, ids, ended, impossible=impossible), n_paths)
+
+    @named
+    def path_proba(
+        self, X: Any, known: Any, *, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """P(what is known | O), a float for each sequence: how sure a whole path is, a stretch, or one label.
+
+        known : labels, with None where anything may be, or a mask (n_steps, n_states) of what may be. (Likelihoods give
+        the mean of their product.) ImpossibleError if P(O) = 0. Cost: twice that of `score`.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> round(m.path_proba([0, 0, 1], [0, None, 1]), 6)  # 0 first, 1 last, and between them either
+        0.42834
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return posterior_paths.path_proba(asked, self.n_jobs)
+
+    @named
+    def segments(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """The runs of the most probable path: `Segments` of rows (start, stop, state, proba) for each sequence.
+
+        proba : P(q_start = ... = q_stop-1 = state | O), exact. A `Segments` is a tuple that prints as a table, and has
+        `to_frame()` and `to_bed(file, chrom)`. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(states=["low", "high"], startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Gaussian([0, 4], [1, 1]))
+        >>> m.segments([0.2, -1, 0.5, 3.8, 2.2, 4.4])
+        start  stop  state  proba
+            0     3  low    0.9974
+            3     6  high   0.9934
+        """
+        return posterior_paths.segments(self._asked(X, known, lengths, ids, ended, impossible=impossible))
+
+    @named
+    def sample_posterior(
+        self, X: Any, n_samples: int = 1, *, random_state=None, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """Paths drawn from P(path | O), (n_samples, n_steps) of states: filtered forwards, drawn backwards.
+
+        P(q_t-1 = i | q_t = j, O) = alpha[t-1, i] transmat[i, j] / sum_k alpha[t-1, k] transmat[k, j]
+
+        With `lengths` or `ids`, one array for all steps. ImpossibleError if P(O) = 0. Cost: n_states^2 a step once, and
+        up to n_states a step for each path. Source: Scott (2002).
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.sample_posterior([0, 0, 1, 1], 1000, random_state=0).shape
+        (1000, 4)
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return posterior_paths.sample_posterior(asked, n_samples, random_state)
+
+    @named
+    def entropy(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """-sum P(path | O) log P(path | O) in nats, a float for each sequence: how much the data leave open.
+
+        exp(entropy) is a number of paths: n_states^n_steps of them at most, 1 where the path is certain.
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`, in log space, and n_states^2 logarithms a step.
+        Source: Hernando, Crespi and Cybenko (2005).
+
+        >>> from chmm import Categorical, Model
+        >>> even = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5], [0.5, 0.5]], emission=Categorical([[1.0], [1.0]]))
+        >>> round(float(np.exp(even.entropy([0, 0, 0]))), 9)
+        8.0
+        """
+        return posterior_paths.entropy(self._asked(X, known, lengths, ids, ended, impossible=impossible))
+
     # Questions about the model ---------------------------------------------------------------------------------------
 
     @named
@@ -661,6 +842,40 @@ class Model:
         """
         fit = self._ready()
         return stationary_distribution(fit.transmat, fit.least_transition)
+
+    @named
+    @quiet
+    def expected_durations(self) -> np.ndarray:
+        """(n_states,), the mean number of steps of a visit: 1 / (1 - transmat[i, i]); inf for a state never left.
+
+        With `endprob` a visit is over when the sequence is, too: 1 / (1 - (1 - endprob[i]) transmat[i, i]).
+
+        >>> from chmm import Categorical, Model
+        >>> casino = Model(states=["fair", "loaded"], startprob=[0.5, 0.5], transmat=[[0.95, 0.05], [0.1, 0.9]],
+        ...                emission=Categorical([[1 / 6] * 6, [0.1] * 5 + [0.5]]))
+        >>> casino.expected_durations().round(9).tolist()
+        [20.0, 10.0]
+        """
+        fit = self._ready()
+        return durations.expected_durations(fit.transmat, fit.endprob)
+
+    @named
+    @quiet
+    def passage_times(self) -> np.ndarray:
+        """(n_states, n_states), the mean number of steps from i until j is first seen; for i = j, until it is again.
+
+        m[i, j] = 1 + sum_k!=j transmat[i, k] m[k, j], of the chain alone, as if it went on for ever. inf where it may
+        never come to j: out of an absorbing state, back to a state that it may leave for good. What counts as a
+        connection is told at `stationary_distribution`; where there is one, m[i, i] = 1 / p[i]. Cost: n_states^4.
+        Source: Kemeny and Snell (1960), III and IV.
+
+        >>> from chmm import Categorical, Model
+        >>> before = Model(startprob=[1, 0], transmat=[[0.96, 0.04], [0, 1]], emission=Categorical([[1.0], [1.0]]))
+        >>> before.passage_times().round(9).tolist()
+        [[inf, 25.0], [inf, 1.0]]
+        """
+        fit = self._ready()
+        return durations.passage_times(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.

@@ -1,6 +1,6 @@
 """What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
 
-from functools import wraps
+from functools import partial, wraps
 from itertools import repeat
 from typing import NamedTuple
 
@@ -50,8 +50,11 @@ def chosen(which, data, told=None, weight=None, ended=None):
     return data.chosen(which), told, *part
 
 
-def of_possible(ask):
-    """A question that is asked of possible sequences alone, where impossible="skip"; others are answered by None."""
+def of_possible(ask, values_alone=False):
+    """A question that is asked of possible sequences alone, where impossible="skip"; others are answered by None.
+
+    values_alone : whether they must be possible without what is known of their states.
+    """
 
     @wraps(ask)
     def answered(asked, *options):
@@ -63,16 +66,20 @@ def of_possible(ask):
                 "impossible='skip' answers an impossible sequence by None: X must be a list or dict of sequences, not "
                 f"one array with {data.form}="
             )
-        possible = inference.log_likelihood(asked.problem()).loglik > -np.inf
+        given = asked._replace(told=None) if values_alone else asked
+        possible = inference.log_likelihood(given.problem()).loglik > -np.inf
         if possible.all():
             return ask(asked, *options)
         answers: dict | list = []
         if possible.any():
             answers = ask(asked.chosen(possible), *options)
-        answers = iter(answers.values() if isinstance(answers, dict) else answers)
-        return data.collect([next(answers) if there else None for there in possible])
+        rest = iter(answers.values() if isinstance(answers, dict) else answers)
+        return data.collect([next(rest) if there else None for there in possible])
 
     return answered
+
+
+of_possible_values = partial(of_possible, values_alone=True)
 
 
 def score(asked: Question, n_jobs=1) -> float:
@@ -95,14 +102,6 @@ def emission_log_likelihood(asked: Question):
 
 
 @of_possible
-def predict(asked: Question, n_jobs=1):
-    problem, fit, data = asked.problem(), asked.fit, asked.data
-    path, outcome = inference.viterbi(problem, n_jobs)
-    problem.require_possible(outcome.step)
-    return data.split(fit.named(path))
-
-
-@of_possible
 def decode(asked: Question, n_jobs=1):
     problem, fit, data = asked.problem(), asked.fit, asked.data
     path, outcome = inference.viterbi(problem, n_jobs)
@@ -122,7 +121,7 @@ def predict_proba(asked: Question, n_jobs=1):
 def posteriors(asked: Question, pairs: bool, n_jobs=1):
     problem, data = asked.problem(), asked.data
     if pairs:
-        return data.collect([Posteriors(*answer) for answer in _one_by_one(problem, inference.pair_posteriors)])
+        return data.collect([Posteriors(*answer) for answer in one_by_one(problem, inference.pair_posteriors)])
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
     return data.collect(list(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist())))
@@ -130,13 +129,13 @@ def posteriors(asked: Question, pairs: bool, n_jobs=1):
 
 @of_possible
 def forward(asked: Question, scaled: bool):
-    answers = _one_by_one(asked.problem(), inference.forward, scaled)
+    answers = one_by_one(asked.problem(), inference.forward, scaled)
     return asked.data.collect([Forward(*answer) for answer in answers])
 
 
 @of_possible
 def backward(asked: Question, scaled: bool):
-    answers = _one_by_one(asked.problem(), inference.backward, scaled)
+    answers = one_by_one(asked.problem(), inference.backward, scaled)
     return asked.data.collect([Backward(*answer) for answer in answers])
 
 
@@ -145,7 +144,7 @@ def _parts(table, data):
     return [table] if data.n_sequences == 1 else np.split(table, data.bounds[1:-1]) if data.n_sequences else []
 
 
-def _one_by_one(problem, infer, *options):
+def one_by_one(problem, infer, *options):
     """(*tables, loglik) of each sequence."""
     for s, alone in enumerate(problem.alone()):
         *tables, outcome = infer(alone, *options)

@@ -74,7 +74,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
 
 
 def possible(model, data, labels=None, ended=None):
-    """(S,) bool: which sequences are possible where EM starts. What is given may exclude some, what is drawn does not."""
+    """(S,) bool: which sequences are possible where EM starts. What is given may exclude some, never what is drawn."""
     structure, emission, problem = prepared(model, data, None, labels, None, ended)
     start = started(problem, structure, emission, np.random.default_rng(0))
     return inference.log_likelihood(problem.under(*start.parameters)).loglik > -np.inf

@@ -1,0 +1,245 @@
+"""What the past says, without the end of the sequence: the filter and the fixed lag, for all steps or one at a time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from . import inference, sequences
+from .checks import check_count
+from .emissions import Emission, Product
+from .exceptions import ImpossibleError, quiet
+from .fit import Fit
+from .kernels.status import Status
+from .kernels.stream import Past
+from .questions import Question, of_possible
+from .reading import ROWS, is_missing
+from .results import Pushed, Rest
+from .sequences import LARGEST
+from .symbols import shown
+
+OK, IMPOSSIBLE = int(Status.OK), int(Status.IMPOSSIBLE)
+NUMBERS = (float, int)  # the types of a number that goes the short way
+
+
+@of_possible
+def predict_proba(asked: Question, lag: int, n_jobs=1):
+    """P(q_t = i | o_1 ... o_t+lag)."""
+    lag = check_count(lag, "lag", -1)
+    problem = asked.going_on().problem()
+    longest = problem.longest
+    if lag >= longest - 1:
+        gamma, outcome = inference.posteriors(problem, n_jobs)
+        problem.require_possible(outcome.step)
+        return asked.data.split(gamma)
+    tables = [table for table, _ in _past(problem, lag)]
+    return asked.data.split(tables[0] if len(tables) == 1 else np.concatenate(tables))
+
+
+@of_possible
+def surprise(asked: Question):
+    """-log P(o_t | o_1 ... o_t-1)."""
+    parts = [-log_scale for _, log_scale in _past(asked.going_on().problem(), None)]
+    return asked.data.split(np.concatenate(parts) if parts else np.empty(0))
+
+
+def _past(problem, lag):
+    for s, alone in enumerate(problem.alone()):
+        table, log_scale, step = inference.past(alone, None if lag is None else min(lag, max(alone.longest - 1, 0)))
+        problem.require_possible(step, s)
+        yield table, log_scale
+
+
+class Stream:
+    """One sequence, observation by observation; `Model.stream` makes it. Can be pickled, and then goes on.
+
+    n_steps : how many were pushed. loglik : log P of these. lag : see `Model.stream`.
+    """
+
+    def __init__(self, fit: Fit, lag: int = 0):
+        self._fit, self.lag = fit, check_count(lag, "lag", 0)
+        self._start()
+
+    def _start(self):
+        fit = self._fit
+        self._past = Past(*fit.chain.numbers, self.lag)
+        self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
+        self._likelihoods = _Symbols(fit) if fit.rows is not None else _door(fit.emission)
+        self._nothing = np.zeros((1, len(fit.states)))
+        self._closed = False
+
+    n_steps = property(lambda self: self._past.n_steps, doc="Number of observations pushed.")
+    loglik = property(lambda self: self._past.loglik, doc="log P(o_1 ... o_t).")
+
+    def push(self, observation: Any) -> Pushed:
+        """One more step: `Pushed(filtered, state, proba, surprise, loglik)`.
+
+        observation : a symbol or number; for several columns a row of values, for a Product with names a dict, in which
+        a missing channel may be left out. None: this step was not seen.
+
+        ImpossibleError if it has probability 0 after what came before; like any other error, it leaves the stream as
+        it was.
+        """
+        if self._closed:
+            raise ValueError("this stream is closed: make another, model.stream()")
+        past = self._past
+        try:
+            logs = None if observation is None else self._likelihoods(observation)
+        except (TypeError, ValueError) as error:
+            raise type(error)(str(error).replace("step 0", f"step {past.n_steps}", 1)) from None
+        n = len(self._states)
+        filtered, lagged = np.empty(n), None
+        if self.lag and past.n_steps >= self.lag:
+            lagged = np.empty(n)
+        status, log_scale = past.push(self._nothing if logs is None else logs, filtered, lagged)
+        if status != OK:
+            raise self._refused(status, observation, logs)
+        if not self.lag:
+            lagged = filtered
+        state = None if lagged is None else self._states[lagged.argmax()]
+        return Pushed(filtered, state, lagged, -log_scale, past.loglik)
+
+    def close(self) -> Rest:
+        """The steps kept back, `Rest(states, proba)`: given all that was pushed. Nothing can be pushed any more."""
+        if self._closed:
+            raise ValueError("this stream is closed already")
+        self._closed = True
+        proba = np.empty((min(self.lag, self.n_steps), len(self._states)))
+        self._past.rest(proba)
+        return Rest(self._fit.named(proba.argmax(axis=1)), proba)
+
+    def _refused(self, status, observation, logs):
+        where = f"step {self.n_steps}: {shown(observation)}"
+        if status == IMPOSSIBLE:
+            return ImpossibleError(
+                f"{where} has probability 0 in every state that can be reached there; {self._fit.emission.hint}", (0,)
+            )
+        n = len(self._states)
+        return ValueError(
+            f"{where} has the log likelihoods {shown(np.asarray(logs)[0, :n].tolist())}; they must be -inf or numbers "
+            "up to 1e280: check the emission's parameters, or its log_likelihood if it is your own"
+        )
+
+    def __getstate__(self):
+        return {"fit": self._fit, "lag": self.lag, "past": self._past.saved(), "closed": self._closed}
+
+    def __setstate__(self, state):
+        self._fit, self.lag = state["fit"], state["lag"]
+        self._start()
+        self._past.restore(*state["past"])
+        self._closed = state["closed"]
+
+    def __repr__(self):
+        closed = ", closed" if self._closed else ""
+        return f"Stream(lag={self.lag}, {self.n_steps:,} steps, log P {self.loglik:.6g}{closed})"
+
+
+# One observation to its log likelihoods (1, at least N); None where it is missing ------------------------------------
+
+
+class _Symbols:
+    """Symbols by a dict of those seen so far."""
+
+    def __init__(self, fit):
+        self.emission, self.table = fit.emission, fit.rows.logs
+        self.type, self.seen = type(fit.emission.symbols[0]), {}
+
+    def __call__(self, value):
+        known = self.seen.get(value) if type(value) is self.type else None
+        if known is not None:
+            return known
+        code = _read(self.emission, value)
+        if code is None:
+            return None
+        row = self.table[int(code[0]) : int(code[0]) + 1]
+        if type(value) is self.type:
+            self.seen[value] = row
+        return row
+
+
+def _door(emission: Emission):
+    if isinstance(emission, Product):
+        return _Channels(emission)
+    plain = type(emission).check is Emission.check and type(emission).observe is Emission.observe
+    if plain and emission.kind == "numbers":
+        return _Numbers(emission)
+    return lambda value: _log_likelihood(emission, _read(emission, value))
+
+
+class _Numbers:
+    """Rows of numbers, which need no look at their kind."""
+
+    def __init__(self, emission):
+        self.emission, self.n_columns = emission, emission.n_features
+
+    def __call__(self, value):
+        if type(value) in NUMBERS and self.n_columns == 1 and -LARGEST <= value <= LARGEST:
+            values = np.array([[value]], dtype=np.float64)
+            if self.emission.inside(values) is True or np.all(self.emission.inside(values)):
+                return self.emission.log_likelihood(values)
+        return _log_likelihood(self.emission, _read(self.emission, value))
+
+
+class _Channels:
+    """A Product: the sum over its channels, each through a door of its own."""
+
+    def __init__(self, product):
+        self.product, self.names = product, product.names
+        self.widths = [channel.n_features or 1 for channel in product.members]
+        self.doors = [_door(channel) for channel in product.members]
+
+    def __call__(self, value):
+        if is_missing(value):
+            return None
+        total = None
+        for k, (name, part) in enumerate(zip(self.names, self._parts(value), strict=True)):
+            try:
+                logs = None if part is None else self.doors[k](part)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"channel {name!r}: {error}") from None
+            if logs is not None:
+                total = logs if total is None else total + logs
+        return total
+
+    def _parts(self, value):
+        """What each channel sees."""
+        if isinstance(value, Mapping):
+            if not value.keys() <= set(self.names):
+                unknown = next(name for name in value if name not in self.names)
+                raise ValueError(
+                    f"step 0: {shown(unknown)} is no channel; they are {', '.join(map(repr, self.names))}"
+                )
+            return [value.get(name) for name in self.names]
+        row = value if isinstance(value, ROWS) else list(value) if np.ndim(value) == 1 else None
+        if row is None or len(row) != sum(self.widths):
+            raise ValueError(
+                f"step 0: {shown(value)} must be a dict by channel, or {sum(self.widths)} values in the order of the "
+                f"channels {', '.join(map(repr, self.names))}"
+            )
+        parts, first = [], 0
+        for width in self.widths:
+            parts.append(row[first] if width == 1 else row[first : first + width])
+            first += width
+        return parts
+
+
+def _log_likelihood(emission, value):
+    return None if value is None else np.ascontiguousarray(emission.log_likelihood(value), dtype=np.float64)
+
+
+@quiet
+def _read(emission, value):
+    """One observation as the emission's one distinct value, through every check; None if it is missing."""
+    if is_missing(value):
+        return None
+    if emission.kind in ("text", "letters") and isinstance(value, str):
+        data = sequences.read(value, kind=emission.kind)
+    elif isinstance(value, ROWS) or np.ndim(value) == 1:
+        data = sequences.read(np.array([[np.nan if is_missing(v) else v for v in value]]), kind=emission.kind)
+    else:
+        data = sequences.read([value], kind=emission.kind)
+    if data.n_steps != 1:
+        raise ValueError(f"step 0: {shown(value)} is {data.n_steps} steps; push takes one")
+    seen = emission.check(data)
+    k = int(seen.index[0])
+    return seen.distinct[k : k + 1] if k < len(seen.distinct) else None
