@@ -27,7 +27,7 @@ def _parts(X, answer):
     if isinstance(X, Mapping):
         return list(X.values())
     if hasattr(X, "get_group"):
-        return [part for _, part in X]
+        return [part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part for _, part in X]
     starts = [0]  # a frame with several levels of index
     for _, rows in X.groupby(level=0, sort=False):
         starts.append(starts[-1] + len(rows))

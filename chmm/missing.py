@@ -21,21 +21,21 @@ def impute(asked, n_samples, random_state):
     if isinstance(emission, Precomputed):
         raise TypeError("Precomputed holds log likelihoods: what values they are of is not known, so none is missing")
     n_samples = None if n_samples is None else check_count(n_samples, "n_samples", 1)
-    rng, columns, places = generator(random_state), list(map(_column, columns_of(data))), _places(data, emission)
+    rng, columns, where = generator(random_state), list(map(_column, columns_of(data))), places(data, emission)
     steps = np.flatnonzero(np.any([gone for _, gone in columns], axis=0))
     values = values_seen(problem.observed.distinct, problem.observed.index[steps])
     if n_samples is None:
         gamma, outcome = inference.posteriors(problem)
         problem.require_possible(outcome.step)
         table = np.einsum("tn,tnf->tf", gamma[steps], emission.expected(values))
-        return _in_form(data, _filled(columns, steps, places, emission.averaged(table)))
+        return _in_form(data, _filled(columns, steps, where, emission.averaged(table)))
     paths = np.empty((data.n_steps, n_samples), dtype=np.int32)
     for s, alone in enumerate(problem.alone()):
         part, outcome = inference.sample_posterior(alone, n_samples, rng)
         problem.require_possible(outcome.step, s)
         paths[slice(*data.bounds[s : s + 2])] = part
     drawn = [np.asarray(emission.sample_given(values, path.astype(np.intp), rng)) for path in paths[steps].T]
-    answers = [_in_form(data, _filled(columns, steps, places, table.reshape(len(steps), -1))) for table in drawn]
+    answers = [_in_form(data, _filled(columns, steps, where, table.reshape(len(steps), len(where)))) for table in drawn]
     if data.form in ("list", "dict"):
         return data.collect([list(samples) for samples in zip(*map(_sequences, answers), strict=True)])
     return answers
@@ -52,7 +52,7 @@ def _column(steps):
     return values, np.zeros(len(values), dtype=bool) if gone is None else gone
 
 
-def _places(data, emission):
+def places(data, emission):
     """The column of the data that each column of the emission is."""
     while emission.members and not isinstance(emission, Product):
         emission = emission.members[0]
@@ -62,10 +62,10 @@ def _places(data, emission):
     return range(data.n_columns)
 
 
-def _filled(columns, steps, places, table):
+def _filled(columns, steps, where, table):
     """The columns with their gaps filled from a table (gaps, columns of the emission)."""
     out = [values for values, _ in columns]
-    for column, place in zip(table.T, places, strict=True):
+    for column, place in zip(table.T, where, strict=True):
         values, gone = columns[place]
         if gone.any():
             new = column[gone[steps]]
@@ -74,7 +74,7 @@ def _filled(columns, steps, places, table):
             values = values.astype(np.result_type(values, new)) if new.dtype.kind in "iufb" else values.astype(object)
             values[gone] = new
             out[place] = values
-    return tuple(np.array(values.tolist()) if values.dtype == object else values for values in out)
+    return tuple(np.array(values.tolist() if values.dtype == object else values) for values in out)
 
 
 def _in_form(data, columns):

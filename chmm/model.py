@@ -603,14 +603,16 @@ class Model:
         [0.1, -0.9, 0.8, 4.9, -0.4]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.as_data(X, checking.pseudo_residuals(asked, kind, random_state), asked.data.names)
+        names = asked.data.names and [asked.data.names[k] for k in missing.places(asked.data, asked.fit.emission)]
+        return frames.as_data(X, checking.pseudo_residuals(asked, kind, random_state), names)
 
     @named
     @quiet
     def score_samples(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
         """log P(O) of each sequence, (n_sequences,); a number for one, a dict for a dict. `score` is their sum.
 
-        -inf if it is impossible. Cost: as `score`. The name is scikit-learn's; a sample is a sequence here.
+        -inf if it is impossible. Cost: as `score`. The name and its meaning are scikit-learn's, where a sample is a
+        sequence; hmmlearn's also gives the `posteriors`.
 
         >>> from chmm import Categorical, Model
         >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))

@@ -13,7 +13,7 @@ import numpy as np
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
 from .emissions import Emission, PerState, Precomputed, Survey, choose
-from .exceptions import ConvergenceWarning
+from .exceptions import ConvergenceWarning, ImpossibleError
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
@@ -77,7 +77,10 @@ def possible(model, data, labels=None, ended=None):
     """(S,) bool: which sequences are possible where EM starts. What is given may exclude some, never what is drawn."""
     structure, emission, problem = prepared(model, data, None, labels, None, ended)
     start = started(problem, structure, emission, np.random.default_rng(0))
-    return inference.log_likelihood(problem.under(*start.parameters)).loglik > -np.inf
+    found = inference.log_likelihood(problem.under(*start.parameters)).loglik > -np.inf
+    if not found[np.diff(data.bounds) > 0].any():
+        raise ImpossibleError("all sequences are impossible: none is left to learn from", range(len(found)))
+    return found
 
 
 def fit(

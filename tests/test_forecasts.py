@@ -4,8 +4,8 @@ import numpy as np
 import oracle
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from shared import as_given, random_params, stochastic
-from test_families import CHAIN, FAMILIES, as_data, densities, every_family, model, sample
+from shared import as_given, random_params
+from test_families import as_data, densities, every_family, model, sample
 
 from chmm import (
     Categorical,
@@ -96,11 +96,11 @@ def test_values_are_mixtures_over_states(family):
             forecast.mean()
         return
     circular = np.broadcast_to(family.given.circular, values.shape[1])
-    mean = np.where(circular, np.angle(forecast.states @ (density.T @ np.exp(1j * values))), forecast.states @ (density.T @ values))
-    got = forecast.mean().reshape(3, -1)
-    assert_allclose(got, mean, rtol=1e-6, atol=1e-6)
+    vector = forecast.states @ (density.T @ np.exp(1j * values))
+    mean = np.where(circular, np.angle(vector), forecast.states @ (density.T @ values))
+    assert_allclose(forecast.mean().reshape(3, -1), mean, rtol=1e-6, atol=1e-6)
     spread = forecast.states @ (density.T @ values**2) - mean**2
-    length = 1 - np.abs(forecast.states @ (density.T @ np.exp(1j * values)))
+    length = 1 - np.abs(vector)
     if "StudentT" not in repr(family.given):  # the grid ends before its variance
         assert_allclose(forecast.variance().reshape(3, -1), np.where(circular, length, spread), rtol=1e-5, atol=1e-6)
 
@@ -176,7 +176,8 @@ def test_draws_are_continuations():
 
 
 def test_draws_of_a_model_with_ends_go_on():
-    m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]], endprob=[0.1, 0.9], emission=Gaussian([0, 50], [1, 1]))
+    chain = {"startprob": [1, 0], "transmat": np.full((2, 2), 0.5), "endprob": [0.1, 0.9]}
+    m = Model(**chain, emission=Gaussian([0, 50], [1, 1]))
     states = (m.forecast([0.0], 3).sample(40_000, random_state=0) > 25).mean(axis=0)
     assert_allclose(states, [1 / 10, 1 / 10, 1 / 2], atol=0.01)  # those that go on went by way of state 0
     assert_allclose(m.forecast([0.0], 3).states[:, 1], [0.5, 0.5, 0.5])
@@ -272,14 +273,16 @@ def test_infinite_variances_and_angles():
     assert heavy.forecast([4.8, 5.1]).variance()[0] == np.inf
     still = Model(startprob=[0, 1], transmat=np.eye(2), emission=StudentT([0, 5], [1, 1], [1.5, 9]))
     assert_allclose(still.forecast([4.8]).variance(), 9 / 7)  # what has no weight may be infinite
-    wind = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5]] * 2, emission=VonMises([3, -3], [20, 20])).forecast([3.1], 2)
+    even = {"startprob": [0.5, 0.5], "transmat": np.full((2, 2), 0.5)}
+    wind = Model(**even, emission=VonMises([3, -3], [20, 20])).forecast([3.1], 2)
     assert_allclose(np.abs(wind.mean()), np.pi, rtol=1e-12)
     assert (np.abs(wind.quantile([0.1, 0.9])) < np.pi).all()
     assert_allclose(wind.cdf(3.5), wind.cdf(3.5 - 2 * np.pi))
 
 
 def test_it_prints():
-    m = Model(states=["calm", "wild"], startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+    even = {"startprob": [0.5, 0.5], "transmat": [[0.9, 0.1], [0.1, 0.9]]}
+    m = Model(states=["calm", "wild"], **even, emission=Poisson([15, 26]))
     forecast = m.forecast([12, 14], 2)
     assert repr(forecast) == "Forecast(2 steps, 2 states)"
     assert str(forecast).splitlines()[1].startswith("  1: 'calm' 0.8")

@@ -332,7 +332,7 @@ class Gaussian(Emission):
                 units = np.sqrt(np.diagonal(covariance))
                 root = np.linalg.cholesky(_correlations(covariance)) * units[:, None]
                 out[mine[rows][:, None], g] = means + rng.standard_normal(means.shape) @ root.T
-        return out
+        return squeeze_feature(out)
 
     # ---------------------------------------------------------------------------------------------------------------
 

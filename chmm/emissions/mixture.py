@@ -222,7 +222,8 @@ class Mixture(Alternatives):
         """(..., n_states, n, n_features) from those of the members."""
         if self.listed:
             return np.stack(tables, axis=-2)
-        return tables[0].reshape(*tables[0].shape[:-2], len(self.weights), self.n, -1)
+        *others, _, width = tables[0].shape
+        return tables[0].reshape(*others, len(self.weights), self.n, width)
 
     def cdf(self, values):
         parts = self._by_component([member.cdf(values) for member in self.members])
