@@ -44,6 +44,8 @@ class Forecast:
     def __len__(self) -> int:
         return len(self.states)
 
+    __iter__ = None  # channels are asked for by name
+
     def __getitem__(self, channel: str | int) -> "Forecast":
         if not isinstance(self.emission, Product):
             raise TypeError(f"forecast[{shown(channel)}]: {type(self.emission).__name__} has no channels")
@@ -161,12 +163,18 @@ class Forecast:
         alone = isinstance(values, str) or np.ndim(values) == 0
         if d > 1 and not hasattr(values, "columns"):
             rows = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+            if rows.ndim == 0:
+                raise ValueError(f"values = {shown(values)}: a value has {d} columns; pass a row, or an array of rows")
             alone = rows.ndim == 1
             rows = rows[None] if alone else rows
         elif alone and not (isinstance(values, str) and self.emission.kind == "text"):
             rows = [values]
-        data = sequences.read(rows, lengths=[len(rows)], name="values")
-        seen = self.emission.observe(data)
+        try:
+            seen = self.emission.observe(sequences.read(rows, name="values", kind=self.emission.kind))
+        except (TypeError, ValueError) as error:  # which takes them for a sequence
+            told = str(error).replace("X, step", "values, number").replace("X has", "values have")
+            error.args = told, *error.args[1:]
+            raise
         if len(seen.index) and (seen.index == len(seen.distinct)).any():
             t = int((seen.index == len(seen.distinct)).argmax())
             raise ValueError(f"values[{t}] is missing, or no symbol of the model")

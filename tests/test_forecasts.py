@@ -225,7 +225,9 @@ def test_one_many_and_what_cannot_be():
         (lambda f: f.cdf("a"), TypeError, "words|text"),
         (lambda f: f.cdf(np.nan), ValueError, r"values\[0\] is missing"),
         (lambda f: f.log_density([1, None, 3]), ValueError, r"values\[1\] is missing"),
-        (lambda f: f.log_density(np.ones((3, 2))), ValueError, "2 features"),
+        (lambda f: f.log_density(np.ones((3, 2))), ValueError, "values have 2 features"),
+        (lambda f: f.cdf([1.0, np.inf]), ValueError, "values, number 1: inf is no number"),
+        (list, TypeError, "not iterable"),
         (lambda f: f.probs, TypeError, "Poisson has no symbols"),
         (lambda f: f.symbols, TypeError, "Poisson has no symbols"),
         (lambda f: f["x"], TypeError, "Poisson has no channels"),
@@ -248,6 +250,18 @@ def test_wrong_arguments():
         m.forecast([1, 2], impossible="ignore")
     with pytest.raises(TypeError, match="takes 2 positional arguments"):
         m.forecast([1, 2], 1, [2])
+
+
+def test_a_value_of_several_columns_is_a_row():
+    m = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=Gaussian([[0, 1], [5, 4]], [[1, 1], [2, 2]]))
+    forecast = m.forecast(np.ones((3, 2)), 4)
+    assert forecast.mean().shape == forecast.variance().shape == forecast.cdf([0.0, 1.0]).shape == (4, 2)
+    assert forecast.quantile([0.1, 0.9]).shape == (2, 4, 2) and forecast.cdf(np.ones((5, 2))).shape == (4, 5, 2)
+    assert forecast.log_density([0.0, 1.0]).shape == (4,) and forecast.log_density(np.ones((5, 2))).shape == (4, 5)
+    with pytest.raises(ValueError, match=r"values = 1.0: a value has 2 columns"):
+        forecast.cdf(1.0)
+    with pytest.raises(ValueError, match="values have 3 features"):
+        forecast.cdf([1.0, 2.0, 3.0])
 
 
 def test_values_outside_have_no_density():
