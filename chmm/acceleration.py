@@ -17,6 +17,7 @@ CALM = 10  # the last so many E-steps must have gained no more than tol
 MEMORY = 2**26  # bytes for vectors of statistics; above it SQUAREM alone, which keeps four of them
 
 FALL = 1e-6  # of the objective: what a step of EM may lose to rounding
+ROUNDING = 1e-14  # of the objective: a gain below it says that EM is at its fixed point, and its rate is noise
 
 
 class Run:
@@ -73,6 +74,8 @@ class Run:
                 self.converged = gain <= self.tol
                 rate = np.sqrt(gain / self.gain) if 0 < self.gain < np.inf else None
             self.gain = gain
+            if gain <= ROUNDING * abs(point.objective) and rate is not None:
+                rate = 0.0
             if rate is not None:
                 self.left = gain * rate**2 / (1 - rate**2) if rate < 1 else np.inf
                 self._calm = self._calm + 1 if self.left <= self.tol else 0

@@ -81,7 +81,7 @@ def options(model) -> Options:
         check_number(model.tol, "tol"),
         generator(model.random_state),
         int(model.n_jobs),
-        bool(model.accelerate),
+        check_flag(model.accelerate, "accelerate"),
         check_choice(model.training, "training", TRAININGS),
         check_choice(model.state_order, "state_order", ("auto", None)),
     )
@@ -479,6 +479,12 @@ def check_choice(value, name, choices):
     if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
         raise ValueError(f"{name} = {shown(value)} must be one of {', '.join(map(repr, choices))}")
     return value
+
+
+def check_flag(value, name):
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} = {shown(value)} must be True or False")
+    return bool(value)
 
 
 def check_count(value, name, least):

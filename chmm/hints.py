@@ -4,7 +4,8 @@ ARGUMENTS = {
     "n_components": "the number of states is n_states",
     "n_iter": "the largest number of EM steps is max_iter",
     "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
-    "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
+    "algorithm": "predict and decode are Viterbi, predict(X, method='posterior') takes each step by itself; hard EM is "
+    "training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen, such as Model(frozen='transmat') or Gaussian(means, frozen='means')",
     "init_params": "what is given, startprob, transmat or the parameters of an emission, is where EM starts",

@@ -24,6 +24,7 @@ from .parallel import CHUNK_NS, chunks, run
 INEXACT = int(Status.INEXACT)
 IMPOSSIBLE = int(Status.IMPOSSIBLE)
 NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
+DRAWN = 2**20  # uniform numbers made in one call
 BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, segments are computed twice
 
 
@@ -330,15 +331,18 @@ def past(problem, lag=None):
 
 
 def sample_posterior(problem, n_samples, rng):
-    """(paths (T, K) drawn from P(path | O), Outcome) of one sequence."""
-    n_steps = len(problem.index)
+    """(paths (T, K) drawn from P(path | O), Outcome) of one sequence. Uniform numbers are made for some steps at a
+    time."""
+    n_steps, steps = len(problem.index), max(DRAWN // n_samples, 1)
 
     def draw(exact, path):
         path[-1] = _drawn(exact.last(), rng.random(n_samples))
         for first, *_, alpha in exact.windows():
-            uniforms = rng.random((len(alpha) - 1, n_samples))
-            window = path[first : first + len(alpha)]
-            posterior_paths_kernel.sample(exact.transposed, alpha, uniforms, exact.stop, window)
+            for end in range(len(alpha), 1, -steps):
+                start = max(end - steps - 1, 0)
+                uniforms = rng.random((end - start - 1, n_samples))
+                block = path[first + start : first + end]
+                posterior_paths_kernel.sample(exact.transposed, alpha[start:end], uniforms, exact.stop, block)
 
     return _backwards(problem, draw, np.empty((n_steps, n_samples), dtype=np.int32), n_samples)
 

@@ -276,8 +276,10 @@ def begun(view, weights, rng, reorder=True):
     if emission.complete:
         return copy.deepcopy(emission)
     orders = [np.arange(n)]
-    if reorder and not emission.exchangeable:
+    if reorder and emission.partly_given:
         orders = list(map(list, permutations(range(n)))) if n <= 4 else [rng.permutation(n) for _ in range(24)]
+    elif reorder and not emission.exchangeable:
+        orders = [rng.permutation(n)]  # the best fit at the start is seldom the best in the end
     best, most = None, -np.inf
     for order in orders:
         trial = copy.deepcopy(emission)
@@ -299,6 +301,11 @@ def explained(emission, values, weights):
 
 def draw(problem, structure, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
+    first, transmat = structure.startprob, structure.transmat
+    if structure.stationary and transmat is not None:
+        first = settled(transmat)
+    if first is not None and transmat is not None and emission.complete:
+        return [(first, transmat, copy.deepcopy(emission), structure.endprob)]
     view = View(problem, structure, emission)
     kinds = [by_values, by_mixture, by_windows, loose]
     if emission.complete:
@@ -340,9 +347,10 @@ def numbers_of(start):
     return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
-def enough(n_states):
-    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, at least 12 and at most 24."""
-    return min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+def enough(n_states, exchangeable=True):
+    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, at least 12 and at most 24; 24
+    where the roles of the states have to be found too."""
+    return 2 * N_STARTS if not exchangeable else min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
 
 
 def race(runs, max_iter):

@@ -12,6 +12,8 @@ from .exceptions import ImpossibleError, quiet
 from .fit import Fit
 from .kernels.status import Status
 from .kernels.stream import Past
+from .known import read as read_known
+from .known import resolve
 from .questions import Question, of_possible
 from .reading import ROWS, is_missing
 from .results import Pushed, Rest
@@ -19,7 +21,9 @@ from .sequences import LARGEST
 from .symbols import shown
 
 OK, IMPOSSIBLE = int(Status.OK), int(Status.IMPOSSIBLE)
-NUMBERS = (float, int)  # the types of a number that goes the short way
+NUMBERS = (float, int, np.float64, np.int64)  # the types of a number that goes the short way
+SYMBOLS = {str: (str, np.str_), int: (int, np.int64), bool: (bool, np.bool_)}  # the same of symbols
+MOST_COUNTS = 4096  # whose log likelihoods are remembered
 
 
 @of_possible
@@ -39,7 +43,7 @@ def predict_proba(asked: Question, lag: int, n_jobs=1):
 @of_possible
 def surprise(asked: Question):
     """-log P(o_t | o_1 ... o_t-1)."""
-    parts = [-log_scale for _, log_scale in _past(asked.going_on().problem(), None)]
+    parts = [0.0 - log_scale for _, log_scale in _past(asked.going_on().problem(), None)]
     return asked.data.split(np.concatenate(parts) if parts else np.empty(0))
 
 
@@ -62,20 +66,24 @@ class Stream:
 
     def _start(self):
         fit = self._fit
-        self._past = Past(*fit.chain.numbers, self.lag)
+        try:
+            self._past = Past(*fit.chain.numbers, self.lag)
+        except MemoryError as error:
+            raise MemoryError(f"lag = {self.lag}: no memory for what is kept of so many steps") from error
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
-        self._likelihoods = _Symbols(fit) if fit.rows is not None else _door(fit.emission)
+        self._likelihoods = _door(fit.emission)
         self._nothing = np.zeros((1, len(fit.states)))
         self._closed = False
 
     n_steps = property(lambda self: self._past.n_steps, doc="Number of observations pushed.")
     loglik = property(lambda self: self._past.loglik, doc="log P(o_1 ... o_t).")
 
-    def push(self, observation: Any) -> Pushed:
+    def push(self, observation: Any, known: Any = None) -> Pushed:
         """One more step: `Pushed(filtered, state, proba, surprise, loglik)`.
 
         observation : a symbol or number; for several columns a row of values, for a Product with names a dict, in which
         a missing channel may be left out. None: this step was not seen.
+        known : its state, or likelihoods of the states (n_states,), such as a mask of those that may be.
 
         ImpossibleError if it has probability 0 after what came before; like any other error, it leaves the stream as
         it was.
@@ -85,6 +93,8 @@ class Stream:
         past = self._past
         try:
             logs = None if observation is None else self._likelihoods(observation)
+            if known is not None:
+                logs = self._weighted(logs, known)
         except (TypeError, ValueError) as error:
             raise type(error)(str(error).replace("step 0", f"step {past.n_steps}", 1)) from None
         n = len(self._states)
@@ -97,7 +107,14 @@ class Stream:
         if not self.lag:
             lagged = filtered
         state = None if lagged is None else self._states[lagged.argmax()]
-        return Pushed(filtered, state, lagged, -log_scale, past.loglik)
+        return Pushed(filtered, state, lagged, 0.0 - log_scale, past.loglik)
+
+    def _weighted(self, logs, known):
+        n = len(self._states)
+        told = np.asarray(known)[None] if np.ndim(known) == 1 else [known]
+        weights = resolve(read_known(told, sequences.read([0])), sequences.read([0]), self._fit.states)
+        logs = self._nothing if logs is None else logs[:, :n]
+        return logs if weights is None else logs + weights.masks[weights.index]
 
     def close(self) -> Rest:
         """The steps kept back, `Rest(states, proba)`: given all that was pushed. Nothing can be pushed any more."""
@@ -138,53 +155,74 @@ class Stream:
 
 
 class _Symbols:
-    """Symbols by a dict of those seen so far."""
+    """Symbols, and the log likelihoods of those seen so far."""
 
-    def __init__(self, fit):
-        self.emission, self.table = fit.emission, fit.rows.logs
-        self.type, self.seen = type(fit.emission.symbols[0]), {}
+    def __init__(self, emission):
+        self.emission, self.types, self.seen = emission, SYMBOLS[type(emission.symbols[0])], {}
+        with np.errstate(divide="ignore"):
+            self.table = np.ascontiguousarray(emission.log_likelihood(emission.alphabet()))
 
     def __call__(self, value):
-        known = self.seen.get(value) if type(value) is self.type else None
-        if known is not None:
-            return known
-        code = _read(self.emission, value)
-        if code is None:
-            return None
-        row = self.table[int(code[0]) : int(code[0]) + 1]
-        if type(value) is self.type:
-            self.seen[value] = row
+        row = self.seen.get(value) if type(value) in self.types else None
+        if row is None:
+            code = _read(self.emission, value)
+            if code is None:
+                return None
+            row = self.table[int(code[0]) : int(code[0]) + 1]
+            if type(value) in self.types:
+                self.seen[value] = row
         return row
 
 
 def _door(emission: Emission):
     if isinstance(emission, Product):
         return _Channels(emission)
-    plain = type(emission).check is Emission.check and type(emission).observe is Emission.observe
-    if plain and emission.kind == "numbers":
+    if emission.alphabet() is not None:
+        return _Symbols(emission)
+    as_they_come = type(emission).check is Emission.check and type(emission).observe is Emission.observe
+    if emission.kind == "numbers" and as_they_come:
         return _Numbers(emission)
-    return lambda value: _log_likelihood(emission, _read(emission, value))
+    return _Any(emission)
 
 
-class _Numbers:
-    """Rows of numbers, which need no look at their kind."""
+class _Any:
+    """Whatever a family takes."""
 
     def __init__(self, emission):
-        self.emission, self.n_columns = emission, emission.n_features
+        self.emission, self.density = emission, emission.density()
 
     def __call__(self, value):
-        if type(value) in NUMBERS and self.n_columns == 1 and -LARGEST <= value <= LARGEST:
+        value = _read(self.emission, value)
+        return None if value is None else np.ascontiguousarray(self.density(value), dtype=np.float64)
+
+
+class _Numbers(_Any):
+    """Numbers that are taken as they come: a single one goes the short way, and counts are remembered."""
+
+    def __init__(self, emission):
+        super().__init__(emission)
+        self.short, self.seen = emission.n_features == 1, {}
+
+    def __call__(self, value):
+        if not (self.short and type(value) in NUMBERS and -LARGEST <= value <= LARGEST):
+            return super().__call__(value)
+        logs = self.seen.get(value)
+        if logs is None:
             values = np.array([[value]], dtype=np.float64)
-            if self.emission.inside(values) is True or np.all(self.emission.inside(values)):
-                return self.emission.log_likelihood(values)
-        return _log_likelihood(self.emission, _read(self.emission, value))
+            inside = self.emission.support(values)
+            if inside is not True and not inside[0, 0]:
+                return super().__call__(value)
+            logs = self.density(values)
+            if self.emission.counts and len(self.seen) < MOST_COUNTS:
+                self.seen[value] = logs
+        return logs
 
 
 class _Channels:
     """A Product: the sum over its channels, each through a door of its own."""
 
     def __init__(self, product):
-        self.product, self.names = product, product.names
+        self.names, self.known = product.names, frozenset(product.names)
         self.widths = [channel.n_features or 1 for channel in product.members]
         self.doors = [_door(channel) for channel in product.members]
 
@@ -204,8 +242,8 @@ class _Channels:
     def _parts(self, value):
         """What each channel sees."""
         if isinstance(value, Mapping):
-            if not value.keys() <= set(self.names):
-                unknown = next(name for name in value if name not in self.names)
+            if not value.keys() <= self.known:
+                unknown = next(name for name in value if name not in self.known)
                 raise ValueError(
                     f"step 0: {shown(unknown)} is no channel; they are {', '.join(map(repr, self.names))}"
                 )
@@ -223,21 +261,17 @@ class _Channels:
         return parts
 
 
-def _log_likelihood(emission, value):
-    return None if value is None else np.ascontiguousarray(emission.log_likelihood(value), dtype=np.float64)
-
-
 @quiet
 def _read(emission, value):
     """One observation as the emission's one distinct value, through every check; None if it is missing."""
     if is_missing(value):
         return None
-    if emission.kind in ("text", "letters") and isinstance(value, str):
-        data = sequences.read(value, kind=emission.kind)
+    if isinstance(value, str):
+        data = sequences.read(value if emission.kind in ("text", "letters") else np.array([value]), kind=emission.kind)
     elif isinstance(value, ROWS) or np.ndim(value) == 1:
         data = sequences.read(np.array([[np.nan if is_missing(v) else v for v in value]]), kind=emission.kind)
     else:
-        data = sequences.read([value], kind=emission.kind)
+        data = sequences.read([value.item() if isinstance(value, np.ndarray) else value], kind=emission.kind)
     if data.n_steps != 1:
         raise ValueError(f"step 0: {shown(value)} is {data.n_steps} steps; push takes one")
     seen = emission.check(data)

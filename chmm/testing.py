@@ -85,7 +85,8 @@ def fitted(case, x=None, max_iter=12):
     """A model of the family after some steps of EM."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return Model(case.n, case.family, random_state=0, max_iter=max_iter, tol=0).fit([case.x] if x is None else x)
+        model = Model(case.n, case.family, n_init=1, random_state=0, max_iter=max_iter, tol=0)
+        return model.fit([case.x] if x is None else x)
 
 
 def differs(one, other, what, close=CLOSE):

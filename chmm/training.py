@@ -12,7 +12,7 @@ import numpy as np
 
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
-from .emissions import Emission, PerState, Precomputed, Survey, choose
+from .emissions import Emission, Precomputed, Survey, choose
 from .exceptions import ConvergenceWarning, ImpossibleError
 from .fit import Fit, column_names
 from .kernel_input import pose
@@ -111,7 +111,7 @@ def fit(
 def unordered(model, structure, emission):
     """Whether nothing that is given tells one state from another."""
     given = (model.states, structure.startprob, structure.transmat, structure.allowed, structure.topology)
-    fixed = isinstance(emission, PerState | Precomputed) or not emission.exchangeable
+    fixed = isinstance(emission, Precomputed) or emission.partly_given or not emission.exchangeable
     return all(value is None for value in given) and not fixed and exchangeable(structure.pseudocount, structure.n)
 
 
@@ -328,7 +328,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
-    n_init = starts.enough(structure.n) if options.n_init == "auto" else options.n_init
+    n_init = starts.enough(structure.n, emission.exchangeable) if options.n_init == "auto" else options.n_init
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
@@ -379,21 +379,21 @@ def baum_welch(problem, structure, emission, options, tell=None):
             f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
             "that differ, or none",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     if run.fell:
         warnings.warn(
             f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
             "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     elif onward:
         warnings.warn(
             f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
             "larger max_iter, or a larger tol if the fit is good enough",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,  # the line that called fit
         )
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
     facts = {"stopped": why, **followed(runs, run)}

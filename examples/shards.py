@@ -38,7 +38,7 @@ with tempfile.TemporaryDirectory() as folder:
     X = [x for path in shards for x in np.load(path)]
     plain = Model(
         startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([[0.0], [0.0]], [[0.5], [1.5]]),
-        max_iter=10,
+        max_iter=10, accelerate=False,
     )  # fmt: skip
     pieces = plain.start(X)
     for _ in range(10):

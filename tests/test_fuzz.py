@@ -207,7 +207,7 @@ def test_fuzz_of_fits(fuzz, name):
         cuts = np.sort(rng.integers(1, len(x), size=rng.integers(0, 3)))
         X = np.split(x, cuts)
         emission = family(n) if name == "PerState" else family()
-        options = {"max_iter": 25, "tol": 0, "random_state": int(rng.integers(9))}
+        options = {"max_iter": 25, "tol": 0, "random_state": int(rng.integers(9)), "n_init": int(rng.integers(1, 4))}
         options["pseudocount"] = rng.choice([0, 0, 0.5])
         if rng.random() < 0.3:
             options["transmat"] = np.triu(stochastic(rng, n, n))

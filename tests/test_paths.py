@@ -193,7 +193,11 @@ def test_best_paths_within_a_budget_are_the_same(monkeypatch):
     runs = m.segments(x)
     monkeypatch.undo()
     assert_allclose(m.entropy(x), entropy, rtol=1e-12)
-    assert draws.shape == (3, 700)
+    monkeypatch.setattr(inference, "DRAWN", 100)
+    draws = np.vstack([draws, m.sample_posterior(x, 30, random_state=0)])
+    assert draws.shape == (33, 700) and all(m.score(x, path) > -np.inf for path in draws)
+    often = (draws == m.predict(x, method="posterior")).mean()
+    assert_allclose(often, m.predict_proba(x).max(axis=1).mean(), atol=0.03)
     assert_allclose([r.proba for r in m.segments(x)], [r.proba for r in runs], rtol=1e-10)
 
 

@@ -235,8 +235,9 @@ def test_a_symbol_that_never_occurs_fades_but_its_column_stays():
 
 def test_the_cap_is_reported():
     X = data(6)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(ConvergenceWarning) as warned:
         m = Model(3, Categorical(), max_iter=4, tol=0, random_state=0).fit(X)
+    assert warned[0].filename == __file__  # the line that called fit
     assert (m.n_iter_, m.converged_) == (4, False)
     assert len(m.history_) in (4, 5)
 

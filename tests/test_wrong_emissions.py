@@ -109,9 +109,12 @@ def test_whole_floats_with_gaps_are_told_as_such():
         Model(2).fit([1.0, 2.0, np.nan])
 
 
-def test_labels_that_are_all_unknown_are_told_as_such():
-    with pytest.raises(ValueError, match="y holds nothing but missing values"):
-        Model(2, Gaussian()).fit([0.5, 1.5, 2.5], [None, None, None])
+def test_labels_that_are_all_unknown_say_nothing():
+    x = [0.5, 1.5, 2.5, 0.4, 1.4]
+    one, other = (Model(2, Gaussian(), random_state=0).fit(x, y) for y in (None, [None] * 5))
+    assert one.loglik_ == other.loglik_ and np.array_equal(one.transmat_, other.transmat_)
+    with pytest.raises(ValueError, match="n_states"):
+        Model(emission=Gaussian()).fit(x, [None] * 5)
 
 
 @pytest.mark.parametrize(

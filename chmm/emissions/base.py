@@ -1,7 +1,7 @@
 """The base class of all emission families, and the helpers that families share."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -161,6 +161,11 @@ class Emission:
     def sample(self, states: np.ndarray, rng: np.random.Generator) -> Any:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
+    def density(self) -> Callable[[Any], np.ndarray]:
+        """`log_likelihood`, where it will be asked of one value after the other: what depends on the parameters alone
+        may be computed once. They do not change any more."""
+        return self.log_likelihood
+
     # Parameters -----------------------------------------------------------------------------------------------------
 
     @property
@@ -181,9 +186,14 @@ class Emission:
         return bool(self.parameters) and len(self._known()) == len(self.parameters)
 
     @property
+    def partly_given(self) -> bool:
+        """Whether some parameter is given, so that it matters which cluster of values starts which state."""
+        return bool(self._known()) or any(part.partly_given for part in self.members)
+
+    @property
     def exchangeable(self) -> bool:
-        """Whether no parameter is given yet, so that any cluster of values can start any state."""
-        return not self._known() and all(part.exchangeable for part in self.members)
+        """Whether states are alike until parameters are given; not where each has a role of its own."""
+        return all(part.exchangeable for part in self.members)
 
     def _known(self):
         known = {name: getattr(self, name, None) for name in self.parameters}

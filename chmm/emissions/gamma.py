@@ -98,5 +98,8 @@ def _shape(s):
     s = np.maximum(s, 1e-9)
     a = (3 - s + np.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)  # within 1.5 % of it
     for _ in range(8):
+        before = a
         a = np.clip(1 / (1 / a + (np.log(a) - digamma(a) - s) / (a * a * (1 / a - trigamma(a)))), *RANGE)
+        if (np.abs(a - before) <= 1e-14 * a).all():
+            break
     return a

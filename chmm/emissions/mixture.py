@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from .base import Emission, Frozen, Given, mixed, read_only
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
+
+OUTSIDE = -1e4  # a log density for values outside a family's support, while families are assigned to clusters
 
 
 class Mixture(Alternatives):
@@ -108,7 +110,8 @@ class Mixture(Alternatives):
         """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
         and their sums, by exp(shift)."""
         if self.listed:
-            logs = np.stack([density(member, values) for member in self.members], axis=2).reshape(len(values), -1)
+            logs = np.stack([density(member, values) for member in self.members], axis=2)
+            logs = logs.reshape(len(values), self.weights.size)
         else:
             logs = self.components.log_likelihood(values)
         logs = logs + np.log(self.weights).ravel()
@@ -160,17 +163,32 @@ class Mixture(Alternatives):
             # what is mostly another state's says nothing of this one's components
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
             share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, rng)
-            if self.listed:  # which family takes which cluster is drawn
-                share[:, i] = share[:, i, rng.permutation(self.n)]
         if self.listed:
-            inside = np.stack([np.broadcast_to(m.inside(values), len(values)) for m in self.members], axis=1)
-            share *= inside[:, None]
-            share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
+            share = self._assigned(values, share, weights, rng)
         share *= weights[:, :, None]
         if self.weights is None:
             even = np.full((n_states, self.n), 1 / self.n)
             self.weights = read_only(probabilities(share.sum(axis=0), even, self.pseudocount))
         super().start(values, share.reshape(len(share), n_states * self.n), rng)
+
+    def _assigned(self, values, share, weights, rng):
+        """The shares, with each state's clusters given to the families that explain them best."""
+        inside = np.stack([np.broadcast_to(m.inside(values), len(values)) for m in self.members], axis=1)
+        fits = np.empty((share.shape[1], self.n, self.n))  # of cluster c to member k in each state
+        for k, member in enumerate(self.members):
+            for c in range(self.n):
+                mine = share[inside[:, k], :, c] * weights[inside[:, k]]
+                trial = copy.deepcopy(member)
+                trial.start(values[inside[:, k]], mine, rng)
+                logs = trial.log_likelihood(values[inside[:, k]])
+                lost = (share[~inside[:, k], :, c] * weights[~inside[:, k]]).sum(axis=0)
+                fits[:, k, c] = (mine * np.maximum(logs, OUTSIDE)).sum(axis=0) + OUTSIDE * lost
+        some = permutations(range(self.n)) if self.n <= 4 else (rng.permutation(self.n) for _ in range(24))
+        orders = list(map(list, some))
+        for i, fit in enumerate(fits):
+            share[:, i] = share[:, i, max(orders, key=lambda order: fit[range(self.n), order].sum())]
+        share *= inside[:, None]
+        return share / np.maximum(share.sum(axis=2, keepdims=True), 1e-300)
 
     def log_prior(self):
         return log_prior(self.weights, self.pseudocount, self.free, self.held("weights")) + super().log_prior()

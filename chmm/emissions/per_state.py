@@ -19,8 +19,8 @@ class PerState(Alternatives):
         Mixtures and products may be members.
 
     All members take the same columns or symbols. Where a member does not take a value, its density is 0 there; a value
-    that no member takes is an error. States are not exchangeable here, and which of them a cluster of values starts
-    with is drawn: if parameters are not given, n_init should be large enough to try the orders.
+    that no member takes is an error. States are not exchangeable here: unless parameters are given, each start draws
+    which state a cluster of values belongs to, so n_init should be large enough to try the orders (24 with "auto").
 
     >>> from chmm import Exponential, Gamma, Model, PerState
     >>> waits = PerState([Exponential([1]), Gamma([25], [5])])
@@ -30,6 +30,7 @@ class PerState(Alternatives):
     """
 
     n_states = property(lambda self: len(self.members))
+    exchangeable = False  # which member a cluster starts matters
 
     def __init__(self, members: Sequence[Emission]):
         self.members = check_alternatives(members, "members")

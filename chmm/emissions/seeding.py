@@ -13,7 +13,7 @@ def shares(points, times, n, rng):
     Seeds are drawn with probability ~ times * squared distance to the seeds before, the best of a few draws (Arthur &
     Vassilvitskii 2007). What is drawn depends on the values and not on their order, so that sequences may come in any.
     """
-    if points is None or not len(times) or n == 1 or not times.sum() > 0:
+    if points is None or not points.size or n == 1 or not times.sum() > 0:
         return _loose(rng.random((len(times), n)))
     dice = _dice(points, n + 1, rng)
     loose, ticket = _loose(dice[:, :n]), dice[:, n]

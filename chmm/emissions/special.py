@@ -24,13 +24,13 @@ MANY = 1000.0  # shapes above it: the series of a tail has too many terms
 
 def gammaln(x):
     """log Gamma(x), x > 0."""
-    x, product = _shifted(x, lambda total, z: total * z, 1.0)
+    x, product = _shifted(x, lambda z: z, np.multiply)
     return (x - 0.5) * np.log(x) - x + 0.5 * np.log(TURN) + _rest(x) / x - np.log(product)
 
 
 def digamma(x):
     """The derivative of gammaln."""
-    x, total = _shifted(x, lambda total, z: total + 1 / z, 0.0)
+    x, total = _shifted(x, lambda z: 1 / z, np.add)
     y = (1 / x) ** 2
     series = y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12))))))
     return np.log(x) - 0.5 / x - series - total
@@ -38,7 +38,7 @@ def digamma(x):
 
 def trigamma(x):
     """The derivative of digamma."""
-    x, total = _shifted(x, lambda total, z: total + 1 / (z * z), 0.0)
+    x, total = _shifted(x, lambda z: 1 / (z * z), np.add)
     y = (1 / x) ** 2
     series = y * (1 / 6 - y * (1 / 30 - y * (1 / 42 - y * (1 / 30 - y * (5 / 66 - y * (691 / 2730 - y * 7 / 6))))))
     return 1 / x + 0.5 * y + series / x + total
@@ -90,14 +90,13 @@ def _rest(x):
     return 1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y * (1 / 1188 - y * (691 / 360360 - y / 156)))))
 
 
-def _shifted(x, step, total):
+def _shifted(x, term, gather):
+    """(x + n, the terms of x, x + 1 ... x + n - 1 gathered), with the least n for which x + n >= 10."""
     x = np.array(x, dtype=np.float64)
-    total = np.full(x.shape, total)
-    small = x < 10
-    while small.any():
-        total = np.where(small, step(total, np.where(small, x, 1.0)), total)
-        x = x + small
-        small = x < 10
+    total, few = np.full(x.shape, float(gather.identity)), x < 10
+    z = x[few][:, None] + np.arange(10)
+    total[few] = gather.reduce(term(z), axis=1, where=z < 10)
+    x[few] += (z < 10).sum(axis=1)
     return x, total
 
 
@@ -121,13 +120,18 @@ def log_bessel(kappa):
 def newton_ascent(x, value, step, low, high):
     """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
 
-    x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`.
+    x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`. A step of
+    less than 1e-6 of x is the last and taken unseen: it lands within 1e-12 of the maximum, where `value` is flat.
     """
     x = np.clip(x, low, high)
     best = value(x)
+    done = np.zeros(best.shape, dtype=bool)
     for _ in range(100):
         move = np.clip(x + step(x), np.maximum(low, x / 10), np.minimum(high, x * 10)) - x
-        trying = (np.abs(move) > 1e-9 * x).any(axis=-1)
+        last = ~done & (np.abs(move) <= 1e-6 * x).all(axis=-1)
+        x = np.where(last[..., None], x + move, x)
+        done |= last
+        trying = ~done
         rose = np.zeros_like(trying)
         for _ in range(20):
             if not trying.any():

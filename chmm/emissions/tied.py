@@ -35,7 +35,7 @@ class Tied(Alternatives):
     keys = ("shared",)
     shared = property(lambda self: self.members[0])
     n_states = property(lambda self: len(self.groups))
-    exchangeable = False  # which clusters are of one group matters
+    exchangeable = False  # which clusters belong to one group matters
     domain = property(lambda self: self.shared.domain)
 
     def __init__(self, family: Emission, groups: Sequence[int]):

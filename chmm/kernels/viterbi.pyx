@@ -686,14 +686,32 @@ cdef int walk(
                 chosen = path[t - 1]
             path[t - 1] = chosen
             for i in range(n):
-                v = x[i] + a[i]
-                if loss + (top - v) < search.limit and i != chosen:     # never where v is -inf
-                    offer(search, loss + (top - v), which, t, i)
+                v = loss + (top - (x[i] + a[i]))
+                if v < search.limit and i != chosen:    # never where it is impossible
+                    offer(search, v, which, t, i)
             loss += top - (x[chosen] + a[chosen])
             if t % BLOCK == 0 and job.stop[0]:
                 return STOPPED
             t -= 1
     return OK
+
+
+cdef double score_of(Job* job, const Py_ssize_t* path, Py_ssize_t n_steps) noexcept nogil:
+    """log P(O, path), the terms of a block of steps without compensation, as in `walk_back`."""
+    cdef Py_ssize_t t
+    cdef Sum sum
+    cdef double along_rows = job.rows[job.index[0] * job.width + path[0]], along_trans = job.startprob[path[0]]
+    sum.total = sum.compensation = 0
+    for t in range(1, n_steps):
+        along_rows += job.rows[job.index[t] * job.width + path[t]]
+        along_trans += job.transmat[path[t - 1] * job.width + path[t]]
+        if t % BLOCK == 0:
+            add(&sum, along_rows)
+            add(&sum, along_trans)
+            along_rows = along_trans = 0
+    add(&sum, along_rows)
+    add(&sum, along_trans)
+    return sum.total + sum.compensation
 
 
 cdef Py_ssize_t all_best(Job* job, Search* search, Py_ssize_t n_steps, Py_ssize_t n_paths) noexcept nogil:
@@ -704,7 +722,6 @@ cdef Py_ssize_t all_best(Job* job, Search* search, Py_ssize_t n_steps, Py_ssize_
     cdef double* y
     cdef double top = -INFINITY, loss
     cdef Py_ssize_t* path = job.path
-    cdef PathSum score
     held.k = -1
     held.n_steps = n_steps
     for k in range(last // job.segment + 1):
@@ -721,11 +738,7 @@ cdef Py_ssize_t all_best(Job* job, Search* search, Py_ssize_t n_steps, Py_ssize_
     while True:
         if walk(job, &held, search, m, path, t, loss):
             return -1
-        score.sum.total = score.sum.compensation = 0
-        for k in range(n_steps):
-            add(&score.sum, job.rows[job.index[k] * job.width + path[k]])
-            add(&score.sum, job.transmat[path[k - 1] * job.width + path[k]] if k else job.startprob[path[0]])
-        job.score[m] = score.sum.total + score.sum.compensation
+        job.score[m] = score_of(job, path, n_steps)
         m += 1
         if m == n_paths or search.size == 0:
             return m
