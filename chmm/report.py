@@ -134,6 +134,7 @@ SENTENCES: dict[str, Any] = {
     "n_sequences": _learnt_from,
     "n_steps": lambda n, facts: "",
     "kind": lambda n, facts: "",
+    "impossible_sequences": lambda n, facts: f"{n} sequence{'s were' if n != 1 else ' was'} impossible and left out.",
     "missing": lambda n, facts: f"{n} step{'s are' if n != 1 else ' is'} missing." if n else "",
     "partly_missing": "Partly missing steps: {}.",
     "unknown": "Symbols that were unknown, and how often they occur: {}.",
