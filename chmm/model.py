@@ -260,7 +260,7 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped)
+        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped=n_skipped)
         return self
 
     @named
