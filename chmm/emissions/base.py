@@ -104,6 +104,8 @@ class Emission:
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
+      the parameters alone can be computed once.
     - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
       permutes every parameter except those in `common`, which all states share.
@@ -154,8 +156,6 @@ class Emission:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
     def density(self) -> Callable[[Any], np.ndarray]:
-        """`log_likelihood`, where it will be asked of one value after the other: what depends on the parameters alone
-        may be computed once. They do not change any more."""
         return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
