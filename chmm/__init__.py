@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
     Beta,
@@ -27,17 +28,21 @@ from .emissions import (
     VonMises,
     ZeroInflated,
 )
+from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
 from .segments import Segment, Segments
+from .selection import Selection, select
 from .statistics import Statistics
 from .stream import Stream
+from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
 __all__ = [
+    "Assessment",
     "Backward",
     "Bernoulli",
     "Beta",
@@ -45,6 +50,7 @@ __all__ = [
     "ConvergenceWarning",
     "Decoding",
     "Emission",
+    "Estimate",
     "Evaluation",
     "Exponential",
     "Forward",
@@ -70,11 +76,15 @@ __all__ = [
     "Segment",
     "Segmenter",
     "Segments",
+    "Selection",
+    "SequenceClassifier",
     "Statistics",
     "Stream",
     "StudentT",
+    "Summary",
     "Tied",
     "Viterbi",
     "VonMises",
     "ZeroInflated",
+    "select",
 ]
