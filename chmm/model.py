@@ -502,8 +502,8 @@ class Model:
         lag : P(q_t = i | o_1 ... o_t+lag), given `lag` steps more: 0 the past alone (the filter), -1 before step t is
         seen. Near the end it is given the steps that there are, and with a lag, not that the sequence ends there.
 
-        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, max(lag, 1) times, and slower. Memory: the
-        tables that come back; with a lag, 4 n_states doubles for each step of it.
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
+        Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
         ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
@@ -679,7 +679,7 @@ class Model:
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
         ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
         >>> m.surprise([0, 0, 0, 1]).round(3).tolist()
-        [0.598, 0.371, 0.267, 1.541]
+        [0.598, 0.317, 0.233, 1.652]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
         return frames.as_data(X, streams.surprise(asked))

@@ -109,6 +109,8 @@ class Emission:
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
+      the parameters alone can be computed once.
     - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. Of columns that are `circular`, angles,
       the mean direction and the circular variance.
     - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, columns apart.
@@ -170,8 +172,6 @@ class Emission:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
     def density(self) -> Callable[[Any], np.ndarray]:
-        """`log_likelihood`, where it will be asked of one value after the other: what depends on the parameters alone
-        may be computed once. They do not change any more."""
         return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
