@@ -13,6 +13,7 @@ import numpy as np
 from .statistics import Statistics
 
 SECANTS = 5  # pairs of steps that a quasi-Newton jump uses; it needs all but one of them
+WARM = 0
 CALM = 10  # the last so many E-steps must have gained no more than tol
 MEMORY = 2**26  # bytes for vectors of statistics; above it SQUAREM alone, which keeps four of them
 
@@ -41,6 +42,10 @@ class Run:
     def _climb(self, em, start, memory):
         point = em.expect(start)
         yield point, None
+        if self.accelerate:
+            for _ in range(WARM):
+                point = em.expect(em.maximise(point, point.statistics))
+                yield point, None
         yield from ascend(em, point, memory) if self.accelerate else plain(em, point)
 
     @property

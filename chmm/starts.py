@@ -9,12 +9,14 @@ says where on the scale of durations it is, and a generator.
 """
 
 import copy
+from dataclasses import replace
 from functools import cached_property
 from itertools import permutations
 
 import numpy as np
 
 from .emissions.seeding import shares, standardised
+from .inference import posteriors
 from .kernel_input import pose
 from .stationary import settled
 
@@ -23,6 +25,12 @@ MOST = 200_000  # steps that starts see; of longer data,
 N_PIECES = 20  # so many pieces that are spread over them
 ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
 FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
+LEAST_STATES = 5  # of fewer, starts find the best optimum without moving a state
+MISSES = 4  # states that are dissolved in vain until moving states ends
+MOST_SPLITS = 8  # starts of one such try
+TRIED = 100  # E-steps until the best of them must have led higher
+SHORT = 3  # E-steps of a first trial after a move
+HOPE = 5  # times what extrapolation says is left: a run that needs more is given up
 ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
 TIE = 1e-9  # of the objective: runs that differ less are told apart by rounding alone
 MAX_COLUMNS = 32  # of the points that stand for symbols
@@ -43,9 +51,9 @@ class View:
         self.known = problem.known
         self.times = self.mass(slice(None))
 
-    def mass(self, steps):
-        """(R,), the weight of each distinct value among these steps."""
-        return np.bincount(self.index[steps], self.weight[steps], len(self.values) + 1)[:-1]
+    def mass(self, steps, share=1.0):
+        """(R,), the weight of each distinct value among these steps, or of a share of each."""
+        return np.bincount(self.index[steps], self.weight[steps] * share, len(self.values) + 1)[:-1]
 
     @cached_property
     def embedded(self):
@@ -109,20 +117,22 @@ def by_mixture(view, u, rng):
 def by_windows(view, u, rng):
     """States differ in what they show over a while: clusters of windows of time, by the mean of the points in each and
     by their mean distance from the middle. Transitions are counted."""
-    n = view.n
-    length = max(1.0, min(view.lengths.max(), len(view.index) / (3 * n))) ** u
+    window, features, mass = windowed(view, view.weight, u, rng)
+    label = shares(features, mass, view.n, rng).argmax(axis=1)[window]
+    return labelled(view, label, len(mass) > len(window) / 2, rng)
+
+
+def windowed(view, weight, u, rng):
+    """Windows of time, from single steps (u = 0) to a third of what falls to each state (u = 1), none across a limit of
+    sequences: (the window of each step (T,), the mean of its points (W, F), its weight (W,))."""
+    length = max(1.0, min(view.lengths.max(), len(view.index) / (3 * view.n))) ** u
     per_sequence = np.where(view.lengths > 0, np.maximum(1, np.round(view.lengths / length)), 0).astype(np.int64)
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
-    many = np.repeat(per_sequence, view.lengths)
-    window = place * many // np.repeat(view.lengths, view.lengths)
+    window = place * np.repeat(per_sequence, view.lengths) // np.repeat(view.lengths, view.lengths)
     window += np.repeat(np.cumsum(per_sequence) - per_sequence, view.lengths)
-    first = np.flatnonzero(np.diff(window, prepend=-1))
-    points = view.steps(rng)
-    size = np.diff(first, append=len(window))
-    features = np.add.reduceat(points, first) / size[:, None]
-    mass = np.add.reduceat(view.weight, first)
-    label = shares(features, mass, n, rng).argmax(axis=1)[window]
-    return labelled(view, label, length < 2, rng)
+    mass = np.bincount(window, weight)
+    sums = np.stack([np.bincount(window, weight * column) for column in view.steps(rng).T], axis=1)
+    return window, sums / np.maximum(mass, 1e-300)[:, None], mass
 
 
 def loose(view, u, rng):
@@ -301,6 +311,11 @@ def explained(emission, values, weights):
 
 def draw(problem, structure, emission, n, rng):
     """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
+    first, transmat = structure.startprob, structure.transmat
+    if structure.stationary and transmat is not None:
+        first = settled(transmat)
+    if first is not None and transmat is not None and emission.complete:
+        return [(first, transmat, copy.deepcopy(emission), structure.endprob)]
     view = View(problem, structure, emission)
     kinds = [by_values, by_mixture, by_windows, loose]
     if emission.complete:
@@ -342,18 +357,20 @@ def numbers_of(start):
     return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
 
 
-def enough(n_states, exchangeable=True):
-    """How many starts n_init="auto" takes: three a state in rounds of the four kinds, at least 12 and at most 24; 24
-    where the roles of the states have to be found too."""
-    return 2 * N_STARTS if not exchangeable else min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+def enough(n_states, exchangeable=True, movable=False):
+    """How many starts n_init="auto" takes: 12 where states may be moved later; otherwise three a state in rounds of the
+    four kinds, at least 12 and at most 24; 24 where the roles of the states have to be found too."""
+    if not exchangeable:
+        return 2 * N_STARTS
+    return N_STARTS if movable else min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
 
 
-def race(runs, max_iter):
+def race(runs, max_iter, steps=FIRST):
     """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
 
     A run that fails is out, as one does where a prior of 0 lets a state collapse; if all fail, so does the race.
     """
-    steps, drawn = FIRST, list(runs)
+    drawn = list(runs)
     while len(runs) > 1:
         runs = ranked(advanced(runs, steps, max_iter), drawn)
         keep = [runs[0]]
@@ -388,6 +405,88 @@ def advanced(runs, steps, max_iter):
     if not left:
         raise errors[0]
     return left
+
+
+# The winner once more ------------------------------------------------------------------------------------------------
+
+
+def free(problem, structure, emission):
+    """Whether a state may be moved: nothing that is given tells one from another, and there are enough of them."""
+    given = (structure.startprob, structure.transmat, structure.endprob, structure.allowed, structure.topology)
+    told = structure.stationary or problem.known is not None or any(value is not None for value in given)
+    alike = emission.exchangeable and not emission.partly_given and not emission.complete
+    return structure.n >= LEAST_STATES and alike and not told
+
+
+def exchange(run, em, follow, rng):
+    """(run, 0), or (one that led higher, how often a state was moved): one is dissolved and another split, as long as
+    that pays.
+
+    EM cannot take a state from where there is one too many to where one is missing, because the likelihood falls on the
+    way (Ueda, Nakano, Ghahramani & Hinton 2000). The state that the data need least is dissolved, and the others are
+    split in turn, each for a start of its own; after MISSES states that were dissolved in vain there is no other try.
+
+    follow(starts, goal) : the best of the runs from these, as far as it may pass the goal; None if all fail.
+    """
+    view, misses, n_moved = View(em.problem, em.structure, run.point.emission), 0, 0
+    while misses < min(MISSES, view.n):
+        point = run.point
+        gamma, _ = posteriors(em.problem.under(*point.parameters), em.options.n_jobs)
+        need = view.weight @ -np.log(np.maximum(1 - gamma, 1e-9))  # about -log P(the path is never in a state)
+        i = int(np.argsort(need, kind="stable")[misses])
+        others = np.delete(np.arange(view.n), i)
+        if len(others) > MOST_SPLITS:
+            others = np.sort(rng.choice(others, MOST_SPLITS, replace=False))
+        tried = [exchanged(view, em, point, gamma, i, int(j), rng.random(), rng) for j in others]
+        best = follow(tried, run.history[-1])
+        if best is not None and best.history[-1] - run.history[-1] > ALIKE:
+            run, misses, n_moved = best, 0, n_moved + 1
+        else:
+            misses += 1
+    return run, n_moved
+
+
+def exchanged(view, em, point, gamma, i, j, u, rng):
+    """A start from a point and its posteriors gamma (T, N): state i is dissolved, and becomes one of two halves of
+    state j, which are clusters of windows of time."""
+    n, both = view.n, np.array([j, i])
+    share = gamma + 1e-12
+    share[:, i] = 0.0
+    share /= share.sum(axis=1, keepdims=True)  # the posteriors, if the path is not in i
+    heirs = (view.weight * gamma[:, i]) @ share
+    own = view.weight * share[:, j]
+    window, features, mass = windowed(view, own, u, rng)
+    half = 0.1 + 0.8 * (shares(features, mass, 2, rng) > 0.5)[window]
+    share[:, both] = share[:, [j]] * half
+    # what becomes of the counts of each state
+    to = np.eye(n)
+    to[j, both] = own @ half / own.sum()
+    to[i] = heirs / heirs.sum() @ to
+    trans = to.T @ point.statistics.trans @ to + 0.01 * view.weight.max()  # nothing becomes impossible
+    inside = np.ones(len(share), dtype=bool)
+    inside[view.bounds[:-1][view.lengths > 0]] = False
+    t = np.flatnonzero(inside)
+    moves = (view.weight[t] * share[t - 1][:, both].T) @ share[t][:, both]  # between the two halves
+    block = np.ix_(both, both)
+    trans[block] = trans[block].sum() * moves / moves.sum()
+    weights = np.stack([view.mass(slice(None), share[:, k]) for k in range(n)], axis=1)
+    order = np.arange(n)
+    order[i] = j
+    point = point._replace(emission=point.emission.reordered(order))
+    tallies = point.emission.statistics(view.values, weights)
+    counts = replace(point.statistics, start=point.statistics.start @ to, trans=trans, emission=tallies)
+    return em.maximise(point, counts)
+
+
+def pursued(runs, goal, max_iter):
+    """The best of these runs, as far as it may pass the goal; None if all fail."""
+    try:
+        run = race(runs, max_iter, SHORT)
+        while not run.stopped and run.n_steps < min(TRIED, max_iter) and goal - run.history[-1] < HOPE * run.left:
+            run.advance(FIRST)
+    except ValueError:
+        return None
+    return run
 
 
 # The data that starts see --------------------------------------------------------------------------------------------
@@ -453,5 +552,5 @@ def part(problem, structure, sequences, offset=0, lengths=None):
     known = None if problem.known is None else problem.known.at(steps)
     return pose(
         problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
-        bounds=bounds, origin=steps,
+        bounds=bounds, origin=steps, learning=True,
     )  # fmt: skip
