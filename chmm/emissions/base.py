@@ -18,7 +18,7 @@ Given = ArrayLike | None  # a parameter as the constructor takes it; None: learn
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
-COMPUTING = {
+COMPUTING = {  # quietly
     "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "gradient", "cdf",
     "expected",
 }  # fmt: skip
