@@ -94,13 +94,16 @@ class Fit:
         """One or many sequences, as this model takes them."""
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
-    def problem(self, data: Sequences, known: Known | None = None, ended=None, **options) -> Problem:
-        """What the kernels are asked about these sequences; options of `pose` if they are learnt from."""
+    def problem(
+        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None,
+        weight: np.ndarray | None = None, learning: bool = False,
+    ) -> Problem:  # fmt: skip
+        """What the kernels are asked about these sequences; see `pose`."""
         self.require_same_columns(data)
         check = _check if self.rows is None else _check_symbols
         return pose(
             data, check(self.emission, data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows, **options,
+            known=known, ended=ended, rows=self.rows, weight=weight, learning=learning,
         )  # fmt: skip
 
     def title(self) -> str:

@@ -23,10 +23,10 @@ class Question(NamedTuple):
     ended: np.ndarray | None = None
     name: str = "known"
 
-    def problem(self, strict: bool = True, **options) -> Problem:
+    def problem(self, strict: bool = True, weight: np.ndarray | None = None, learning: bool = False) -> Problem:
         """With strict=False a label that no state has makes the data impossible; else it is an error."""
         known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended, **options)
+        return self.fit.problem(self.data, known, self.ended, weight, learning)
 
 
 def score(asked: Question, n_jobs=1) -> float:
