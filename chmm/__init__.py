@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
     Beta,
@@ -27,15 +28,19 @@ from .emissions import (
     VonMises,
     ZeroInflated,
 )
+from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Sample
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .selection import Selection, select
 from .statistics import Statistics
+from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
 __all__ = [
+    "Assessment",
     "Backward",
     "Bernoulli",
     "Beta",
@@ -43,6 +48,7 @@ __all__ = [
     "ConvergenceWarning",
     "Decoding",
     "Emission",
+    "Estimate",
     "Evaluation",
     "Exponential",
     "Forward",
@@ -64,9 +70,13 @@ __all__ = [
     "Sample",
     "Scores",
     "Segmenter",
+    "Selection",
+    "SequenceClassifier",
     "Statistics",
     "StudentT",
+    "Summary",
     "Tied",
     "VonMises",
     "ZeroInflated",
+    "select",
 ]

@@ -7,12 +7,14 @@ them into parameters that are proper: rows sum to 1, zeros stay 0, frozen parame
 """
 
 from collections import deque
+from itertools import islice
 
 import numpy as np
 
 from .statistics import Statistics
 
 SECANTS = 5  # pairs of steps that a quasi-Newton jump uses; it needs all but one of them
+WARM = 5  # steps of EM before the first jump: they go far, and a jump among them may lead to a lower optimum
 CALM = 10  # the last so many E-steps must have gained no more than tol
 MEMORY = 2**26  # bytes for vectors of statistics; above it SQUAREM alone, which keeps four of them
 
@@ -41,7 +43,12 @@ class Run:
     def _climb(self, em, start, memory):
         point = em.expect(start)
         yield point, None
-        yield from ascend(em, point, memory) if self.accelerate else plain(em, point)
+        steps = plain(em, point)
+        if self.accelerate:
+            for point, rate in islice(steps, WARM):
+                yield point, rate
+            steps = ascend(em, point, memory)
+        yield from steps
 
     @property
     def stopped(self):

@@ -1,4 +1,4 @@
-"""What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
+"""The questions that can be asked about sequences. Answers have the form of the data: one, a list or a dict."""
 
 from itertools import repeat
 from typing import NamedTuple
@@ -15,7 +15,8 @@ from .sequences import Sequences
 
 
 class Question(NamedTuple):
-    """What is asked about: data, what is known of their states (as `known.read` gives it), which sequences ended."""
+    """The subject of a question: parameters, data, what is known of the states (as `known.read` returns it) and which
+    sequences ended."""
 
     fit: Fit
     data: Sequences
@@ -24,8 +25,11 @@ class Question(NamedTuple):
     name: str = "known"
 
     def problem(self, strict: bool = True, weight: np.ndarray | None = None, learning: bool = False) -> Problem:
-        """With strict=False a label that no state has makes the data impossible; else it is an error."""
-        known = resolve(self.told, self.data, self.fit.states, self.name, strict)
+        """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
+        impossible."""
+        known = None
+        if self.told is not None:
+            known = resolve(self.told, self.data, self.fit.states, self.name, strict)
         return self.fit.problem(self.data, known, self.ended, weight, learning)
 
 

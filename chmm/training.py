@@ -73,8 +73,9 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states."""
+def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states. seen : the survey
+    of more data than these."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -82,7 +83,7 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):
@@ -283,7 +284,7 @@ class EM:
 
 
 class Halt(Exception):
-    """The callback asked a fit to stop."""
+    """The callback asked a fit to stop, or raised the error that caused this one: which is no failure of a run."""
 
 
 def baum_welch(problem, structure, emission, options, tell=None):
@@ -293,7 +294,9 @@ def baum_welch(problem, structure, emission, options, tell=None):
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
-    n_init = starts.enough(structure.n, emission.exchangeable) if options.n_init == "auto" else options.n_init
+    movable, n_init, n_moved = starts.free(problem, structure, emission), options.n_init, 0
+    if n_init == "auto":
+        n_init = starts.enough(structure.n, emission.exchangeable)
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
@@ -301,27 +304,46 @@ def baum_welch(problem, structure, emission, options, tell=None):
     def watch(k, run):
         told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
         told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
-        if tell(partial(so_far, problem, structure, run), **told):
+        try:
+            stop = bool(tell(partial(so_far, problem, structure, run), **told))
+        except Exception as error:
+            raise Halt from error
+        if stop:
             raise Halt
 
     def follow(em, start, k, memory=MEMORY):
         return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
+
+    def leader(runs):
+        return max((run for run in runs if run.history), key=lambda run: run.history[-1])
+
+    def pursue(begun, goal):
+        nonlocal stage
+        tried = [follow(em, start, k, MEMORY // len(begun)) for start in begun]
+        stage = [leader(stage), *tried]
+        return starts.pursued(tried, goal, max_iter)
 
     em = EM(seen, structure, options)
     runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
     halted = False
     try:
         run = starts.race(runs, max_iter)
+        k = runs.index(run)
+        if movable and len(runs) > 1 and max_iter >= starts.TRIED:
+            run.advance(starts.TRIED - run.n_steps)
+            run, n_moved = starts.exchange(run, em, pursue, options.rng)
         if on_pieces:
             run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em, k = EM(problem, structure, options), runs.index(run)
+            em = EM(problem, structure, options)
             stage = [follow(em, widened(problem, structure, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
-    except Halt:
+    except Halt as halt:
+        if halt.__cause__ is not None:
+            raise halt.__cause__ from None
         halted = True
-        run = max((run for run in stage if run.history), key=lambda run: run.history[-1])
-        if on_pieces and stage is runs:
+        run = leader(stage)
+        if em.problem is not problem:
             em = EM(problem, structure, options)
             run = Run(em, widened(problem, structure, run.point), tol, accelerate)
             run.advance(1)
@@ -361,7 +383,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
             stacklevel=6,  # the line that called fit
         )
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
-    facts = {"stopped": why, **followed(runs, run)}
+    facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}
     if alike:
         facts["identical_starts"] = alike
     return so_far(problem, structure, run, point, parameters, loglik, facts)

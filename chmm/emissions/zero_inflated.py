@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
 from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
@@ -44,6 +45,7 @@ class ZeroInflated(Alternatives):
     """
 
     parameters = ("zeros",)
+    ranges = (SHARE,)
     keys = ("family",)
     family = property(lambda self: self.members[0])
     domain = property(lambda self: f"0, or {self.family.domain}")
@@ -157,6 +159,12 @@ class ZeroInflated(Alternatives):
             rest, kept = np.vstack([rest, self._at_zero]), np.vstack([kept, own.T])
         return [(rest, kept)]
 
+    def gradient(self, values, weights):
+        zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
+        mine = zero * self._other_cause(zero.shape)
+        slope = ratio(mine, self.zeros) - ratio(mass - mine, 1 - self.zeros)
+        return {"zeros": slope, **super().gradient(values, weights)}
+
     def update(self, statistics):
         mine, rest = statistics["zeros.counts"], statistics["rest.counts"]
         total = mine + rest + self.prior
@@ -183,11 +191,6 @@ class ZeroInflated(Alternatives):
         return np.where(blank.reshape(drawn.shape), 0, drawn)
 
     # ----------------------------------------------------------------------------------------------------------------
-
-    def reordered(self, order):
-        other = super().reordered(order)
-        other.members = (self.family.reordered(order),)
-        return other
 
     def mean(self):
         mean = self.family.mean()
