@@ -96,12 +96,13 @@ class Fit:
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
     def problem(
-        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None, **options: Any
-    ) -> Problem:
-        """These sequences as a Problem for the kernels; with options of `pose`, if they are learnt from."""
+        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None,
+        weight: np.ndarray | None = None, learning: bool = False,
+    ) -> Problem:  # fmt: skip
+        """These sequences as a Problem for the kernels; see `pose`."""
         return pose(
             data, self.observed(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows, **options,
+            known=known, ended=ended, rows=self.rows, weight=weight, learning=learning,
         )  # fmt: skip
 
     def observed(self, data: Sequences) -> Observed:

@@ -2,7 +2,7 @@
 
 from functools import partial, wraps
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,13 +26,13 @@ class Question(NamedTuple):
     name: str = "known"
     impossible: str = "raise"
 
-    def problem(self, strict: bool = True, **options: Any) -> Problem:
+    def problem(self, strict: bool = True, weight: np.ndarray | None = None, learning: bool = False) -> Problem:
         """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
         impossible."""
         known = None
         if self.told is not None:
             known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended, **options)
+        return self.fit.problem(self.data, known, self.ended, weight, learning)
 
     def going_on(self) -> "Question":
         """The same of sequences that have not ended yet."""
