@@ -1,9 +1,11 @@
-"""Names of other libraries, and their names here."""
+"""Names that other libraries use, and what they are called here."""
+
+from functools import wraps
 
 ARGUMENTS = {
-    "n_components": "the number of states is n_states",
+    "n_components": "the number of states is n_states, Model(n_states)",
     "n_iter": "the largest number of EM steps is max_iter",
-    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
+    "covariance_type": "the form of covariances is an argument of the emission, Gaussian(covariance='full')",
     "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen, such as Model(frozen='transmat') or Gaussian(means, frozen='means')",
@@ -28,7 +30,7 @@ ATTRIBUTES = {
 
 
 class Elsewhere:
-    """A name used by other libraries: its AttributeError tells ours."""
+    """A name used by other libraries; its AttributeError gives ours."""
 
     def __init__(self, name, hint):
         self.name, self.hint = name, hint
@@ -44,8 +46,19 @@ def told_elsewhere(model_class):
     return model_class
 
 
-def refuse_arguments(model_class, given):
+def hinted(constructor):
+    """The constructor, with an error that helps for an argument of another library."""
+
+    @wraps(constructor)
+    def entered(self, *args, **options):
+        refuse_arguments(type(self), options)
+        constructor(self, *args, **options)
+
+    return entered
+
+
+def refuse_arguments(made, given):
     """TypeError for an argument of another library."""
     for name in given:
         if name in ARGUMENTS:
-            raise TypeError(f"{model_class.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
+            raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")

@@ -3,6 +3,7 @@ which rows take in (kernel_input.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -34,11 +35,18 @@ class Known:
         """What is known of some of the steps."""
         return replace(self, index=self.index[steps], path=None if self.path is None else self.path[steps])
 
+    def counts(self, observed, weight=None):
+        """(n_values, N), how often each value has the label of each state; weight : (T,) of the steps."""
+        told, n = np.flatnonzero(self.index), self.masks.shape[1]
+        pairs = observed.index[told].astype(np.intp) * n + self.path[told]
+        size = (len(observed.distinct) + 1) * n
+        return np.bincount(pairs, None if weight is None else weight[told], size).astype(float).reshape(-1, n)[:-1]
+
     @classmethod
     def of_path(cls, path, n) -> "Known":
         """Of codes (T,), N where unknown: one mask for each state."""
         masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
-        return cls(masks, np.where(path == n, 0, path + 1).astype(np.int32), path)
+        return cls(masks, np.where(path == n, np.int32(0), path + np.int32(1)), path)
 
     @classmethod
     def of_weights(cls, weights) -> "Known":
@@ -59,8 +67,15 @@ class Known:
             return cls(np.log(rows), kind.astype(np.int32), path)
 
 
-def read(known, data: Sequences, name="known") -> Sequences | np.ndarray:
-    """Labels as Sequences, or weights (T, N) as one array; a step of which nothing is known has weights of 1."""
+class Weights(NamedTuple):
+    """Masks or likelihoods, as they were given."""
+
+    table: np.ndarray  # (T, N); 1 where nothing is known
+    names: list | None  # of the columns, if a frame has any: the states that they are of
+
+
+def read(known, data: Sequences, name="known") -> Sequences | Weights:
+    """What a user says of states: labels, or weights."""
     checks.refuse_one_label_a_sequence(known, data, name)
     many, parts = data.form in ("list", "dict"), [known]
     if isinstance(known, Mapping):
@@ -76,15 +91,19 @@ def read(known, data: Sequences, name="known") -> Sequences | np.ndarray:
         return _weights(parts[0], data.n_steps, name)
     if len(parts) != data.n_sequences:
         raise ValueError(f"{name} has {len(parts)} sequences and X has {data.n_sequences}")
-    n, lengths, keys = np.shape(tables[0])[1], np.diff(data.bounds).tolist(), data.keys or range(len(parts))
-    blocks = [
-        np.ones((length, n)) if part is None else _weights(part, length, f"{name}[{key!r}]")
-        for part, length, key in zip(parts, lengths, keys, strict=True)
-    ]
-    for block, key in zip(blocks, keys, strict=True):
-        if block.shape[1] != n:
-            raise ValueError(f"{name}[{key!r}] has {block.shape[1]} columns, others have {n}: one for each state")
-    return np.concatenate(blocks)
+    lengths, keys = np.diff(data.bounds).tolist(), data.keys or range(len(parts))
+    n, columns, blocks = np.shape(tables[0])[1], checks.axis_names(tables[0], 1), []
+    for part, length, key in zip(parts, lengths, keys, strict=True):
+        if part is None:
+            blocks.append(np.ones((length, n)))
+            continue
+        table, names = _weights(part, length, f"{name}[{key!r}]")
+        if table.shape[1] != n:
+            raise ValueError(f"{name}[{key!r}] has {table.shape[1]} columns, others have {n}: one for each state")
+        if names != columns:
+            raise ValueError(f"{name}[{key!r}] has the columns {shown(names)}, others have {shown(columns)}")
+        blocks.append(table)
+    return Weights(np.concatenate(blocks), columns)
 
 
 def _is_table(part):
@@ -96,8 +115,7 @@ def _is_table(part):
     return part.shape[1] != 1 or getattr(getattr(part, "dtype", None), "kind", "") in "bf"
 
 
-def _weights(table, n_steps, name):
-    """(T, N) floats, 1 in rows of NaN."""
+def _weights(table, n_steps, name) -> Weights:
     array = checks.as_floats(table, name)
     if array.ndim != 2 or len(array) != n_steps:
         raise ValueError(
@@ -113,17 +131,16 @@ def _weights(table, n_steps, name):
             f"{name}[{t}, {i}] = {array[t, i]} is no likelihood: they are numbers from 0 to {sequences.LARGEST:g}; a "
             "row of NaN says that nothing is known"
         )
-    return array
+    return Weights(array, checks.axis_names(table, 1))
 
 
 def with_gaps(labels: Sequences) -> Sequences | None:
     """Labels, those that are unknown as missing steps; None if all are. Integers may come as floats, where NaN is."""
     if labels.kind == "numbers" and np.ndim(labels.values) == 1:
         gone = np.isnan(labels.values)
-        names = labels.values[~gone]
-        if len(names) < len(gone) and np.array_equal(names, np.round(names)):
-            values = np.where(gone, 0, labels.values).astype(np.int64)
-            labels = replace(labels, values=values, kind="integers", missing=gone)
+        names = np.where(gone, 0.0, labels.values)
+        if gone.any() and np.array_equal(names, np.round(names)):
+            labels = replace(labels, values=names.astype(np.int64), kind="integers", missing=gone)
     return None if labels.missing is not None and labels.missing.all() else labels
 
 
@@ -132,10 +149,13 @@ def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) 
 
     strict : whether a label that no state has is an error; else nothing is possible.
     """
-    if isinstance(known, np.ndarray):
-        if known.shape[1] != len(states):
-            raise ValueError(f"{name} has {known.shape[1]} columns for {len(states)} states ({states.preview()})")
-        return Known.of_weights(known)
+    if isinstance(known, Weights):
+        table, names = known
+        if table.shape[1] != len(states):
+            raise ValueError(f"{name} has {table.shape[1]} columns for {len(states)} states ({states.preview()})")
+        if names is not None:
+            table = table[:, checks.order_by_name(names, name, states, "columns")]
+        return Known.of_weights(table)
     known = None if known is None else with_gaps(known)
     if known is None or not data.n_steps:
         return None

@@ -1,4 +1,4 @@
-"""Class Model: parameters, learning, and the questions people ask. Thin: the rooms it calls do the work."""
+"""Class Model: parameters, learning, and the questions people ask. It is thin: other modules do the work."""
 
 import copy
 import inspect
@@ -13,6 +13,7 @@ import numpy as np
 from . import checks, files, hints, ordering, questions, sequences, stepwise, training
 from . import known as knowledge
 from .emissions import Emission, Survey
+from .emissions.base import Frozen
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
@@ -31,7 +32,7 @@ R = TypeVar("R")
 
 
 def named(method: Callable[P, R]) -> Callable[P, R]:
-    """The method with hints for options that are not given by name, or by names of another library."""
+    """The method, with an error that helps if options are not given by name, or by a name from another library."""
     code = inspect.unwrap(method).__code__
     names, most = code.co_varnames[: code.co_argcount], code.co_argcount
 
@@ -52,35 +53,35 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
 
 @hints.told_elsewhere
 class Model:
-    """A hidden Markov model lambda = (A, B, pi): learns from sequences with or without labels, and answers questions.
+    """A hidden Markov model lambda = (A, B, pi). It learns from sequences with or without labels and answers questions.
 
     Parameters
     ----------
-    n_states : number of hidden states; None: as many as names, labels or given parameters say.
+    n_states : number of hidden states; None: as many as the names, labels or given parameters imply.
     emission : what is observed in a state: an `Emission` such as Gaussian() or Product(step=Gamma(), angle=VonMises()),
         the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
-        floats `Gaussian`; other data must be named.
+        floats `Gaussian`; for other data the emission must be given.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
-    startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
-        stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
-        startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
-        question and in learning, with labels too. Every state must be reachable from every other.
-    endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
-        transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
-    final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
+    startprob : (n_states,), transmat : (n_states, n_states), given parameters. EM starts from them; a 0 is structural
+        and stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
+        startprob="stationary": the chain has run for a long time, so that startprob_ is the p with p = p transmat_, in
+        every question and in learning, with labels too. Every state must be reachable from every other.
+    endprob : (n_states,), P(sequence ends | state), from which EM starts; True: learnt; None: the model has no ends.
+        transmat holds given that the sequence goes on: P(from i to j) is (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. With endprob, it is 0 in the others.
     topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
         "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
         next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
     frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
-        {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
-        leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
-        own `frozen`.
+        {"transmat": mask}; a mask (n_states,) selects rows. The free entries of a row share what its frozen ones leave,
+        in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its own
+        `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
-        Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
-        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
-        where it has no key. endprob's is added to ends and to goings-on alike. It is a prior: EM maximises the
-        objective, log P + sum pseudocount * log(parameter), which history_ tells; score, loglik_ and all criteria are
-        of the likelihood P alone.
+        Multinomial, if they have none of their own, and the weights of a Mixture), with labels and without: a number,
+        or a mapping {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that
+        broadcast; a missing key is 0. That of endprob is added to ends and to continuations alike. It is a prior: EM
+        maximises the objective, log P + sum pseudocount * log(parameter), listed in history_; score, loglik_ and all
+        criteria are those of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
     n_init : number of starts for EM; "auto" is 12, from 5 states on 20, and 24 where each state has a role of its own,
@@ -98,19 +99,20 @@ class Model:
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
 
-    startprob, transmat and states may be a Series or data frame with the names of the states: these go by name.
+    startprob, transmat and weights of states (in y or known) may be a Series or data frame with the names of the states
+    as its labels, in any order.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
     from), loglik_, n_iter_, converged_, report_. What was learnt cannot be assigned, and its arrays are read-only.
 
-    **One or many.** Every question takes one sequence (a text, an array, a flat list) and gives one answer, a list of
-    them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
-    holds all sequences one after the other; what has a value a step then comes back as one array.
+    **One or many.** Every question takes one sequence (a text, an array, a flat list) and returns one answer; for a
+    list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id for
+    each step), one array holds all sequences end to end, and an answer with a value for each step is one array, too.
 
     **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
-    posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
-    off. Answers are then given these: loglik is log P(O, what is known).
+    posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
+    cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
     Labelled sequences are counted:
 
@@ -125,7 +127,7 @@ class Model:
     >>> weather.converged_
     True
 
-    States that last, the prior of sticky models: three transitions more from each state to itself than were seen.
+    States that last, by the prior of sticky models: three more transitions from each state to itself than were seen.
 
     >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
     >>> bool((sticky.transmat_.diagonal() > 0.5).all())
@@ -142,25 +144,25 @@ class Model:
     @named
     def __init__(
         self,
-        n_states=None,
-        emission="auto",
+        n_states: int | None = None,
+        emission: Emission | str = "auto",
         *,
-        states=None,
-        topology=None,
-        startprob=None,
-        transmat=None,
-        endprob=None,
-        final_states=None,
-        frozen=(),
-        pseudocount=0.0,
-        training="baum-welch",
-        n_init="auto",
-        max_iter=2000,
-        tol=1e-3,
-        accelerate=True,
-        state_order="auto",
-        random_state=None,
-        n_jobs=1,
+        states: Any = None,
+        topology: str | None = None,
+        startprob: Any = None,
+        transmat: Any = None,
+        endprob: Any = None,
+        final_states: Any = None,
+        frozen: Frozen = (),
+        pseudocount: float | Mapping[str, Any] = 0.0,
+        training: str = "baum-welch",
+        n_init: int | str = "auto",
+        max_iter: int = 2000,
+        tol: float = 1e-3,
+        accelerate: bool = True,
+        state_order: str | None = "auto",
+        random_state: Any = None,
+        n_jobs: int = 1,
     ):
         self.n_states = n_states
         self.emission = emission
@@ -190,17 +192,17 @@ class Model:
         X: Any,
         y: Any = None,
         *,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
-        for a whole sequence. Then EM starts from the smoothed counts of what is known, and keeps to it. Or weights of
-        the states, (n_steps, n_states): a mask of what may be, or likelihoods that multiply those of the values.
+        for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or weights of
+        the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the values.
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
@@ -238,10 +240,10 @@ class Model:
         y: Any = None,
         *,
         step: float | None = None,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
@@ -274,8 +276,8 @@ class Model:
 
     @named
     @quiet
-    def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
-        """What the model must know of all data before the first step, from one piece of them; surveys add up.
+    def survey(self, X: Any, *, lengths: Any = None, ids: Any = None) -> Survey:
+        """What the model must know about all data before the first step, from one piece of them; surveys add up.
 
         survey = sum(model.survey(shard) for shard in shards)
         """
@@ -285,12 +287,19 @@ class Model:
     @named
     @quiet
     def start(
-        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+        self,
+        sample: Any,
+        survey: Survey | None = None,
+        *,
+        y: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        ended: Any = None,
     ) -> "Model":
-        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1,
-        or from what is known of its states, `y` as in `fit`.
+        """A model with start values for EM: those that are given, and others drawn from `sample`, as in `fit` with
+        n_init = 1, or derived from what is known of its states, `y` as in `fit`.
 
-        survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
+        survey : of all data; None: the sample is all data. `e_step` and `m_step` continue from here:
 
         >>> import numpy as np
         >>> from chmm import Gaussian, Model
@@ -310,28 +319,37 @@ class Model:
     @named
     @quiet
     def e_step(
-        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+        self,
+        X: Any,
+        shard: Any = None,
+        *,
+        known: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
+        training="viterbi" the counts of their most probable paths.
 
-        shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
+        shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
         """
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
-        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
+        problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options.n_jobs, shards=shards)
+        return training.expectation(problem, options, shards=shards)
 
     @named
     @quiet
     def m_step(self, statistics: Statistics) -> "Model":
         """A model with the parameters that maximise log P + log prior, given the expected counts of all data.
 
-        ValueError if the statistics were not taken with this model's parameters. history_ grows by the objective at
-        these, n_iter_ by 1.
+        ValueError if the statistics were not taken with this model's parameters. The objective at these parameters is
+        appended to history_, and n_iter_ grows by 1.
         """
         fit = self._ready()
         if self._fit is None:
@@ -342,12 +360,12 @@ class Model:
     # States by another name or in another order ----------------------------------------------------------------------
 
     def reorder(self, order: Sequence) -> "Model":
-        """A model whose state i is what state order[i] was: a permutation of 0 ... n_states - 1. Names go along; states
-        that are just numbered are numbered anew."""
+        """A model whose state i is the former state order[i]; order is a permutation of 0 ... n_states - 1. Names move
+        with their states; states that are merely numbered are numbered anew."""
         return ordering.reorder(self, order)
 
     def relabel(self, names: Mapping) -> "Model":
-        """A model with other names of states: {old: new}; who is not mentioned keeps its name.
+        """A model with other names for its states, {old: new}; a state that is not mentioned keeps its name.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -358,12 +376,12 @@ class Model:
         return ordering.relabel(self, names)
 
     @named
-    def align(self, other: Any, y: Any = None, *, lengths=None, ids=None) -> "Model":
-        """A model whose states are in the order, and have the names, of those of another model that they are most like;
-        or of the labels `y` that they agree with most on the sequences X: `align(other)` or `align(X, y)`.
+    def align(self, other: Any, y: Any = None, *, lengths: Any = None, ids: Any = None) -> "Model":
+        """A model whose states have the order and names of the most similar states of another model, `align(other)`; or
+        of the labels `y` with which they agree most often on the sequences X, `align(X, y)`.
 
-        Alike are states that would take each other's draws (200 of each, always the same). The best assignment of all
-        is found up to 8 states; above, pairs are made from the surest one on.
+        States are similar if each would accept what the other draws (200 draws each, always the same). Up to 8 states,
+        the best of all assignments is found; above, the most similar pairs are matched first.
         """
         if isinstance(other, Model):
             return ordering.align_with(self, other)
@@ -381,7 +399,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many -------------------------------------------------------------------------------
+    # Questions: each takes one sequence or many ----------------------------------------------------------------------
 
     def _asked(self, X, known, lengths, ids, ended, name="known"):
         fit = self._ready()
@@ -390,7 +408,9 @@ class Model:
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
 
     @named
-    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+    def score(
+        self, X: Any, y: Any = None, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> float:
         """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
         with a label that no state has. score(X, y) is score(X, known=y).
 
@@ -407,7 +427,7 @@ class Model:
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Any:
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
@@ -418,7 +438,7 @@ class Model:
         return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def decode(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Decoding:
+    def decode(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Decoding:
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -431,7 +451,9 @@ class Model:
         return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
-    def predict_proba(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+    def predict_proba(
+        self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> Any:
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
@@ -440,7 +462,7 @@ class Model:
 
     @named
     def posteriors(
-        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
     ) -> Posteriors:
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
@@ -452,7 +474,9 @@ class Model:
         return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
 
     @named
-    def forward(self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None) -> Forward:
+    def forward(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> Forward:
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -465,7 +489,7 @@ class Model:
 
     @named
     def backward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
     ) -> Backward:
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
@@ -482,20 +506,20 @@ class Model:
 
     @named
     @quiet
-    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state: Any = None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text gives str, else arrays. n_steps=None : sequences go on until they end, with endprob; ValueError
-        if one that starts may never end. With n_steps and `endprob` or `final_states`, paths are drawn given that they
-        end there, in a state where they may.
+        A model of text draws str, other models arrays. n_steps=None, for a model with endprob : each sequence goes on
+        until it ends; ValueError if it may never end. With n_steps and `endprob` or `final_states`, paths are drawn
+        given that they end after n_steps, in a state where they may.
         """
         fit, rng = self._ready(), checks.generator(random_state)
         n_sampled = 1 if n_sequences is None else n_sequences
         if n_steps is None:
             path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
         else:
-            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
-            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+            paths = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = paths.reshape(-1), np.arange(len(paths) + 1) * paths.shape[1]
         blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
@@ -514,28 +538,29 @@ class Model:
     @named
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
+        """The distribution p of states that a step of the chain preserves, p = p transmat_. ValueError if there are
+        several.
 
-        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
-        in the data learnt from: EM leaves such dust where data show none.
+        A transition does not count if its probability is below 2^-52, the rounding of its row, or if it would occur
+        less than 1e-6 times in the training data: EM leaves such traces of transitions that the data do not show.
         """
         fit = self._ready()
         return stationary_distribution(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
-        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
+        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
 
-        `metadata`: notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors give
-        back. The statistics of the fit are not kept, nor a random_state that is no int. A path is written whole or
-        not at all. `Model.load` reads the file.
+        metadata : notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors
+        return. The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
+        a whole or not at all. `Model.load` reads it.
         """
         files.save(self, self._ready(), path_or_file, metadata)
 
     @classmethod
     def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
-        """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
+        """The model that `save` wrote, to the last bit. emissions : your own Emission classes, if it uses any.
 
-        ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
+        ValueError if the file is damaged or does not hold a model; OSError if it cannot be read.
 
         >>> import io
         >>> from chmm import Categorical, Model
@@ -554,8 +579,8 @@ class Model:
     transmat_ = property(lambda self: self._ready().transmat, doc="(n_states, n_states), P(q_t+1 = j | q_t = i).")
     emission_ = property(lambda self: self._ready().emission, doc="The emission with its parameters.")
     n_states_ = property(lambda self: len(self._ready().states), doc="Number of states.")
-    n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Columns of a step.")
-    history_ = property(lambda self: self._learnt().history, doc="(k,), the objective EM step k started from.")
+    n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Number of columns of a step.")
+    history_ = property(lambda self: self._learnt().history, doc="(k,), the objective that EM step k started from.")
     n_iter_ = property(lambda self: self._learnt().n_iter, doc="Number of EM steps.")
     converged_ = property(lambda self: self._learnt().converged, doc="Whether the tolerance was met.")
     loglik_ = property(
@@ -563,25 +588,25 @@ class Model:
     )
     report_ = property(
         lambda self: Report(self._learnt().report),
-        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md tells each.",
+        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md explains each.",
     )
 
     @property
-    def endprob_(self):
-        """(n_states,), P(the sequence ends | state), of a model with endprob."""
+    def endprob_(self) -> np.ndarray:
+        """(n_states,), P(the sequence ends | state), if the model has endprob."""
         endprob = self._ready().endprob
         if endprob is None:
             raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
         return endprob
 
     @property
-    def states_(self):
+    def states_(self) -> np.ndarray:
         """Names of the states, in the order of every axis."""
         fit = self._ready()
         return np.arange(len(fit.states)) if fit.names is None else fit.names
 
     @property
-    def statistics_(self):
+    def statistics_(self) -> Statistics:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._learnt().statistics
         if statistics is None:
@@ -589,8 +614,8 @@ class Model:
         return statistics
 
     @property
-    def feature_names_in_(self):
-        """Names of the columns, where it was fitted to a frame with names that are texts."""
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns, if the model was fitted to a frame whose columns are named by texts."""
         columns = self._ready().columns
         if columns is None:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
@@ -614,7 +639,7 @@ class Model:
             return False
 
     def get_params(self, deep: bool = True) -> dict:
-        """The constructor's arguments, a subclass's own among them."""
+        """The constructor's arguments, including those of a subclass."""
         return {name: getattr(self, name) for name in _arguments(type(self))}
 
     def set_params(self, **params: Any) -> "Model":
@@ -633,17 +658,18 @@ class Model:
         return self
 
     def __setattr__(self, name, value):
-        if isinstance(getattr(Model, name, None), property):
-            raise AttributeError(
-                f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
-                "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
-            )
-        if type(self) is Model and name not in OWN and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
+        if name not in OWN and not name.startswith("_"):
+            if isinstance(getattr(Model, name, None), property):
+                raise AttributeError(
+                    f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
+                    "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
+                )
+            if type(self) is Model:
+                raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
-    # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
-    # `_given`, beside the very arguments that it was made from.
+    # `_fit` is what was learnt or loaded. A model whose parameters are all given instead keeps what it made of them in
+    # `_given`, together with the very arguments that this was made from.
 
     _fit: Fit | None = None
     _given: tuple = ((), None)
@@ -661,7 +687,7 @@ class Model:
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
-        emission = self.emission
+        emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
         if not prescribed or self.transmat is None or self.endprob is True or not complete:
@@ -670,11 +696,11 @@ class Model:
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        told = checks.structure(self, emission)
-        assert told.startprob is not None and told.transmat is not None
+        given = checks.structure(self, emission)
+        assert given.startprob is not None and given.transmat is not None
         fit = Fit(
-            told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed,
-            endprob=told.endprob,
+            given.startprob, given.transmat, copy.deepcopy(emission).published(), given.states, given.allowed,
+            endprob=given.endprob,
         )  # fmt: skip
         self._given = arguments, fit
         return fit
@@ -683,25 +709,25 @@ class Model:
         fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
         if fit is None:
             defaults = _arguments(type(self))
-            told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
-            return f"{type(self).__name__}({', '.join(told)})"
+            given = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
+            return f"{type(self).__name__}({', '.join(given)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
 def _there(data, told, weight, ended):
-    """The same without the sequences of weight 0."""
+    """The arguments, without the sequences of weight 0."""
     if weight is None or weight.all():
         return data, told, weight, ended
     there = weight > 0
-    if isinstance(told, np.ndarray):
-        told = told[np.repeat(there, np.diff(data.bounds))]
+    if isinstance(told, knowledge.Weights):
+        told = told._replace(table=told.table[np.repeat(there, np.diff(data.bounds))])
     elif told is not None:
         told = told.chosen(there)
     return data.chosen(there), told, weight[there], None if ended is None else ended[there]
 
 
 def _arguments(model_class: Any) -> dict:
-    """Name and default of each argument of the constructor; with **options, of the class above as well."""
+    """Name and default of each argument of the constructor; if it takes **options, of the base class as well."""
     found: dict[str, Any] = {}
     for above in model_class.__mro__:
         if "__init__" not in vars(above):

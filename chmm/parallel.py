@@ -11,10 +11,10 @@ POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python 
 
 
 def run(tasks, seconds, n_jobs=1):
-    """[task(stop) for task in tasks], in their order.
+    """[task(stop) for task in tasks].
 
-    `seconds` is a rough estimate of the work. The kernels hold no GIL and check stop[0], which is set as soon as
-    anything is raised here, KeyboardInterrupt above all: also while tasks are still being submitted.
+    seconds : a rough estimate of the work. The kernels do not hold the GIL and check stop[0], which is set as soon as
+    anything is raised here (above all KeyboardInterrupt), even while tasks are still being submitted.
     """
     stop = np.zeros(1, dtype=np.int32)
     if seconds < INLINE:

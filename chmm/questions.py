@@ -1,32 +1,36 @@
-"""What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
+"""The questions that can be asked about sequences. Answers have the form of the data: one, a list or a dict."""
 
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import inference
 from .fit import Fit
 from .kernel_input import Problem
-from .known import resolve
+from .known import Weights, resolve
 from .log_space import compensated_sum
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
 
 
 class Question(NamedTuple):
-    """What is asked about: data, what is known of their states (as `known.read` gives it), which sequences ended."""
+    """The subject of a question: parameters, data, what is known of the states (as `known.read` returns it) and which
+    sequences ended."""
 
     fit: Fit
     data: Sequences
-    told: Sequences | np.ndarray | None = None
+    told: Sequences | Weights | None = None
     ended: np.ndarray | None = None
     name: str = "known"
 
-    def problem(self, strict: bool = True) -> Problem:
-        """With strict=False a label that no state has makes the data impossible; else it is an error."""
-        known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended)
+    def problem(self, strict: bool = True, **options: Any) -> Problem:
+        """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
+        impossible."""
+        known = None
+        if self.told is not None:
+            known = resolve(self.told, self.data, self.fit.states, self.name, strict)
+        return self.fit.problem(self.data, known, self.ended, **options)
 
 
 def score(asked: Question, n_jobs=1) -> float:

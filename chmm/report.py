@@ -174,20 +174,18 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
 
     EM moves both alike, so that twins stay twins.
     """
-    n = len(startprob)
-    logs = emission.log_likelihood(values) if len(values) else np.zeros((0, n))
-    found = []
-    for i in range(n - 1):
-        alike = np.abs(startprob[i + 1 :] - startprob[i]) <= near
-        alike &= np.abs(np.diag(transmat)[i + 1 :] - transmat[i, i]) <= near
-        for j in i + 1 + np.flatnonzero(alike):
-            pair, order = np.array([i, j]), np.arange(n)
-            order[pair] = pair[::-1]
-            if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
-                continue
-            one, other = logs[:, i], logs[:, j]
-            with np.errstate(invalid="ignore"):
-                same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
-            if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
-                found.append((i, int(j)))
+    logs, found = None, []
+    gaps = [np.abs(value[:, None] - value) for value in (startprob, transmat.diagonal())]
+    for i, j in np.argwhere(np.triu(np.maximum(*gaps) <= near, 1)).tolist():
+        pair, order = np.array([i, j]), np.arange(len(startprob))
+        order[pair] = pair[::-1]
+        if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
+            continue
+        if logs is None:
+            logs = emission.log_likelihood(values) if len(values) else np.zeros((0, len(startprob)))
+        one, other = logs[:, i], logs[:, j]
+        with np.errstate(invalid="ignore"):
+            same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
+        if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
+            found.append((i, j))
     return found

@@ -30,7 +30,8 @@ class Scores:
     emission : {state: {symbol: score}}, or (n_states, n_symbols) with `symbols`.
     end : {state: score}, or (n_states,), of the last state; None: any state may be last, at a score of 0.
     states : names of the states, in the order of every axis; None: as the mappings name them, or 0 ... n_states - 1.
-        In mappings a name may be anything that can be a key, such as ("B", "noun").
+        In mappings a name may be anything that can be a key, such as ("B", "noun"). A Series or data frame is a
+        mapping by its names: rows of transitions and emission are states.
     symbols : the alphabet; None: what the mappings name, or 0 ... n_symbols - 1.
     default : the score of a symbol in a state that does not list it, and of an unknown symbol in all states, which
         then says nothing about the path. A missing symbol (None) has the score 0 in all states.
@@ -54,6 +55,7 @@ class Scores:
         self, start: Any, transitions: Any, emission: Any, end: Any = None, *, states: Any = None, symbols: Any = None,
         default: float = -np.inf,
     ):  # fmt: skip
+        start, transitions, emission, end = map(_mapping, (start, transitions, emission, end))
         tables = {"start": start, "transitions": transitions, "emission": emission, "end": end}
         names = _states(tables, states)
         codes = {name: i for i, name in enumerate(names)}
@@ -200,6 +202,13 @@ class _Question(NamedTuple):
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def _mapping(table):
+    """A Series or data frame as a mapping; anything else as it is."""
+    if not hasattr(table, "iloc"):
+        return table
+    return table.to_dict("index") if table.ndim == 2 else table.to_dict()
 
 
 def _states(tables, states):

@@ -428,7 +428,7 @@ def exchange(run, em, follow, rng):
     view, misses, n_moved = View(em.problem, em.structure, run.point.emission), 0, 0
     while misses < min(MISSES, view.n):
         point = run.point
-        gamma, _ = posteriors(em.problem.under(*point.parameters), em.n_jobs)
+        gamma, _ = posteriors(em.problem.under(*point.parameters), em.options.n_jobs)
         need = view.weight @ -np.log(np.maximum(1 - gamma, 1e-9))  # about -log P(the path is never in a state)
         i = int(np.argsort(need, kind="stable")[misses])
         others = np.delete(np.arange(view.n), i)
@@ -549,5 +549,5 @@ def part(problem, structure, sequences, offset=0, lengths=None):
     known = None if problem.known is None else problem.known.at(steps)
     return pose(
         problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
-        bounds=bounds, origin=steps,
+        bounds=bounds, origin=steps, learning=True,
     )  # fmt: skip

@@ -68,13 +68,13 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
         checks.agreeing_labels(known.path, data, structure, "y", ended)
     problem = pose(
         data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
-        known=known, ended=ended, weight=weight,
+        known=known, ended=ended, weight=weight, learning=True,
     )  # fmt: skip
     return structure, emission, problem
 
 
 def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N)."""
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states."""
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -132,12 +132,10 @@ def supervised(problem, structure, emission, path, rng):
     settle(emission, distinct, weights, tallies, n_steps)
     fits = starts.explained(emission, distinct, weights)
     if fits == -np.inf:
-        checks.possible_labels(path, problem, structure, weights, emission)
+        checks.possible_labels(path, problem, structure, emission)
     startprob, transmat = maximise(structure, statistics)
     endprob = maximise_end(structure, statistics)
-    chain = xlogy(start, startprob) + xlogy(trans, transmat)
-    if endprob is not None:
-        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
+    chain = chain_loglik(start, trans, end, startprob, transmat, endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
         np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
@@ -151,6 +149,12 @@ def count_ends(problem, path, n):
     some = some if problem.ended is None else some & problem.ended
     last = path[problem.bounds[1:][some] - 1]
     return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
+
+
+def chain_loglik(start, trans, end, startprob, transmat, endprob):
+    """log P of what was counted."""
+    loglik = xlogy(start, startprob) + xlogy(trans, transmat)
+    return loglik if end is None else loglik + xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
 
 
 def xlogy(counts, probs):
@@ -264,42 +268,18 @@ class Point(NamedTuple):
 class EM:
     """The two steps of EM, for one Problem."""
 
-    def __init__(self, problem, structure, n_jobs):
-        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
+    def __init__(self, problem, structure, options):
+        self.problem, self.structure, self.options = problem, structure, options
         self.scratch = inference.Scratch()
 
     def expect(self, parameters) -> Point:
-        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
-        return self.point(parameters, statistics)
-
-    def point(self, parameters, statistics) -> Point:
         startprob, transmat, emission, endprob = parameters
+        statistics = expectation(self.problem.under(*parameters), self.options, self.scratch)
         objective = statistics.loglik + prior(self.structure, *parameters)
         return Point(startprob, transmat, emission, endprob, statistics, objective)
 
     def maximise(self, point, statistics):
         return step(self.structure, statistics, *point.parameters)
-
-
-class HardEM(EM):
-    """Viterbi training: the E-step counts the most probable path alone, so that EM climbs log P(O, path) (segmental
-    k-means, Juang & Rabiner 1990)."""
-
-    def expect(self, parameters) -> Point:
-        problem, emission = self.problem.under(*parameters), parameters[2]
-        path, outcome = inference.viterbi(problem, self.n_jobs)
-        problem.require_possible(outcome.step)
-        observed, bounds = problem.observed, problem.bounds
-        n_values = len(observed.distinct) + 1
-        start, trans, weights = count(
-            path.astype(np.int32), observed.index, bounds, problem.weight, self.structure.n, n_values
-        )
-        tallies = emission.statistics(observed.distinct, weights[:-1])
-        loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
-        end = None if parameters[3] is None else count_ends(problem, path, self.structure.n)
-        n_steps, digest = int(bounds[-1]), Digest(*parameters)
-        statistics = Statistics(start, trans, tallies, loglik, n_some, n_steps, digest, end=end)
-        return self.point(parameters, statistics)
 
 
 class Halt(Exception):
@@ -308,8 +288,8 @@ class Halt(Exception):
 
 def baum_welch(problem, structure, emission, options, tell=None):
     """EM from several starts, of which the best is followed to its end."""
-    max_iter, n_jobs, hard = options.max_iter, options.n_jobs, options.training == "viterbi"
-    method, accelerate = HardEM if hard else EM, options.accelerate and not hard
+    max_iter, hard = options.max_iter, options.training == "viterbi"
+    accelerate = options.accelerate and not hard
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
@@ -342,7 +322,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
         stage = [leader(stage), *tried]
         return starts.pursued(tried, goal, max_iter)
 
-    em = method(seen, structure, n_jobs)
+    em = EM(seen, structure, options)
     runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
     halted = False
     try:
@@ -353,7 +333,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
             run, n_moved = starts.exchange(run, em, pursue, options.rng)
         if on_pieces:
             run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em = method(problem, structure, n_jobs)
+            em = EM(problem, structure, options)
             stage = [follow(em, widened(problem, structure, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
@@ -363,7 +343,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
         halted = True
         run = leader(stage)
         if em.problem is not problem:
-            em = method(problem, structure, n_jobs)
+            em = EM(problem, structure, options)
             run = Run(em, widened(problem, structure, run.point), tol, accelerate)
             run.advance(1)
     point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
@@ -377,8 +357,8 @@ def baum_welch(problem, structure, emission, options, tell=None):
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
     if onward or hard:
-        outcome = inference.log_likelihood(problem.under(*parameters), n_jobs)
-        loglik = total_loglik(outcome, problem.weight)
+        last = problem.under(*parameters)
+        loglik = total_loglik(inference.log_likelihood(last, options.n_jobs), last)
     if alike:
         names = " and ".join(shown(name) for name in alike[0])
         warnings.warn(
@@ -479,24 +459,32 @@ def widened(problem, structure, point):
     return step(structure, more, *point.parameters)
 
 
-def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
-    """The E-step: Statistics of all sequences."""
+def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistics:
+    """The E-step: Statistics of all sequences; in hard EM those of their most probable paths, so that EM climbs
+    log P(O, path) (segmental k-means, Juang & Rabiner 1990)."""
+    if options.training == "viterbi":
+        path, outcome = inference.viterbi(problem, options.n_jobs)
+        problem.require_possible(outcome.step)
+        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
     (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, n_jobs
+        problem, None if weight is None else weight / top, scratch, options.n_jobs
     )
     problem.require_possible(outcome.step)
+    loglik, labelled = total_loglik(outcome, problem), problem.labelled
     observed, bounds = problem.observed, problem.bounds
     startprob, transmat, endprob = chain.given
     digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
+    weights = weights if top == 1 else top * weights  # no copy unless it must be
+    weights = weights if labelled is None else weights + labelled
     return Statistics(
         top * start,
         top * trans,
-        emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
-        total_loglik(outcome, weight),
+        emission.statistics(observed.distinct, weights),
+        loglik,
         int((np.diff(bounds) > 0).sum()),
         int(bounds[-1]),
         digest,
@@ -505,8 +493,44 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     )
 
 
-def total_loglik(outcome, weight):
-    return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
+    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
+    observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = count(path, observed.index, bounds, problem.weight, n, n_values)
+    end = None if endprob is None else count_ends(problem, path, n)
+    if loglik is None:
+        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob)
+        loglik += starts.explained(emission, observed.distinct, weights[:-1])
+    return Statistics(
+        start,
+        trans,
+        emission.statistics(observed.distinct, weights[:-1]),
+        float(loglik),
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
+        Digest(startprob, transmat, emission, endprob),
+        shards,
+        end,
+    )
+
+
+def total_loglik(outcome, problem):
+    """log P of all sequences, with that of labelled values which the recursions did not see."""
+    emission, observed, weight = problem.rows.emission, problem.observed, problem.weight
+    loglik = compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+    if problem.labelled is None:
+        return loglik
+    apart = float(starts.explained(emission, observed.distinct, problem.labelled))
+    if apart == -np.inf:
+        cannot = np.pad(emission.log_likelihood(observed.distinct) == -np.inf, ((0, 1), (0, 1)))
+        t = np.flatnonzero(cannot[observed.index, problem.known.path])[::-1]
+        s = np.searchsorted(problem.bounds, t, "right") - 1
+        step = np.full(problem.n_sequences, -1)
+        step[s] = t - problem.bounds[s]
+        problem.require_possible(step)
+    return loglik + apart
 
 
 def step(structure, statistics, startprob, transmat, emission, endprob=None):

@@ -46,7 +46,7 @@ def test_it_reads_as_sentences_and_leaves_out_what_did_not_occur():
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_every_fact_has_a_sentence_or_belongs_to_one(name):
-    pairs = {name: [(0, "one")] for name in ("twin_states", "identical_starts", "cells_without_evidence", "at_limits")}
+    pairs = {key: [(0, "one")] for key in ("twin_states", "identical_starts", "cells_without_evidence", "at_limits")}
     full = {**dict.fromkeys(SENTENCES, 2), "stopped": "tol", "kind": "text", **pairs}
     assert isinstance(str(Report(full)), str)
     assert name.isidentifier()

@@ -256,7 +256,7 @@ def stuck():
 
 def test_a_state_moves_from_where_there_is_one_too_many():
     problem, structure, _, start = stuck()
-    em = training.EM(problem, structure, 1)
+    em = training.EM(problem, structure, checks.options(Model()))
     run = Run(em, start, 1e-3)
     run.advance(200)
     assert (np.sort(run.point.emission.means.ravel())[[0, 1, 4]] < [2, 5, 36]).all()  # EM leaves it where it is
@@ -275,7 +275,7 @@ def test_a_state_moves_from_where_there_is_one_too_many():
 def test_a_moved_state_starts_from_proper_values(family, data, u):
     weight = np.array([1e-6, 3e-6, 2e-6])
     problem, structure, emission = told(Model(3, family), data(), weight)
-    em, rng = training.EM(problem, structure, 1), np.random.default_rng(0)
+    em, rng = training.EM(problem, structure, checks.options(Model())), np.random.default_rng(0)
     point = em.expect(starts.draw(problem, structure, emission, 1, rng)[0])
     gamma, _ = inference.posteriors(problem.under(*point.parameters))
     view = starts.View(problem, structure, emission)

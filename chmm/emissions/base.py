@@ -17,7 +17,7 @@ Given = ArrayLike | None  # a parameter as the constructor takes it; None: learn
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
-COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}
+COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}  # quietly
 
 
 class Observed(NamedTuple):
@@ -135,7 +135,7 @@ class Emission:
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
-        """What a family computes may underflow or divide by 0, whatever the caller's NumPy error state."""
+        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state."""
         super().__init_subclass__(**options)
         for name in COMPUTING & vars(cls).keys():
             if isinstance(vars(cls)[name], FunctionType):

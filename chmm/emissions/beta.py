@@ -14,14 +14,14 @@ class Beta(ExponentialFamily):
 
     Parameters
     ----------
-    a, b : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is a / (a + b). Columns are
-        independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps, of the mean logarithms of all data, are added to what each state saw of each column; of the
-        uniform distribution, where all data are the same value.
-    frozen : names of parameters that stay as given, or {name: mask}.
+    a, b : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. The mean is a / (a + b). Columns
+        are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with the mean logarithms of all data, that are added to each state and column; if all data
+        are the same value, with those of the uniform distribution.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
-    The maximiser solves digamma(a) - digamma(a + b) = mean log o, and for b with 1 - o (Newton, concave). Both stay
-    between 1e-6 and 1e6.
+    The maximiser solves digamma(a) - digamma(a + b) = mean log o, and the same with b and 1 - o, by Newton's method
+    (the problem is concave). Both stay between 1e-6 and 1e6.
 
     >>> from chmm import Beta, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Beta([2, 8], [8, 2]))

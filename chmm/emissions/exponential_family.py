@@ -8,7 +8,7 @@ from .base import Emission, Survey, check_prior, read_only, same_shape
 from .quadratic import moments
 from .special import gammaln
 
-MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
+MINUS_INFINITY = -1e300  # used in products, where 0 * -inf would be NaN
 
 
 class ExponentialFamily(Emission):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -47,6 +48,7 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
+    @hinted
     def __init__(
         self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
         frozen: Frozen = (),
@@ -112,7 +114,7 @@ class Gaussian(Emission):
 
     def prepare(self, survey, n_states, pseudocount):
         self.centre, self.spread = quadratic.spread(survey["moments"])
-        # expectations for gaps, and means given frozen ones, take several steps of EM
+        # to fill gaps by expectations, or to find means beside frozen ones, takes several steps of EM
         partly = np.ndim(self.held("means")) > 0
         self.max_inner_iter = 200 if self._crossed and (survey["gaps"] or partly) else 2
         if self.means is not None and self.covariances is None:
@@ -195,8 +197,8 @@ class Gaussian(Emission):
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
     def _given_held(self, shift, best, held):
-        """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on
-        the shifts that the held ones would have had."""
+        """The shifts of the means given the covariances, if some are held at 0: the others are corrected by regression
+        on the shifts that the held ones would have had."""
         for i, matrix in enumerate(self._matrices()):
             h, f = np.flatnonzero(held[i]), np.flatnonzero(~held[i])
             if len(h) and len(f):

@@ -1,4 +1,4 @@
-"""Counts that vary more than Poisson's."""
+"""Counts that vary more than those of a Poisson distribution."""
 
 from typing import NamedTuple
 
@@ -148,7 +148,7 @@ class NegativeBinomial(Emission):
 
 
 def log_density(x, r, p):
-    """r of x + r Bernoulli draws succeed, the last one among them: x and r given x + r, as Poisson's."""
+    """Of x + r Bernoulli draws, r succeed, among them the last: x and r as Poisson counts that add up to x + r."""
     n = x + r
     return np.log(r / n) + log_poisson(r, n * p) + log_poisson(x, n * (1 - p)) + stirling(n)
 

@@ -57,7 +57,7 @@ def _polynomial(coefficients, x):
 
 
 def log_ratio(a, b):
-    """log(a / b), a > 0, b >= 0; where they are close, as exact as their difference."""
+    """log(a / b), a > 0, b >= 0; if they are close, as exact as their difference."""
     out = np.log(a / b)
     near = np.abs(a - b) < b / 2
     out[near] = np.log1p(((a - b) / b)[near])
@@ -118,7 +118,8 @@ def log_bessel(kappa):
 
 
 def newton_ascent(x, value, step, low, high):
-    """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
+    """Guarded Newton: from `x`, steps are taken as long as they raise `value`, element by element; each is halved until
+    it does.
 
     x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`. A step of
     less than 1e-6 of x is the last and taken unseen: it lands within 1e-12 of the maximum, where `value` is flat.
@@ -149,7 +150,7 @@ def newton_ascent(x, value, step, low, high):
 
 
 def newton(gradient, curvature, x):
-    """The Newton step for one parameter x > 0 in log x, uphill whatever the curvature."""
+    """The Newton step for one parameter x > 0, taken in log x; it goes uphill whatever the curvature."""
     slope = x * gradient
     bend = np.abs(x * x * curvature + slope)
     return x * np.expm1(np.clip(slope / np.maximum(bend, 1e-300), -1, 1))

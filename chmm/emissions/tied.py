@@ -83,13 +83,8 @@ class Tied(Alternatives):
         other.groups = read_only(self.groups[order])
         return other
 
-    def mean(self):
-        means = self.shared.mean()
-        return None if means is None else means[self.groups]
-
-    def variance(self):
-        variances = self.shared.variance()
-        return None if variances is None else variances[self.groups]
+    def together(self, tables):
+        return None if tables[0] is None else tables[0][self.groups]
 
     def summary(self, state):
         return self.shared.summary(self.groups[state])

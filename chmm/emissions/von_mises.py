@@ -15,13 +15,13 @@ class VonMises(ExponentialFamily):
     Parameters
     ----------
     means : (n_states, n_features) or (n_states,), in radians. concentrations : the same shape, >= 0; 0 is uniform.
-        Where a fit starts. Columns are independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps' worth of angles all around is added to what each state saw of each column.
-    frozen : names of parameters that stay as given, or {name: mask}.
+        A fit starts from given values. Columns are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with uniformly distributed angles, that are added to each state and column.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
-    The maximiser is the direction of the weighted sum of unit vectors, and the concentration k with
-    I_1(k) / I_0(k) = its mean length (Newton), at most 1e6. `mean()` is the mean
-    direction, `variance()` the circular variance 1 - I_1(k) / I_0(k), from 0 (one angle) to 1 (all around).
+    The maximiser is the direction of the weighted mean of unit vectors, and the concentration k for which
+    I_1(k) / I_0(k) is its length, by Newton's method, at most 1e6. `mean()` is the mean direction, `variance()` the
+    circular variance 1 - I_1(k) / I_0(k), from 0 (a single angle) to 1 (uniform).
 
     >>> from chmm import Model, VonMises
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=VonMises([0, 3.1], [4, 4]))

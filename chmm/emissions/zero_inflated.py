@@ -184,11 +184,6 @@ class ZeroInflated(Alternatives):
 
     # ----------------------------------------------------------------------------------------------------------------
 
-    def reordered(self, order):
-        other = super().reordered(order)
-        other.members = (self.family.reordered(order),)
-        return other
-
     def mean(self):
         mean = self.family.mean()
         return None if mean is None else (1 - self.zeros) * mean
