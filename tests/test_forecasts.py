@@ -8,6 +8,7 @@ from shared import as_given, random_params
 from test_families import as_data, densities, every_family, model, sample
 
 from chmm import (
+    Bernoulli,
     Categorical,
     Forecast,
     Gaussian,
@@ -19,6 +20,7 @@ from chmm import (
     Product,
     StudentT,
     VonMises,
+    ZeroInflated,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -156,6 +158,14 @@ def test_earthquakes():
     far = m.forecast(QUAKES, 500)
     assert_allclose(far.states[-1], m.stationary_distribution(), atol=1e-8)
     assert_allclose(far.cdf(np.arange(100.0))[0], np.cumsum(np.exp(far.log_density(np.arange(100)))[0]), rtol=1e-12)
+
+
+def test_a_quantile_is_the_least_value_that_reaches_its_level():
+    coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Bernoulli([0.5])).forecast([0])
+    assert coin.quantile([0.4, 0.5, 0.6]).ravel().tolist() == [0, 0, 1]
+    rain = Model(startprob=[1.0], transmat=[[1.0]], emission=ZeroInflated(Gaussian([5], [1]), [0.5])).forecast([0])
+    assert rain.quantile(0.25)[0] == 0  # which has a probability of its own
+    assert_allclose(rain.quantile(0.75)[0], 5)
 
 
 def test_draws_are_continuations():
