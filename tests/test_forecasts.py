@@ -304,6 +304,20 @@ def test_infinite_variances_and_angles():
     assert_allclose(wind.cdf(3.5), wind.cdf(3.5 - 2 * np.pi))
 
 
+def test_the_callers_error_state_does_not_matter():
+    m = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=Gaussian([0, 3], [1, 1]))
+    with np.errstate(all="raise"):
+        forecast = m.forecast(np.full(200, -9.0), 3)  # state 1 has a probability of e^-6300
+        assert forecast.log_density(1e5).shape == (3,)
+        answers = forecast.mean(), forecast.variance(), forecast.quantile(0.5), forecast.cdf(-50), forecast.sample(2)
+        assert all(np.isfinite(answer).all() for answer in answers)
+        both = Product(Gaussian([0, 3], [1, 1]), Poisson([1, 9]))
+        two = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=both)
+        assert two.forecast(np.tile([-9.0, 1], (200, 1)))[0].mean() == 0
+        assert np.isfinite(m.pseudo_residuals(np.full(200, -9.0))).all()
+        assert np.isfinite(m.impute([-1e5, np.nan, 1e5])).all() and np.isfinite(m.impute([np.nan], 3)).all()
+
+
 def test_it_prints():
     even = {"startprob": [0.5, 0.5], "transmat": [[0.9, 0.1], [0.1, 0.9]]}
     m = Model(states=["calm", "wild"], **even, emission=Poisson([15, 26]))
