@@ -7,6 +7,7 @@
 
 from .chain import MarkovChain
 from .checking import Normality, normality
+from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
     Beta,
@@ -28,6 +29,7 @@ from .emissions import (
     VonMises,
     ZeroInflated,
 )
+from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
 from .forecasting import Forecast
 from .model import Model
@@ -35,11 +37,14 @@ from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Samp
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
 from .segments import Segment, Segments
+from .selection import Selection, select
 from .statistics import Statistics
 from .stream import Stream
+from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
 __all__ = [
+    "Assessment",
     "Backward",
     "Bernoulli",
     "Beta",
@@ -47,6 +52,7 @@ __all__ = [
     "ConvergenceWarning",
     "Decoding",
     "Emission",
+    "Estimate",
     "Evaluation",
     "Exponential",
     "Forecast",
@@ -74,12 +80,16 @@ __all__ = [
     "Segment",
     "Segmenter",
     "Segments",
+    "Selection",
+    "SequenceClassifier",
     "Statistics",
     "Stream",
     "StudentT",
+    "Summary",
     "Tied",
     "Viterbi",
     "VonMises",
     "ZeroInflated",
     "normality",
+    "select",
 ]

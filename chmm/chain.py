@@ -1,5 +1,6 @@
-"""The visible chain: states that are observed themselves."""
+"""The visible Markov chain, whose states are themselves observed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,18 @@ from .statistics import Statistics
 
 
 class MarkovChain:
-    """A Markov chain whose states are seen: P(q_1 ... q_T) = startprob[q_1] * prod_t transmat[q_t-1, q_t].
+    """A Markov chain with observed states: P(q_1 ... q_T) = startprob[q_1] * prod_t transmat[q_t-1, q_t].
 
     Parameters
     ----------
     states : names of the states, in the order of every axis; None: those of the data, sorted.
-    startprob, transmat : given parameters; with both, and states or 0 ... N-1, there is nothing to fit.
-        startprob="stationary": the p with p = p transmat, in counting too (see `Model`).
+    startprob, transmat : given parameters; a chain with both needs no fit, and its states are 0 ... N-1 if `states` is
+        None. startprob="stationary": the p with p = p transmat, also when counting (see `Model`).
     pseudocount : added to every count; or a mapping {"startprob": ..., "transmat": ...} of numbers and arrays.
 
-    `fit` counts: startprob_[i] is the share of sequences that start in i, transmat_[i, j] the share of steps from i
-    that lead to j. A last step is no transition, and none crosses sequences; a state that is never left gets a uniform
-    row. Cost: one pass over the data.
+    `fit` counts: startprob_[i] is the share of sequences that start in i, and transmat_[i, j] the share of the
+    transitions from i that lead to j. No transition leads from one sequence to the next, and a state that is never left
+    gets a uniform row. Cost: one pass over the data.
 
     >>> from chmm import MarkovChain
     >>> weather = MarkovChain().fit([["sun", "sun", "rain"], ["rain", "rain", "sun", "sun"]])
@@ -33,13 +34,15 @@ class MarkovChain:
     -1.7918
     """
 
-    def __init__(self, *, states=None, startprob=None, transmat=None, pseudocount=0.0):
+    def __init__(
+        self, *, states: Any = None, startprob: Any = None, transmat: Any = None, pseudocount: float | Mapping = 0.0
+    ):
         self.states = states
         self.startprob = startprob
         self.transmat = transmat
         self.pseudocount = pseudocount
-        self._known = None
-        self._statistics = None
+        self._known: Any = None
+        self._statistics: Statistics | None = None
         if startprob is not None and transmat is not None:
             given = checks.structure(self)
             self._publish(given.states, given.startprob, given.transmat)
@@ -73,8 +76,8 @@ class MarkovChain:
         return self._statistics
 
     @quiet
-    def fit(self, X: Any, *, lengths=None, ids=None) -> "MarkovChain":
-        """Count the states of one or many sequences. Returns the chain."""
+    def fit(self, X: Any, *, lengths: Any = None, ids: Any = None) -> "MarkovChain":
+        """Count the transitions of one sequence or several. Returns the chain itself."""
         data = sequences.read(X, lengths, ids)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
@@ -90,15 +93,15 @@ class MarkovChain:
         return self
 
     @quiet
-    def score(self, X: Any, *, lengths=None, ids=None) -> float:
+    def score(self, X: Any, *, lengths: Any = None, ids: Any = None) -> float:
         """log P(X), summed over the sequences; -inf if a step is impossible."""
         names, startprob, transmat = self._parameters()
         data = sequences.read(X, lengths, ids, kind=names.kind)
         return path_log_probability(startprob, transmat, state_path(data, names, "X"), data.bounds)
 
     @quiet
-    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state=None) -> Any:
-        """One sequence of states, or a list of `n_sequences`."""
+    def sample(self, n_steps: int, n_sequences: int | None = None, *, random_state: Any = None) -> Any:
+        """One sequence of states, or a list of them if `n_sequences` is given."""
         names, startprob, transmat = self._parameters()
         paths = sample_paths(startprob, transmat, n_steps, n_sequences, None, checks.generator(random_state))
         drawn = [names.decode(path) for path in paths]
@@ -108,7 +111,7 @@ class MarkovChain:
 
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p that the chain keeps: p = p transmat_. ValueError if there is more than one."""
+        """The distribution p that a step of the chain preserves: p = p transmat_. ValueError if there are several."""
         return stationary_distribution(self.transmat_)
 
     def __repr__(self):

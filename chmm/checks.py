@@ -1,4 +1,4 @@
-"""Every check of an argument that is not data: each error names the argument, the position and the value."""
+"""The checks of all arguments except the data; each error names the argument, the position and the value."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,8 @@ from .stationary import reachable, settled
 from .symbols import Symbols, plain, shown
 
 MAX_STATES = 2**20
-SUM_TOLERANCE = 1e-6  # how far a probability may be from one, and a sum of them from 1
+MOST_STARTS = 10**6
+SUM_TOLERANCE = 1e-6  # how far below 0 or above 1 a probability may be, and how far a sum of them from 1
 TRAININGS = ("baum-welch", "viterbi")
 LARGEST_COUNT = 1e100  # of a pseudocount or weight: so that no sum overflows
 CHAIN = ("startprob", "transmat", "endprob")  # parameters that a chain may have
@@ -23,7 +24,7 @@ TOPOLOGIES = {  # how far a step may lead, by name
 
 
 class Pseudocounts(NamedTuple):
-    """What is added to counts: a number, or an array that broadcasts, for each kind of probabilities."""
+    """What is added to counts: for each kind of probability, a number or an array that broadcasts."""
 
     startprob: float | np.ndarray
     transmat: float | np.ndarray
@@ -32,30 +33,30 @@ class Pseudocounts(NamedTuple):
 
 
 class Structure(NamedTuple):
-    """What a chain is told about itself before it sees data."""
+    """What is known about a chain before it sees data."""
 
     states: Symbols
     startprob: np.ndarray | None  # (N,) as given
     transmat: np.ndarray | None  # (N, N) as given
     allowed: np.ndarray | None  # (N,) bool: the final states; None: any
     pseudocount: Pseudocounts
-    free: dict  # by parameter: the mask of entries that are no structural zeros; None: all
+    free: dict  # by parameter: the mask of entries that are not structural zeros; None: all
     frozen: dict  # by parameter: True (all of it), or the mask of entries that stay as given
     topology: str | None
     stationary: bool  # whether startprob is the stationary distribution of transmat
-    endprob: np.ndarray | None = None  # (N,), where EM starts: as given, or 1/2 where a sequence may end
+    endprob: np.ndarray | None = None  # (N,), where EM starts: as given, or 1/2 in states where a sequence may end
 
     @property
-    def n(self):
+    def n(self) -> int:
         return len(self.states)
 
     @property
-    def ends(self):
+    def ends(self) -> bool:
         """Whether the last step of a sequence is weighted."""
         return self.allowed is not None or self.endprob is not None
 
-    def held(self, name):
-        """What of a parameter stays as given: True (all of it), a mask, or False."""
+    def held(self, name: str) -> bool | np.ndarray:
+        """The entries of a parameter that stay as given: True (all of them), a mask, or False."""
         return self.frozen.get(name, False)
 
 
@@ -73,24 +74,34 @@ class Options(NamedTuple):
 
 
 def options(model) -> Options:
-    if check_count(model.n_jobs, "n_jobs", -1) == 0:
-        raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
-        "auto" if isinstance(model.n_init, str) and model.n_init == "auto" else check_count(model.n_init, "n_init", 1),
+        check_starts(model.n_init),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
-        int(model.n_jobs),
+        check_jobs(model.n_jobs),
         check_flag(model.accelerate, "accelerate"),
         check_choice(model.training, "training", TRAININGS),
         check_choice(model.state_order, "state_order", ("auto", None)),
     )
 
 
-def structure(model, emission=None, labels=None, argument="y", known: Symbols | None = None) -> Structure:
-    """Number and names of the states, from everything that says so, and the chain's given parameters.
+def check_jobs(n_jobs) -> int:
+    if check_count(n_jobs, "n_jobs", -1) == 0:
+        raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
+    return int(n_jobs)
 
-    known : the states, where a fit has settled them; the arguments must agree."""
+
+def knows_ends(model) -> bool:
+    """Whether its arguments say how sequences end, so that `ended` is for it."""
+    return model.final_states is not None or (model.endprob is not None and model.endprob is not False)
+
+
+def structure(model, emission=None, labels=None, argument="y", known: Symbols | None = None) -> Structure:
+    """The number and names of the states, from every argument that implies them, and the chain's given parameters.
+
+    known : the states, if a fit has settled them; the arguments must agree with it.
+    """
     given = {name: getattr(model, name) for name in ("startprob", "transmat") if getattr(model, name) is not None}
     stationary, topology = _says_stationary(model), check_topology(model)
     if stationary:
@@ -123,8 +134,10 @@ def structure(model, emission=None, labels=None, argument="y", known: Symbols | 
         said[name] = len(array)
     if emission is not None and emission.n_states is not None:
         said["emission"] = emission.n_states
-    if isinstance(labels, np.ndarray):
-        said[f"the width of {argument}"] = labels.shape[1]
+    if hasattr(labels, "table"):
+        said[f"the width of {argument}"] = labels.table.shape[1]
+        if names is None and labels.names is not None:
+            names = Symbols(labels.names, argument=f"the columns of {argument}")
     elif names is None and labels is not None:
         names = _names_of_labels(labels, argument, said)
         said[f"the labels in {argument}"] = len(names)
@@ -181,7 +194,8 @@ def check_topology(model):
 
 
 def _take_topology(topology, arrays, free, n, stationary):
-    """The zeros of a topology, which a given transmat must have; and the first state as the start, if none is given."""
+    """Set the zeros of a topology, which a given transmat must have, and the first state as the start if none is
+    given."""
     ahead = np.arange(n) - np.arange(n)[:, None]
     possible = TOPOLOGIES[topology](ahead, n)
     if "transmat" in arrays and (arrays["transmat"][~possible] > 0).any():
@@ -215,7 +229,7 @@ def _frozen(model, arrays, states, stationary):
 
 
 def _require_one_class(free, states, topology):
-    """A chain that has run for long is in a state that it leaves for good no more."""
+    """A stationary chain is never in a state that it will leave for good."""
     if free is None:
         return
     reach = reachable(free)
@@ -230,7 +244,7 @@ def _require_one_class(free, states, topology):
 
 
 def _ends(endprob, states, allowed):
-    """(N,), the probabilities of an end where EM starts; None: sequences end for no reason."""
+    """(N,), the probabilities of an end from which EM starts; None: the model has no ends."""
     if endprob is None or endprob is False:
         return None
     n = len(states)
@@ -260,7 +274,7 @@ def check_shares(values, name, shape):
 
 
 def ended_sequences(ended, data, ends):
-    """(S,) bool, which sequences ended and were not cut off; None: all."""
+    """(S,) bool, the sequences that ended rather than being cut off; None: all."""
     if ended is None:
         return None
     if not ends:
@@ -279,7 +293,7 @@ def ended_sequences(ended, data, ends):
 
 
 def _names_of_labels(labels, argument, said):
-    """The labels, sorted; or 0 ... N-1, where they are some of these and 0 is among them."""
+    """The labels, sorted; or 0 ... N-1, if the labels are among these and include 0."""
     names = Symbols.learn(labels, argument)
     if labels.kind != "integers":
         return names
@@ -300,8 +314,8 @@ def _names_of_labels(labels, argument, said):
     return names
 
 
-def _axis_names(values, axis):
-    """Names along an axis of a Series or data frame; None for an array, or where the index only counts."""
+def axis_names(values, axis):
+    """The names along an axis of a Series or data frame; None for an array, or if the index merely counts."""
     if not hasattr(values, "iloc"):
         return None
     names = list(map(plain, values.columns if axis else values.index))
@@ -309,9 +323,10 @@ def _axis_names(values, axis):
 
 
 def refuse_row_names(values, name):
-    """An emission does not know which state has which name; a frame of covariances has names of columns twice."""
-    rows = _axis_names(values, 0)
-    if rows is not None and not (np.ndim(values) == 2 and rows == _axis_names(values, 1)):
+    """ValueError for a frame with named rows, since an emission does not know the names of the states. A frame of
+    covariances is fine: its rows and columns have the same names."""
+    rows = axis_names(values, 0)
+    if rows is not None and not (np.ndim(values) == 2 and rows == axis_names(values, 1)):
         raise ValueError(
             f"{name} is a frame with the rows {shown(rows)}; an emission does not know states by name: put the rows "
             f"into the order of Model(states=...) and pass {name}.reset_index(drop=True)"
@@ -319,10 +334,10 @@ def refuse_row_names(values, name):
 
 
 def _names_in_frames(given):
-    """Names of the states, from the first index or columns that have any."""
+    """The names of the states, from the first index or columns with names."""
     for value in given.values():
         for axis in range(np.ndim(value) if hasattr(value, "iloc") else 0):
-            names = _axis_names(value, axis)
+            names = axis_names(value, axis)
             if names is not None:
                 return names
     return None
@@ -331,18 +346,22 @@ def _names_in_frames(given):
 def _by_name(values, name, states, n_axes):
     """A given Series or frame in the order of the states; anything else as it is."""
     for axis in range(min(np.ndim(values), n_axes) if hasattr(values, "iloc") else 0):
-        found = _axis_names(values, axis)
+        found = axis_names(values, axis)
         if found is None:
             continue
-        where = "columns" if axis else "index"
-        if sorted(map(str, found)) != sorted(map(str, states.names)) or not all(k in states.codes for k in found):
-            raise ValueError(
-                f"{name} has the {where} {shown(found)}, the states are {states.preview()}; the names must agree, or "
-                f"pass {name}.to_numpy() to go by position"
-            )
-        order = [found.index(state) for state in states.names]
+        order = order_by_name(found, name, states, "columns" if axis else "index")
         values = values.iloc[:, order] if axis else values.iloc[order]
     return values
+
+
+def order_by_name(found, name, states, where):
+    """Where each state is among the names of an axis of a frame, which must be those of the states."""
+    if sorted(map(str, found)) != sorted(map(str, states.names)) or not all(k in states.codes for k in found):
+        raise ValueError(
+            f"{name} has the {where} {shown(found)}, the states are {states.preview()}; the names must agree, or "
+            f"pass {name}.to_numpy() to go by position"
+        )
+    return [found.index(state) for state in states.names]
 
 
 def _allowed_ends(final_states, states):
@@ -360,7 +379,7 @@ def _allowed_ends(final_states, states):
 
 
 def frozen_given(emission):
-    """What is frozen must be given, in the parts of an emission too."""
+    """Frozen parameters must be given, also in the members of an emission."""
     for part in emission.members:
         frozen_given(part)
     for name in emission.frozen:
@@ -369,11 +388,11 @@ def frozen_given(emission):
 
 
 def sequence_weights(weight, data):
-    """(S,) float64; None if all count alike."""
+    """(S,) float64; None if all sequences count equally."""
     if weight is None:
         return None
     named = data.keys is not None and hasattr(weight, "keys")  # a dict or a Series
-    if named and (isinstance(weight, dict) or _axis_names(weight, 0) is not None):
+    if named and (isinstance(weight, dict) or axis_names(weight, 0) is not None):
         if set(weight.keys()) != set(data.keys):
             raise ValueError(f"sample_weight must have the keys of X, {shown(data.keys)}, got {shown(weight)}")
         weight = [weight[key] for key in data.keys]
@@ -382,7 +401,7 @@ def sequence_weights(weight, data):
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"sample_weight must be an array of numbers, got {shown(weight)}") from error
     if array.shape == (data.n_steps,) != (data.n_sequences,):
-        # a weight for each step will do, if it is the same for all steps of a sequence
+        # a weight for each step is accepted if it is the same for all steps of a sequence
         first = data.bounds[:-1].clip(max=max(data.n_steps - 1, 0))
         by_sequence = array[first]
         if np.array_equal(np.repeat(by_sequence, np.diff(data.bounds)), array, equal_nan=True):
@@ -404,7 +423,7 @@ def sequence_weights(weight, data):
 
 
 def shard_names(shard):
-    """The names that statistics keep: none or one."""
+    """The names of shards that the statistics keep: none or one."""
     try:
         return frozenset() if shard is None else frozenset([shard])
     except TypeError as error:
@@ -444,13 +463,13 @@ def agreeing_labels(path, data, structure, argument="y", ended=None):
             raise ValueError(f"{place}: {names} has a given probability of 0 in {where}")
 
 
-def possible_labels(path, problem, structure, weights, emission, argument="y"):
-    """Labels must not give a value, with a weight (n_values, N), to a state that cannot show it."""
+def possible_labels(path, problem, structure, emission, argument="y"):
+    """No label (code) may assign a value to a state that cannot show it."""
     observed, data = problem.observed, problem.data
-    impossible = (weights > 0) & (emission.log_likelihood(observed.distinct) == -np.inf)
-    if impossible.any():
-        missing = np.zeros((1, len(structure.states)), dtype=bool)
-        t = int(np.vstack([impossible, missing])[observed.index, path].argmax())
+    impossible = emission.log_likelihood(observed.distinct) == -np.inf
+    wrong = np.vstack([impossible, np.zeros((1, structure.n), dtype=bool)])[observed.index, path]
+    if wrong.any():
+        t = int(wrong.argmax())
         raise ImpossibleError(
             f"{argument}, {data.where(t)}: {shown(structure.states.names[path[t]])} cannot show "
             f"{emission.describe(data, t)}, which has probability 0 in that state; give the step another label, or the "
@@ -459,10 +478,10 @@ def possible_labels(path, problem, structure, weights, emission, argument="y"):
 
 
 def refuse_one_label_a_sequence(y, data, name="y"):
-    """Labels go with steps; one for each sequence is another task."""
+    """ValueError for one label per sequence: labels belong to steps."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
         return
-    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without
+    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without labels
         return
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
@@ -487,13 +506,23 @@ def check_flag(value, name):
     return bool(value)
 
 
-def check_count(value, name, least):
-    """An int of at least `least`."""
+def check_count(value, name, least, most=None):
+    """An int from `least` to `most`, if there is a limit."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name} = {shown(value)} must be at least {least}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} = {shown(value)} must be at most {most:,}")
     return int(value)
+
+
+def check_starts(value):
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f'n_init = {shown(value)} must be "auto", or a number of starts')
+        return value
+    return check_count(value, "n_init", 1, MOST_STARTS)
 
 
 def check_number(value, name):
@@ -505,7 +534,7 @@ def check_number(value, name):
 
 
 def check_pseudocounts(model, states) -> Pseudocounts:
-    """The pseudocounts of each kind of probabilities, from one number or a mapping."""
+    """The pseudocounts of each kind of probability, from one number or a mapping."""
     given = model.pseudocount
     if not isinstance(given, Mapping):
         return Pseudocounts(*[check_pseudocount(given)] * 4)
@@ -571,6 +600,13 @@ def generator(random_state):
     return np.random.default_rng(random_state)
 
 
+def own_seed(random_state):
+    """A random_state for one of several threads: they must not share a Generator, of which this draws one."""
+    if random_state is None or isinstance(random_state, int | np.integer):
+        return random_state
+    return int(generator(random_state).integers(2**63))
+
+
 def as_floats(values, name):
     """A parameter as a new float64 array; NaN where it is masked."""
     try:
@@ -595,11 +631,12 @@ def check_probabilities(values, name, shape, advice=""):
     if np.isnan(array).any():
         at = np.argwhere(np.isnan(array))[0].tolist()
         raise ValueError(f"{name}{at} is NaN; every probability must be given")
-    # an entry has the grace of a sum: 0 may come as -1e-18 from other programs
+    # entries get the same tolerance as sums: other programs may write 0 as -1e-18
     array[(array < 0) & (array >= -SUM_TOLERANCE)] = 0.0
     if (array < 0).any() or np.isinf(array).any():
         at = np.argwhere((array < 0) | np.isinf(array))[0]
-        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability")
+        way_out = "; for logarithms or other scores there is Scores" if array[tuple(at)] < 0 else ""
+        raise ValueError(f"{name}{at.tolist()} = {array[tuple(at)]} is not a probability{way_out}")
     total = array.sum(axis=-1)
     off = np.abs(total - 1) > SUM_TOLERANCE
     if off.any():
@@ -619,7 +656,9 @@ def check_frozen(frozen, parameters, **given):
     names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
     for name in names:
         if name not in parameters:
-            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}")
+            own = "; an emission has its own, such as Gaussian(means, covariances, frozen='means')"
+            told = own if "transmat" in parameters else ""
+            raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}{told}")
     if not isinstance(frozen, dict):
         return dict.fromkeys(names, True)
     checked: dict = {}

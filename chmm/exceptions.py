@@ -1,4 +1,4 @@
-"""What can be raised beside ValueError and TypeError, and what is not: NumPy's floating-point errors."""
+"""The package's own exceptions and warning, and `quiet`, which keeps NumPy's floating-point errors away."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:
-    """The function under an error state of its own: the caller's may turn what is meant to underflow into an error."""
+    """The function with NumPy's floating-point errors ignored: the caller may have made an underflow an error."""
 
     @wraps(function)
     def inside(*args, **options):
@@ -23,7 +23,7 @@ def quiet(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class NotFittedError(ValueError, AttributeError):
-    """The model has no parameters yet: fit it, or give them all."""
+    """The model has no parameters yet: fit it, or give all of them."""
 
 
 class ImpossibleError(ValueError):

@@ -39,14 +39,15 @@ _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _saving = threading.Lock()  # two threads that save to one path share the temporary name
 
 
-# The file: a document and its arrays ----------------------------------------------------------------------------------
+# The file: a document, whose arrays are stored beside it --------------------------------------------------------------
 
 
-def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], metadata: dict | None = None) -> None:
-    """Write `document`, `arrays` and the user's `metadata` to a path or an open binary file.
+def write(target: PathOrFile, document: dict, metadata: dict | None = None) -> None:
+    """Write `document` and the user's `metadata` to a path or an open binary file.
 
-    document : dict for JSON, which may hold arrays of numbers or texts; tuples and sets come back as lists.
-    arrays : {name: array of bools, integers, float32 or float64}.
+    document : dict for JSON, in which there may also be arrays of bools, integers, float32, float64 or texts. Other
+        programs find an array of numbers under the keys that lead to it, joined by dots. Tuples and sets come back as
+        lists.
     metadata : {str: str}, notes that any reader of safetensors shows.
 
     The same input gives the same bytes. A file is written as a whole or not at all: first under a temporary name. If a
@@ -55,12 +56,12 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
 
     >>> import io
     >>> file = io.BytesIO()
-    >>> write(file, {"states": ["rainy", "sunny"]}, {"startprob": np.array([0.6, 0.4])}, {"author": "me"})
+    >>> write(file, {"states": ["rainy", "sunny"], "startprob": np.array([0.6, 0.4])}, {"author": "me"})
     >>> read(io.BytesIO(file.getvalue()))
-    ({'states': ['rainy', 'sunny']}, {'startprob': array([0.6, 0.4])}, {'author': 'me'})
+    ({'states': ['rainy', 'sunny'], 'startprob': array([0.6, 0.4])}, {'author': 'me'})
     """
     try:
-        parts = _packed(document, dict(arrays), {} if metadata is None else metadata)
+        parts = _packed(document, {} if metadata is None else metadata)
     except RecursionError as error:
         raise ValueError("the document is nested too deeply for a file") from error
     if not isinstance(target, str | bytes | os.PathLike):
@@ -85,8 +86,8 @@ def write(target: PathOrFile, document: dict, arrays: dict[str, np.ndarray], met
                 os.unlink(temporary)
 
 
-def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str]]:
-    """(document, arrays, metadata) as `write` took them; the arrays are fresh and writable.
+def read(source: PathOrFile) -> tuple[dict, dict[str, str]]:
+    """(document, metadata) as `write` took them; the arrays are fresh and writable.
 
     ValueError, with the reason, for a file that is truncated, altered, forged or from another program; OSError if a
     path cannot be read. Memory: twice the size of the file.
@@ -104,7 +105,7 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, np.ndarray], dict[str, str
 
 def metadata(source: PathOrFile) -> dict[str, str]:
     """The `metadata` that the user passed to `Model.save`."""
-    return read(source)[2]
+    return read(source)[1]
 
 
 def _file(what, method):
@@ -117,13 +118,14 @@ def _name(source):
     return getattr(source, "name", "the file") if hasattr(source, "read") else os.fsdecode(source)
 
 
-def _packed(document, arrays, metadata):
+def _packed(document, metadata):
     """The file as a list of buffers."""
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for pair in metadata.items() for text in pair):
         raise TypeError(f"metadata = {shown(metadata)} must be a dict of str to str")
     for text in (*metadata, *metadata.values()):
         if text in _OWN or text != text.encode(errors="ignore").decode():
             raise ValueError(f"metadata: {shown(text)} is a key of chmm's own, or holds half a surrogate pair")
+    arrays: dict[str, np.ndarray] = {}
     text = json.dumps({"version": VERSION, "document": _plain(document, "", arrays)}, allow_nan=False)
     _json(text)  # refuses here what could not be read back, such as 10^400
     header = {"__metadata__": {"checksum": "0" * 8, "chmm": text, **metadata}}
@@ -176,8 +178,10 @@ def _unpacked(content):
     document = _json(metadata.pop("chmm"), object_hook=other)
     if document["version"] != VERSION:
         raise ValueError(f"its version is {shown(document['version'])}, this chmm reads {VERSION}: use a newer chmm")
+    if arrays:
+        raise ValueError(f"its arrays {shown(list(arrays))} belong to nothing")
     del metadata["checksum"]
-    return document["document"], arrays, metadata
+    return document["document"], metadata
 
 
 def _json(text, **options):
@@ -198,6 +202,8 @@ def _finite(text):
 
 def _plain(value, name, arrays):
     """`value` in types that JSON can hold; its arrays and texts are added to `arrays`."""
+    while name in arrays or f"{name}.offsets" in arrays:  # keys may hold dots, too
+        name += "_"
     if isinstance(value, dict):
         items = {key: _plain(item, f"{name}.{key}".lstrip("."), arrays) for key, item in value.items()}
         plain = all(isinstance(key, str) for key in items) and not items.keys() <= {"array", "texts", "pairs"}
@@ -257,11 +263,11 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
             "loglik": fit.loglik,
             "report": fit.report,
         }
-    write(target, document, {}, metadata)
+    write(target, document, metadata)
 
 
 def _items(found):
-    """A fact of the report; its places are tuples, which files keep as lists."""
+    """A fact of the report, whose places are tuples; files hold these as lists."""
     return [tuple(item) if isinstance(item, list) else item for item in found] if isinstance(found, list) else found
 
 
@@ -271,7 +277,7 @@ def _emission(model):
 
 def load(model_class, source, emissions):
     """The model that `save` wrote."""
-    document, _, _ = read(source)
+    document, _ = read(source)
     try:
         return _rebuilt(model_class, document, {family.__name__: family for family in (*FAMILIES, *emissions)})
     except FORGED as error:

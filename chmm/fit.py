@@ -1,14 +1,15 @@
-"""What a fit gives: the parameters, ready for questions, and how they came about."""
+"""The result of a fit: the parameters, ready for questions, and how they came about."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 
 from . import sequences
 from .emissions import Emission, Observed
-from .exceptions import quiet
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
 from .paths import EVIDENCE
@@ -17,13 +18,13 @@ from .stationary import ROUNDING
 from .statistics import Statistics, rounded
 from .symbols import Symbols, shown
 
-KINDS = {"text": "characters", "columns": "several columns", "nothing": "all missing"}  # others are called as they are
+KINDS = {"text": "characters", "columns": "several columns", "nothing": "all missing"}  # other kinds keep their names
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """All that a fit gives, or parameters that were given instead. Immutable: a model replaces it as a whole, so that
-    threads asking questions see one set of parameters."""
+    """Everything that a fit yields, or parameters that were given instead. Immutable: a model replaces it as a whole,
+    so threads that ask questions see one consistent set of parameters."""
 
     startprob: np.ndarray  # (N,), read-only as all arrays here
     transmat: np.ndarray  # (N, N)
@@ -31,13 +32,13 @@ class Fit:
     states: Symbols
     allowed: np.ndarray | None = None  # (N,) bool: the final states; None: any
     endprob: np.ndarray | None = field(default=None, kw_only=True)  # (N,); None: sequences end for no reason
-    columns: tuple | None = None  # names of the columns it was learnt from, if a frame gave them
-    history: np.ndarray | None = None  # the objective EM step k started from; None: not learnt but given
+    columns: tuple | None = None  # names of the columns it was learnt from, if they came from a frame
+    history: np.ndarray | None = None  # the objective that EM step k started from; None: the parameters were given
     n_iter: int = 0
     converged: bool = True
     loglik: float | None = None  # log P of the training data; log P(O, Q) with labels
     statistics: Statistics | None = None  # None: loaded from a file
-    anchor: Emission | None = None  # whose parameters these statistics were taken with
+    anchor: Emission | None = None  # the emission whose parameters these statistics were taken with
     report: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -46,7 +47,7 @@ class Fit:
                 array.flags.writeable = False
 
     def __getstate__(self):
-        """For copies and pickles, which compute their tables anew."""
+        """Without the cached tables, which copies and pickles compute anew."""
         return {name: value for name, value in vars(self).items() if name not in ("chain", "rows")}
 
     @cached_property
@@ -59,7 +60,7 @@ class Fit:
 
     @cached_property
     def rows(self) -> Rows | None:
-        """Those of the whole alphabet, if there is one."""
+        """The rows of the whole alphabet, if there is one."""
         values = self.emission.alphabet()
         if values is None:
             return None
@@ -81,37 +82,39 @@ class Fit:
 
     @property
     def least_transition(self) -> float:
-        """A transition below it is no connection: it would occur less than 1e-6 times in the data learnt from, or is
-        lost in the rounding of its row."""
+        """The probability below which a transition counts as none: it would occur less than 1e-6 times in the training
+        data, or is lost in the rounding of its row."""
         n_steps = self.report.get("n_steps", 0) if self.statistics is None else self.statistics.n_steps
         return max(ROUNDING, EVIDENCE / n_steps) if n_steps else ROUNDING
 
-    def named(self, path):
+    def named(self, path: np.ndarray) -> np.ndarray:
         """A path of codes as a path of states."""
         return path if self.names is None else self.names[path]
 
-    def read(self, X, lengths=None, ids=None) -> Sequences:
-        """One or many sequences, as this model takes them."""
+    def read(self, X: Any, lengths: Any = None, ids: Any = None) -> Sequences:
+        """One sequence or several, read as this model takes them."""
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
-    def problem(self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None) -> Problem:
-        """What the kernels are asked about these sequences."""
+    def problem(
+        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None,
+        weight: np.ndarray | None = None, learning: bool = False,
+    ) -> Problem:  # fmt: skip
+        """These sequences as a Problem for the kernels; see `pose`."""
         return pose(
             data, self.observed(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows,
+            known=known, ended=ended, rows=self.rows, weight=weight, learning=learning,
         )  # fmt: skip
 
     def observed(self, data: Sequences) -> Observed:
         """The values of these sequences, checked."""
         self.require_same_columns(data)
-        check = _check if self.rows is None else _check_symbols
-        return check(self.emission, data)
+        return self.emission.check(data)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
 
-    def rows_of_text(self, most=8):
-        """What the repr tells: one line a state, and how the parameters came about."""
+    def rows_of_text(self, most: int = 8) -> Iterator[str]:
+        """The lines of the repr: one for each state, and how the parameters came about."""
         for i, name in enumerate(self.states.names[:most]):
             row = self.transmat[i]
             best = [j for j in np.argsort(-row, kind="stable")[:3] if row[j] > 0]
@@ -132,8 +135,8 @@ class Fit:
             how = "converged" if self.converged else "NOT converged"
             yield f"  {how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
 
-    def require_same_columns(self, data):
-        """ValueError for a frame whose columns are others, or in another order."""
+    def require_same_columns(self, data: Sequences) -> None:
+        """ValueError for a frame that has other columns, or has them in another order."""
         if self.columns is None or data.names in (None, self.columns) or self.emission.by_name:
             return
         if column_names(data) is None:
@@ -146,15 +149,8 @@ class Fit:
         )
 
 
-def _check_symbols(emission, data):
-    return emission.check(data)
-
-
-_check = quiet(_check_symbols)  # symbols need no error state of their own
-
-
 def column_names(data: Sequences) -> tuple | None:
-    """Those of a frame, if they are all texts; others say nothing."""
+    """The names of the columns, if they are all texts; other names mean nothing."""
     return data.names if data.names is not None and all(isinstance(name, str) for name in data.names) else None
 
 

@@ -1,9 +1,15 @@
-"""Names of other libraries, and their names here."""
+"""Names that other libraries use, and what they are called here."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 ARGUMENTS = {
-    "n_components": "the number of states is n_states",
+    "n_components": "the number of states is n_states, Model(n_states)",
     "n_iter": "the largest number of EM steps is max_iter",
-    "covariance_type": "the shape of covariances is said by the emission: emission=Gaussian(covariance='full')",
+    "covariance_type": "the form of covariances is an argument of the emission, Gaussian(covariance='full')",
     "algorithm": "predict and decode are Viterbi, predict(X, method='posterior') takes each step by itself; hard EM is "
     "training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
@@ -28,7 +34,7 @@ ATTRIBUTES = {
 
 
 class Elsewhere:
-    """A name used by other libraries: its AttributeError tells ours."""
+    """A name used by other libraries; its AttributeError gives ours."""
 
     def __init__(self, name, hint):
         self.name, self.hint = name, hint
@@ -44,8 +50,19 @@ def told_elsewhere(model_class):
     return model_class
 
 
-def refuse_arguments(model_class, given):
+def hinted(constructor: Callable[P, None]) -> Callable[P, None]:
+    """The constructor, with an error that helps for an argument of another library."""
+
+    @wraps(constructor)
+    def entered(*args, **options):
+        refuse_arguments(type(args[0]), options)
+        constructor(*args, **options)
+
+    return entered
+
+
+def refuse_arguments(made: type, given: Iterable[str]) -> None:
     """TypeError for an argument of another library."""
     for name in given:
         if name in ARGUMENTS:
-            raise TypeError(f"{model_class.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
+            raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")

@@ -1,16 +1,17 @@
-"""From parameters, rows and sequences to answers: the kernels' caller.
+"""From a Problem to answers: the functions that call the kernels.
 
-A chunk of sequences is one kernel call; the rare sequence that scaled arithmetic cannot hold is done again in log
-space, here and nowhere else.
+Each chunk of sequences is one kernel call. The rare sequence that scaled arithmetic cannot represent is computed again
+in log space, here and nowhere else.
 """
 
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from .exceptions import quiet
+from .kernel_input import Problem
 from .kernels import forward_backward
 from .kernels import posterior_paths as posterior_paths_kernel
 from .kernels import viterbi as viterbi_kernel
@@ -23,12 +24,15 @@ from .parallel import CHUNK_NS, chunks, run
 
 INEXACT = int(Status.INEXACT)
 IMPOSSIBLE = int(Status.IMPOSSIBLE)
-NEVER = np.zeros(1, dtype=np.int32)  # the `stop` of calls too short to be interrupted
+NEVER = np.zeros(1, dtype=np.int32)  # `stop` for calls too short to be interrupted
 DRAWN = 2**20  # uniform numbers made in one call
-BUDGET = 2**30  # bytes one call may take for a table of all steps; beyond it, segments are computed twice
+BUDGET = 2**30  # bytes that one call may use for a table of all steps; beyond it, segments are computed twice
 
 
-# One answer each ---------------------------------------------------------------------------------------------------
+# One function for each answer ----------------------------------------------------------------------------------------
+
+
+Counts = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # see `expected_counts`
 
 
 class Outcome(NamedTuple):
@@ -38,10 +42,10 @@ class Outcome(NamedTuple):
     step: np.ndarray  # (S,) the step at which it became impossible, -1 if it did not
 
 
-def log_likelihood(problem, n_jobs=1):
-    """log P(O) of each sequence: an Outcome. Memory: one row of alpha."""
+def log_likelihood(problem: Problem, n_jobs: int = 1) -> Outcome:
+    """log P(O) of each sequence. Memory: one row of alpha."""
     loglik, status, step = _outputs(problem)
-    tables = problem.rows.tables  # once, before threads ask for them
+    tables = problem.rows.tables  # made once, before any thread reads them
 
     def work(first, last, stop):
         part = slice(first, last)
@@ -50,29 +54,32 @@ def log_likelihood(problem, n_jobs=1):
             step[part],
         )  # fmt: skip
         for _ in _rescued(problem, first, last, loglik, status, step, stop):
-            pass  # log P is all that is asked
+            pass  # only log P is needed, and it is filled in
 
     _in_chunks(problem, work, 2, n_jobs)
     return Outcome(loglik, step)
 
 
-def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
+def expected_counts(
+    problem: Problem, weight: np.ndarray | None = None, scratch: "Scratch | None" = None, n_jobs: int = 1
+) -> tuple[Counts, Outcome]:
     """The E-step: ((start (N,), trans (N, N), weights (K, N) by distinct value, ends (N,)), Outcome).
 
-    Nothing is counted for an impossible sequence. Memory: alpha of one sequence, of two above 64 states."""
+    An impossible sequence adds nothing. Memory: alpha of one sequence, or of two above 64 states.
+    """
     loglik, status, step = _outputs(problem)
     chain, rows = problem.chain, problem.rows
     n, width = chain.n, chain.width
     scratch = Scratch() if scratch is None else scratch
     segment, size = forward_backward.alpha_scratch(n, problem.longest, BUDGET)
 
-    tables = rows.tables  # once, before threads ask for them, and before there is another large array
+    tables = rows.tables  # made once, before any thread reads them and before any other large array
     if _long_alone(problem) and scratch.both_ends:
         answer = _from_both_ends(problem, 1.0 if weight is None else float(weight[0]), scratch, n_jobs)
         if answer is not None:
             return answer
-        scratch.both_ends = False  # it would fail again next time
-    # rows that no two sequences share need one table for all chunks
+        scratch.both_ends = False  # it would fail again in the next step
+    # if no two steps share a row, all chunks can write to one table
     common = None if rows.shared else zeros(len(rows), width)
 
     def work(first, last, stop):
@@ -96,13 +103,14 @@ def expected_counts(problem, weight=None, scratch=None, n_jobs=1):
 
 
 def _transitions(pairs, chain):
-    """Sum of xi. beta of an unreachable state may be huge: its pairs count only where A lets it be reached."""
+    """The sum of xi. beta of an unreachable state may be huge, so pairs count only where A is above 0."""
     a = chain.transmat[:, : chain.n]
     return np.multiply(pairs[:, : chain.n], a, out=np.zeros(a.shape), where=a > 0)
 
 
 def _long_alone(problem):
-    """Whether there is a single sequence, worth two threads. Small models take it from both ends in one thread."""
+    """Whether there is a single sequence, long enough for two threads. Small models need only one thread to take it
+    from both ends."""
     n, rows = problem.chain.n, problem.rows
     if n <= 16 or problem.n_sequences != 1:
         return False
@@ -110,7 +118,7 @@ def _long_alone(problem):
 
 
 def _from_both_ends(problem, weight, scratch, n_jobs):
-    """`expected_counts` of one long sequence, taken from its two ends by two threads. None if that was not exact."""
+    """`expected_counts` of one long sequence, taken from its two ends by two threads; None if that was not exact."""
     chain, rows, index = problem.chain, problem.rows, problem.index
     n, width = chain.n, chain.width
     if rows.scaled[2] is not None:
@@ -144,8 +152,8 @@ def _from_both_ends(problem, weight, scratch, n_jobs):
 
 
 def _folded(weights, rows):
-    """((n_values, N), (N,)): the weights of copies added to those of the rows they are of; and the weights of all rows
-    that are seen where sequences end."""
+    """((n_values, N), (N,)): the weights of the values, with those of copied rows added to the originals; and the total
+    weight of the rows seen at the ends of sequences."""
     weights, last, source = weights[:, : rows.chain.n], rows.layout.last, rows.source
     ends = np.zeros(rows.chain.n) if last is None else weights[last].sum(axis=0)
     if len(source):
@@ -153,16 +161,16 @@ def _folded(weights, rows):
     return weights[: rows.n_values], ends
 
 
-def posteriors(problem, n_jobs=1):
+def posteriors(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """gamma of all steps (T, N), and an Outcome."""
     loglik, status, step = _outputs(problem)
-    tables = problem.rows.tables  # once, before threads ask for them
+    tables = problem.rows.tables  # made once, before any thread reads them
     table, slack = _table(len(problem.index), problem.chain)
 
     def work(first, last, stop):
         part = slice(first, last)
         bounds = problem.bounds[first : last + 1]
-        # vector stores run beyond the last row: into the slack, or into what another thread has written
+        # vector stores run past the last row, into the slack or into what another thread has written
         own_table = problem.chain.n < problem.chain.width and last < problem.n_sequences
         gamma, out = table[bounds[0] : bounds[-1]], slack[bounds[0] * problem.chain.n :]
         if own_table:
@@ -179,7 +187,7 @@ def posteriors(problem, n_jobs=1):
     return table, Outcome(loglik, step)
 
 
-def pair_posteriors(problem):
+def pair_posteriors(problem: Problem) -> tuple[np.ndarray, np.ndarray, Outcome]:
     """gamma (T, N) and xi (T-1, N, N) of one sequence, and an Outcome."""
     loglik, status, step = _outputs(problem)
     n, n_steps = problem.chain.n, len(problem.index)
@@ -198,18 +206,18 @@ def pair_posteriors(problem):
     return gamma, xi, Outcome(loglik, step)
 
 
-def forward(problem, scaled=True):
-    """(alpha, log_scale, Outcome) of one sequence; scaled, rows of alpha sum to 1."""
+def forward(problem: Problem, scaled: bool = True) -> tuple[np.ndarray, np.ndarray, Outcome]:
+    """(alpha, log_scale, Outcome) of one sequence; if scaled, rows of alpha sum to 1."""
     return _one_way(problem, forward_backward.forward, Exact.forward, scaled)
 
 
-def backward(problem, scaled=True):
-    """(beta, log_scale, Outcome) of one sequence; scaled, alpha * beta = gamma."""
+def backward(problem: Problem, scaled: bool = True) -> tuple[np.ndarray, np.ndarray, Outcome]:
+    """(beta, log_scale, Outcome) of one sequence; if scaled, alpha * beta = gamma."""
     return _one_way(problem, forward_backward.backward, Exact.backward, scaled)
 
 
 def _one_way(problem, kernel, exactly, scaled):
-    """The table of one recursion. Without scaling it is made in log space at once: what a double holds is short."""
+    """The table of one recursion. Without scaling it is made in log space right away, since doubles soon underflow."""
     loglik, status, step = _outputs(problem)
 
     def work(first, last, stop):
@@ -241,7 +249,7 @@ def in_log_space(problem, ask):
     return answer, Outcome(loglik, step)
 
 
-def viterbi(problem, n_jobs=1):
+def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
@@ -398,37 +406,37 @@ def _backwards(problem, fill, out, passes=1):
 
 
 class Scratch:
-    """Large blocks that are used again: fresh pages would cost more than a small model's whole E-step."""
+    """Large blocks that are reused: fresh pages would cost more than the whole E-step of a small model."""
 
-    def __init__(self):
-        self.both_ends = True  # whether a long sequence may be tried from both ends
-        self._free = []
+    def __init__(self) -> None:
+        self.both_ends = True  # whether to try a long sequence from both ends
+        self._free: list[np.ndarray] = []
         self._lock = threading.Lock()
 
-    def take(self, size):
+    def take(self, size: int) -> np.ndarray:
         with self._lock:
             for i, block in enumerate(self._free):
                 if len(block) >= size:
                     return self._free.pop(i)
         return aligned(size)
 
-    def give(self, block):
+    def give(self, block: np.ndarray) -> None:
         with self._lock:
             self._free.append(block)
 
 
 def _outputs(problem):
-    """Arrays for the kernels to fill: loglik, status, step. What a stopped call leaves unfilled is not INEXACT."""
+    """Arrays for the kernels to fill: loglik, status, step. A status left unset by a stopped call is not INEXACT."""
     n = problem.n_sequences
     return np.empty(n), np.zeros(n, np.int32), np.empty(n, np.int64)
 
 
 def _rescued(problem, first, last, loglik, status, step, stop):
-    """Log space, for the sequences first ... last - 1 that scaled arithmetic could not hold: fills in their loglik and
-    step, and yields (s, Exact) for those that are possible."""
-    if last - first == 1 and status[first] != INEXACT:  # a short question has no time for NumPy
+    """Log space for those of the sequences first ... last - 1 that scaled arithmetic could not represent. Fills in
+    their loglik and step, and yields (s, Exact) for each that is possible."""
+    if last - first == 1 and status[first] != INEXACT:  # the NumPy calls below would slow a short question
         return
-    with np.errstate(all="ignore"):  # for the caller's loop, too
+    with np.errstate(all="ignore"):  # also for the body of the caller's loop
         for s in first + np.flatnonzero(status[first:last] == INEXACT):
             steps = problem.index[problem.bounds[s] : problem.bounds[s + 1]]
             exact = Exact(problem.chain, problem.rows, steps, stop, BUDGET)
@@ -438,15 +446,16 @@ def _rescued(problem, first, last, loglik, status, step, stop):
 
 
 def _table(n_steps, chain):
-    """A (T, N) array and the same memory with a row more, which vector stores may run into."""
+    """A (T, N) array, and the same memory with slack after the last row for vector stores."""
     slack = aligned(int(n_steps) * chain.n + chain.width)
     return slack[: int(n_steps) * chain.n].reshape(-1, chain.n), slack
 
 
+@cache
 def _ns_per_step(n, passes):
-    """A rough estimate, within a factor of two of what was measured for 1 to 128 states on an AVX-512 processor.
+    """A rough estimate, within a factor of two of the times measured for 1 to 128 states on an AVX-512 processor.
 
-    `passes` is the number of multiply-adds per pair of states.
+    passes : number of multiply-adds per pair of states.
     """
     return passes * (0.015 * n * n + 0.15 * n + 0.5)
 
@@ -454,7 +463,7 @@ def _ns_per_step(n, passes):
 def _in_chunks(problem, work, passes, n_jobs):
     """work(first, last, stop) for chunks of sequences."""
     ns_per_step = _ns_per_step(problem.chain.n, passes)
-    if len(problem.index) * ns_per_step < CHUNK_NS:  # not worth a second thought
+    if len(problem.index) * ns_per_step < CHUNK_NS:  # too short to divide
         return [work(0, problem.n_sequences, NEVER)]
     n_rows = len(problem.rows) if problem.rows.shared else 0
     parts = chunks(problem.bounds, n_rows, ns_per_step)

@@ -1,4 +1,4 @@
-"""What is asked of the kernels: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
+"""The kernels' input: a chain, rows of likelihoods and sequences of rows, laid out for vector registers."""
 
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -33,10 +33,12 @@ def _in_panels(table):
 
 
 class Chain:
-    """The hidden chain as the kernels want it: padded to whole registers, aligned, turned, in logarithms. Immutable.
+    """The hidden chain as the kernels expect it: padded to whole registers, aligned, transposed, in logarithms.
+    Immutable.
 
-    endprob : (N,) or None; the kernels then take (1 - e_i) a_ij, and e_i as a weight on the rows of last steps.
-    final : (N,) or None, the states that may be last, which are such a weight, too.
+    endprob : (N,) or None; with it, the kernels are given (1 - e_i) a_ij, and e_i as a weight on the rows of last
+        steps.
+    final : (N,) or None, the states that may be last; a weight on the rows of last steps, too.
     """
 
     def __init__(self, startprob, transmat, endprob=None, final=None):
@@ -50,7 +52,7 @@ class Chain:
         self.transposed = _padded(transmat.T, width, 0.0)
         self.panels, self.turned = _in_panels(self.transmat), _in_panels(self.transposed)
 
-    # EM asks for no logarithms
+    # EM does not need the logarithms
 
     @cached_property
     def log_startprob(self):
@@ -75,16 +77,16 @@ class Chain:
 
 
 class Layout(NamedTuple):
-    """What the rows of a Problem are: a row is a distinct (value, weights of the states), whatever gives these weights:
-    labels, masks, likelihoods, final states or ends.
+    """The rows of a Problem: one for each distinct pair of a value and weights of the states, whether the weights come
+    from labels, masks, likelihoods, final states or ends.
 
-    The rows of the distinct values come first, then one of ones, which a missing step sees, then copies of these for
-    steps that weigh the states in another way.
+    The rows of the distinct values come first, then one of ones, which missing steps see, then copies of these rows for
+    steps that weight the states.
     """
 
-    source: np.ndarray | tuple = ()  # (C,), the rows that the copies are of, in their order
-    masks: np.ndarray | None = None  # (M, N), logarithms of weights, those of nothing known first
-    mask: np.ndarray | None = None  # (R,), by which of them a row is weighted
+    source: np.ndarray | tuple = ()  # (C,), the row that each copy is made from, ascending
+    masks: np.ndarray | None = None  # (M, N), logarithms of weights; the first, all 0, is that of nothing known
+    mask: np.ndarray | None = None  # (R,), the mask that weights each row
     last: np.ndarray | None = None  # (R,) bool, whether a row is seen where sequences end
     own: bool = False  # whether each step sees a row of its own, although steps may share a value
 
@@ -92,14 +94,13 @@ class Layout(NamedTuple):
     def of(cls, observed, bounds, ends=False, known=None, ended=None):
         """(index (T,) of the row that each step sees, Layout).
 
-        ends : whether last steps are weighted. ended : (S,) bool, whose are. known : what is `Known` of the states.
+        ends : whether last steps are weighted. ended : (S,) bool, the sequences to which this applies; None: all.
+        known : what is `Known` of the states.
         """
         value, n_values = observed.index, len(observed.distinct)
-        if not ends and known is None:
-            return value, cls()
         some = np.diff(bounds) > 0
         at = bounds[1:][some if ended is None else some & ended] - 1
-        if observed.shared and known is None and ended is None:  # so that the rows of an alphabet can be kept
+        if observed.shared and known is None and ended is None:  # the rows of an alphabet can then be kept
             index = value.copy()
             index[at] += n_values + 1
             return index, cls.of_alphabet(n_values)
@@ -113,6 +114,7 @@ class Layout(NamedTuple):
             own = np.flatnonzero(value < n_values)
             row_mask[value[own]], row_last[value[own]] = mask[own], last[own]
             copied &= value == n_values
+        copied = np.flatnonzero(copied)
         pairs, copies = distinct((value[copied].astype(np.int64) * n_masks + mask[copied]) * 2 + last[copied])
         index = value.copy()
         index[copied] = n_values + 1 + copies
@@ -127,7 +129,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of_alphabet(cls, n_values):
-        """Copies of all rows for last steps."""
+        """Layout with a copy of each row for last steps."""
         n = n_values + 1
         return cls(np.arange(n), last=np.arange(2 * n) >= n)
 
@@ -146,10 +148,10 @@ def distinct(keys):
 
 
 class Rows:
-    """Likelihoods of the values, as a `Layout` says.
+    """Likelihoods of the values, arranged as a `Layout` says.
 
-    Their logarithms are made when something needs them, and again when something else does, block by block: so that EM,
-    which asks for `scaled`, keeps no more than one large array.
+    Their logarithms are computed block by block each time that a table is made from them, so that EM, which needs only
+    `scaled`, keeps no more than one large array.
     """
 
     def __init__(
@@ -159,18 +161,18 @@ class Rows:
         self.n_values = len(values)
         self.layout, self.source = layout, np.asarray(layout.source, dtype=np.intp)
         self.shared = shared and not layout.own  # whether several steps may see one row
-        self.place = place or "value {} of X".format  # where a value is, in words
+        self.place = place or "value {} of X".format  # the position of a value, in words
 
     def __len__(self):
         return self.n_values + 1 + len(self.source)
 
     def __getstate__(self):
-        """For copies, which make their tables anew."""
+        """Without the cached tables, which copies compute anew."""
         made = ("logs", "numbers", "scaled", "tables")
         return {name: value for name, value in vars(self).items() if name not in made}
 
     def _blocks(self):
-        """(where, logarithms): those of the values by blocks, then of what comes behind."""
+        """(slice of rows, their logarithms): the values block by block, then the rows that follow them."""
         values, source = self.values, self.source
         behind = np.zeros((1 + len(source), self.chain.n))
         for where, block in blocks(values, self.chain.n):
@@ -183,10 +185,10 @@ class Rows:
         yield where, self._weighted(behind, where)
 
     def _weighted(self, logs, where):
-        """The logarithms of some rows with those of the weights that the layout says."""
+        """The logarithms of some rows plus those of the weights in the layout."""
         layout, ending = self.layout, self.chain.last
         if layout.mask is not None:
-            logs = np.array(logs)  # an emission may have given its own
+            logs = np.array(logs)  # not in place: an emission may return an array of its own
             weigh(logs, layout.masks, layout.mask[where])
         if layout.last is not None and ending is not None and layout.last[where].any():
             with np.errstate(divide="ignore"):
@@ -210,7 +212,6 @@ class Rows:
             )
 
     @cached_property
-    @quiet
     def logs(self):
         """(R, W) logarithms, -inf where padded."""
         table = aligned(len(self), self.chain.width)
@@ -222,11 +223,10 @@ class Rows:
 
     @cached_property
     def numbers(self):
-        """(rows (R, 2, W), shift (R,)): for log space, if they are shared."""
+        """(rows (R, 2, W), shift (R,)) for log space, if rows are shared."""
         return likelihoods(self.logs)
 
     @cached_property
-    @quiet
     def scaled(self):
         """(rows (R, W), shift (R,), lost (R,) or None): see kernels/rows.pyx."""
         n, width = len(self), self.chain.width
@@ -249,7 +249,7 @@ class Rows:
 
     @cached_property
     def tables(self):
-        """All that the scaled recursions read, beside the steps."""
+        """Everything that the scaled recursions read, except the steps."""
         chain = self.chain
         return forward_backward.Tables(
             chain.startprob, chain.transmat, chain.transposed, chain.panels, chain.turned, *self.scaled
@@ -257,7 +257,7 @@ class Rows:
 
 
 class Problem(NamedTuple):
-    """What is asked of the kernels: sequences of rows, their weights, and a chain."""
+    """The kernels' input: sequences of rows, their weights, and a chain."""
 
     data: Sequences
     observed: Observed
@@ -266,11 +266,12 @@ class Problem(NamedTuple):
     layout: Layout
     final: np.ndarray | None  # (N,) bool: the final states, where ends have no probability
     known: Known | None  # of the states of some steps
-    ended: np.ndarray | None  # (S,) bool: which sequences ended, and were not cut off; None: all
-    weight: np.ndarray | None  # (S,): how often each sequence counts
+    ended: np.ndarray | None  # (S,) bool: which sequences ended rather than being cut off; None: all
+    weight: np.ndarray | None  # (S,): how often each sequence counts; None: once
     chain: Chain
     rows: Rows
     origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
+    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see (`pose`)
 
     @property
     def n_sequences(self):
@@ -327,16 +328,25 @@ class Problem(NamedTuple):
 
 def pose(
     data, observed, emission=None, chain=None, *, ends=False, final=None, known=None, ended=None, weight=None,
-    rows=None, bounds=None, origin=None,
+    rows=None, bounds=None, origin=None, learning=False,
 ) -> Problem:  # fmt: skip
-    """The Problem of observations; without a chain, one that waits for parameters (`under`).
+    """The Problem of these observations; without a chain, it still needs parameters (`under`).
 
-    ends : whether last steps are weighted. rows : those of the whole alphabet, where they are known already.
-    bounds, origin : of pieces of the data.
+    ends : whether last steps are weighted. rows : those of the whole alphabet, if they are known already.
+    bounds, origin : as in `Problem`, if it is about pieces of the data.
+    learning : only weights and log P are asked for. A label then says all about its step, and the recursions need not
+        see the value, which is counted here, once: rows of all pairs of a value and a label may not fit into the cache.
     """
     bounds = data.bounds if bounds is None else bounds
-    index, layout = Layout.of(observed, bounds, ends, known, ended)
+    seen, labelled = observed, None
+    if learning and observed.shared and known is not None and known.path is not None:
+        labelled = known.counts(observed, None if weight is None else np.repeat(weight, np.diff(bounds)))
+        index = np.where(known.index > 0, np.int32(len(observed.distinct)), observed.index)
+        seen = observed._replace(index=index)
+    index, layout = seen.index, PLAIN
+    if ends or known is not None:
+        index, layout = Layout.of(seen, bounds, ends, known, ended)
     if chain is not None and (rows is None or known is not None or ended is not None):
         place = partial(observed.place, data, emission, origin=origin)
         rows = Rows(emission, observed.distinct, chain, layout, observed.shared, place)
-    return Problem(data, observed, index, bounds, layout, final, known, ended, weight, chain, rows, origin)
+    return Problem(data, observed, index, bounds, layout, final, known, ended, weight, chain, rows, origin, labelled)

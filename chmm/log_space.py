@@ -1,4 +1,4 @@
-"""The exact path, for the rare sequence that scaled arithmetic cannot represent: an exponent for every state.
+"""Exact recursions for the rare sequence that scaled arithmetic cannot represent: each state has its own exponent.
 
 A number is a pair (mantissa, exponent), mantissa * 2^exponent. The kernels work on rows of numbers, (..., 2, W),
 padded with zeros to whole registers.
@@ -16,8 +16,8 @@ from .memory import aligned, blocks
 # ln 2 in parts of 24 bits, 24 bits and the rest: multiples of all but the last are exact
 LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
 HALF = 2.0**26  # exponents in two halves, whose products with those parts are exact
-DEEPEST = -(2.0**51)  # exponents above are exact, sums of them too
-PLAIN = 2.0**-60  # numbers from here to its inverse have exponent 0: steps are fast while exponents do not change
+DEEPEST = -(2.0**51)  # exponents above it are exact, and so are their sums
+PLAIN = 2.0**-60  # numbers from this to its inverse get exponent 0: steps are fast while exponents do not change
 
 
 def numbers(p):
@@ -85,7 +85,7 @@ def relative(x):
 
 
 class Exact:
-    """One sequence with an exponent for every state.
+    """One sequence, with an exponent for every state.
 
     loglik : log P(O). step : the step at which it became impossible, -1 if it did not.
 
@@ -110,7 +110,7 @@ class Exact:
                 self.step, self.loglik = first + done, -np.inf
                 return
         self.latest = rows, index, alpha
-        self.step, self.total = -1, total(alpha[-1])  # P(O) but for the shifts
+        self.step, self.total = -1, total(alpha[-1])  # P(O), without the shifts
         self.loglik = float(logarithm(self.total)) + compensated_sum(self.shift)
 
     def _forward(self, first, last, entry):

@@ -5,14 +5,17 @@ import math
 import numpy as np
 
 HUGE_PAGE = 2**18  # doubles
+SMALL = 2**8  # doubles: to align fewer would take longer than it saves
 BLOCK = 2**15  # doubles of a table that is filled block by block, to stay in the cache
 
 
 def aligned(*shape):
-    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest; large ones at a huge
-    page, in blocks large enough for NumPy to request huge pages: filling 4 KiB pages would cost several times the
-    computation."""
+    """Uninitialised doubles that begin at a cache line, where vector registers are loaded fastest, unless they are few;
+    large ones at a huge page, in blocks large enough for NumPy to request huge pages: filling 4 KiB pages would cost
+    several times the computation."""
     size = math.prod(shape)
+    if size <= SMALL:
+        return np.empty(shape)
     if size > 2**59:
         raise MemoryError(f"an array of shape {shape} does not fit into any memory")
     line = HUGE_PAGE if size > HUGE_PAGE // 8 else 8
@@ -22,19 +25,20 @@ def aligned(*shape):
 
 
 def indices(n):
-    """(n,) uninitialised int32, aligned in the same way if they are many."""
+    """(n,) uninitialised int32, aligned in the same way if there are many."""
     return aligned((n + 1) // 2).view(np.int32)[:n] if n > HUGE_PAGE // 4 else np.empty(n, dtype=np.int32)
 
 
 def zeros(*shape):
-    """The same, all 0. Not np.zeros: its pages are always fresh, which costs more than writing zeros to used ones."""
+    """Aligned doubles, all 0. Not np.zeros: its pages are always fresh, which costs more than zeroing used ones."""
     out = aligned(*shape)
     out[:] = 0.0
     return out
 
 
 def blocks(values, width):
-    """(where, values[where]) by blocks that make rows of `width` doubles, at least one; all at once if not an array."""
+    """(slice, values[slice]) for each block, at least one, of values whose rows of `width` doubles fit into the cache;
+    values that are not an array are one block."""
     n = len(values)
     step = max(BLOCK // width, 1) if isinstance(values, np.ndarray) else max(n, 1)
     for start in range(0, max(n, 1), step):

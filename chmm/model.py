@@ -1,4 +1,4 @@
-"""Class Model: parameters, learning, and the questions people ask. Thin: the rooms it calls do the work."""
+"""Class Model: parameters, learning, and the questions people ask. It is thin: other modules do the work."""
 
 import copy
 import inspect
@@ -13,7 +13,9 @@ import numpy as np
 from . import (
     checking,
     checks,
+    choosing,
     durations,
+    evaluation,
     files,
     forecasting,
     frames,
@@ -25,10 +27,13 @@ from . import (
     sequences,
     stepwise,
     training,
-)
+    uncertainty,
+)  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
 from .emissions import Emission, Survey
+from .emissions.base import Frozen
+from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
@@ -47,7 +52,7 @@ R = TypeVar("R")
 
 
 def named(method: Callable[P, R]) -> Callable[P, R]:
-    """The method with hints for options that are not given by name, or by names of another library."""
+    """The method, with an error that helps if options are not given by name, or by a name from another library."""
     code = inspect.unwrap(method).__code__
     names, most = code.co_varnames[: code.co_argcount], code.co_argcount
 
@@ -68,40 +73,42 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
 
 @hints.told_elsewhere
 class Model:
-    """A hidden Markov model lambda = (A, B, pi): learns from sequences with or without labels, and answers questions.
+    """A hidden Markov model lambda = (A, B, pi). It learns from sequences with or without labels and answers questions.
 
     Parameters
     ----------
-    n_states : number of hidden states; None: as many as names, labels or given parameters say.
+    n_states : number of hidden states; None: as many as the names, labels or given parameters imply.
     emission : what is observed in a state: an `Emission` such as Gaussian() or Product(step=Gamma(), angle=VonMises()),
         the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
-        floats `Gaussian`; other data must be named.
+        floats `Gaussian`; for other data the emission must be given.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
-    startprob : (n_states,), transmat : (n_states, n_states), given parameters. Where EM starts; a 0 is structural and
-        stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
-        startprob="stationary": the chain has run for long, so that startprob_ is the p with p = p transmat_, in every
-        question and in learning, with labels too. Every state must be reachable from every other.
-    endprob : P(sequence ends | state), (n_states,), where EM starts; True: learnt; None: sequences end for no reason.
-        transmat holds given that the sequence goes on: from i to j goes (1 - endprob[i]) transmat[i, j].
-    final_states : the states in which a sequence must end; None: any. With endprob, which is 0 in the others.
+    startprob : (n_states,), transmat : (n_states, n_states), given parameters. EM starts from them; a 0 is structural
+        and stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
+        startprob="stationary": the chain has run for a long time, so that startprob_ is the p with p = p transmat_, in
+        every question and in learning, with labels too. Every state must be reachable from every other.
+    endprob : (n_states,), P(sequence ends | state), from which EM starts; True: learnt; None: the model has no ends.
+        transmat holds given that the sequence goes on: P(from i to j) is (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. With endprob, it is 0 in the others.
     topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
         "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
         next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
     frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
-        {"transmat": mask}; a mask (n_states,) is one of rows. The free entries of a row share what its frozen ones
-        leave, in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its
-        own `frozen`.
+        {"transmat": mask}; a mask (n_states,) selects rows. The free entries of a row share what its frozen ones leave,
+        in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its own
+        `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
-        Multinomial, if they have none of their own, and the weights of a Mixture), always: a number, or a mapping
-        {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that broadcast, 0
-        where it has no key. endprob's is added to ends and to goings-on alike. It is a prior: EM maximises the
-        objective, log P + sum pseudocount * log(parameter), which history_ tells; score, loglik_ and all criteria are
-        of the likelihood P alone.
+        Multinomial, if they have none of their own, and the weights of a Mixture), with labels and without: a number,
+        or a mapping {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that
+        broadcast; a missing key is 0. That of endprob is added to ends and to continuations alike. It is a prior: EM
+        maximises the objective, log P + sum pseudocount * log(parameter), listed in history_; score, loglik_ and all
+        criteria are those of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12, and up to 24 above 4 states. They are of several kinds; all go ten
-        steps, the better half of them twenty more, and so on, until one is left. One start will do where everything is
-        given.
+    n_init : number of starts for EM; "auto" is 12, from 5 states on 20, and 24 where each state has a role of its own,
+        as in PerState. They are of several kinds; all go ten steps, the better half of them twenty more, and so on,
+        until one is left. From 5 states on, if there were several starts and nothing given distinguishes the states,
+        a state is then moved to where one is missing, as long as that leads higher. One start will do where everything
+        is given.
     max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
         together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
         that of the largest weight.
@@ -112,19 +119,20 @@ class Model:
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
 
-    startprob, transmat and states may be a Series or data frame with the names of the states: these go by name.
+    startprob, transmat and weights of states (in y or known) may be a Series or data frame with the names of the states
+    as its labels, in any order.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
     from), loglik_, n_iter_, converged_, report_. What was learnt cannot be assigned, and its arrays are read-only.
 
-    **One or many.** Every question takes one sequence (a text, an array, a flat list) and gives one answer, a list of
-    them and gives a list, a dict and gives a dict with its keys. With `lengths=` or `ids=` (one id a step) one array
-    holds all sequences one after the other; what has a value a step then comes back as one array.
+    **One or many.** Every question takes one sequence (a text, an array, a flat list) and returns one answer; for a
+    list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id for
+    each step), one array holds all sequences end to end, and an answer with a value for each step is one array, too.
 
     **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
-    posteriors: those hold what the model says already); and `ended=`, a bool for each sequence, False where it was cut
-    off. Answers are then given these: loglik is log P(O, what is known).
+    posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
+    cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
     **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
     sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
@@ -142,7 +150,7 @@ class Model:
     >>> weather.converged_
     True
 
-    States that last, the prior of sticky models: three transitions more from each state to itself than were seen.
+    States that last, by the prior of sticky models: three more transitions from each state to itself than were seen.
 
     >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
     >>> bool((sticky.transmat_.diagonal() > 0.5).all())
@@ -159,25 +167,25 @@ class Model:
     @named
     def __init__(
         self,
-        n_states=None,
-        emission="auto",
+        n_states: int | None = None,
+        emission: Emission | str = "auto",
         *,
-        states=None,
-        topology=None,
-        startprob=None,
-        transmat=None,
-        endprob=None,
-        final_states=None,
-        frozen=(),
-        pseudocount=0.0,
-        training="baum-welch",
-        n_init="auto",
-        max_iter=2000,
-        tol=1e-3,
-        accelerate=True,
-        state_order="auto",
-        random_state=None,
-        n_jobs=1,
+        states: Any = None,
+        topology: str | None = None,
+        startprob: Any = None,
+        transmat: Any = None,
+        endprob: Any = None,
+        final_states: Any = None,
+        frozen: Frozen = (),
+        pseudocount: float | Mapping[str, Any] = 0.0,
+        training: str = "baum-welch",
+        n_init: int | str = "auto",
+        max_iter: int = 2000,
+        tol: float = 1e-3,
+        accelerate: bool = True,
+        state_order: str | None = "auto",
+        random_state: Any = None,
+        n_jobs: int = 1,
     ):
         self.n_states = n_states
         self.emission = emission
@@ -207,18 +215,18 @@ class Model:
         X: Any,
         y: Any = None,
         *,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
-        for a whole sequence. Then EM starts from the smoothed counts of what is known, and keeps to it. Or weights of
-        the states, (n_steps, n_states): a mask of what may be, or likelihoods that multiply those of the values.
+        for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or weights of
+        the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the values.
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
@@ -252,7 +260,7 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped)
+        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped=n_skipped)
         return self
 
     @named
@@ -263,10 +271,10 @@ class Model:
         y: Any = None,
         *,
         step: float | None = None,
-        lengths=None,
-        ids=None,
-        sample_weight=None,
-        ended=None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> "Model":
         """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
 
@@ -299,8 +307,8 @@ class Model:
 
     @named
     @quiet
-    def survey(self, X: Any, *, lengths=None, ids=None) -> Survey:
-        """What the model must know of all data before the first step, from one piece of them; surveys add up.
+    def survey(self, X: Any, *, lengths: Any = None, ids: Any = None) -> Survey:
+        """What the model must know about all data before the first step, from one piece of them; surveys add up.
 
         survey = sum(model.survey(shard) for shard in shards)
         """
@@ -310,12 +318,19 @@ class Model:
     @named
     @quiet
     def start(
-        self, sample: Any, survey: Survey | None = None, *, y: Any = None, lengths=None, ids=None, ended=None
+        self,
+        sample: Any,
+        survey: Survey | None = None,
+        *,
+        y: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        ended: Any = None,
     ) -> "Model":
-        """A model with start values for EM: given ones, the others drawn from `sample` as `fit` does with n_init = 1,
-        or from what is known of its states, `y` as in `fit`.
+        """A model with start values for EM: those that are given, and others drawn from `sample`, as in `fit` with
+        n_init = 1, or derived from what is known of its states, `y` as in `fit`.
 
-        survey : of all data; None: the sample is all. `e_step` and `m_step` go on from here:
+        survey : of all data; None: the sample is all data. `e_step` and `m_step` continue from here:
 
         >>> import numpy as np
         >>> from chmm import Gaussian, Model
@@ -335,28 +350,37 @@ class Model:
     @named
     @quiet
     def e_step(
-        self, X: Any, shard: Any = None, *, known: Any = None, lengths=None, ids=None, sample_weight=None, ended=None
+        self,
+        X: Any,
+        shard: Any = None,
+        *,
+        known: Any = None,
+        lengths: Any = None,
+        ids: Any = None,
+        sample_weight: Any = None,
+        ended: Any = None,
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up.
+        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
+        training="viterbi" the counts of their most probable paths.
 
-        shard : a name of the data; statistics that hold it twice do not add. ImpossibleError if P(O) = 0.
+        shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
         """
         fit, options = self._ready(), checks.options(self)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
-        problem = questions.Question(fit, data, told, ended).problem()._replace(weight=weight)
+        problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options.n_jobs, shards=shards)
+        return training.expectation(problem, options, shards=shards)
 
     @named
     @quiet
     def m_step(self, statistics: Statistics) -> "Model":
         """A model with the parameters that maximise log P + log prior, given the expected counts of all data.
 
-        ValueError if the statistics were not taken with this model's parameters. history_ grows by the objective at
-        these, n_iter_ by 1.
+        ValueError if the statistics were not taken with this model's parameters. The objective at these parameters is
+        appended to history_, and n_iter_ grows by 1.
         """
         fit = self._ready()
         if self._fit is None:
@@ -367,12 +391,12 @@ class Model:
     # States by another name or in another order ----------------------------------------------------------------------
 
     def reorder(self, order: Sequence) -> "Model":
-        """A model whose state i is what state order[i] was: a permutation of 0 ... n_states - 1. Names go along; states
-        that are just numbered are numbered anew."""
+        """A model whose state i is the former state order[i]; order is a permutation of 0 ... n_states - 1. Names move
+        with their states; states that are merely numbered are numbered anew."""
         return ordering.reorder(self, order)
 
     def relabel(self, names: Mapping) -> "Model":
-        """A model with other names of states: {old: new}; who is not mentioned keeps its name.
+        """A model with other names for its states, {old: new}; a state that is not mentioned keeps its name.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -383,12 +407,12 @@ class Model:
         return ordering.relabel(self, names)
 
     @named
-    def align(self, other: Any, y: Any = None, *, lengths=None, ids=None) -> "Model":
-        """A model whose states are in the order, and have the names, of those of another model that they are most like;
-        or of the labels `y` that they agree with most on the sequences X: `align(other)` or `align(X, y)`.
+    def align(self, other: Any, y: Any = None, *, lengths: Any = None, ids: Any = None) -> "Model":
+        """A model whose states have the order and names of the most similar states of another model, `align(other)`; or
+        of the labels `y` with which they agree most often on the sequences X, `align(X, y)`.
 
-        Alike are states that would take each other's draws (200 of each, always the same). The best assignment of all
-        is found up to 8 states; above, pairs are made from the surest one on.
+        States are similar if each would accept what the other draws (200 draws each, always the same). Up to 8 states,
+        the best of all assignments is found; above, the most similar pairs are matched first.
         """
         if isinstance(other, Model):
             return ordering.align_with(self, other)
@@ -406,7 +430,7 @@ class Model:
         model._fit = fit
         return model
 
-    # Questions: each takes one or many -------------------------------------------------------------------------------
+    # Questions: each takes one sequence or many ----------------------------------------------------------------------
 
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
@@ -416,7 +440,9 @@ class Model:
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
     @named
-    def score(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+    def score(
+        self, X: Any, y: Any = None, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
+    ) -> float:
         """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
         with a label that no state has. score(X, y) is score(X, known=y).
 
@@ -434,8 +460,8 @@ class Model:
 
     @named
     def predict(
-        self, X: Any, *, method: str = "viterbi", known: Any = None, lengths=None, ids=None, ended=None,
-        impossible: str = "raise",
+        self, X: Any, *, method: str = "viterbi", known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
     ) -> Any:  # fmt: skip
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
@@ -452,8 +478,9 @@ class Model:
 
     @named
     def decode(
-        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
-    ) -> Decoding:
+        self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None,
+        impossible: str = "raise",
+    ) -> Decoding:  # fmt: skip
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -467,16 +494,16 @@ class Model:
 
     @named
     def predict_proba(
-        self, X: Any, *, lag: int | None = None, known: Any = None, lengths=None, ids=None, ended=None,
-        impossible: str = "raise",
+        self, X: Any, *, lag: int | None = None, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
     ) -> Any:  # fmt: skip
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
         lag : P(q_t = i | o_1 ... o_t+lag), given `lag` steps more: 0 the past alone (the filter), -1 before step t is
         seen. Near the end it is given the steps that there are, and with a lag, not that the sequence ends there.
 
-        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, max(lag, 1) times, and slower. Memory: the
-        tables that come back; with a lag, 4 n_states doubles for each step of it.
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
+        Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
         ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
@@ -484,8 +511,8 @@ class Model:
 
     @named
     def posteriors(
-        self, X: Any, *, pairs: bool = False, known: Any = None, lengths=None, ids=None, ended=None,
-        impossible: str = "raise",
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
     ) -> Posteriors:  # fmt: skip
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
@@ -499,8 +526,8 @@ class Model:
 
     @named
     def forward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
-        impossible: str = "raise",
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
     ) -> Forward:  # fmt: skip
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
@@ -514,8 +541,8 @@ class Model:
 
     @named
     def backward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
-        impossible: str = "raise",
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
     ) -> Backward:  # fmt: skip
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
@@ -652,7 +679,7 @@ class Model:
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
         ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
         >>> m.surprise([0, 0, 0, 1]).round(3).tolist()
-        [0.598, 0.371, 0.267, 1.541]
+        [0.598, 0.317, 0.233, 1.652]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
         return frames.as_data(X, streams.surprise(asked))
@@ -801,24 +828,184 @@ class Model:
         """
         return posterior_paths.entropy(self._asked(X, known, lengths, ids, ended, impossible=impossible))
 
+    # How good, how many, how sure (evaluation.py, choosing.py, uncertainty.py) ----------------------------------------
+
+    @property
+    def n_parameters_(self):
+        """Number of free parameters: k probabilities that sum to 1 count k - 1; what is a structural zero, frozen, or
+        follows from others (startprob="stationary", states of a `Tied` group) does not count."""
+        return uncertainty.n_free(self._coordinates())
+
+    @property
+    def vector_names_(self):
+        """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
+        return uncertainty.names(self._coordinates())
+
+    @quiet
+    def to_vector(self) -> np.ndarray:
+        """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
+        probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
+
+        Covariance matrices are diag(s) M M' diag(s), M lower triangular with a diagonal of 1, and give log s and M.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.2, 0.8]],
+        ...           emission=Categorical([[0.9, 0.1], [0.5, 0.5]]))
+        >>> m.to_vector().round(3).tolist()
+        [0.0, -1.386, 2.197, 0.0]
+        >>> m.vector_names_
+        ['transmat[0, 0]', 'transmat[1, 0]', 'probs[0, 0]', 'probs[1, 0]']
+        """
+        return uncertainty.to_vector(self._coordinates())
+
+    @named
+    @quiet
+    def with_vector(self, vector: Any) -> "Model":
+        """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
+
+        What has no coordinate stays as it is in this model.
+        """
+        parts, fit = self._coordinates(), self._ready()
+        vector = uncertainty.check_vector(vector, uncertainty.n_free(parts))
+        return self._with(uncertainty.with_vector(self._structure(), fit, parts, vector))
+
+    @named
+    @quiet
+    def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
+        """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
+
+        By Fisher's identity it is the expected derivative of log P(O, Q), so that it costs an E-step. (A family of your
+        own that does not tell its `gradient` has one by differences.) ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> m.gradient([13, 14, 8, 30, 27]).round(2).tolist()
+        [-0.25, 0.35, -9.87, 4.91]
+        """
+        score = uncertainty.ScoreVector(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return score.vector(self._ready(), self._coordinates())
+
+    @named
+    @quiet
+    def summary(
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
+        `Estimate(value, standard_error, low, high, note)`, which prints as a table.
+
+        Standard errors are those of maximum likelihood (of the posterior's mode, with a prior): the inverse of the
+        observed information, which is taken by differences of the exact score vector along the unconstrained
+        coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
+        its limit, or was expected less than once, is held fixed, and has no standard error but a note.
+
+        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
+        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
+        Series, section 3.6.
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def bootstrap(
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
+        steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
+
+        Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
+        of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
+        number of threads (n_jobs).
+        """
+        asked = self._asked(X, None, lengths, ids, ended)
+        options, rng = checks.options(self), checks.generator(random_state)
+        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+
+    @named
+    @quiet
+    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+        """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
+        precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
+
+        y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+        `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> fever.evaluate(["normal", "cold", "dizzy"], ["healthy", "fever", "fever"])
+        accuracy 0.6667 of 3 steps
+        <BLANKLINE>
+                       precision  recall      f1  support
+        'healthy'         0.5000  1.0000  0.6667        1
+        'fever'           1.0000  0.5000  0.6667        2
+        macro average     0.7500  0.7500  0.6667        3
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def aic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """Akaike's information criterion, -2 log P(O) + 2 n_parameters_: the smaller, the better.
+
+        ImpossibleError if P(O) = 0. `select` compares models by it.
+        """
+        return self._criteria(X, known, lengths, ids, ended).aic
+
+    @named
+    @quiet
+    def bic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The Bayesian information criterion, -2 log P(O) + n_parameters_ log(observed steps): the smaller, the better.
+
+        >>> import numpy as np
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> x = [13, 14, 8, 30, 27]
+        >>> bool(np.isclose(m.bic(x), -2 * m.score(x) + 4 * np.log(5)))
+        True
+        """
+        return self._criteria(X, known, lengths, ids, ended).bic
+
+    @named
+    @quiet
+    def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
+
+        It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
+        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        """
+        return self._criteria(X, known, lengths, ids, ended, True).icl
+
+    def _criteria(self, X, known, lengths, ids, ended, with_icl=False):
+        asked = self._asked(X, known, lengths, ids, ended)
+        return choosing.criteria(asked, self.n_parameters_, with_icl, self.n_jobs)
+
+    def _structure(self):
+        fit = self._ready()
+        return checks.structure(self, fit.emission, known=fit.states)
+
+    def _coordinates(self):
+        return uncertainty.coordinates(self._structure(), self._ready())
+
     # Questions about the model ---------------------------------------------------------------------------------------
 
     @named
     @quiet
-    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state=None) -> Sample:
+    def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state: Any = None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text gives str, else arrays. n_steps=None : sequences go on until they end, with endprob; ValueError
-        if one that starts may never end. With n_steps and `endprob` or `final_states`, paths are drawn given that they
-        end there, in a state where they may.
+        A model of text draws str, other models arrays. n_steps=None, for a model with endprob : each sequence goes on
+        until it ends; ValueError if it may never end. With n_steps and `endprob` or `final_states`, paths are drawn
+        given that they end after n_steps, in a state where they may.
         """
         fit, rng = self._ready(), checks.generator(random_state)
         n_sampled = 1 if n_sequences is None else n_sequences
         if n_steps is None:
             path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
         else:
-            path = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
-            path, bounds = path.reshape(-1), np.arange(len(path) + 1) * path.shape[1]
+            paths = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
+            path, bounds = paths.reshape(-1), np.arange(len(paths) + 1) * paths.shape[1]
         blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
         drawn = [fit.emission.sample(states, rng) for states in blocks]
         values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
@@ -837,10 +1024,11 @@ class Model:
     @named
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p of states that the chain keeps, p = p transmat_. ValueError if there are several.
+        """The distribution p of states that a step of the chain preserves, p = p transmat_. ValueError if there are
+        several.
 
-        A transition is no connection if it is below 2^-52, the rounding of its row, or would occur less than 1e-6 times
-        in the data learnt from: EM leaves such dust where data show none.
+        A transition does not count if its probability is below 2^-52, the rounding of its row, or if it would occur
+        less than 1e-6 times in the training data: EM leaves such traces of transitions that the data do not show.
         """
         fit = self._ready()
         return stationary_distribution(fit.transmat, fit.least_transition)
@@ -880,19 +1068,19 @@ class Model:
         return durations.passage_times(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
-        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, no pickle.
+        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
 
-        `metadata`: notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors give
-        back. The statistics of the fit are not kept, nor a random_state that is no int. A path is written whole or
-        not at all. `Model.load` reads the file.
+        metadata : notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors
+        return. The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
+        a whole or not at all. `Model.load` reads it.
         """
         files.save(self, self._ready(), path_or_file, metadata)
 
     @classmethod
     def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
-        """A model that `save` wrote, bit by bit. `emissions`: your own Emission classes, if it uses one.
+        """The model that `save` wrote, to the last bit. emissions : your own Emission classes, if it uses any.
 
-        ValueError if the file is damaged, or holds no model; OSError if it cannot be read.
+        ValueError if the file is damaged or does not hold a model; OSError if it cannot be read.
 
         >>> import io
         >>> from chmm import Categorical, Model
@@ -911,8 +1099,8 @@ class Model:
     transmat_ = property(lambda self: self._ready().transmat, doc="(n_states, n_states), P(q_t+1 = j | q_t = i).")
     emission_ = property(lambda self: self._ready().emission, doc="The emission with its parameters.")
     n_states_ = property(lambda self: len(self._ready().states), doc="Number of states.")
-    n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Columns of a step.")
-    history_ = property(lambda self: self._learnt().history, doc="(k,), the objective EM step k started from.")
+    n_features_in_ = property(lambda self: self._ready().emission.n_features or 1, doc="Number of columns of a step.")
+    history_ = property(lambda self: self._learnt().history, doc="(k,), the objective that EM step k started from.")
     n_iter_ = property(lambda self: self._learnt().n_iter, doc="Number of EM steps.")
     converged_ = property(lambda self: self._learnt().converged, doc="Whether the tolerance was met.")
     loglik_ = property(
@@ -920,25 +1108,25 @@ class Model:
     )
     report_ = property(
         lambda self: Report(self._learnt().report),
-        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md tells each.",
+        doc="`Report`, what the fit met: a mapping of facts that prints as sentences; docs/learning.md explains each.",
     )
 
     @property
-    def endprob_(self):
-        """(n_states,), P(the sequence ends | state), of a model with endprob."""
+    def endprob_(self) -> np.ndarray:
+        """(n_states,), P(the sequence ends | state), if the model has endprob."""
         endprob = self._ready().endprob
         if endprob is None:
             raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
         return endprob
 
     @property
-    def states_(self):
+    def states_(self) -> np.ndarray:
         """Names of the states, in the order of every axis."""
         fit = self._ready()
         return np.arange(len(fit.states)) if fit.names is None else fit.names
 
     @property
-    def statistics_(self):
+    def statistics_(self) -> Statistics:
         """`Statistics`: the counts of the labels, or the expected counts of the last E-step."""
         statistics = self._learnt().statistics
         if statistics is None:
@@ -946,8 +1134,8 @@ class Model:
         return statistics
 
     @property
-    def feature_names_in_(self):
-        """Names of the columns, where it was fitted to a frame with names that are texts."""
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the columns, if the model was fitted to a frame whose columns are named by texts."""
         columns = self._ready().columns
         if columns is None:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
@@ -971,7 +1159,7 @@ class Model:
             return False
 
     def get_params(self, deep: bool = True) -> dict:
-        """The constructor's arguments, a subclass's own among them."""
+        """The constructor's arguments, including those of a subclass."""
         return {name: getattr(self, name) for name in _arguments(type(self))}
 
     def set_params(self, **params: Any) -> "Model":
@@ -990,17 +1178,18 @@ class Model:
         return self
 
     def __setattr__(self, name, value):
-        if isinstance(getattr(Model, name, None), property):
-            raise AttributeError(
-                f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
-                "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
-            )
-        if type(self) is Model and name not in OWN and not name.startswith("_"):
-            raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
+        if name not in OWN and not name.startswith("_"):
+            if isinstance(getattr(Model, name, None), property):
+                raise AttributeError(
+                    f"{name} is learnt and cannot be assigned; to change parameters make a model with them: "
+                    "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
+                )
+            if type(self) is Model:
+                raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
         object.__setattr__(self, name, value)
 
-    # `_fit` is what was learnt, or loaded. A model that is given all parameters instead keeps what it made of them in
-    # `_given`, beside the very arguments that it was made from.
+    # `_fit` is what was learnt or loaded. A model whose parameters are all given instead keeps what it made of them in
+    # `_given`, together with the very arguments that this was made from.
 
     _fit: Fit | None = None
     _given: tuple = ((), None)
@@ -1018,7 +1207,7 @@ class Model:
         known, fit = self._given
         if fit is not None and all(map(is_, arguments, known)):
             return fit
-        emission = self.emission
+        emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
         if not prescribed or self.transmat is None or self.endprob is True or not complete:
@@ -1027,11 +1216,11 @@ class Model:
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        told = checks.structure(self, emission)
-        assert told.startprob is not None and told.transmat is not None
+        given = checks.structure(self, emission)
+        assert given.startprob is not None and given.transmat is not None
         fit = Fit(
-            told.startprob, told.transmat, copy.deepcopy(emission).published(), told.states, told.allowed,
-            endprob=told.endprob,
+            given.startprob, given.transmat, copy.deepcopy(emission).published(), given.states, given.allowed,
+            endprob=given.endprob,
         )  # fmt: skip
         self._given = arguments, fit
         return fit
@@ -1040,20 +1229,20 @@ class Model:
         fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
         if fit is None:
             defaults = _arguments(type(self))
-            told = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
-            return f"{type(self).__name__}({', '.join(told)})"
+            given = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
+            return f"{type(self).__name__}({', '.join(given)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 
 
 def _there(data, told, weight, ended):
-    """The same without the sequences of weight 0."""
+    """The arguments, without the sequences of weight 0."""
     if weight is None or weight.all():
         return data, told, weight, ended
     return questions.chosen(weight > 0, data, told, weight, ended)
 
 
 def _arguments(model_class: Any) -> dict:
-    """Name and default of each argument of the constructor; with **options, of the class above as well."""
+    """Name and default of each argument of the constructor; if it takes **options, of the base class as well."""
     found: dict[str, Any] = {}
     for above in model_class.__mro__:
         if "__init__" not in vars(above):

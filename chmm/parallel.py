@@ -11,10 +11,10 @@ POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python 
 
 
 def run(tasks, seconds, n_jobs=1):
-    """[task(stop) for task in tasks], in their order.
+    """[task(stop) for task in tasks].
 
-    `seconds` is a rough estimate of the work. The kernels hold no GIL and check stop[0], which is set as soon as
-    anything is raised here, KeyboardInterrupt above all: also while tasks are still being submitted.
+    seconds : a rough estimate of the work. The kernels do not hold the GIL and check stop[0], which is set as soon as
+    anything is raised here (above all KeyboardInterrupt), even while tasks are still being submitted.
     """
     stop = np.zeros(1, dtype=np.int32)
     if seconds < INLINE:
@@ -31,6 +31,11 @@ def run(tasks, seconds, n_jobs=1):
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def until(stop):
+    """A callback for a fit inside a task: it ends after the E-step in which `stop` was set."""
+    return lambda progress: bool(stop[0])
 
 
 def workers(n_jobs):

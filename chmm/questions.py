@@ -1,4 +1,4 @@
-"""What can be asked of sequences, one or many: functions of a Fit and data. Answers have the form of the data."""
+"""The questions that can be asked about sequences. Answers have the form of the data: one, a list or a dict."""
 
 from functools import partial, wraps
 from itertools import repeat
@@ -9,26 +9,30 @@ import numpy as np
 from . import inference
 from .fit import Fit
 from .kernel_input import Problem, pose
-from .known import resolve
+from .known import Weights, resolve
 from .log_space import compensated_sum
 from .results import Backward, Decoding, Forward, Posteriors
 from .sequences import Sequences
 
 
 class Question(NamedTuple):
-    """What is asked about: data, what is known of their states (as `known.read` gives it), which sequences ended."""
+    """The subject of a question: parameters, data, what is known of the states (as `known.read` returns it) and which
+    sequences ended."""
 
     fit: Fit
     data: Sequences
-    told: Sequences | np.ndarray | None = None
+    told: Sequences | Weights | None = None
     ended: np.ndarray | None = None
     name: str = "known"
     impossible: str = "raise"
 
-    def problem(self, strict: bool = True) -> Problem:
-        """With strict=False a label that no state has makes the data impossible; else it is an error."""
-        known = resolve(self.told, self.data, self.fit.states, self.name, strict)
-        return self.fit.problem(self.data, known, self.ended)
+    def problem(self, strict: bool = True, weight: np.ndarray | None = None, learning: bool = False) -> Problem:
+        """The question for the kernels. A label that no state has is an error; with strict=False it makes the data
+        impossible."""
+        known = None
+        if self.told is not None:
+            known = resolve(self.told, self.data, self.fit.states, self.name, strict)
+        return self.fit.problem(self.data, known, self.ended, weight, learning)
 
     def going_on(self) -> "Question":
         """The same of sequences that have not ended yet."""
@@ -42,8 +46,8 @@ class Question(NamedTuple):
 
 def chosen(which, data, told=None, weight=None, ended=None):
     """Some of the sequences, by a mask (S,), and what goes with them."""
-    if isinstance(told, np.ndarray):
-        told = told[np.repeat(which, np.diff(data.bounds))]
+    if isinstance(told, Weights):
+        told = told._replace(table=told.table[np.repeat(which, np.diff(data.bounds))])
     elif told is not None:
         told = told.chosen(which)
     part = (None if array is None else array[which] for array in (weight, ended))

@@ -2,7 +2,7 @@
 
     kind        values
     text        code points, uint32
-    words       a list of str; Letters where they came as an array of single characters
+    words       a list of str; Letters if they came as an array of single characters
     integers    an array of integers
     bools       an array of bool
     numbers     an array of floats, (T,) or (T, D); NaN where missing
@@ -42,7 +42,7 @@ class Steps(NamedTuple):
 
 
 def hidden(steps, gone):
-    """The values and mask of `steps` with those of `gone` missing, too."""
+    """The values and mask of `steps` after the steps of a mask `gone` were made missing, too."""
     if steps.kind == "numbers":
         values = np.array(steps.values, dtype=np.float64)
         values[gone] = np.nan
@@ -74,7 +74,7 @@ def selected(steps, which):
 
 TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
 ROWS = (list, tuple)
-_STEPS = (*ROWS, *TEXTS, np.ndarray, Sequence)  # the last is slow to ask for
+_STEPS = (*ROWS, *TEXTS, np.ndarray, Sequence)  # the last is slow to check
 
 
 def all_are(types, those):
@@ -86,7 +86,7 @@ def _is_flat(types):
 
 
 def holds_steps(t):
-    """Whether a type is that of texts, lists or arrays."""
+    """Whether a type is one of texts, lists or arrays."""
     return issubclass(t, _STEPS) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
 
 
@@ -118,7 +118,7 @@ def steps_of_all(X, types, name, keys):
 
 
 def _alike(X, types, name):
-    """The steps of texts, flat lists or arrays of one kind, at the speed of C; None for others."""
+    """The steps of texts, flat lists or arrays of one kind, at the speed of C; None for anything else."""
     if types and all_are(types, TEXTS):
         if not all_are(types, str):
             X = [x if isinstance(x, str) else bytes(x).decode("latin-1") for x in X]
@@ -134,7 +134,7 @@ def _alike(X, types, name):
 
 
 def _join(parts, name, keys):
-    """Steps of several sequences, one after the other."""
+    """The steps of several sequences, end to end."""
     if any(p.kind == "columns" for p in parts):
         return _join_columns(parts, name, keys)
     kinds = [p.kind for p in parts]
@@ -286,7 +286,7 @@ _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
 
 def _letters(x):
-    """(T,) code points of an array of single characters; None if one is longer, or empty."""
+    """(T,) code points of an array of single characters; None if any string is longer or empty."""
     if x.dtype.kind == "T":
         return _decoded(x)
     x = np.ascontiguousarray(x, dtype=x.dtype.newbyteorder("="))
@@ -296,7 +296,7 @@ def _letters(x):
 
 
 def _decoded(x):
-    """The same for a StringDType. NumPy offers no view of it, and a cast would take longer than a model's answer, so
+    """`_letters` of a StringDType. NumPy offers no view of it, and a cast would take longer than a model's answer, so
     its memory is read as NEP 55 defines it."""
     x, points = np.ascontiguousarray(x), np.empty(len(x), dtype=np.uint32)
     memory = {"data": (x.ctypes.data, True), "shape": (len(x), x.itemsize), "typestr": "|u1", "version": 3}
@@ -325,14 +325,14 @@ def _rows(x, name, expected):
 
 
 def _advice_for_rows(row):
-    """Advice on rows of words; "" for others."""
+    """Advice on rows of words; "" for other rows."""
     if isinstance(row, list | tuple) and len(row) == 1 and isinstance(row[0], str):
         return f"; a step of one word is the word itself, {shown(row[0])} for {shown(row)}"
     return advice_for_pairs(row, longest=9)
 
 
 def advice_for_pairs(row, longest=2):
-    """Advice on rows such as (word, tag); "" for others."""
+    """Advice on rows such as (word, tag); "" for other rows."""
     if isinstance(row, list | tuple) and 2 <= len(row) <= longest and all(isinstance(v, str) for v in row):
         return (
             f"; pairs such as {shown(row)}, of a word and its tag, come apart: the words in X and the tags in y: "
@@ -387,7 +387,7 @@ _KIND_BY_CLASS = {**_KIND_OF, np.bool_: "bools", np.integer: "integers", np.floa
 
 
 def _elements(x, name, types=None):
-    """A flat list of scalars. The set of their types decides nearly everything, at the speed of C."""
+    """The steps of a flat list of scalars. The set of their types decides nearly everything, at the speed of C."""
     types = types or set(map(type, x))
     missing = None
     if not types <= _KIND_OF.keys() or float in types:

@@ -16,10 +16,11 @@ ALIKE = 1e-6  # in log likelihood and in probability: states that differ less ar
 class Progress:
     """Where a fit is after an E-step.
 
-    start : which of the start values it follows, from 0; n_starts : how many there are.
-    step : E-steps taken from this start. objective : log P of the data plus the prior, at the best parameters so far.
-    gain : what the last step added. left : what more steps may add, extrapolated; no promise, plateaus are not seen.
-    seconds : since the fit began. model() : a fitted model with the parameters so far, to keep or to save.
+    start : which of the starts it follows, from 0; n_starts : how many there are.
+    step : E-steps taken from this start, or since a state was moved. objective : log P of the data plus the prior, at
+    the best parameters of these steps. gain : what the last step gained. left : what more steps may gain, by
+    extrapolation, which cannot see beyond a plateau. seconds : since the fit began. model() : a fitted model with the
+    parameters so far, to keep or to save.
     """
 
     start: int
@@ -33,7 +34,7 @@ class Progress:
 
 
 class Report(Mapping):
-    """What a fit met: a mapping of facts by name, which prints as sentences. What did not occur is not there.
+    """What happened in a fit: a mapping of facts by name, which prints as sentences, without those that do not apply.
 
     >>> from chmm.report import Report
     >>> report = Report({"n_sequences": 2, "n_steps": 70, "kind": "text", "missing": 3, "left": 0.004})
@@ -88,15 +89,33 @@ def _listed(value):
 
 def _learnt_from(n, facts):
     kind = f" ({facts['kind']})" if facts.get("kind") else ""
-    return f"Learnt from {n} sequence{'s' * (n != 1)}{kind}, {facts.get('n_steps', 0)} steps in all."
+    n_steps = facts.get("n_steps", 0)
+    return f"Learnt from {n} sequence{'s' * (n != 1)}{kind}, {n_steps} step{'s' * (n_steps != 1)} in all."
 
 
 def _starts(n, facts):
     if n < 2:
         return ""
-    told = f"Of {n} starts {facts.get('n_agreed', 1)} led to this optimum, as far as they were followed"
-    failed = facts.get("n_failed")
-    return told + (f"; {failed} failed." if failed else ".")
+    agreed, failed, moved = facts.get("n_agreed", 1), facts.get("n_failed"), facts.get("n_moved")
+    goal = "the best optimum among theirs" if moved else "this optimum"
+    told = f"Of {n} starts {agreed} led to {goal}, as far as they were followed"
+    told += f"; {failed} failed." if failed else "."
+    return told + (f" From there it led higher {moved} time{'s' * (moved != 1)} to move a state." if moved else "")
+
+
+def _pairs(text):
+    """A sentence about pairs of states."""
+    return lambda pairs, facts: _few(text, [" and ".join(map(shown, pair)) for pair in pairs])
+
+
+def _cells(text):
+    """A sentence about parameters of a state by its number."""
+    return lambda cells, facts: _few(text, [f"{what} of state {i}" for i, what in cells])
+
+
+def _few(text, items):
+    more = f" and {len(items) - 10} more" if len(items) > 10 else ""
+    return text.format(", ".join(items[:10]) + more) if items else ""
 
 
 def _left(n):
@@ -105,11 +124,11 @@ def _left(n):
 
 
 STOPPED = {
-    "tol": "EM stopped because it had converged: what more steps would gain fell to tol.",
+    "tol": "EM stopped because it had converged: more steps would gain less than tol.",
     "max_iter": "EM stopped at max_iter, before it had converged.",
     "fall": "EM stopped because its last step lowered the objective.",
     "callback": "EM stopped because the callback asked for it.",
-    "labels": "The states were known, and counted.",
+    "labels": "The states were known, so they were counted.",
 }
 # name of a fact: a text for it, or a function of its value and all facts; in this order facts are told
 SENTENCES: dict[str, Any] = {
@@ -126,16 +145,17 @@ SENTENCES: dict[str, Any] = {
     "n_starts": _starts,
     "n_agreed": lambda n, facts: "",
     "n_failed": lambda n, facts: "",
+    "n_moved": lambda n, facts: "",
     "n_dropped": "Extrapolated steps that were dropped: {}.",
     "left": lambda n, facts: _left(n),
-    "transitions_without_evidence": "Transitions that data show no sign of, though their probability is not 0: {}.",
-    "states_without_evidence": "States that no step fell on, which kept their start values: {}.",
+    "transitions_without_evidence": "Transitions that the data show no sign of, though their probability is not 0: {}.",
+    "states_without_evidence": "States to which no step belongs, which kept their start values: {}.",
     "unreachable_states": "States that no path reaches: {}.",
-    "twin_states": "States that are alike, so that one of them is superfluous: {}.",
-    "identical_starts": "States that were given the same start values, so that EM cannot tell them apart: {}.",
-    "cells_without_evidence": "Parameters without evidence, which kept their start values: {}.",
-    "at_limits": "Parameters at a limit of their range: {}.",
-    "impossible_symbols": "Symbols that a state cannot show: {}.",
+    "twin_states": _pairs("States that are alike, so that one of them is superfluous: {}."),
+    "identical_starts": _pairs("States that were given the same start values, which EM cannot tell apart: {}."),
+    "cells_without_evidence": _cells("Parameters without evidence, which kept their start values: {}."),
+    "at_limits": _cells("Parameters at a limit of their range: {}."),
+    "impossible_symbols": "Symbols that no state can show: {}.",
 }
 
 
@@ -155,20 +175,20 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
 
     EM moves both alike, so that twins stay twins.
     """
-    n = len(startprob)
-    logs = emission.log_likelihood(values) if len(values) else np.zeros((0, n))
-    found = []
-    for i in range(n - 1):
-        alike = np.abs(startprob[i + 1 :] - startprob[i]) <= near
-        alike &= np.abs(np.diag(transmat)[i + 1 :] - transmat[i, i]) <= near
-        for j in i + 1 + np.flatnonzero(alike):
-            pair, order = np.array([i, j]), np.arange(n)
-            order[pair] = pair[::-1]
-            if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
-                continue
-            one, other = logs[:, i], logs[:, j]
-            with np.errstate(invalid="ignore"):
-                same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
-            if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
-                found.append((i, int(j)))
+    logs, found = None, []
+    gaps = [np.abs(value[:, None] - value) for value in (startprob, transmat.diagonal())]
+    for i, j in zip(*np.nonzero(np.maximum(*gaps) <= near), strict=True):
+        if i >= j:
+            continue
+        pair, order = np.array([i, j]), np.arange(len(startprob))
+        order[pair] = pair[::-1]
+        if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
+            continue
+        if logs is None:
+            logs = emission.log_likelihood(values) if len(values) else np.zeros((0, len(startprob)))
+        one, other = logs[:, i], logs[:, j]
+        with np.errstate(invalid="ignore"):
+            same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
+        if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
+            found.append((int(i), int(j)))
     return found

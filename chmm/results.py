@@ -1,4 +1,4 @@
-"""What the questions about one sequence give back; every field by its probability."""
+"""The answers to questions about one sequence; each field is defined by its probability."""
 
 from typing import Any, NamedTuple
 

@@ -9,7 +9,7 @@ emoji of several code points, a letter with combining marks, a flag.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
@@ -125,7 +125,7 @@ class Segmenter:
     array(['S', 'S', 'B', 'E', 'B', 'E'], dtype='<U1')
     """
 
-    def __init__(self, *, pseudocount: float = 0.0):
+    def __init__(self, *, pseudocount: float | Mapping[str, Any] = 0.0):
         self.pseudocount = pseudocount
         self._model: Any = None
 

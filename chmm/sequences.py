@@ -1,9 +1,9 @@
-"""What users pass, turned into values and bounds: one or many sequences.
+"""The user's data, one sequence or several, as values and bounds.
 
 One sequence is a str, bytes (Latin-1 text), a 1-D array or Series, a (T, D) array or frame, or a flat list of numbers
-or symbols. Many are a list, tuple, object array or dict of sequences, a frame with several levels of index (the first
-tells the sequences apart), a pandas groupby, or one array with `lengths=` or `ids=`. A sequence itself is read in
-reading.py, which tells what a step may hold.
+or symbols. Several are a list, tuple, object array or dict of sequences, a frame with several levels of index (the
+first identifies the sequence), a pandas groupby, or one array with `lengths=` or `ids=`. Single sequences are read in
+reading.py, which says what a step may hold.
 """
 
 import math
@@ -24,16 +24,16 @@ from .symbols import Letters, distinct, shown
 
 @dataclass(eq=False)  # not frozen: `frozen=True` would cost a short call more than its recursion
 class Sequences:
-    """All steps of all sequences, end to end. Never changed."""
+    """All steps of all sequences, end to end. Treated as immutable."""
 
     values: Any  # by kind, see reading.py
     bounds: np.ndarray  # (S + 1,) int64: sequence s has the steps bounds[s] ... bounds[s + 1] - 1
     kind: str
     missing: np.ndarray | None  # (T,) bool, or None
-    form: str  # "one", "list", "dict", "lengths" or "ids": how results go back
+    form: str  # "one", "list", "dict", "lengths" or "ids": the form in which results are returned
     names: tuple | None = None  # of the columns of a frame
     categories: tuple | None = None  # declared by a Categorical or Enum column, in its order
-    keys: Any = None  # of a dict: a tuple with one for each sequence
+    keys: Any = None  # of a dict: a tuple, one for each sequence
 
     @property
     def n_sequences(self) -> int:
@@ -52,7 +52,7 @@ class Sequences:
         return f"sequence {s if self.keys is None else shown(self.keys[s])}, {step}"
 
     def split(self, results: Any) -> Any:
-        """An array over all steps, in the form of the input, as `collect`; for `lengths` and `ids` the array itself."""
+        """An array over all steps, in the form of the input as in `collect`; itself for `lengths` and `ids`."""
         if self.form not in ("list", "dict"):
             return results
         return self.collect([results[a:b] for a, b in pairwise(self.bounds.tolist())])
@@ -65,7 +65,7 @@ class Sequences:
         return dict(zip(self.keys, results, strict=True)) if self.form == "dict" else results
 
     def chosen(self, which: np.ndarray) -> "Sequences":
-        """The sequences selected by a mask (S,); errors still call them by their original numbers."""
+        """The sequences selected by a mask (S,); errors still refer to them by their original numbers."""
         steps = np.repeat(which, np.diff(self.bounds))
         keys = range(self.n_sequences) if self.keys is None else self.keys
         part = reading.selected(Steps(self.values, self.kind, self.missing), steps)
@@ -112,16 +112,19 @@ class Sequences:
         return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
     def as_integers(self) -> "Sequences":
-        """One column of whole numbers as integers, since pandas makes floats of integers with gaps; all else as it
-        is."""
+        """One column of whole numbers as integers, since pandas turns integers with gaps into floats; anything else
+        unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
-        missing = np.isnan(self.values)
-        values = np.where(missing, 0, self.values)
-        if (values != np.round(values)).any() or np.abs(values).max(initial=0) >= 2**53:
-            return self
-        gone = missing if missing.any() else None
-        return replace(self, values=values.astype(np.int64), kind="integers", missing=gone)
+        values, missing = self.values, None
+        whole = (values == np.round(values)) & (np.abs(values) < 2**53)
+        if not whole.all():
+            missing = np.isnan(values)
+            if not (whole | missing).all():
+                return self
+            values = np.where(missing, 0, values)
+        steps = Steps(values.astype(np.int64), "integers", missing, self.names, self.categories)
+        return _sequences(steps, self.bounds, self.form, self.keys)
 
     def without(self, gone: np.ndarray) -> "Sequences":
         """The same sequences, with the steps of a mask (T,) missing."""
@@ -147,7 +150,7 @@ class Sequences:
         return _sequences(steps, self.bounds, self.form, self.keys)
 
 
-LARGEST = 1e300  # magnitude of numbers; sums of larger ones may overflow
+LARGEST = 1e300  # magnitude of a number; sums of larger ones may overflow
 
 
 _ONE = "it must be one sequence: a text, an array of one or two axes, a frame or a flat list"
@@ -155,13 +158,14 @@ _MANY = "it must be a list or dict of sequences, or one: a text, an array of one
 
 
 def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: str | None = None) -> Sequences:
-    """One or many sequences, in any of the forms above.
+    """One sequence or several, in any of the forms above.
 
     lengths : the number of steps of each sequence, if X holds all sequences end to end.
-    ids : the same, as one id for each step: a new sequence begins where it changes. An id that recurs is an error.
-    kind : of the symbols that a model knows. A list of str is one sequence of words for "words", and for "letters" if
-        each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are refused,
-        too.
+    ids : instead of lengths, one id for each step: a new sequence begins where it changes. An id that recurs is an
+        error.
+    kind : the kind of the symbols that a model knows. A list of str is one sequence of words for "words", and for
+        "letters" if each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are
+        refused, too.
     """
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
@@ -258,7 +262,7 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
 
 
 def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
-    """The labels of `data`: in the same form, and one for each step."""
+    """The labels of `data`, in the same form, one for each step."""
     if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
         y = dict(zip(data.keys, _with_whole_gaps([y[key] for key in data.keys], data), strict=True))
     elif data.form == "list" and isinstance(y, reading.ROWS):
@@ -289,7 +293,7 @@ def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
 
 
 def _are_words(X, types, kind):
-    """Whether a list of str is one sequence for a model of words."""
+    """Whether a list of str is one sequence to a model of words."""
     if kind not in ("words", "letters") or not any(issubclass(t, str) for t in types):
         return False
     longest = np.inf if kind == "words" else 1
@@ -297,7 +301,7 @@ def _are_words(X, types, kind):
 
 
 def _with_whole_gaps(parts, data):
-    """Labels by sequences: None as so many unknown ones, and texts as lists where others are lists."""
+    """The labels of each sequence: None becomes a list of unknown labels; texts become lists if others are lists."""
     types = set(map(type, parts))
     if type(None) in types and len(parts) == data.n_sequences:
         parts = [[None] * n if y is None else y for y, n in zip(parts, np.diff(data.bounds).tolist(), strict=True)]
@@ -306,7 +310,7 @@ def _with_whole_gaps(parts, data):
 
 
 def _in_a_row(X, lengths, ids, name):
-    """Sequences from one array, text or flat list with all steps."""
+    """Sequences from one array, text or flat list that holds all steps."""
     if lengths is not None and ids is not None:
         raise ValueError("lengths and ids both say where a sequence begins; give one of them")
     argument = "lengths" if ids is None else "ids"
@@ -323,7 +327,7 @@ def _in_a_row(X, lengths, ids, name):
     if counts.min(initial=0) < 0:
         i = int(np.flatnonzero(counts < 0)[0])
         raise ValueError(f"lengths[{i}] = {counts[i]} is negative")
-    # a sum of int64 could wrap around, but not if none exceeds the number of steps
+    # a sum of int64 could wrap around, unless no length exceeds the number of steps
     total = int(counts.sum()) if counts.max(initial=0) <= n_steps else sum(counts.tolist())
     if total != n_steps:
         raise ValueError(
@@ -334,7 +338,7 @@ def _in_a_row(X, lengths, ids, name):
 
 
 def _runs(ids, n_steps, argument, of):
-    """(bounds, ids) of the runs of one id."""
+    """(bounds, ids) of the runs of equal ids."""
     try:
         values = np.asarray(list(ids) if isinstance(ids, str | bytes | tuple) else ids)
     except ValueError:  # lists of several lengths
@@ -361,7 +365,7 @@ def _runs(ids, n_steps, argument, of):
 
 
 def _bounds(n_steps):
-    """The bounds of sequences of these lengths; a list and an array each take their fastest route."""
+    """The bounds of sequences of these lengths; lists and arrays are each handled the fastest way."""
     if isinstance(n_steps, list):
         return np.fromiter(accumulate(n_steps, initial=0), dtype=np.int64, count=len(n_steps) + 1)
     bounds = np.zeros(len(n_steps) + 1, dtype=np.int64)

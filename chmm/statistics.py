@@ -1,6 +1,6 @@
-"""Counts, expected or observed, and how they become probabilities.
+"""Expected or observed counts, and how they become probabilities.
 
-The E-step and the counting of labelled sequences end in the same `Statistics`; they add up, over sequences, chunks,
+The E-step and the counting of labelled sequences both produce `Statistics`, which add up over sequences, chunks,
 threads and machines.
 """
 
@@ -15,8 +15,8 @@ from .symbols import shown
 
 
 class Digest:
-    """What statistics were made with, parameters and survey, in 32 hex digits. Computed when first compared with
-    another, so that a plain fit never does."""
+    """The parameters and survey that statistics were made with, in 32 hex digits. Computed when it is first compared
+    with another, which never happens in a plain fit."""
 
     def __init__(self, startprob, transmat, emission, endprob=None):
         self._parts = startprob, transmat, emission, endprob
@@ -51,18 +51,19 @@ def _digest(text):
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What an M-step needs to know of the data.
+    """What an M-step needs to know about the data.
 
     Fields
     ------
     start : (n_states,), expected number of sequences that start in state i.
     trans : (n_states, n_states), expected number of transitions from i to j.
-    emission : dict of arrays, what the emission family keeps; for `Categorical` {"counts": (n_states, n_symbols)}.
+    emission : dict of arrays, the statistics of the emission family; for `Categorical` {"counts": (n_states,
+        n_symbols)}.
     loglik : log P(O) of the sequences; 0.0 where labels were counted, which needs no parameters.
-    n_sequences, n_steps : how many sequences and steps went in; empty sequences do not count.
-    digest : of the parameters and the survey that they were made with; None: unknown, it agrees with any.
-    shards : names of the shards that they are of, if they have any.
-    end : (n_states,), expected number of sequences that end in state i; None: the model knows no ends.
+    n_sequences, n_steps : number of sequences and steps that were counted, without empty sequences.
+    digest : of the parameters and the survey that they were made with; None: unknown, agrees with any.
+    shards : names of the shards that they cover, if those have names.
+    end : (n_states,), expected number of sequences that end in state i; None: the model has no ends.
 
     `+` adds two of them, field by field; `sum` adds many. ValueError if they were made with different parameters, or if
     a shard would be counted twice.
@@ -115,10 +116,10 @@ class Statistics:
 
 
 def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
-    """Rows of counts to rows that sum to 1: the maximiser of sum counts log p + sum pseudocount log p.
+    """Rows of counts as rows that sum to 1: the maximiser of sum counts log p + sum pseudocount log p.
 
-    Structural zeros (`free` False) stay 0 and take no pseudocount. Entries that are `held` keep their old values, and
-    the others share what these leave. A row without mass keeps its old values.
+    Structural zeros (`free` False) stay 0 and get no pseudocount. Entries that are `held` keep their old values, and
+    the others share what remains. A row without mass keeps its old values.
     """
     mass, room = counts + spread(pseudocount, counts.shape), 1.0
     if free is not None:
@@ -154,7 +155,7 @@ def spread(pseudocount, shape):
 
 
 def rounded(p) -> str:
-    """A probability in a few digits, which reads 0 or 1 only where it is."""
+    """A probability in a few digits, shown as 0 or 1 only if it is exactly that."""
     if p in (0, 1):
         return f"{p:.0f}"
     if p < 1e-9:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import checks, starts, training
+from . import checks, training
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
@@ -12,7 +12,7 @@ from .known import resolve
 from .statistics import Statistics
 from .symbols import shown
 
-POWER = 0.6  # of the step size: above 1/2, so that noise dies out, and below 1, so that early batches are forgotten
+POWER = 0.6  # of the step size: above 1/2, so that noise averages out, and below 1, so that early batches are forgotten
 
 
 def step_size(k: int) -> float:
@@ -21,8 +21,8 @@ def step_size(k: int) -> float:
 
 
 def blended(old: Statistics, before: Emission, new: Statistics, after: Emission, share: float) -> Statistics:
-    """(1 - share) of the old statistics and `share` of the new ones, each per step of its data; in the size of all data
-    seen so far, which is what a prior is weighed against.
+    """(1 - share) of the old statistics and `share` of the new ones, each per step of its data, scaled to all data seen
+    so far, which a prior is weighed against.
 
     old, new : taken by `before` and by `after`, emissions of the same family.
     """
@@ -40,22 +40,6 @@ def blended(old: Statistics, before: Emission, new: Statistics, after: Emission,
     )
 
 
-def counted(problem, fit: Fit, path) -> Statistics:
-    """The statistics of known states, as an E-step gives them for unknown ones."""
-    observed, n = problem.observed, len(fit.states)
-    n_values = len(observed.distinct) + 1
-    start, trans, weights = training.count(path, observed.index, problem.bounds, problem.weight, n, n_values)
-    end = None
-    tallies = fit.emission.statistics(observed.distinct, weights[:-1])
-    chain = training.xlogy(start, fit.startprob) + training.xlogy(trans, fit.transmat)
-    if fit.endprob is not None:
-        end = training.count_ends(problem, path, n)
-        chain += training.xlogy(end, fit.endprob) + training.xlogy(trans.sum(axis=1), 1 - fit.endprob)
-    loglik = float(chain + starts.explained(fit.emission, observed.distinct, weights[:-1]))
-    n_some, n_steps = training.n_sequences(problem.data), problem.data.n_steps
-    return Statistics(start, trans, tallies, loglik, n_some, n_steps, end=end)
-
-
 def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> Fit:
     """All of Model.partial_fit once its data are read. fit : what was learnt before; None: nothing."""
     if share is not None and not 0 < checks.check_number(share, "step") <= 1:
@@ -70,12 +54,13 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
             raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
         structure = checks.structure(model, fit.emission, known=fit.states)
         known = resolve(told, data, fit.states, "y")
-        problem = fit.problem(data, known, checks.ended_sequences(ended, data, fit.ends))._replace(weight=weight)
+        ended = checks.ended_sequences(ended, data, fit.ends)
+        problem = fit.problem(data, known, ended, weight=weight, learning=True)
     if problem.known is not None and problem.known.complete:
         checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
-        new = counted(problem, fit, problem.known.path)
+        new = training.of_path(problem, problem.known.path)
     else:
-        new = training.expectation(problem, options.n_jobs)
+        new = training.expectation(problem, options)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:
@@ -84,6 +69,8 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
     parameters = fit.parameters
     objective = new.loglik + training.prior(structure, *parameters)
     startprob, transmat, emission, endprob = training.step(structure, together, *parameters)
+    if new.loglik == -np.inf:  # labels that were impossible until now, or are for good
+        checks.possible_labels(problem.known.path, problem, structure, emission)
     facts = {"n_sequences": together.n_sequences, "n_steps": together.n_steps, "kind": data.kind}
     return replace(
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), n_iter=fit.n_iter + 1,

@@ -55,7 +55,7 @@ def _past(problem, lag):
 
 
 class Stream:
-    """One sequence, observation by observation; `Model.stream` makes it. Can be pickled, and then goes on.
+    """One sequence, observation by observation; `Model.stream` makes it. A copy, and a pickle, go on by themselves.
 
     n_steps : how many were pushed. loglik : log P of these. lag : see `Model.stream`.
     """
@@ -96,7 +96,8 @@ class Stream:
             if known is not None:
                 logs = self._weighted(logs, known)
         except (TypeError, ValueError) as error:
-            raise type(error)(str(error).replace("step 0", f"step {past.n_steps}", 1)) from None
+            error.args = (str(error).replace("step 0", f"step {past.n_steps}", 1),)
+            raise
         n = len(self._states)
         filtered, lagged = np.empty(n), None
         if self.lag and past.n_steps >= self.lag:
@@ -234,7 +235,8 @@ class _Channels:
             try:
                 logs = None if part is None else self.doors[k](part)
             except (TypeError, ValueError) as error:
-                raise type(error)(f"channel {name!r}: {error}") from None
+                error.args = (f"channel {name!r}: {error}",)
+                raise
             if logs is not None:
                 total = logs if total is None else total + logs
         return total

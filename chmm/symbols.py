@@ -11,11 +11,11 @@ from .kernels.counting import encode, look_up, mark
 from .memory import indices
 
 NARROW = 0x110000  # a table finds the distinct values of integers within a range like that of all characters
-LETTERS = "letters"  # single characters that may yet prove to be text or words
+LETTERS = "letters"  # single characters that may turn out to be text or words
 
 
 class Letters:
-    """Words of one character each, as code points: behaves like a list of str, and is encoded as fast as a text."""
+    """Words of one character each, kept as code points: behaves like a list of str and is encoded as fast as text."""
 
     ndim = 1
 

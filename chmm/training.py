@@ -68,7 +68,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
         checks.agreeing_labels(known.path, data, structure, "y", ended)
     problem = pose(
         data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
-        known=known, ended=ended, weight=weight,
+        known=known, ended=ended, weight=weight, learning=True,
     )  # fmt: skip
     return structure, emission, problem
 
@@ -84,11 +84,12 @@ def possible(model, data, labels=None, ended=None):
 
 
 def fit(
-    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, n_skipped: int = 0
+    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None, n_skipped: int = 0
 ) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states (T, N).
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states.
 
-    n_skipped : how many impossible sequences were left out of the data, for the report."""
+    seen : the survey of more data than these. n_skipped : how many impossible sequences were left out, for the report.
+    """
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -96,7 +97,7 @@ def fit(
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):
@@ -147,12 +148,10 @@ def supervised(problem, structure, emission, path, rng):
     settle(emission, distinct, weights, tallies, n_steps)
     fits = starts.explained(emission, distinct, weights)
     if fits == -np.inf:
-        checks.possible_labels(path, problem, structure, weights, emission)
+        checks.possible_labels(path, problem, structure, emission)
     startprob, transmat = maximise(structure, statistics)
     endprob = maximise_end(structure, statistics)
-    chain = xlogy(start, startprob) + xlogy(trans, transmat)
-    if endprob is not None:
-        chain += xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
+    chain = chain_loglik(start, trans, end, startprob, transmat, endprob)
     return Fit(
         startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
         np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
@@ -166,6 +165,12 @@ def count_ends(problem, path, n):
     some = some if problem.ended is None else some & problem.ended
     last = path[problem.bounds[1:][some] - 1]
     return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
+
+
+def chain_loglik(start, trans, end, startprob, transmat, endprob):
+    """log P of what was counted."""
+    loglik = xlogy(start, startprob) + xlogy(trans, transmat)
+    return loglik if end is None else loglik + xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
 
 
 def xlogy(counts, probs):
@@ -279,16 +284,13 @@ class Point(NamedTuple):
 class EM:
     """The two steps of EM, for one Problem."""
 
-    def __init__(self, problem, structure, n_jobs):
-        self.problem, self.structure, self.n_jobs = problem, structure, n_jobs
+    def __init__(self, problem, structure, options):
+        self.problem, self.structure, self.options = problem, structure, options
         self.scratch = inference.Scratch()
 
     def expect(self, parameters) -> Point:
-        statistics = expectation(self.problem.under(*parameters), self.n_jobs, self.scratch)
-        return self.point(parameters, statistics)
-
-    def point(self, parameters, statistics) -> Point:
         startprob, transmat, emission, endprob = parameters
+        statistics = expectation(self.problem.under(*parameters), self.options, self.scratch)
         objective = statistics.loglik + prior(self.structure, *parameters)
         return Point(startprob, transmat, emission, endprob, statistics, objective)
 
@@ -296,39 +298,20 @@ class EM:
         return step(self.structure, statistics, *point.parameters)
 
 
-class HardEM(EM):
-    """Viterbi training: the E-step counts the most probable path alone, so that EM climbs log P(O, path) (segmental
-    k-means, Juang & Rabiner 1990)."""
-
-    def expect(self, parameters) -> Point:
-        problem, emission = self.problem.under(*parameters), parameters[2]
-        path, outcome = inference.viterbi(problem, self.n_jobs)
-        problem.require_possible(outcome.step)
-        observed, bounds = problem.observed, problem.bounds
-        n_values = len(observed.distinct) + 1
-        start, trans, weights = count(
-            path.astype(np.int32), observed.index, bounds, problem.weight, self.structure.n, n_values
-        )
-        tallies = emission.statistics(observed.distinct, weights[:-1])
-        loglik, n_some = total_loglik(outcome, problem.weight), int((np.diff(bounds) > 0).sum())
-        end = None if parameters[3] is None else count_ends(problem, path, self.structure.n)
-        n_steps, digest = int(bounds[-1]), Digest(*parameters)
-        statistics = Statistics(start, trans, tallies, loglik, n_some, n_steps, digest, end=end)
-        return self.point(parameters, statistics)
-
-
 class Halt(Exception):
-    """The callback asked a fit to stop."""
+    """The callback asked a fit to stop, or raised the error that caused this one: which is no failure of a run."""
 
 
 def baum_welch(problem, structure, emission, options, tell=None):
     """EM from several starts, of which the best is followed to its end."""
-    max_iter, n_jobs, hard = options.max_iter, options.n_jobs, options.training == "viterbi"
-    method, accelerate = HardEM if hard else EM, options.accelerate and not hard
+    max_iter, hard = options.max_iter, options.training == "viterbi"
+    accelerate = options.accelerate and not hard
     tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
     seen = starts.sample(problem, structure, emission)
     on_pieces = len(seen.index) < len(problem.index)
-    n_init = starts.enough(structure.n, emission.exchangeable) if options.n_init == "auto" else options.n_init
+    movable, n_init, n_moved = starts.free(problem, structure, emission), options.n_init, 0
+    if n_init == "auto":
+        n_init = starts.enough(structure.n, emission.exchangeable)
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
     alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
@@ -336,28 +319,47 @@ def baum_welch(problem, structure, emission, options, tell=None):
     def watch(k, run):
         told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
         told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
-        if tell(partial(so_far, problem, structure, run), **told):
+        try:
+            stop = bool(tell(partial(so_far, problem, structure, run), **told))
+        except Exception as error:
+            raise Halt from error
+        if stop:
             raise Halt
 
     def follow(em, start, k, memory=MEMORY):
         return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
 
-    em = method(seen, structure, n_jobs)
+    def leader(runs):
+        return max((run for run in runs if run.history), key=lambda run: run.history[-1])
+
+    def pursue(begun, goal):
+        nonlocal stage
+        tried = [follow(em, start, k, MEMORY // len(begun)) for start in begun]
+        stage = [leader(stage), *tried]
+        return starts.pursued(tried, goal, max_iter)
+
+    em = EM(seen, structure, options)
     runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
     halted = False
     try:
         run = starts.race(runs, max_iter)
+        k = runs.index(run)
+        if movable and len(runs) > 1 and max_iter >= starts.TRIED:
+            run.advance(starts.TRIED - run.n_steps)
+            run, n_moved = starts.exchange(run, em, pursue, options.rng)
         if on_pieces:
             run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em, k = method(problem, structure, n_jobs), runs.index(run)
+            em = EM(problem, structure, options)
             stage = [follow(em, widened(problem, structure, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
-    except Halt:
+    except Halt as halt:
+        if halt.__cause__ is not None:
+            raise halt.__cause__ from None
         halted = True
-        run = max((run for run in stage if run.history), key=lambda run: run.history[-1])
-        if on_pieces and stage is runs:
-            em = method(problem, structure, n_jobs)
+        run = leader(stage)
+        if em.problem is not problem:
+            em = EM(problem, structure, options)
             run = Run(em, widened(problem, structure, run.point), tol, accelerate)
             run.advance(1)
     point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
@@ -371,8 +373,8 @@ def baum_welch(problem, structure, emission, options, tell=None):
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
     if onward or hard:
-        outcome = inference.log_likelihood(problem.under(*parameters), n_jobs)
-        loglik = total_loglik(outcome, problem.weight)
+        last = problem.under(*parameters)
+        loglik = total_loglik(inference.log_likelihood(last, options.n_jobs), last)
     if alike:
         names = " and ".join(shown(name) for name in alike[0])
         warnings.warn(
@@ -396,7 +398,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
             stacklevel=6,  # the line that called fit
         )
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
-    facts = {"stopped": why, **followed(runs, run)}
+    facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}
     if alike:
         facts["identical_starts"] = alike
     return so_far(problem, structure, run, point, parameters, loglik, facts)
@@ -473,24 +475,32 @@ def widened(problem, structure, point):
     return step(structure, more, *point.parameters)
 
 
-def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statistics:
-    """The E-step: Statistics of all sequences."""
+def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistics:
+    """The E-step: Statistics of all sequences; in hard EM those of their most probable paths, so that EM climbs
+    log P(O, path) (segmental k-means, Juang & Rabiner 1990)."""
+    if options.training == "viterbi":
+        path, outcome = inference.viterbi(problem, options.n_jobs)
+        problem.require_possible(outcome.step)
+        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
     (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, n_jobs
+        problem, None if weight is None else weight / top, scratch, options.n_jobs
     )
     problem.require_possible(outcome.step)
+    loglik, labelled = total_loglik(outcome, problem), problem.labelled
     observed, bounds = problem.observed, problem.bounds
     startprob, transmat, endprob = chain.given
     digest = Digest(startprob, transmat, emission, endprob)
     del problem, chain  # its rows may be as large as the data times the states
+    weights = weights if top == 1 else top * weights  # no copy unless it must be
+    weights = weights if labelled is None else weights + labelled
     return Statistics(
         top * start,
         top * trans,
-        emission.statistics(observed.distinct, weights if top == 1 else top * weights),  # no copy unless it must be
-        total_loglik(outcome, weight),
+        emission.statistics(observed.distinct, weights),
+        loglik,
         int((np.diff(bounds) > 0).sum()),
         int(bounds[-1]),
         digest,
@@ -499,8 +509,44 @@ def expectation(problem, n_jobs=1, scratch=None, shards=frozenset()) -> Statisti
     )
 
 
-def total_loglik(outcome, weight):
-    return compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
+    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
+    observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
+    n_values = len(observed.distinct) + 1
+    start, trans, weights = count(path, observed.index, bounds, problem.weight, n, n_values)
+    end = None if endprob is None else count_ends(problem, path, n)
+    if loglik is None:
+        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob)
+        loglik += starts.explained(emission, observed.distinct, weights[:-1])
+    return Statistics(
+        start,
+        trans,
+        emission.statistics(observed.distinct, weights[:-1]),
+        float(loglik),
+        int((np.diff(bounds) > 0).sum()),
+        int(bounds[-1]),
+        Digest(startprob, transmat, emission, endprob),
+        shards,
+        end,
+    )
+
+
+def total_loglik(outcome, problem):
+    """log P of all sequences, with that of labelled values which the recursions did not see."""
+    emission, observed, weight = problem.rows.emission, problem.observed, problem.weight
+    loglik = compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
+    if problem.labelled is None:
+        return loglik
+    apart = float(starts.explained(emission, observed.distinct, problem.labelled))
+    if apart == -np.inf:
+        cannot = np.pad(emission.log_likelihood(observed.distinct) == -np.inf, ((0, 1), (0, 1)))
+        t = np.flatnonzero(cannot[observed.index, problem.known.path])[::-1]
+        s = np.searchsorted(problem.bounds, t, "right") - 1
+        step = np.full(problem.n_sequences, -1)
+        step[s] = t - problem.bounds[s]
+        problem.require_possible(step)
+    return loglik + apart
 
 
 def step(structure, statistics, startprob, transmat, emission, endprob=None):

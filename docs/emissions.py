@@ -9,62 +9,63 @@ from chmm.emissions import FAMILIES
 
 HEAD = """# Emissions
 
-What is observed in a state is an emission family. `Model(3)` guesses it from the data: text, words, bools and integers
-with at most 64 different values are symbols (`Categorical`), floats are measurements (`Gaussian`). Name any other
-family, `Model(3, "poisson")`, or pass an object, `Model(3, Poisson())`.
+An emission family says how observations are distributed in each state. `Model(3)` guesses it from the data: text, words,
+bools and integers with at most 64 different values are symbols (`Categorical`), floats are measurements (`Gaussian`).
+Name any other family, `Model(3, "poisson")`, or pass an object, `Model(3, Poisson())`.
 
 ## Which emission for my data?
 
-| one observation is | example | family |
+| an observation is | example | family |
 |---|---|---|
 | a symbol: a character, word, category, code | bases, part of speech, weather | `Categorical()` |
 | yes or no, or several marks at once | which sensors fired | `Bernoulli()` |
 | a count | earthquakes a year, calls an hour | `Poisson()`, or `NegativeBinomial()` if the variance is far above the mean |
-| counts of several kinds, out of a total | words of a page by topic | `Multinomial()` |
-| a measurement, or several that go together | temperature, log returns, coordinates | `Gaussian()`; `covariance="full"` if they depend on each other |
-| a measurement with wild values now and then | returns, GPS errors | `StudentT()` |
+| counts of several kinds, out of a total | words on a page, by topic | `Multinomial()` |
+| a measurement, or several that belong together | temperature, log returns, coordinates | `Gaussian()`; `covariance="full"` if they depend on each other |
+| a measurement with outliers | returns, GPS errors | `StudentT()` |
 | an amount or duration, > 0 | step length, rainfall, response time | `Gamma()`; `LogNormal()` if it spans powers of ten; `Exponential()` for waiting times |
 | a share, between 0 and 1 | humidity, percentage of cloud | `Beta()` |
 | a direction | turning angle, wind | `VonMises()` |
 | several of these in one step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
-| of one kind, but with several peaks in a state | | `Mixture(Gaussian(), 3)` |
+| of one kind, but with several peaks in a state | times of day at which people travel | `Mixture(Gaussian(), 3)` |
 | of one kind, with peaks of different shapes in a state | amounts with a background | `Mixture([Gamma(), Exponential()])` |
 | of a different family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
-| the same in several states | a state in two stages, for durations that are not geometric | `Tied(Gaussian(), [0, 0, 1])` |
-| already a log likelihood of each state | output of a neural network | `Precomputed()` |
+| distributed alike in several states | a state in two stages, for durations that are not geometric | `Tied(Gaussian(), [0, 0, 1])` |
+| already a log likelihood for each state | output of a neural network | `Precomputed()` |
 | an amount or a count with far too many zeros | rainfall, insurance claims | `ZeroInflated(Gamma())`, `ZeroInflated(Poisson())` |
-| a symbol with scores that are no probabilities | published tables of taggers, log odds | no family: `Scores(start, transitions, emission)` decodes |
+| a symbol with scores that are not probabilities | published tables of taggers, log odds | no family: `Scores(start, transitions, emission)` decodes |
 | something else | | four methods: see the end of this page |
 
-Symbols that are numbers by chance (codes, labels) are `Categorical`; numbers whose size means something are not. Counts
-of 0 and 1 are marks. One column of whole floats may be either, so it must be said.
+Symbols that merely look like numbers (codes, labels) are `Categorical`; numbers whose size means something are not.
+Counts of 0 and 1 are marks. One column of whole floats may be either symbols or numbers, so name the family.
 
 ## What holds for all
 
-- Parameters that are given are where a fit starts; those named in `frozen=` stay, and so does every entry that is True
-  in a mask, `frozen={"means": [True, False, False]}`. Arrays are (n_states, n_features);
-  (n_states,) will do for one feature. What was learnt is `model.emission_`.
-- `NaN`, `None` and masked values are missing. A step without any value says nothing; where only some columns are
-  missing the others count, and the rest is integrated out (in all families but `Multinomial`). Both are counted in `report_`.
+- A fit starts from the parameters that are given. Those named in `frozen=` stay as they are, and so does every entry
+  that is True in a mask, `frozen={"means": [True, False, False]}`. Arrays have the shape (n_states, n_features), or
+  (n_states,) for one feature. The learnt emission is `model.emission_`.
+- `NaN`, `None` and masked values are missing. A step without any value says nothing; if only some columns are missing,
+  they are integrated out and the others count (in all families but `Multinomial`). Both are counted in `report_`.
 - Each distinct value, or distinct row of whole numbers, is evaluated once.
 - No fit lowers the objective, the log likelihood plus the log prior. The prior of probabilities (`Categorical`,
-  `Multinomial`, weights of a `Mixture`) is the pseudocount, 0 by default: `report_["impossible_symbols"]` names what
-  it leaves impossible. Every other family has `prior=w`, w steps' worth of what all data look like in each state and
-  column, 0.001 by default, so that nothing is impossible or certain because nobody saw it; `prior=0` is maximum
-  likelihood. `report_["cells_without_evidence"]` names the states and columns that saw nothing.
-- Each family takes certain values (`domain`). Others are an error, with the step and the column. In `PerState` and in a
-  `Mixture` of several families, a value has density 0 where a member does not take it, and is an error only where no
-  member does.
-- What a fit has learnt, `model.emission_`, cannot be assigned to; `copy.deepcopy` of it can.
+  `Multinomial`, weights of a `Mixture`) is the pseudocount, 0 by default; `report_["impossible_symbols"]` names the
+  symbols that are impossible in every state. Every other family has `prior=w`, which adds w steps that resemble all data
+  to each state and column; the default is 0.001, so that nothing becomes impossible or certain merely because it was not
+  seen, and `prior=0` is maximum likelihood. `report_["cells_without_evidence"]` names the states and columns that saw
+  nothing.
+- Each family takes certain values (`domain`); any other value is an error that names the step and the column. In
+  `PerState` and in a `Mixture` of several families, a value has density 0 where a member does not take it, and is an
+  error only if no member does.
+- The parameters of `model.emission_` cannot be assigned, but those of a `copy.deepcopy` of it can.
 - Start values come from k-means++ clusters of the distinct values.
 """
 
 
 OWN = """## A family of your own
 
-A family turns values into log likelihoods, and weighted values into parameters. It knows neither states' names, nor
-time, nor sequences: labels, missing steps, EM, several starts, Viterbi and saving come from the model. Four methods are
-enough. Wind speeds are often taken to be Rayleigh's, p(v) = v / s^2 exp(-v^2 / 2 s^2):
+A family turns values into log likelihoods, and weighted values into parameters. It knows nothing of names of states,
+time or sequences: labels, missing steps, EM, several starts, Viterbi and saving come from the model. Four methods are
+enough. Wind speeds, for example, are often modelled by the Rayleigh distribution, p(v) = v / s^2 exp(-v^2 / 2 s^2):
 
 ```python
 import numpy as np
@@ -74,8 +75,8 @@ from chmm.testing import check_emission
 
 
 class Rayleigh(Emission):
-    parameters = ("scales",)  # an attribute and argument each; None until it is known
-    n_features = 1  # no parameter has an axis of columns, which would tell
+    parameters = ("scales",)  # each is an attribute and an argument of the constructor; None until it is known
+    n_features = 1  # needed, since no parameter has an axis of columns
     domain = "numbers > 0"
 
     def __init__(self, scales=None):
@@ -96,7 +97,7 @@ class Rayleigh(Emission):
     def sample(self, states, rng):
         return rng.rayleigh(self.scales[states])
 
-    def support(self, values):  # not one of the four, but one line: a 0 then is an error with its step
+    def support(self, values):  # not one of the four, but worth its one line: a 0 is now an error that names the step
         return values > 0
 
 
@@ -108,15 +109,15 @@ model = Model(2, Rayleigh(), random_state=0).fit(speeds)
 assert np.allclose(np.sort(model.emission_.scales), [1, 6], rtol=0.05)
 ```
 
-`check_emission(family, values)` from `chmm.testing` runs the laws that every family obeys, here on some example data,
-and says in words which of them fail: the statistics of parts add up, no neighbour explains the data better than the
-update, what is drawn lies in the support, and so on. Call it in your tests.
+`check_emission(family, values)` from `chmm.testing` checks the laws that every family obeys, on example data, and says
+in words which of them fail: the statistics of parts add up, no neighbour explains the data better than the update, what
+is drawn lies in the support, and so on. Call it in your tests.
 
-`statistics` may depend on the parameters, as those of a hidden cause do; an update is then a step of EM, and
-`max_inner_iter = 200` makes labelled data take several. `examples/heaped_counts.py` is such a family.
+`statistics` may depend on the parameters, as it does when there is a hidden cause; an update is then a step of EM, and
+`max_inner_iter = 200` makes a fit to labelled data take several of them. `examples/heaped_counts.py` is such a family.
 
-The second ring are hooks, each with a default. This family uses most of them. A word of rank n has the probability
-n^-a / (1^-a + ... + largest^-a), which is Zipf's law, and nothing but Newton's method finds a:
+Beyond these four methods there are hooks, each with a default. The next family uses most of them. By Zipf's law, a word
+of rank n has the probability n^-a / (1^-a + ... + largest^-a), and the exponent a must be found by Newton's method:
 
 ```python
 from chmm.emissions import check_frozen, check_parameter, check_pseudo_observations
@@ -130,10 +131,10 @@ class Zipf(Emission):
         self.exponents = check_parameter(exponents, "exponents", ndim=1)
         self.largest = largest
         self.domain = f"whole numbers from 1 to {largest}"
-        self.prior = check_pseudo_observations(prior)  # (values, weights) that every state has seen beforehand
+        self.prior = check_pseudo_observations(prior)  # (values, weights), added to what each state sees
         self.frozen = check_frozen(frozen, self.parameters, exponents=self.exponents)  # names, or masks
 
-    def settings(self):  # what the constructor needs beside the parameters, for saving
+    def settings(self):  # what the constructor needs besides the parameters, for saving
         return {"largest": self.largest, **super().settings()}
 
     def support(self, values):
@@ -153,7 +154,7 @@ class Zipf(Emission):
         return {"weights": weights.sum(axis=0), "logs": weights.T @ np.log(values[:, 0])}
 
     def update(self, statistics):
-        statistics = self.with_prior(statistics)  # those of the pseudo-observations are added
+        statistics = self.with_prior(statistics)  # adds those of the pseudo-observations
         alive = statistics["weights"] > 0
         wanted = statistics["logs"] / np.where(alive, statistics["weights"], 1.0)
         logs, a = np.log(np.arange(1, self.largest + 1)), np.ones(len(wanted))
@@ -161,7 +162,7 @@ class Zipf(Emission):
             p = np.exp(self.table(a))
             mean = p @ logs
             a = np.clip(a + np.clip((mean - wanted) / (p @ logs**2 - mean**2), -0.5, 0.5), -20, 20)
-        self.assign({"exponents": a}, alive)  # all but what is frozen
+        self.assign({"exponents": a}, alive)  # except what is frozen
 
     def sample(self, states, rng):
         total = np.cumsum(np.exp(self.table(self.exponents)), axis=1)

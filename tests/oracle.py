@@ -43,6 +43,8 @@ def enumerate_paths(startprob, transmat, rows, final=None):
             xi=np.array([margin(p, t, t + 1) for t in steps[:-1]]).reshape(-1, *transmat.shape) / p.sum(),
             path=np.array(best),
             path_prob=p[best],
+            joint=p,
+            tied=(p >= (1 - 1e-9) * p[best]).sum() > 1,
         )
 
 

@@ -41,6 +41,7 @@ CONSTRUCTOR = [
     ("max_iter fractional", lambda: fit(max_iter=2.5), WRONG, "max_iter", r"2\.5"),
     ("n_init zero", lambda: fit(n_init=0), ValueError, "n_init", "0"),
     ("n_init fractional", lambda: fit(n_init=1.5), WRONG, "n_init", r"1\.5"),
+    ("n_init without end", lambda: fit(n_init=10**400), ValueError, "n_init", "at most 1,000,000"),
     ("accelerate a word", lambda: fit(accelerate="yes"), ValueError, "accelerate", "yes"),
     ("n_jobs zero", lambda: fit(n_jobs=0), ValueError, "n_jobs", "0"),
     ("n_jobs a word", lambda: fit(n_jobs="all"), WRONG, "n_jobs", "all"),

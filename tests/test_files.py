@@ -27,6 +27,7 @@ ARRAYS = {
     "emission.0.probs": np.full((2, 0, 3), 0.5, np.float32),
     "flag": np.array(True),
 }
+WHOLE = {**DOCUMENT, **ARRAYS}
 
 
 @pytest.fixture
@@ -36,24 +37,25 @@ def path(tmp_path):
 
 @pytest.fixture
 def written(path):
-    files.write(path, DOCUMENT, ARRAYS, {"author": "我"})
+    files.write(path, WHOLE, {"author": "我"})
     return path.read_bytes()
 
 
-def back(document, arrays=(), **options):
+def back(document):
     """What `read` makes of what `write` wrote."""
     file = io.BytesIO()
-    files.write(file, document, dict(arrays), **options)
-    return files.read(io.BytesIO(file.getvalue()))
+    files.write(file, document)
+    return files.read(io.BytesIO(file.getvalue()))[0]
 
 
 def same(found, expected):
-    (document, arrays, *_), (document0, arrays0) = found, expected
-    assert repr(document) == repr(document0)
-    assert arrays.keys() == arrays0.keys()
-    for name, array in arrays.items():
-        assert (array.dtype, array.shape) == (arrays0[name].dtype, arrays0[name].shape)
-        assert array.tobytes() == arrays0[name].tobytes()
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        if isinstance(value, np.ndarray):
+            assert (found[name].dtype, found[name].shape) == (value.dtype, value.shape)
+            assert found[name].tobytes() == value.tobytes()
+        else:
+            assert repr(found[name]) == repr(value)
     return True
 
 
@@ -72,20 +74,21 @@ def refused(content, *words):
 
 def test_round_trip(path, written):
     for form in (path, str(path), os.fsencode(path)):
-        assert same(files.read(form), (DOCUMENT, ARRAYS))
+        assert same(files.read(form)[0], WHOLE)
     with open(path, "rb") as file:
-        assert same(files.read(file), (DOCUMENT, ARRAYS))
+        assert same(files.read(file)[0], WHOLE)
     assert files.metadata(path) == {"author": "我"}
 
 
 def test_an_open_file_takes_the_same_bytes(written):
     file = io.BytesIO()
-    files.write(file, DOCUMENT, ARRAYS, {"author": "我"})
+    files.write(file, WHOLE, {"author": "我"})
     assert file.getvalue() == written
 
 
 def test_arrays_come_back_writable_and_fresh(path, written):
-    for array in files.read(path)[1].values():
+    document, _ = files.read(path)
+    for array in map(document.get, ARRAYS):
         assert array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative
 
 
@@ -93,18 +96,24 @@ def test_arrays_come_back_writable_and_fresh(path, written):
 def test_every_dtype(dtype):
     array = np.arange(12).reshape(3, 4).astype(dtype)
     for form in (array, array.T, array[::2, ::-1], np.asfortranarray(array), array[1, 1]):
-        for found in (back({}, {"x": np.asarray(form)})[1]["x"], back({"x": [np.asarray(form)]})[0]["x"][0]):
+        for found in (back({"x": np.asarray(form)})["x"], back({"x": [np.asarray(form)]})["x"][0]):
             assert found.dtype == array.dtype.newbyteorder("=") and found.shape == form.shape and (found == form).all()
 
 
 def test_every_character():
     characters = [chr(code) for code in range(0x110000)][::7] + [chr(code) for code in range(0xD7F0, 0xE010)]
-    assert back({"symbols": characters})[0] == {"symbols": characters}
+    assert back({"symbols": characters}) == {"symbols": characters}
+
+
+def test_keys_with_dots_keep_their_arrays_apart():
+    document = {"a": {"b": np.arange(2)}, "a.b": np.arange(3), "c.d": ["x"]}
+    document["c"] = {"d": ["y", "z"], "d.offsets": np.eye(2)}
+    assert repr(back(document)) == repr(document)
 
 
 def test_numbers_of_numpy_tuples_and_sets_come_back_plain():
     document = {"a": np.float64(0.5), "b": np.int8(3), "c": np.bool_(True), "d": (1, ("x", "y")), "e": {"q", "p"}}
-    assert repr(back(document)[0]) == repr({"a": 0.5, "b": 3, "c": True, "d": [1, ["x", "y"]], "e": ["p", "q"]})
+    assert repr(back(document)) == repr({"a": 0.5, "b": 3, "c": True, "d": [1, ["x", "y"]], "e": ["p", "q"]})
 
 
 def test_the_package_safetensors_reads_it(path, written):
@@ -140,7 +149,7 @@ def test_a_failed_write_leaves_the_old_file(path, written, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fails)
             with pytest.raises(OSError, match="no space left"):
-                files.write(path, {}, {})
+                files.write(path, {})
         assert path.read_bytes() == written
         assert os.listdir(path.parent) == [path.name]
 
@@ -150,9 +159,9 @@ def test_what_a_killed_save_left_behind_is_used_again(path, written, monkeypatch
         patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         patch.setattr(os, "unlink", lambda path: None)  # as if the process had gone
         with pytest.raises(KeyboardInterrupt):
-            files.write(path, {}, {})
+            files.write(path, {})
     assert len(os.listdir(path.parent)) == 2
-    files.write(path, {"x": 1}, {})
+    files.write(path, {"x": 1})
     assert os.listdir(path.parent) == [path.name] and files.read(path)[0] == {"x": 1}
 
 
@@ -164,22 +173,22 @@ def test_a_link_stays_a_link_and_none_is_followed(path, written, tmp_path):
         (tmp_path / f".{path.name}.tmp").symlink_to(other)
     except (OSError, NotImplementedError):
         pytest.skip("no symbolic links here")
-    files.write(link, {}, {})
-    assert link.is_symlink() and files.read(path) == ({}, {}, {}) and other.read_text() == "not ours"
+    files.write(link, {})
+    assert link.is_symlink() and files.read(path) == ({}, {}) and other.read_text() == "not ours"
 
 
 def test_threads_may_save_to_one_path(path):
     def save(k):
         for _ in range(20):
-            files.write(path, {"k": k}, {"x": np.full(10_000, k)})
+            files.write(path, {"k": k, "x": np.full(10_000, k)})
 
     threads = [threading.Thread(target=save, args=(k,)) for k in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         if path.exists():
-            document, arrays, _ = files.read(path)
-            assert (arrays["x"] == document["k"]).all()
+            document, _ = files.read(path)
+            assert (document["x"] == document["k"]).all()
     assert os.listdir(path.parent) == [path.name]
 
 
@@ -187,22 +196,22 @@ def test_missing_places(tmp_path):
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "nowhere.chmm")
     with pytest.raises(FileNotFoundError):
-        files.write(tmp_path / "nowhere" / "model.chmm", {}, {})
+        files.write(tmp_path / "nowhere" / "model.chmm", {})
     with pytest.raises(OSError):
         files.read(tmp_path)
     with pytest.raises(ValueError, match="exists and is not a file"):
-        files.write(tmp_path, {}, {})
+        files.write(tmp_path, {})
 
 
 def test_a_path_is_taken_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    files.write("模型", {"x": 1}, {})  # no suffix is added
+    files.write("模型", {"x": 1})  # no suffix is added
     assert os.listdir() == ["模型"] and files.read(Path("模型"))[0] == {"x": 1}
 
 
 def test_a_file_opened_as_text(path, written):
     with pytest.raises(TypeError), open(os.devnull, "w") as file:
-        files.write(file, {}, {})
+        files.write(file, {})
     with pytest.raises(ValueError, match=r"model\.chmm cannot be read"), open(path, encoding="latin-1") as file:
         files.read(file)
 
@@ -218,30 +227,29 @@ def deep(levels):
 
 
 @pytest.mark.parametrize(
-    "document, arrays, metadata, error, words",
+    "document, metadata, error, words",
     [
-        ({"x": float("nan")}, {}, None, ValueError, "Out of range float"),
-        ({"x": {"y": float("-inf")}}, {}, None, ValueError, "Out of range float"),
-        ({"x": 10**400}, {}, None, ValueError, "is not a finite number"),
-        ({"x": [object()]}, {}, None, TypeError, r"x.0 = <object.*is a object, which a file cannot hold"),
-        ({"x": np.array([1j])}, {}, None, TypeError, "x.0 = .*complex"),
-        ({}, {"x": np.array(["a"])}, None, TypeError, "x has dtype <U1; bool, integers, float32"),
-        ({}, {"x": np.array([1], np.float16)}, None, TypeError, "x has dtype float16"),
-        ({}, {}, ["note"], TypeError, r"metadata = \['note'\] must be a dict of str to str"),
-        ({}, {}, {"n": 3}, TypeError, "metadata = {'n': 3} must be a dict of str to str"),
-        ({}, {}, {"checksum": "0"}, ValueError, "metadata: 'checksum' is a key of chmm's own"),
-        ({}, {}, {"note": "\ud83d"}, ValueError, "half a surrogate pair"),
+        ({"x": float("nan")}, None, ValueError, "Out of range float"),
+        ({"x": {"y": float("-inf")}}, None, ValueError, "Out of range float"),
+        ({"x": 10**400}, None, ValueError, "is not a finite number"),
+        ({"x": [object()]}, None, TypeError, r"x.0 = <object.*is a object, which a file cannot hold"),
+        ({"x": np.array([1j])}, None, TypeError, "x.0 = .*complex"),
+        ({"x": np.array([1], np.float16)}, None, TypeError, "x has dtype float16; bool, integers, float32"),
+        ({}, ["note"], TypeError, r"metadata = \['note'\] must be a dict of str to str"),
+        ({}, {"n": 3}, TypeError, "metadata = {'n': 3} must be a dict of str to str"),
+        ({}, {"checksum": "0"}, ValueError, "metadata: 'checksum' is a key of chmm's own"),
+        ({}, {"note": "\ud83d"}, ValueError, "half a surrogate pair"),
     ],
 )
-def test_what_cannot_be_stored(path, document, arrays, metadata, error, words):
+def test_what_cannot_be_stored(path, document, metadata, error, words):
     with pytest.raises(error, match=words):
-        files.write(path, document, arrays, metadata)
+        files.write(path, document, metadata)
     assert not os.listdir(path.parent)
 
 
 def test_too_deep_a_document_is_refused(path):
     with pytest.raises(ValueError, match="nested too deeply"):
-        files.write(path, {"x": deep(100_000)}, {})
+        files.write(path, {"x": deep(100_000)})
     assert not os.listdir(path.parent)
 
 
@@ -301,7 +309,7 @@ def sealed(head, body=b""):
     return parts[0] + b"%08x" % zlib.crc32(parts[1], zlib.crc32(parts[0])) + parts[1]
 
 
-def forged(document='{"version": 1, "document": {}}', arrays=(), body=b"", **metadata):
+def forged(document='{"version": 1, "document": {"x": {"array": "x"}}}', arrays=(), body=b"", **metadata):
     """A file with this JSON text and these entries for arrays."""
     header = {"__metadata__": {"checksum": "0" * 8, "chmm": document, **metadata}, **dict(arrays)}
     return sealed(json.dumps(header, separators=(",", ":")).encode(), body)
@@ -315,7 +323,7 @@ GOOD = np.eye(3).tobytes()
 
 
 def test_the_forger_can_make_a_good_file():
-    assert same(files.read(io.BytesIO(forged(arrays=entry(), body=GOOD))), ({}, {"x": np.eye(3)}))
+    assert same(files.read(io.BytesIO(forged(arrays=entry(), body=GOOD)))[0], {"x": np.eye(3)})
 
 
 @pytest.mark.parametrize(
@@ -361,13 +369,14 @@ def test_forged_json(text, words):
     ],
 )
 def test_forged_texts(offsets, points, words):
-    arrays = {"t.characters": np.array(points, np.uint32), "t.offsets": np.array(offsets)}
-    file = io.BytesIO()
-    files.write(file, {"t": None}, arrays)
+    file, texts = io.BytesIO(), b'{\\"texts\\": \\"t\\"}'
+    files.write(file, {"t": {"characters": np.array(points, np.uint32), "offsets": np.array(offsets)}})
     content = file.getvalue()
     size = struct.unpack("<Q", content[:8])[0]
     head, body = content[8 : 8 + size], content[8 + size :]
-    refused(sealed(head.replace(b"null", b'{\\"texts\\": \\"t\\"}'), body), words)
+    plain = b'{\\"characters\\": {\\"array\\": \\"t.characters\\"}, \\"offsets\\": {\\"array\\": \\"t.offsets\\"}}'
+    assert plain in head
+    refused(sealed(head.replace(plain, texts), body), words)
 
 
 @pytest.mark.parametrize(
@@ -417,11 +426,11 @@ def test_forged_headers():
 
 
 def tampered(tmp_path, model, change):
-    """The path of a file that holds `model` after `change(document, arrays)`."""
+    """The path of a file that holds `model` after `change(document)`."""
     model.save(tmp_path / "model.chmm")
-    document, arrays, _ = files.read(tmp_path / "model.chmm")
-    change(document, arrays)
-    files.write(tmp_path / "model.chmm", document, arrays)
+    document, _ = files.read(tmp_path / "model.chmm")
+    change(document)
+    files.write(tmp_path / "model.chmm", document)
     return tmp_path / "model.chmm"
 
 
@@ -451,7 +460,7 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type, si
 @pytest.mark.parametrize("place, value", [(place, value) for place, values in FORGED.items() for value in values])
 @pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 def test_forged_claims_of_a_model_are_found(tmp_path, place, value):
-    def change(document, arrays):
+    def change(document):
         *inside, name = place.split(".")
         there = document[inside[0]] if inside else document
         there[name] = value
@@ -465,7 +474,7 @@ def test_forged_claims_of_a_model_are_found(tmp_path, place, value):
 
 def test_an_emission_nested_too_deeply_is_found(tmp_path):
     model = Model(2, random_state=0).fit("ababb")
-    content = tampered(tmp_path, model, lambda document, _: document.update(emission_="here")).read_bytes()
+    content = tampered(tmp_path, model, lambda document: document.update(emission_="here")).read_bytes()
     size = struct.unpack("<Q", content[:8])[0]
     deep = '{"class": "Product", "settings": {"names": [0]}, "members": [' * 300
     deep += '{"class": "Poisson", "settings": {}, "members": []}' + "]}" * 300
@@ -487,7 +496,7 @@ SPOILT = {
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
 @pytest.mark.parametrize("place", ["startprob_", "transmat_", "emission_.probs"])
 def test_forged_parameters(tmp_path, place, spoil):
-    def change(document, arrays):
+    def change(document):
         *inside, name = place.split(".")
         there = document[inside[0]] if inside else document
         there[name] = spoil(there[name])
@@ -501,14 +510,14 @@ def test_forged_parameters(tmp_path, place, spoil):
 @pytest.mark.parametrize("names", [["a", "a"], ["a", 1], [3, 4], [0, 0], ["a"]])
 def test_forged_names_of_channels_are_found(tmp_path, names):
     model = Model(2, Product(a=Poisson(), b=Poisson()), random_state=0).fit(np.array([[1, 2], [3, 4], [9, 9]]))
-    path = tampered(tmp_path, model, lambda document, _: document["emission_"]["settings"].update(names=names))
+    path = tampered(tmp_path, model, lambda document: document["emission_"]["settings"].update(names=names))
     with pytest.raises(ValueError, match="does not hold a whole model: "):
         Model.load(path)
 
 
 def test_parameters_that_a_file_lacks_are_found(tmp_path):
     model = Model(2, Gaussian(), random_state=0).fit([0.5, 1.5, 2.5, 9.5])
-    path = tampered(tmp_path, model, lambda document, _: document["emission_"].pop("covariances"))
+    path = tampered(tmp_path, model, lambda document: document["emission_"].pop("covariances"))
     with pytest.raises(ValueError, match=r"does not hold a whole model: .* lacks parameters"):
         Model.load(path)
 

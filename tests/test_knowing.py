@@ -1,222 +1,14 @@
-"""What is known of states and ends: every question under every option, against every path enumerated."""
+"""What is known of states and ends: the forms it comes in, and answers known from elsewhere."""
 
-import inspect
 import io
-import re
-from itertools import pairwise, product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracle import enumerate_paths, log_space
-from refusals import BALLS
+from oracle import log_space
 from shared import learnt, random_params, same_bits
 
-from chmm import Categorical, Gaussian, Model
-from chmm.exceptions import ImpossibleError
-
-KNOWN = ("nothing", "labels", "some labels", "a mask", "likelihoods")
-ENDS = ("none", "final_states", "endprob", "endprob and final_states")
-FAMILIES = ("symbols", "numbers")
-
-
-class Case:
-    """A small random model with sequences, and what is known of them."""
-
-    def __init__(self, seed, known, ends, family, cut, zeros=0.3):
-        rng = self.rng = np.random.default_rng(seed)
-        self.n = n = int(rng.integers(1, 5))
-        self.lengths = rng.integers(1, 5, size=rng.integers(2, 4))
-        self.lengths[0] += 1  # several sequences of one step each would be taken for a slip
-        p = random_params(rng, n, 3, zeros=zeros)
-        options = {"states": range(n), "startprob": p.startprob, "transmat": p.transmat}
-        self.end = None
-        if "final" in ends:
-            final = rng.random(n) < 0.6
-            final[rng.integers(n)] = True
-            options["final_states"] = np.flatnonzero(final).tolist()
-            self.end = final.astype(float)
-        if "endprob" in ends:
-            e = rng.random(n) * (1.0 if self.end is None else self.end)
-            e[rng.integers(n)] *= 0.0 if e.astype(bool).sum() > 1 and rng.random() < 0.3 else 1.0
-            options["endprob"] = self.end = e
-        self.moves = p.transmat if "endprob" not in options else (1 - self.end)[:, None] * p.transmat
-        steps = int(self.lengths.sum())
-        if family == "symbols":
-            x = rng.integers(0, 3, size=steps)
-            gone = rng.random(steps) < 0.2
-            self.values = [None if g else int(v) for v, g in zip(x, gone)]
-            self.rows = np.where(gone[:, None], 1.0, p.probs.T[x])
-            options["emission"] = Categorical(p.probs)
-        else:
-            means, x = rng.normal(size=n), rng.normal(size=steps)
-            x[rng.random(steps) < 0.2] = np.nan
-            self.values = x
-            density = np.exp(-((x[:, None] - means) ** 2) / 2) / np.sqrt(2 * np.pi)
-            self.rows = np.where(np.isnan(x)[:, None], 1.0, density)
-            options["emission"] = Gaussian(means, np.ones(n), prior=0, frozen=("means", "covariances"))
-        self.options, self.bounds = options, np.append(0, np.cumsum(self.lengths))
-        self.model = Model(**options)
-        path = rng.integers(0, n, size=steps)
-        self.weights = np.ones((steps, n))
-        self.known = None
-        if "labels" in known:
-            free = rng.random(steps) < (0.5 if known == "some labels" else 0.0)
-            self.weights = np.where(free[:, None], 1.0, np.eye(n)[path])
-            self.known = self.parts([None if f else int(q) for q, f in zip(path, free)])
-            if known == "some labels" and free[: self.lengths[0]].all():
-                self.known[0] = None
-        elif known == "a mask":
-            mask = rng.random((steps, n)) < 0.7
-            mask[np.arange(steps), path] = True
-            self.weights, self.known = mask.astype(float), self.parts(mask)
-        elif known == "likelihoods":
-            self.weights = rng.random((steps, n)) * 10.0 ** rng.integers(-3, 4, size=(steps, 1))
-            told = self.weights.copy()
-            free = rng.random(steps) < 0.2
-            self.weights[free], told[free] = 1.0, np.nan
-            self.known = self.parts(told)
-        self.ended = rng.random(len(self.lengths)) < 0.5 if cut and self.end is not None else None
-        self.X = self.parts(self.values)
-        self.asked = {"known": self.known, "ended": self.ended}
-
-    def parts(self, values):
-        return [values[a:b] for a, b in pairwise(self.bounds)]
-
-    def truth(self):
-        """What enumeration says of each sequence."""
-        found = []
-        for s, rows in enumerate(self.parts(self.rows * self.weights)):
-            ended = self.ended is None or self.ended[s]
-            found.append(enumerate_paths(self.options["startprob"], self.moves, rows, self.end if ended else None))
-        return found
-
-
-def cases(start=0, n=4, **options):
-    """All combinations of options, n times each."""
-    kinds = product(KNOWN, ENDS, FAMILIES, (False, True))
-    return [Case(start + 1000 * k + j, *kind, **options) for k, kind in enumerate(kinds) for j in range(n)]
-
-
-def test_every_question_agrees_with_enumeration_under_every_option():
-    possible = 0
-    for case in cases():
-        m, X, asked, truth = case.model, case.X, case.asked, case.truth()
-        probs = np.array([t.prob for t in truth])
-        with np.errstate(divide="ignore"):
-            assert_allclose(m.score(X, **asked), np.log(probs).sum(), rtol=1e-11, atol=1e-11)
-        assert m.score(X, case.known, ended=case.ended) == m.score(X, **asked)
-        if not probs.all():
-            for question in (m.predict, m.decode, m.predict_proba, m.posteriors, m.forward, m.backward, m.e_step):
-                with pytest.raises(ImpossibleError):
-                    question(X, **asked)
-            continue
-        possible += 1
-        for t, path, best in zip(truth, m.predict(X, **asked), m.decode(X, **asked), strict=True):
-            assert_allclose(best.log_prob, np.log(t.path_prob), atol=1e-11)
-            assert_array_equal(best.path, path)
-        gammas = m.predict_proba(X, **asked)
-        posteriors = m.posteriors(X, pairs=True, **asked)
-        forward, backward = m.forward(X, **asked), m.backward(X, **asked)
-        plain = m.forward(X, scaled=False, **asked), m.backward(X, scaled=False, **asked)
-        for s, t in enumerate(truth):
-            assert_allclose(gammas[s], t.gamma, atol=1e-12)
-            assert_allclose(posteriors[s].gamma, t.gamma, atol=1e-12)
-            assert_allclose(posteriors[s].xi, t.xi, atol=1e-12)
-            assert_allclose(posteriors[s].loglik, np.log(t.prob), atol=1e-11)
-            assert_allclose(forward[s].alpha, t.alpha / t.alpha.sum(axis=1, keepdims=True), atol=1e-12)
-            assert_allclose(forward[s].log_scale.sum(), np.log(t.prob), atol=1e-11)
-            seen = t.alpha > 0
-            assert_allclose((forward[s].alpha * backward[s].beta)[seen], t.gamma[seen], atol=1e-12)
-            assert_allclose(plain[0][s].alpha, t.alpha, rtol=1e-11)
-            assert_allclose(plain[1][s].beta, t.beta, rtol=1e-11)
-        counts = m.e_step(X, **asked)
-        assert_allclose(counts.start, sum(t.gamma[0] for t in truth), atol=1e-12)
-        assert_allclose(counts.trans, sum(t.xi.sum(axis=0) for t in truth), atol=1e-12)
-        if "endprob" not in case.options:
-            assert counts.end is None
-        elif case.ended is None:
-            assert_allclose(counts.end, sum(t.gamma[-1] for t in truth), atol=1e-12)
-            leaving = sum(t.gamma.sum(axis=0) for t in truth)  # each step goes on or ends
-            assert_allclose(counts.trans.sum(axis=1) + counts.end, leaving, atol=1e-12)
-        else:
-            assert_allclose(counts.end, sum(e * t.gamma[-1] for e, t in zip(case.ended, truth)), atol=1e-12)
-    assert possible > 130
-
-
-def test_the_form_of_the_data_makes_no_difference():
-    for case in cases(7, 1, zeros=0.0):
-        if case.end is not None and 0 in case.end:
-            continue
-        m, keys = case.model, "abc"[: len(case.X)]
-        told = case.known if case.known is None else dict(zip(keys, case.known))
-        ended = None if case.ended is None else dict(zip(keys, case.ended))
-        if case.known is not None:
-            case.known[0] = [None] * len(case.X[0]) if case.known[0] is None else case.known[0]
-        array = None if case.known is None else (
-            np.concatenate(case.known) if np.ndim(case.known[0]) == 2 else [q for part in case.known for q in part]
-        )  # fmt: skip
-        gammas = m.predict_proba(case.X, **case.asked)
-        by_key = m.predict_proba(dict(zip(keys, case.X)), known=told, ended=ended)
-        in_a_row = m.predict_proba(case.values, known=array, lengths=case.lengths, ended=case.ended)
-        for s, key in enumerate(keys):
-            assert_array_equal(by_key[key], gammas[s])
-            alone = None if case.known is None else case.known[s]
-            end = None if case.ended is None else case.ended[s]
-            assert_array_equal(m.predict_proba(case.X[s], known=alone, ended=end), gammas[s])
-        assert_array_equal(in_a_row, np.concatenate(gammas))
-
-
-@pytest.mark.filterwarnings("ignore::chmm.exceptions.ConvergenceWarning")
-def test_em_never_falls_and_keeps_zeros_and_labels():
-    fitted = 0
-    for case in cases(11, 3):
-        y = case.known
-        for options in ({"max_iter": 25}, {"max_iter": 3, "accelerate": False, "pseudocount": 0.3}):
-            model = Model(**case.options, **options)
-            try:
-                model.fit(case.X, y, ended=case.ended)
-            except ValueError as error:
-                assert isinstance(error, ImpossibleError) or "probability of 0" in str(error) or "ends in" in str(error)
-                continue
-            fitted += 1
-            gains = np.diff(model.history_)
-            assert (gains >= -1e-9 * np.maximum(1, np.abs(model.history_[:-1]))).all()
-            for name in ("startprob", "transmat"):
-                assert not getattr(model, name + "_")[case.options[name] == 0].any()
-            if "endprob" in case.options:
-                assert not model.endprob_[case.options["endprob"] == 0].any()
-                assert ((model.endprob_ >= 0) & (model.endprob_ <= 1)).all()
-            assert_allclose(model.transmat_.sum(axis=1), 1)
-            if isinstance(y and y[-1], list) and model.loglik_ > -np.inf:
-                for part, gamma in zip(y, model.predict_proba(case.X, known=y, ended=case.ended), strict=True):
-                    for q, row in zip(part or [], gamma):
-                        assert q is None or row[q] > 1 - 1e-15
-    assert fitted > 150
-
-
-@pytest.mark.filterwarnings("ignore::chmm.exceptions.ConvergenceWarning")
-def test_one_step_of_em_is_the_texts_formula():
-    for case in cases(13, 2, zeros=0.0):
-        if case.known is not None and all(isinstance(part, list) and None not in part for part in case.known):
-            continue  # counted
-        truth = case.truth()
-        if not all(t.prob for t in truth):
-            continue
-        m = Model(**case.options, max_iter=1, accelerate=False).fit(case.X, case.known, ended=case.ended)
-        assert_allclose(m.history_, np.log([t.prob for t in truth]).sum(), atol=1e-9)
-        trans = sum(t.xi.sum(axis=0) for t in truth)
-        total = trans.sum(axis=1, keepdims=True)
-        want = np.where(total > 0, trans / np.where(total > 0, total, 1), case.options["transmat"])
-        assert_allclose(m.transmat_, want, atol=1e-9)
-        if "endprob" in case.options:
-            ended = np.ones(len(truth)) if case.ended is None else case.ended
-            ends = sum(e * t.gamma[-1] for e, t in zip(ended, truth))
-            visits = ends + total[:, 0]
-            want = np.where(visits > 0, ends / np.where(visits > 0, visits, 1), case.options["endprob"])
-            assert_allclose(m.endprob_, want, atol=1e-9)
-
+from chmm import Categorical, ImpossibleError, Model, known, sequences, training
 
 # Labels --------------------------------------------------------------------------------------------------------------
 
@@ -411,32 +203,39 @@ def test_long_sequences_of_every_size_of_model(n):
     assert_allclose(counts.end, truth.gamma[-1].astype(float), atol=1e-10)
 
 
-# The table question x option ---------------------------------------------------------------------------------------
+def test_weights_in_a_frame_go_by_the_names_of_its_columns():
+    pd = pytest.importorskip("pandas")
+    x, is_b = [0, 1, 1, 0, 2, 2], np.array([0, 1, 1, 0, 1, 1])
+    frame = pd.DataFrame({"b": is_b, "a": 1 - is_b})
+    m = Model(emission=Categorical()).fit(x, frame)  # which also names the states
+    assert m.states_.tolist() == ["b", "a"] and m.emission_.probs[1].tolist() == [1, 0, 0]
+    m = Model(states="ab", emission=Categorical(), pseudocount=0.1).fit([x, x], [frame, None])
+    assert m.predict(x, known=frame).tolist() == ["b" if b else "a" for b in is_b]
+    assert m.score(x, known=frame) == m.score(x, known=np.c_[1 - is_b, is_b])
+    both = [pd.concat([part, part], keys=["p", "q"]) for part in (pd.DataFrame({"x": x}), frame)]
+    assert m.score(both[0], known=both[1]) == 2 * m.score(x, known=frame)
+    with pytest.raises(ValueError, match=r"known has the columns \['c', 'a'\].*to_numpy"):
+        m.predict(x, known=frame.rename(columns={"b": "c"}))
+    with pytest.raises(ValueError, match=r"y\[1\] has the columns None, others have \['b', 'a'\]"):
+        Model(states="ab").fit([x, x], [frame, frame.to_numpy()])
 
-PAGE = Path(__file__).parent.parent / "docs" / "knowing.md"
+
+def test_labels_that_no_state_can_show_are_refused_before_anything_has_changed():
+    given = {"startprob": [0.5, 0.5], "transmat": np.full((2, 2), 0.5), "emission": Categorical([[1, 0], [0.5, 0.5]])}
+    fitted = Model(**given).partial_fit([[0, 0, 1]], [[0, 0, 1]])
+    before = fitted.emission_.probs
+    for y in ([0, 0, 0], [0, None, 0]):
+        for learn in (Model(**given).fit, Model(**given).partial_fit, fitted.partial_fit):
+            with pytest.raises(ImpossibleError, match=r"sequence 0, step 2.*symbol 1"):
+                learn([[0, 0, 1]], [y])
+    assert fitted.emission_.probs is before
 
 
-def test_the_table_of_the_page_has_a_row_for_every_question():
-    """Answers are checked above, by enumeration; what the table refuses is refused here."""
-    table = PAGE.read_text(encoding="utf-8").split("## Question × option")[1]
-    questions = "".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
-    told = set(re.findall(r"`(\w+)(?:\(.*?\))?`", questions))
-    methods = {name: value for name, value in vars(Model).items() if callable(value) and not name.startswith("_")}
-    asked = {name for name, value in methods.items() if {"X", "sample"} & set(inspect.signature(value).parameters)}
-    assert asked - {"survey", "align"} <= told - {"known", "y"}
-    m = ice_cream()
-    for name in ("sample", "stationary_distribution"):
-        for option in ("known", "ended"):
-            with pytest.raises(TypeError, match=option):
-                getattr(m, name)(**{option: None})
-    for name in asked - {"survey", "start", "fit", "partial_fit", "align"}:
-        assert {"known", "ended"} <= set(inspect.signature(getattr(m, name)).parameters)
-    final = Model(**BALLS, final_states=[0], emission=Categorical(np.full((3, 2), 0.5)))
-    with pytest.raises(ValueError, match="endprob"):
-        final.sample()
-    with pytest.raises(ValueError, match="two words"):
-        m.score(DAYS, DAYS, known=DAYS)
-    assert_allclose(m.stationary_distribution(), [0.5, 0.5])
-    started = Model(2, endprob=True, random_state=0).start(DAYS, ended=False)
-    assert_array_equal(started.endprob_, [0.5, 0.5])
-    assert Model(states=["a", "b"]).start(DAYS, y=["a", "b"] + [None] * 31).startprob_[0] > 0.7
+def test_in_learning_labels_add_rows_by_states_and_not_by_values():
+    rng = np.random.default_rng(0)
+    x, path = rng.integers(0, 50, size=2000), rng.integers(0, 3, size=2000)
+    y = np.where(rng.random(2000) < 0.5, np.nan, path)
+    data = sequences.read(x)
+    _, _, problem = training.prepared(Model(3, Categorical()), data, labels=known.read(y, data, "y"))
+    assert problem.index.max() == 50 + 3
+    assert problem.labelled.sum() == (~np.isnan(y)).sum()

@@ -115,6 +115,11 @@ class NoneLeft(Rayleigh):
         self.scales = np.where(alive, new["scales"], np.nan)
 
 
+class NoDict(Rayleigh):
+    def statistics(self, values, weights):
+        return list(super().statistics(values, weights).values())
+
+
 class Moves(Rayleigh):
     def recentre(self, statistics, other):
         return {**statistics, "squares": 2 * statistics["squares"]}
@@ -137,11 +142,12 @@ def test_a_family_that_keeps_the_laws_passes():
         (Thaws, "frozen"),
         (Forgets, "saved and loaded"),
         (Shuffles, "permutes the states"),
-        (WritesInto, "when a shallow copy is updated"),
+        (WritesInto, "Updating a shallow copy"),
         (WritesWeights, "weights were written to"),
         (ForgetsThePrior, "never lowers"),
         (NoneLeft, "without mass"),
-        (Moves, "moves statistics exactly"),
+        (Moves, "recentre.* is exact"),
+        (NoDict, "returns a dict of arrays.*a list"),
     ],
 )
 def test_the_law_that_is_broken_is_named(family, law):

@@ -7,8 +7,8 @@ import numpy as np
 import oracle
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from random_cases import Case, cases
 from shared import random_params, stochastic
-from test_knowing import Case, cases
 
 from chmm import Categorical, Gaussian, ImpossibleError, Model, Precomputed, inference
 

@@ -11,8 +11,8 @@ from chmm.report import SENTENCES, STOPPED, Report, twins, unreachable
 FACTS = {
     "n_sequences": 3, "n_steps": 120, "kind": "numbers", "missing": 1, "partly_missing": 0, "unknown": {"x": 2, "y": 1},
     "structural_zeros": 4, "stopped": "tol", "n_starts": 12, "n_agreed": 9, "n_failed": 1, "n_dropped": 5, "left": 2e-4,
-    "states_without_evidence": ["a"], "unreachable_states": [], "twin_states": [("a", "b")], "identical_starts": [],
-    "own_fact": 7,
+    "states_without_evidence": ["a"], "unreachable_states": [], "twin_states": [["a", "b"], ["c", "d"]],
+    "identical_starts": [], "at_limits": [(0, "dofs, column 1")], "own_fact": 7,
 }  # fmt: skip
 
 
@@ -34,7 +34,8 @@ def test_it_reads_as_sentences_and_leaves_out_what_did_not_occur():
         "Of 12 starts 9 led to this optimum",
         "1 failed",
         "converged",
-        "'a', 'b'",
+        "'a' and 'b', 'c' and 'd'",
+        "dofs, column 1 of state 0",
         "Own fact: 7.",
     ):
         assert told in text, told
@@ -45,7 +46,8 @@ def test_it_reads_as_sentences_and_leaves_out_what_did_not_occur():
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_every_fact_has_a_sentence_or_belongs_to_one(name):
-    full = {**dict.fromkeys(SENTENCES, 2), "stopped": "tol", "kind": "text"}
+    pairs = {key: [(0, "one")] for key in ("twin_states", "identical_starts", "cells_without_evidence", "at_limits")}
+    full = {**dict.fromkeys(SENTENCES, 2), "stopped": "tol", "kind": "text", **pairs}
     assert isinstance(str(Report(full)), str)
     assert name.isidentifier()
 
@@ -53,6 +55,11 @@ def test_every_fact_has_a_sentence_or_belongs_to_one(name):
 def test_every_reason_has_a_sentence():
     for reason, sentence in STOPPED.items():
         assert str(Report({"stopped": reason})) == sentence
+
+
+def test_states_that_were_moved_are_told_with_the_starts():
+    text = str(Report({"n_starts": 12, "n_agreed": 2, "n_moved": 1}))
+    assert "2 led to the best optimum among theirs" in text and "higher 1 time to move a state." in text
 
 
 def test_unreachable_states():

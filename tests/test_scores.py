@@ -91,6 +91,14 @@ def test_one_or_many_and_the_scores_of_paths():
             tagger.path_score(["fish", "swim"], y)
 
 
+def test_frames_are_mappings():
+    pd = pytest.importorskip("pandas")
+    frames = {k: pd.DataFrame(TABLES[k]).T for k in ("transitions", "emission")} | {"start": pd.Series(TABLES["start"])}
+    frames = {name: table.fillna(-np.inf) for name, table in frames.items()}
+    path, score = Scores(**frames).decode(["fish", "swim", "fish"])
+    assert path.tolist() == ["noun", "verb", "noun"] and score == 12
+
+
 def test_states_may_have_any_name():
     names = [("B", "x"), ("S", None), 3]
     moves = {a: {b: i + 2 * j for j, b in enumerate(names)} for i, a in enumerate(names)}

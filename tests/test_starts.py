@@ -17,11 +17,14 @@ from chmm import (
     Precomputed,
     Product,
     StudentT,
+    Tied,
     checks,
+    inference,
     sequences,
     starts,
     training,
 )
+from chmm.acceleration import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -237,6 +240,78 @@ def test_a_run_that_fails_leaves_the_race_and_if_all_fail_it_is_told():
 def test_of_runs_that_have_stopped_at_one_place_one_goes_on():
     runs = [Steps(lambda t: -1.0, 5) for _ in range(3)] + [Steps(lambda t: -2 + t / 15)]
     assert starts.race(list(runs), 1000) is runs[-1]  # among two halves of equals it would have been left out
+
+
+# -------------------------------------------------------------------------------------------------- moving a state
+
+
+def stuck():
+    """(problem, structure, emission, start values): of five clusters two are taken for one, and one for two."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.permutation(np.arange(60) % 5) * 10.0, 10) + rng.normal(size=600)
+    problem, structure, emission = told(Model(5, Gaussian()), x)
+    start = Gaussian([-1.0, 1.0, 10.0, 20.0, 35.0], [1.0, 1.0, 1.0, 1.0, 30.0])
+    return problem, structure, emission, (np.full(5, 0.2), np.full((5, 5), 0.1) + 0.5 * np.eye(5), start, None)
+
+
+def test_a_state_moves_from_where_there_is_one_too_many():
+    problem, structure, _, start = stuck()
+    em = training.EM(problem, structure, checks.options(Model()))
+    run = Run(em, start, 1e-3)
+    run.advance(200)
+    assert (np.sort(run.point.emission.means.ravel())[[0, 1, 4]] < [2, 5, 36]).all()  # EM leaves it where it is
+
+    def follow(tried, goal):
+        return starts.pursued([Run(em, start, 1e-3) for start in tried], goal, 1000)
+
+    moved, n_moved = starts.exchange(run, em, follow, np.random.default_rng(0))
+    assert n_moved == 1
+    assert moved.point.objective > run.point.objective + 100
+    assert_allclose(np.sort(moved.point.emission.means.ravel()), np.arange(5) * 10, atol=0.5)
+
+
+@pytest.mark.parametrize("family, data", FAMILIES[:-1], ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize("u", [0.0, 0.5, 1.0])
+def test_a_moved_state_starts_from_proper_values(family, data, u):
+    weight = np.array([1e-6, 3e-6, 2e-6])
+    problem, structure, emission = told(Model(3, family), data(), weight)
+    em, rng = training.EM(problem, structure, checks.options(Model())), np.random.default_rng(0)
+    point = em.expect(starts.draw(problem, structure, emission, 1, rng)[0])
+    gamma, _ = inference.posteriors(problem.under(*point.parameters))
+    view = starts.View(problem, structure, emission)
+    startprob, transmat, new, _ = starts.exchanged(view, em, point, gamma, 0, 2, u, rng)
+    for rows in (startprob, transmat):
+        assert_allclose(rows.sum(axis=-1), 1, rtol=1e-12)
+    assert (transmat > 0).all()
+    logs = new.log_likelihood(view.values)
+    assert not np.isnan(logs).any() and (logs.max(axis=1) > -np.inf).all()
+    assert em.expect((startprob, transmat, new, None)).objective > -np.inf
+
+
+def test_only_states_that_nothing_tells_apart_are_moved():
+    even = np.full((5, 5), 0.2)
+    some = Model(5, Gaussian())
+    assert starts.free(*told(some, numbers()))
+    for options in (
+        {"startprob": even[0]}, {"transmat": even}, {"topology": "linear"}, {"final_states": [0]}, {"endprob": True},
+        {"startprob": "stationary"}, {"emission": Gaussian([0, 1, 2, 3, 4])},
+        {"emission": Tied(Gaussian(), [0, 0, 1, 2, 3])}, {"emission": PerState([Gaussian()] * 5)}, {"n_states": 4},
+    ):  # fmt: skip
+        assert not starts.free(*told(clone(some, **options), numbers())), options
+
+
+def clone(model, **options):
+    return Model(**{"n_states": model.n_states, "emission": model.emission} | options)
+
+
+def test_a_fit_of_five_states_is_the_same_with_threads_and_in_any_order():
+    X = numbers(lengths=(60, 3, 40, 25))
+    fits = [
+        Model(5, Gaussian(), random_state=1, n_init=4, n_jobs=n_jobs).fit([X[s] for s in order])
+        for n_jobs, order in ((1, range(4)), (2, range(4)), (1, [2, 0, 3, 1]))
+    ]
+    assert_array_equal(fits[0].history_, fits[1].history_)
+    assert_allclose(fits[0].loglik_, fits[2].loglik_, rtol=1e-9)
 
 
 def test_the_kinds_come_in_turn_and_any_number_can_be_asked_for():

@@ -7,9 +7,9 @@ import oracle
 import pytest
 from chmm.kernels.stream import Past
 from numpy.testing import assert_allclose, assert_array_equal
+from random_cases import cases
 from shared import interrupt_after, random_params
 from test_fuzz import FAMILIES
-from test_knowing import cases
 
 from chmm import (
     Categorical,

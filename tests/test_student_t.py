@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from chmm import Model, StudentT, sequences
-from chmm.emissions.special import half_step
+from chmm.emissions.special import half_step, half_step_slope
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -31,7 +31,7 @@ def test_the_bound_lies_below_the_likelihood_and_touches_it(v, tails):
     if 1 < v < 1e5:  # slope and curvature at v are those of the likelihood
         at = [StudentT([0.1], [1.3], [v * f]).log_likelihood(values).sum() for f in (1 - 1e-3, 1, 1 + 1e-3)]
         slope = (at[2] - at[0]) / (2e-3 * v)
-        ours = statistics["slopes"][0, 0] + len(x) * half_step(np.array(v / 2))[1] / 2
+        ours = statistics["slopes"][0, 0] + len(x) * half_step_slope(np.array(v / 2)) / 2
         assert_allclose(ours, slope, rtol=1e-3, atol=1e-5 * len(x) / v**2)
 
 
@@ -71,7 +71,7 @@ def test_a_start_has_light_tails():
 def test_half_steps_are_scipys():
     theirs = pytest.importorskip("scipy.special")
     x = np.logspace(-3, 3, 500)
-    log, slope = half_step(x)
+    log, slope = half_step(x), half_step_slope(x)
     assert_allclose(log, theirs.gammaln(x + 0.5) - theirs.gammaln(x) - np.log(x) / 2, rtol=1e-8, atol=1e-12)
     assert_allclose(slope, theirs.digamma(x + 0.5) - theirs.digamma(x) - 0.5 / x, rtol=1e-6, atol=1e-14)
-    assert_allclose(half_step(np.array([1e9]))[0], -1 / 8e9, rtol=1e-9)
+    assert_allclose(half_step(np.array([1e9])), -1 / 8e9, rtol=1e-9)

@@ -1,4 +1,4 @@
-"""One family of observations a file. A family turns distinct values into rows, weighted values into parameters."""
+"""One family of observations per file. A family turns distinct values into rows and weighted values into parameters."""
 
 import numpy as np
 
@@ -62,7 +62,7 @@ BY_NAME = {family.__name__.lower(): family for family in FAMILIES if not issubcl
 
 
 def choose(emission, data):
-    """The emission to learn: as given, by name, or "auto" by the kind of the data."""
+    """The emission to learn: as given, by its name, or for "auto" by the kind of the data."""
     if isinstance(emission, Emission):
         return emission
     if not isinstance(emission, str):

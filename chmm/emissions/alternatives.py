@@ -1,4 +1,4 @@
-"""Families for the same values: what a state, or a component of one, may be instead of another."""
+"""The base of emissions whose members are alternatives: all see the same values."""
 
 import copy
 
@@ -12,7 +12,7 @@ from .product import Cells
 
 
 class Alternatives(Composite):
-    """Members that all see the same values; outside its support, the density of a member is 0."""
+    """An emission whose members all see the same values; outside its support, the density of a member is 0."""
 
     kind = property(lambda self: self.members[0].kind)
     hint = property(lambda self: self.members[0].hint)

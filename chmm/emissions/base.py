@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
+from ..coordinates import REAL, SIMPLEX, Coordinates, Entrywise, Simplex, difference, ratio
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -17,9 +18,11 @@ Given = ArrayLike | None  # a parameter as the constructor takes it; None: learn
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
-COMPUTING = {
-    "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "cdf", "expected",
+COMPUTING = {  # quietly
+    "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "gradient", "cdf",
+    "expected",
 }  # fmt: skip
+STEP = 1e-3  # of differences, in units of a parameter
 
 
 class Observed(NamedTuple):
@@ -106,12 +109,18 @@ class Emission:
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
+      the parameters alone can be computed once.
     - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. Of columns that are `circular`, angles,
       the mean direction and the circular variance.
     - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, columns apart.
     - `expected(values)` -> (R, n_states, F), the means of all columns given those that are not NaN, in coordinates that
       may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
     - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
+    - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
+      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
+    - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
+      the entries of each parameter; by default by differences of `log_likelihood`.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
       permutes every parameter except those in `common`, which all states share.
     - `report(statistics)` -> dict of facts about the learnt parameters; facts that do not apply are left out.
@@ -124,6 +133,7 @@ class Emission:
     """
 
     parameters: tuple[str, ...] = ()
+    ranges: tuple = ()  # of each of the parameters: (low, high), or "simplex"; any number if not told
     common: tuple[str, ...] = ()  # parameters without an axis of states
     prepared: tuple[str, ...] = ()  # arrays made by `prepare`; saved
     frozen: Any = ()  # names of parameters that `update` keeps; or {name: True, or a mask of the kept entries}
@@ -143,7 +153,7 @@ class Emission:
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
-        """What a family computes may underflow or divide by 0, whatever the caller's NumPy error state."""
+        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state."""
         super().__init_subclass__(**options)
         for name in COMPUTING & vars(cls).keys():
             if isinstance(vars(cls)[name], FunctionType):
@@ -162,8 +172,6 @@ class Emission:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
 
     def density(self) -> Callable[[Any], np.ndarray]:
-        """`log_likelihood`, where it will be asked of one value after the other: what depends on the parameters alone
-        may be computed once. They do not change any more."""
         return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
@@ -320,6 +328,81 @@ class Emission:
             ends = ((value <= low) | (value >= high)) & ~np.asarray(self.held(name))
             found["at_limits"] += [(i, f"{name}, column {k}") for i, k in np.argwhere(ends).tolist()]
         return {fact: items for fact, items in found.items() if items}
+
+    # Parameters as coordinates -----------------------------------------------------------------------------------
+
+    def unconstrained(self) -> dict[str, Coordinates]:
+        """The free entries of each parameter as coordinates without limits, by the range of the parameter."""
+        return {name: self._coordinates(name) for name in self.parameters}
+
+    def _coordinates(self, name, unit=None):
+        array, between = np.asarray(getattr(self, name)), self._range(name)
+        if between == SIMPLEX:
+            return Simplex(array, self._movable(name))
+        unit = (self._unit(array) if between == REAL else 1.0) if unit is None else unit
+        return Entrywise(array, self._movable(name), between, self.limits().get(name, REAL), unit)
+
+    def _movable(self, name):
+        """The entries that are neither frozen nor structural."""
+        held = np.broadcast_to(self.held(name), np.shape(getattr(self, name)))
+        return ~held if self.free is None else ~held & self.free
+
+    def _range(self, name):
+        return dict(zip(self.parameters, self.ranges, strict=False)).get(name, REAL)
+
+    def _unit(self, array):
+        """How far a parameter on the real line is from one like it: a standard deviation, if there is one."""
+        variance = self.variance()
+        if np.shape(variance) == array.shape and np.all((variance > 0) & np.isfinite(variance)):
+            return np.sqrt(variance)
+        return np.where(array == 0, 1.0, np.abs(array))
+
+    def replaced(self, arrays: Mapping[str, np.ndarray]) -> "Emission":
+        """A copy with other values of these parameters."""
+        other = copy.copy(self)
+        for name in self.parameters:
+            if name in arrays:
+                setattr(other, name, read_only(arrays[name]))
+        return other
+
+    def gradient(self, values: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
+        def explained(other):
+            logs = other.log_likelihood(values)
+            return np.where(weights > 0, weights * logs, 0.0).sum(axis=0)  # by state
+
+        return self._differences(explained, True)
+
+    def prior_gradient(self) -> dict[str, np.ndarray]:
+        """The derivatives of `log_prior()`, by differences."""
+        return self._differences(lambda other: other.log_prior(), False)
+
+    def _differences(self, function, by_state):
+        """Derivatives of a function of such an emission by the entries of its parameters that may move. by_state : it
+        gives a number for each state, so that entries of different states can be moved together."""
+        found = {}
+        for name in self.parameters:
+            array = np.array(getattr(self, name), dtype=np.float64)
+            slope, movable = np.zeros(array.shape), np.broadcast_to(self._movable(name), array.shape)
+            steps = self._steps(name, array)
+            together = by_state and name not in self.common
+            for place in np.ndindex(array.shape[1:] if together else array.shape):
+                at = (slice(None), *place) if together else place
+                if not movable[at].any():
+                    continue
+                moved = np.zeros(array.shape)
+                moved[at] = np.where(movable[at], steps[at], 0.0)
+                change = difference(lambda k, n=name, x=array, by=moved: function(self.replaced({n: x + k * by})), 1)
+                slope[at] = ratio(change if together else np.sum(change), moved[at])
+            found[name] = slope
+        return found
+
+    def _steps(self, name, array):
+        """How far to move each entry for a difference: well inside its range."""
+        between = self._range(name)
+        if between == REAL:
+            return STEP * self._unit(array)
+        low, high = (0.0, np.inf) if between == SIMPLEX else between
+        return STEP * np.maximum(np.minimum(array - low, high - array), 0.0)
 
     # Data -----------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,10 @@
-"""Vectors of marks: each is there or not."""
+"""Vectors of marks, each of which is present or absent."""
 
 from typing import Any
 
 import numpy as np
 
+from ..coordinates import SHARE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -13,10 +14,10 @@ class Bernoulli(ExponentialFamily):
 
     Parameters
     ----------
-    probs : (n_states, n_features), the probability of each mark; where a fit starts. A missing mark (NaN) says nothing.
-        A given 0 or 1 is structural and stays.
-    prior : how many steps' worth of marks, half of them 0 and half 1, is added to what each state saw of each column.
-    frozen : ("probs",) keeps them as given; {"probs": mask} some of them.
+    probs : (n_states, n_features), the probability of each mark; a fit starts from given values, of which a 0 or 1 is
+        structural and is kept. A missing mark (NaN) is ignored.
+    prior : number of steps, with marks that are half 0 and half 1, that are added to each state and column.
+    frozen : ("probs",) keeps them as given; {"probs": mask} keeps some of them.
 
     The maximiser is probs[i, d] = (weight of the marks + prior / 2) / (weight + prior).
 
@@ -28,6 +29,7 @@ class Bernoulli(ExponentialFamily):
     """
 
     parameters = ("probs",)
+    ranges = (SHARE,)
     probs: Any
     features = ("ones", "zeros")
     domain = "marks 0 or 1"
@@ -47,6 +49,9 @@ class Bernoulli(ExponentialFamily):
 
     def maximiser(self, means):
         return {"probs": means[0] / (means[0] + means[1])}
+
+    def derivatives(self, mass, ones, zeros):
+        return {"probs": ratio(ones, self.probs) - ratio(zeros, 1 - self.probs)}
 
     def typical(self, ones, zeros):
         return np.full((2, *ones.shape), 0.5)

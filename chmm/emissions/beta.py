@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import beta_cdf, digamma, gammaln, newton, newton_ascent, trigamma
@@ -14,14 +15,14 @@ class Beta(ExponentialFamily):
 
     Parameters
     ----------
-    a, b : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is a / (a + b). Columns are
-        independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps, of the mean logarithms of all data, are added to what each state saw of each column; of the
-        uniform distribution, where all data are the same value.
-    frozen : names of parameters that stay as given, or {name: mask}.
+    a, b : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. The mean is a / (a + b). Columns
+        are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with the mean logarithms of all data, that are added to each state and column; if all data
+        are the same value, with those of the uniform distribution.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
-    The maximiser solves digamma(a) - digamma(a + b) = mean log o, and for b with 1 - o (Newton, concave). Both stay
-    between 1e-6 and 1e6.
+    The maximiser solves digamma(a) - digamma(a + b) = mean log o, and the same with b and 1 - o, by Newton's method
+    (the problem is concave). Both stay between 1e-6 and 1e6.
 
     >>> from chmm import Beta, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Beta([2, 8], [8, 2]))
@@ -30,6 +31,7 @@ class Beta(ExponentialFamily):
     """
 
     parameters = ("a", "b")
+    ranges = (POSITIVE, POSITIVE)
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5
@@ -70,6 +72,10 @@ class Beta(ExponentialFamily):
         start = np.stack([np.ones_like(mean[..., 0]) if old is None else old for old in (self.a, self.b)], axis=-1)
         ab = newton_ascent(start, value, step, *RANGE)
         return {"a": ab[..., 0], "b": ab[..., 1]}
+
+    def derivatives(self, mass, logs, rest_logs):
+        both = digamma(self.a + self.b)
+        return {"a": logs + mass * (both - digamma(self.a)), "b": rest_logs + mass * (both - digamma(self.b))}
 
     def typical(self, mean_log, mean_rest_log):
         # the geometric means of o and of 1 - o add up to 1 only where all values are the same

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, read_only
@@ -22,8 +23,7 @@ class Categorical(Emission):
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
         None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
     pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
-        the model's.
-        The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
+        the model's. The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
     frozen : ("probs",) keeps them as given.
@@ -35,6 +35,7 @@ class Categorical(Emission):
 
     hint = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
     def __init__(
@@ -64,7 +65,7 @@ class Categorical(Emission):
         self.frozen = check_frozen(frozen, self.parameters, probs=self.probs)
 
     def _frame(self, probs, symbols):
-        """(array, symbols) of a frame: its columns are symbols, in the order of `symbols` if they are given, too."""
+        """(array, symbols) of a frame whose columns are symbols, in the order of `symbols` if these are given, too."""
         refuse_row_names(probs, "probs")
         names = [name.item() if isinstance(name, np.generic) else name for name in probs.columns]
         if symbols is not None:
@@ -77,16 +78,16 @@ class Categorical(Emission):
         return probs.to_numpy(), names
 
     @property
-    def symbols(self):
-        """The alphabet, in the order of the columns of `probs`; None before it is known."""
+    def symbols(self) -> Any:
+        """The alphabet, a tuple in the order of the columns of `probs`; None before it is known."""
         return None if self._symbols is None else self._symbols.names
 
     @property
-    def n_symbols(self):
+    def n_symbols(self) -> int | None:
         return None if self._symbols is None else len(self._symbols)
 
     @property
-    def kind(self):
+    def kind(self) -> str:  # type: ignore[override]
         return "symbols" if self._symbols is None else self._symbols.kind
 
     def survey(self, data):
@@ -151,6 +152,9 @@ class Categorical(Emission):
         counts = np.zeros((weights.shape[1], len(self._symbols)))
         counts[:, values] = weights.T
         return {"counts": counts}
+
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
 
     def update(self, statistics):
         if self.is_frozen("probs"):

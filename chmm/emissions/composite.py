@@ -1,54 +1,79 @@
 """What emissions made of others have in common: every hook goes to the members, and their answers are put together."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
+
+from ..sequences import Sequences
 from .base import Emission, Survey, part_of
 
 
 class Composite(Emission):
-    """An emission made of `members`. A subclass says what each member sees (`shares`), and how the rows of
-    `log_likelihood` and `sample` are made of theirs; what a member raises names it (`title`)."""
+    """An emission made of `members`. A subclass says what each member sees (`shares`) and how `log_likelihood`,
+    `sample` and `together` combine the members' answers. An error that a member raises is prefixed with its `title`."""
 
     max_inner_iter = property(lambda self: max(member.max_inner_iter for member in self.members))
 
     @property
-    def keys(self):
-        """Names of the members, which begin the names of their statistics."""
+    def keys(self) -> tuple[str, ...]:
+        """Names of the members; the names of their statistics begin with them."""
         return tuple(map(str, range(len(self.members))))
 
-    def title(self, k):
-        """What an error calls member k."""
+    def title(self, k: int) -> str:
+        """The name of member k in an error."""
         return f"members[{k}], {type(self.members[k]).__name__}"
 
-    def shares(self, values, weights):
-        """For each member what it sees: (values, weights)."""
+    def shares(self, values: Any, weights: np.ndarray) -> Iterable[tuple[Any, np.ndarray]]:
+        """The values and weights that each member sees."""
         raise NotImplementedError
 
-    def parts(self, data):
-        """For each member the data it sees."""
+    def parts(self, data: Sequences) -> list[Sequences]:
+        """The data that each member sees."""
         return [data] * len(self.members)
 
+    def together(self, tables: list[np.ndarray | None]) -> np.ndarray | None:
+        """(n_states, n_features) from such a table of each member, None where a member has none."""
+        raise NotImplementedError
+
     @contextmanager
-    def naming(self, k):
-        """An error names the member that raised it."""
+    def naming(self, k: int) -> Iterator[Emission]:
+        """Gives member k; an error raised meanwhile names it."""
         try:
             yield self.members[k]
         except (TypeError, ValueError) as error:
             self.blame(k, error)
             raise
 
-    def blame(self, k, error):
-        """Put the name of a member before what its error says."""
+    def blame(self, k: int, error: Exception) -> None:
+        """Put the name of a member before the message of an error."""
         title = self.title(k)
         error.args = (f"{title}: {error}" if title else str(error), *error.args[1:])
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         return len(self._known()) == len(self.parameters) and all(member.complete for member in self.members)
 
-    def members_states(self, n_states):
-        """How many states each member has where this one has n_states."""
+    def members_states(self, n_states: int) -> int:
+        """The number of states of each member if this emission has n_states."""
         return n_states
+
+    def members_order(self, order: np.ndarray) -> np.ndarray:
+        """The order of each member's states if the states of this emission are put into this order."""
+        return order
+
+    def reordered(self, order):
+        other = super().reordered(order)
+        inside = self.members_order(np.asarray(order))
+        other.members = tuple(member.reordered(inside) for member in self.members)
+        return other
+
+    def mean(self):
+        return self.together([member.mean() for member in self.members])
+
+    def variance(self):
+        return self.together([member.variance() for member in self.members])
 
     # Learning -------------------------------------------------------------------------------------------------------
 
@@ -66,7 +91,7 @@ class Composite(Emission):
                 member.prepare(survey[key], self.members_states(n_states), pseudocount)
 
     def statistics(self, values, weights):
-        """The members' statistics, each key with "member." before it."""
+        """The members' statistics, each key prefixed with "member."."""
         total = {}
         for key, member, mine in zip(self.keys, self.members, self.shares(values, weights), strict=True):
             total |= {f"{key}.{name}": value for name, value in member.statistics(*mine).items()}
@@ -93,6 +118,28 @@ class Composite(Emission):
     def log_prior(self):
         return sum(member.log_prior() for member in self.members)
 
+    # Parameters as coordinates: of the members, each name with "member." before it --------------------------------
+
+    def unconstrained(self):
+        return super().unconstrained() | self._by_member(lambda member: member.unconstrained())
+
+    def replaced(self, arrays):
+        other = super().replaced(arrays)
+        other.members = tuple(m.replaced(part_of(arrays, key)) for key, m in zip(self.keys, self.members, strict=True))
+        return other
+
+    def gradient(self, values, weights):
+        shares = self.shares(values, weights)
+        parts = zip(self.keys, self.members, shares, strict=True)
+        return {f"{key}.{name}": slope for key, member, mine in parts for name, slope in member.gradient(*mine).items()}
+
+    def prior_gradient(self):
+        return super().prior_gradient() | self._by_member(lambda member: member.prior_gradient())
+
+    def _by_member(self, ask):
+        pairs = zip(self.keys, self.members, strict=True)
+        return {f"{key}.{name}": answer for key, member in pairs for name, answer in ask(member).items()}
+
     def report(self, statistics):
         facts: dict = {}
         for k, key in enumerate(self.keys):
@@ -100,12 +147,12 @@ class Composite(Emission):
                 facts.setdefault(fact, []).extend(self.placed(k, item) for item in found)
         return facts
 
-    def placed(self, k, item):
-        """An item of a member's report as one of this emission's: (state, where)."""
+    def placed(self, k: int, item: Any) -> Any:
+        """An item of member k's report, (state, place), in the terms of this emission."""
         return item
 
     def _copy_members(self):
-        """For a change: a fit copies an emission, not its members."""
+        """Before a change: a fit copies an emission, but not its members."""
         self.members = tuple(member.__copy__() for member in self.members)
 
     def _publish_members(self):

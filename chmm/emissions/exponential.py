@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -13,13 +14,13 @@ class Exponential(ExponentialFamily):
 
     Parameters
     ----------
-    rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. Columns are independent given the state, and
-        a missing one (NaN) says nothing.
-    prior : how many steps, of the mean of all data (1 if that is 0), are added to what each state saw of each column.
-    frozen : ("rates",) keeps them as given; {"rates": mask} some of them.
+    rates : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. Columns are independent given
+        the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with the mean of all data (1 if that is 0), that are added to each state and column.
+    frozen : ("rates",) keeps them as given; {"rates": mask} keeps some of them.
 
-    The maximiser is 1 / weighted mean. With `prior=0` it is at most 1e12 / mean of all data: a state that saw nothing
-    but 0 would have an infinite density.
+    The maximiser is 1 / weighted mean. With `prior=0` it is limited to 1e12 / mean of all data, because a state that
+    saw nothing but 0 would have an infinite density.
 
     >>> from chmm import Exponential, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Exponential([10, 0.1]))
@@ -28,6 +29,7 @@ class Exponential(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     features = ("sums",)
     domain = "numbers >= 0"
 
@@ -48,6 +50,9 @@ class Exponential(ExponentialFamily):
 
     def maximiser(self, means):
         return {"rates": 1 / np.maximum(means[0], self.reference[0] / LARGEST)}
+
+    def derivatives(self, mass, sums):
+        return {"rates": mass / self.rates - sums}
 
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]

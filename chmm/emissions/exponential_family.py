@@ -8,7 +8,7 @@ from .base import Emission, Survey, check_prior, read_only, same_shape
 from .quadratic import moments
 from .special import gammaln
 
-MINUS_INFINITY = -1e300  # in products, where 0 * -inf would be NaN
+MINUS_INFINITY = -1e300  # used in products, where 0 * -inf would be NaN
 
 
 class ExponentialFamily(Emission):
@@ -51,6 +51,10 @@ class ExponentialFamily(Emission):
     def maximiser(self, means):
         """{parameter: (N, D)} from the weighted means of the features, given the entries that are `held`."""
         raise TypeError(f"{type(self).__name__} has no maximiser(means)")
+
+    def derivatives(self, mass, *sums):
+        """{parameter: (N, D)}: derivatives of sum_k e_k sums_k + c mass, where sums are those of the features."""
+        raise TypeError(f"{type(self).__name__} has no derivatives(mass, *sums)")
 
     def typical(self, *means):
         """The prior's reference: means of the features, from those of all data, which are NaN for an unseen column."""
@@ -109,6 +113,14 @@ class ExponentialFamily(Emission):
             mass, values = weights.T @ seen, np.where(seen, values, self.placeholder)
         sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
+
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self.derivatives(statistics["weights"], *(statistics[f] for f in self.features))
+
+    def prior_gradient(self):
+        shape = np.shape(getattr(self, self.parameters[0]))
+        return self.derivatives(*(np.broadcast_to(self.prior * r, shape) for r in (1.0, *self.reference)))
 
     def update(self, statistics):
         total = statistics["weights"] + self.prior

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent, trigamma
@@ -16,11 +17,11 @@ class Gamma(ExponentialFamily):
 
     Parameters
     ----------
-    shapes, rates : (n_states, n_features) or (n_states,), > 0; where a fit starts. The mean is shape / rate, the
-        variance shape / rate^2. Columns are independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps, of the mean and the mean logarithm of all data, are added to what each state saw of each
-        column; of the exponential distribution with that mean, where all data are the same value.
-    frozen : names of parameters that stay as given, or {name: mask}.
+    shapes, rates : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. The mean is shape /
+        rate, the variance shape / rate^2. Columns are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with the mean and the mean logarithm of all data, that are added to each state and column;
+        if all data are the same value, with those of the exponential distribution of that mean.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
     The maximiser solves log a - digamma(a) = log mean - mean log (Newton; Minka 2002), b = a / mean. Shapes stay
     between 1e-6 and 1e6.
@@ -32,6 +33,7 @@ class Gamma(ExponentialFamily):
     """
 
     parameters = ("shapes", "rates")
+    ranges = (POSITIVE, POSITIVE)
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 
@@ -71,6 +73,10 @@ class Gamma(ExponentialFamily):
         if np.any(self.held("shapes")):
             shapes = np.where(self.held("shapes"), self.shapes, shapes)
         return {"shapes": shapes, "rates": shapes / mean}
+
+    def derivatives(self, mass, sums, logs):
+        by_shape = logs + mass * (np.log(self.rates) - digamma(self.shapes))
+        return {"shapes": by_shape, "rates": mass * self.shapes / self.rates - sums}
 
     def typical(self, mean, mean_log):
         mean = np.where(mean > 0, mean, 1.0)

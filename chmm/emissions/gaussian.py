@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, Covariance, Entrywise
+from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -48,6 +50,7 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
+    @hinted
     def __init__(
         self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
         frozen: Frozen = (),
@@ -113,7 +116,7 @@ class Gaussian(Emission):
 
     def prepare(self, survey, n_states, pseudocount):
         self.centre, self.spread = quadratic.spread(survey["moments"])
-        # expectations for gaps, and means given frozen ones, take several steps of EM
+        # to fill gaps by expectations, or to find means beside frozen ones, takes several steps of EM
         partly = np.ndim(self.held("means")) > 0
         self.max_inner_iter = 200 if self._crossed and (survey["gaps"] or partly) else 2
         if self.means is not None and self.covariances is None:
@@ -165,7 +168,7 @@ class Gaussian(Emission):
 
     def _centres(self, n, d):
         """(N, D): the origin of the distances in the statistics."""
-        return np.broadcast_to(self.centre if self.means is None else self.means, (n, d))
+        return np.broadcast_to(self.centre, (n, d)) if self.means is None else self.means
 
     def statistics(self, values, weights):
         """weights (N, D), and the sums and squares of distances to the means, or to the centre if these are unknown."""
@@ -180,10 +183,10 @@ class Gaussian(Emission):
     def update(self, statistics):
         mass, sums, squares = (statistics[key] for key in ("weights", "sums", "squares"))
         alive = mass > 0
-        held = np.broadcast_to(self.held("means"), mass.shape)
+        held = np.asarray(self.held("means"))
         shift = np.where(alive & ~held, sums / mass, 0.0)
         if self._crossed and held.any() and self.covariances is not None:
-            shift = self._given_held(shift, sums / np.where(alive, mass, 1.0), held)
+            shift = self._given_held(shift, sums / np.where(alive, mass, 1.0), np.broadcast_to(held, mass.shape))
         old = self._centres(*mass.shape)
         means = old + shift
         shift = means - old
@@ -195,9 +198,38 @@ class Gaussian(Emission):
             scatter = squares - shift * (2 * sums - mass * shift) + spread
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self._derivatives(*(statistics[key] for key in ("weights", "sums", "squares")))
+
+    def prior_gradient(self):
+        n, d = self.means.shape
+        squares = self.prior * (np.diag(self.spread) if self._crossed else self.spread)
+        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), squares)
+
+    def _derivatives(self, mass, sums, squares):
+        if not self._crossed:
+            v = self._variances()
+            by_variance = (squares / v - mass) / (2 * v)
+            spherical = self.covariance == "spherical"
+            return {"means": sums / v, "covariances": by_variance.sum(axis=1) if spherical else by_variance}
+        roots, _ = self._roots()
+        inverse = np.swapaxes(roots, 1, 2) @ roots
+        by_matrix = 0.5 * (inverse @ squares @ inverse - mass[:, :1, None] * inverse)
+        return {
+            "means": np.einsum("iab,ib->ia", inverse, sums),
+            "covariances": by_matrix.sum(axis=0) if self.covariance == "tied" else by_matrix,
+        }
+
+    def unconstrained(self):
+        unit = np.sqrt(Gaussian.variance(self))
+        array, movable = self.covariances, self._movable("covariances")
+        kind = Covariance(array, movable) if self._crossed else Entrywise(array, movable, POSITIVE)
+        return {"means": self._coordinates("means", unit), "covariances": kind}
+
     def _given_held(self, shift, best, held):
-        """Shifts of the means, some of which are held at 0, given the covariances: the others follow by regression on
-        the shifts that the held ones would have had."""
+        """The shifts of the means given the covariances, if some are held at 0: the others are corrected by regression
+        on the shifts that the held ones would have had."""
         for i, matrix in enumerate(self._matrices()):
             h, f = np.flatnonzero(held[i]), np.flatnonzero(~held[i])
             if len(h) and len(f):

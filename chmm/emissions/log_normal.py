@@ -10,9 +10,9 @@ class LogNormal(Gaussian):
 
     Parameters
     ----------
-    means, covariances, covariance, prior, frozen : those of `Gaussian`, for log o: the median is exp(means).
+    means, covariances, covariance, prior, frozen : as in `Gaussian`, for log o. The median is exp(means).
 
-    The maximiser is the Gaussian's, of the logarithms.
+    The maximiser is that of `Gaussian` for the logarithms.
 
     >>> from chmm import LogNormal, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=LogNormal([0, 5], [1, 1]))

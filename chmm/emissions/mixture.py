@@ -1,12 +1,14 @@
 """Several components in each state, of one family or of several."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise, permutations
+from typing import Any
 
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
@@ -25,17 +27,17 @@ class Mixture(Alternatives):
 
     Parameters
     ----------
-    family : the `Emission` to mix, such as Gaussian(). With parameters, these are of all components: n_states * n rows,
-        those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), each of which is one component
-        of every state. Mixtures and products mix as well.
-    n : number of components of each state; None: 2, and as many as a list holds.
-    weights : (n_states, n), rows summing to 1; where a fit starts.
-    frozen : ("weights",) keeps them; the components' own parameters are frozen in their family.
+    family : the `Emission` to mix, such as Gaussian(). If it has parameters, they are those of all components: n_states
+        * n rows, those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), each of which is one
+        component of every state. Mixtures and products can be mixed, too.
+    n : number of components of each state; None: 2, or the length of the list.
+    weights : (n_states, n), rows summing to 1; a fit starts from them.
+    frozen : ("weights",) keeps them as given; the components' own parameters are frozen in their family.
 
-    Where a component of a list does not take a value, its density is 0 there; a value that none takes is an error. An
-    update is a step of EM: a value's weight is shared among the components by their posteriors, then each component
-    takes its family's own update. The model's pseudocount counts for the weights too. `components` is the family with
-    n_states * n states, or the families of the list.
+    Where a component of a list does not take a value, its density is 0; a value that no component takes is an error.
+    An update is a step of EM: the weight of a value is divided among the components by their posteriors, and each
+    component then has its family's own update. The model's pseudocount applies to the weights, too. `components` is the
+    family with n_states * n states, or the tuple of the families.
 
     >>> from chmm import Exponential, Gaussian, Mixture, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -47,6 +49,7 @@ class Mixture(Alternatives):
     """
 
     parameters = ("weights",)
+    ranges = (SIMPLEX,)
     max_inner_iter = 200
 
     def __init__(
@@ -84,20 +87,20 @@ class Mixture(Alternatives):
                 )
 
     @property
-    def n_states(self):
+    def n_states(self) -> int | None:
         known = (member.n_states for member in self.members if member.n_states is not None)
         rows = next(known, None)
         return len(self.weights) if self.weights is not None else None if rows is None else rows // self._each
 
-    _each = property(lambda self: 1 if self.listed else self.n)  # components of a state that each member has
+    _each = property(lambda self: 1 if self.listed else self.n)  # each member's number of components in a state
     keys = property(lambda self: super().keys if self.listed else ("components",))
     components = property(lambda self: self.members if self.listed else self.members[0])
     domain = property(lambda self: " or ".join(dict.fromkeys(member.domain for member in self.members)))
 
-    def title(self, k):
+    def title(self, k: int) -> str:
         return f"components[{k}], {type(self.members[k]).__name__}" if self.listed else ""
 
-    def members_states(self, n_states):
+    def members_states(self, n_states: int) -> int:
         return n_states * self._each
 
     def prepare(self, survey, n_states, pseudocount):
@@ -107,15 +110,15 @@ class Mixture(Alternatives):
             self.weights = read_only(np.full((n_states, self.n), 1 / self.n))
 
     def _parts(self, values):
-        """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): weight times density of each component,
-        and their sums, by exp(shift)."""
+        """(parts (R, n_states * n), total (R, n_states), shift (R, n_states)): the weight times the density of each
+        component and the sums of these over components, all divided by exp(shift)."""
         if self.listed:
             logs = np.stack([density(member, values) for member in self.members], axis=2)
             logs = logs.reshape(len(values), self.weights.size)
         else:
             logs = self.components.log_likelihood(values)
         logs = logs + np.log(self.weights).ravel()
-        parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # by rows, unlike some logs
+        parts, shift = np.empty(logs.shape), np.empty((len(logs), len(self.weights)))  # in C order; logs may not be
         lost = np.empty(shift.size, dtype=np.uint8)
         scale_rows(logs.reshape(-1, self.n), parts.reshape(-1, self.n), shift.reshape(-1), lost)
         return parts, (parts.reshape(-1, self.n) @ np.ones(self.n)).reshape(shift.shape), shift
@@ -125,7 +128,7 @@ class Mixture(Alternatives):
         return shift + np.log(total)
 
     def statistics(self, values, weights):
-        """counts (n_states, n), and the components' statistics, each key with the component's before it."""
+        """counts (n_states, n), and the statistics of the components, each key prefixed with the component's."""
         total = None
         for where, block in blocks(values, self.weights.size):
             part = self._statistics(block, weights[where])
@@ -133,12 +136,24 @@ class Mixture(Alternatives):
         return total
 
     def _statistics(self, values, weights):
-        share, total, _ = self._parts(values)
-        share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
-        counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
+        share, counts = self._shared_out(values, weights)
         return {"counts": counts, **super().statistics(values, share)}
 
-    def shares(self, values, share):
+    def _shared_out(self, values, weights):
+        """(share (R, n_states * n), counts (n_states, n)): the weights by component."""
+        share, total, _ = self._parts(values)
+        share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
+        return share, (np.ones(len(share)) @ share).reshape(self.weights.shape)
+
+    def gradient(self, values, weights):
+        slopes: dict = {}
+        for where, block in blocks(values, self.weights.size):
+            share, counts = self._shared_out(block, weights[where])
+            part = {"weights": ratio(counts, self.weights), **super().gradient(block, share)}
+            slopes = {key: slopes.get(key, 0.0) + part[key] for key in part}
+        return slopes
+
+    def shares(self, values: Any, share: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
         """share : (R, n_states * n), the weight of each value in each component."""
         if not self.listed:
             yield values, share
@@ -153,14 +168,14 @@ class Mixture(Alternatives):
         super().update(statistics)
 
     def start(self, values, weights, rng):
-        """Who takes what before there are components: clusters within each state."""
+        """Before the components are known, the values of each state are clustered."""
         if self.complete:
             return
         n_states = weights.shape[1]
         share = np.empty((len(weights), n_states, self.n))
         points = self.embed(values)
         for i in range(n_states):
-            # what is mostly another state's says nothing of this one's components
+            # a value that belongs mostly to another state tells nothing about the components of this one
             own = weights[:, i] * (weights[:, i] >= weights.max(axis=1))
             share[:, i] = shares(points, own if own.any() else weights[:, i], self.n, rng)
         if self.listed:
@@ -211,17 +226,14 @@ class Mixture(Alternatives):
         drawn = [draw(member, order[a:b], states[order[a:b]]) for member, (a, b) in runs if b > a]
         return np.concatenate(drawn)[np.argsort(order)] if drawn else draw(self.members[0], slice(None), states)
 
-    def placed(self, k, item):
+    def placed(self, k: int, item: Any) -> Any:
         if not isinstance(item, tuple):
             return item
         state, component = (item[0], k) if self.listed else divmod(item[0], self.n)
         return state, f"component {component}, {item[1]}"
 
-    def reordered(self, order):
-        other = super().reordered(order)
-        inside = (np.asarray(order)[:, None] * self._each + np.arange(self._each)).ravel()
-        other.members = tuple(member.reordered(inside) for member in self.members)
-        return other
+    def members_order(self, order):
+        return (order[:, None] * self._each + np.arange(self._each)).ravel()
 
     def mean(self):
         return self._moments()[0]
@@ -273,7 +285,7 @@ class Mixture(Alternatives):
         return self.components.summary(state * self.n + k)
 
     def settings(self):
-        counts = np.asarray(self.pseudocount).tolist()  # the model's: the prior needs it
+        counts = np.asarray(self.pseudocount).tolist()  # the model's, which the prior needs
         return {"n": self.n, "listed": self.listed, "pseudocount": counts, **super().settings()}
 
     @classmethod
@@ -292,6 +304,6 @@ class Mixture(Alternatives):
         return f"Mixture({self.components!r}, {self.n})"
 
 
-def ties(family):
-    """Whether it ties states, or a family that it is made of does."""
+def ties(family: Emission) -> bool:
+    """Whether the family, or one that it is made of, ties states."""
     return isinstance(family, Tied) or any(map(ties, family.members))

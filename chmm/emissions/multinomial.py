@@ -1,8 +1,9 @@
-"""Vectors of counts: how often each of D symbols was drawn."""
+"""Vectors of counts: the number of times that each of D symbols was drawn."""
 
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, read_only
@@ -19,11 +20,10 @@ class Multinomial(Emission):
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), rows summing to 1; where a fit starts, a given 0 stays 0. n is taken as it comes, not
-        modelled.
+    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values, of which a 0 is structural and
+        stays 0. n itself is not modelled.
     pseudocount : added to every count, a number or an array that broadcasts to `probs`; None: the model's. The
-        maximiser is
-        probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
+        maximiser is probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
     n_draws : n of the vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
@@ -36,6 +36,7 @@ class Multinomial(Emission):
     """
 
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
@@ -67,7 +68,7 @@ class Multinomial(Emission):
 
     def log_likelihood(self, values):
         n = values.sum(axis=1, keepdims=True)
-        if n.max(initial=0) > LARGE:  # Poisson's counts with means n probs, given that they add up to n
+        if n.max(initial=0) > LARGE:  # Poisson counts with means n probs, given that they add up to n
             parts = [log_poisson(o[:, None], n * p) for o, p in zip(values.T, self.probs.T, strict=True)]
             return sum(parts, stirling(n))
         out = values @ np.maximum(np.log(self.probs), MINUS_INFINITY).T
@@ -77,6 +78,9 @@ class Multinomial(Emission):
 
     def statistics(self, values, weights):
         return {"counts": weights.T @ values}
+
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
 
     def update(self, statistics):
         counts = statistics["counts"]

@@ -1,10 +1,11 @@
-"""Counts that vary more than Poisson's."""
+"""Counts that vary more than those of a Poisson distribution."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, SHARE, ratio
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
@@ -35,6 +36,7 @@ class NegativeBinomial(Emission):
     """
 
     parameters = ("sizes", "probs")
+    ranges = (POSITIVE, SHARE)
     prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."
@@ -93,6 +95,16 @@ class NegativeBinomial(Emission):
         r = self.sizes if self.is_frozen("sizes") else self._sizes(share, mean)
         r = r if self.sizes is None else np.where(self.held("sizes"), self.sizes, r)
         self.assign({"sizes": r, "probs": r / (r + mean)}, alive if self.free is None else alive & self.free)
+
+    def gradient(self, values, weights):
+        by_size, by_prob = np.zeros(self.sizes.shape), np.zeros(self.probs.shape)
+        for d in range(values.shape[1]):
+            seen = ~np.isnan(values[:, d])
+            x, w, r, p = values[seen, d], weights[seen], self.sizes[:, d], self.probs[:, d]
+            mass = w.sum(axis=0)
+            by_size[:, d] = (w * (digamma(x[:, None] + r) - digamma(r))).sum(axis=0) + mass * np.log(p)
+            by_prob[:, d] = mass * r / p - ratio(w.T @ x, 1 - p)
+        return {"sizes": by_size, "probs": by_prob}
 
     def _sizes(self, share, mean):
         used, held = self.levels, self.held("probs")
@@ -153,7 +165,7 @@ class NegativeBinomial(Emission):
 
 
 def log_density(x, r, p):
-    """r of x + r Bernoulli draws succeed, the last one among them: x and r given x + r, as Poisson's."""
+    """Of x + r Bernoulli draws, r succeed, among them the last: x and r as Poisson counts that add up to x + r."""
     n = x + r
     return np.log(r / n) + log_poisson(r, n * p) + log_poisson(x, n * (1 - p)) + stirling(n)
 

@@ -1,8 +1,9 @@
 """A different family in each state."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,11 @@ class PerState(Alternatives):
 
     Parameters
     ----------
-    members : list of `Emission`, that of state 0 first, each of one state: PerState([Gaussian([0], [1]), StudentT()]).
-        Mixtures and products may be members.
+    members : list of `Emission`, one for each state, in their order: PerState([Gaussian([0], [1]), StudentT()]). Each
+        has parameters for one state, or none. Mixtures and products may be members.
 
-    All members take the same columns or symbols. Where a member does not take a value, its density is 0 there; a value
-    that no member takes is an error. States are not exchangeable here: unless parameters are given, each start draws
+    All members take the same columns or symbols. Where a member does not take a value, its density is 0; a value that
+    no member takes is an error. The states are not exchangeable here: unless parameters are given, each start draws
     which state a cluster of values belongs to, so n_init should be large enough to try the orders (24 with "auto").
 
     >>> from chmm import Exponential, Gamma, Model, PerState
@@ -38,12 +39,12 @@ class PerState(Alternatives):
             if member.n_states not in (None, 1):
                 raise ValueError(f"members[{i}] has parameters for {member.n_states} states; each is for one state")
 
-    # The four methods, and what goes member by member ----------------------------------------------------------------
+    # Member by member ------------------------------------------------------------------------------------------------
 
     def log_likelihood(self, values):
         return np.hstack([density(member, values) for member in self.members])
 
-    def shares(self, values, weights):
+    def shares(self, values: Any, weights: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
         for member, column in zip(self.members, weights.T, strict=True):
             inside = member.inside(values)
             if np.all(inside):
@@ -51,7 +52,7 @@ class PerState(Alternatives):
             else:
                 yield values[inside], column[inside][:, None]
 
-    def members_states(self, n_states):
+    def members_states(self, n_states: int) -> int:
         return 1
 
     def sample(self, states, rng):
@@ -76,7 +77,7 @@ class PerState(Alternatives):
     def expected(self, values):
         return np.hstack([member.expected(values) for member in self.members])
 
-    def placed(self, k, item):
+    def placed(self, k: int, item: Any) -> Any:
         return (k, item[1]) if isinstance(item, tuple) else item
 
     def reordered(self, order):
@@ -84,11 +85,8 @@ class PerState(Alternatives):
         other.members = tuple(self.members[i] for i in order)
         return other
 
-    def mean(self):
-        return _stacked([member.mean() for member in self.members])
-
-    def variance(self):
-        return _stacked([member.variance() for member in self.members])
+    def together(self, tables):
+        return None if any(table is None for table in tables) else np.vstack(tables)
 
     def summary(self, state):
         return f"{type(self.members[state]).__name__}: {self.members[state].summary(0)}"
@@ -99,7 +97,3 @@ class PerState(Alternatives):
 
     def __repr__(self):
         return f"PerState([{', '.join(map(repr, self.members))}])"
-
-
-def _stacked(tables):
-    return None if any(table is None for table in tables) else np.vstack(tables)

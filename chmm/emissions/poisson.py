@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..coordinates import POSITIVE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import gamma_cdf, log_poisson
@@ -16,12 +17,12 @@ class Poisson(ExponentialFamily):
 
     Parameters
     ----------
-    rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; where a fit starts. Columns are
-        independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps, of the mean of all data (1 if that is 0), are added to what each state saw of each column.
-    frozen : ("rates",) keeps them as given; {"rates": mask} some of them.
+    rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; a fit starts from given values. Columns
+        are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with the mean of all data (1 if that is 0), that are added to each state and column.
+    frozen : ("rates",) keeps them as given; {"rates": mask} keeps some of them.
 
-    The maximiser is the weighted mean. A rate of 0 allows no count but 0; a given one is structural and stays.
+    The maximiser is the weighted mean. A rate of 0 allows no count but 0; a given one is structural and is kept.
 
     >>> from chmm import Model, Poisson
     >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -30,6 +31,7 @@ class Poisson(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
@@ -43,7 +45,7 @@ class Poisson(ExponentialFamily):
         return ~not_counts(values)
 
     def embed(self, values):
-        return np.sqrt(values)  # of equal variance wherever the mean
+        return np.sqrt(values)  # their variance hardly depends on the mean
 
     def sufficient_statistics(self, values):
         return [values]
@@ -60,6 +62,9 @@ class Poisson(ExponentialFamily):
 
     def maximiser(self, means):
         return {"rates": means[0]}
+
+    def derivatives(self, mass, sums):
+        return {"rates": ratio(sums, self.rates) - mass}
 
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]

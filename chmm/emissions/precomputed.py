@@ -6,11 +6,12 @@ from .base import Emission, unshared
 
 
 class Precomputed(Emission):
-    """Values that are the log likelihoods themselves: log b_i(o_t) = X[t, i], such as the output of a neural network.
+    """Values that are themselves log likelihoods: log b_i(o_t) = X[t, i], such as the output of a neural network.
 
     A sequence is an array (n_steps, n_states). Only differences between states matter, so the logarithms of posteriors
-    divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf is impossible in this
-    state, a row of NaN is a missing step. There is nothing to learn here (fit learns the chain), and nothing to draw.
+    divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf marks a state as
+    impossible, and a row of NaN is a missing step. There is nothing to learn here (fit learns the chain) and nothing to
+    sample.
 
     >>> import numpy as np
     >>> from chmm import Model, Precomputed

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from itertools import accumulate
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Product(Composite):
     ----------
     *channels : families in the order of the columns of the data, or
     **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
-        array must then have these columns, in this order. `product["name"]` or `product[0]` gives a channel.
+        array must then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
 
     A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
     missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
@@ -119,8 +120,7 @@ class Product(Composite):
                 takes = f"{sum(widths)} columns, for the channels {', '.join(map(repr, self.names))}"
                 form = f"as a frame or an array of shape (n_steps, {sum(widths)})"
                 raise ValueError(f"X has {have} column{'s' * (have != 1)}; {type(self).__name__} takes {takes}, {form}")
-            ends = np.cumsum(widths).tolist()
-            places = [list(range(end - width, end)) for end, width in zip(ends, widths, strict=True)]
+            places = [list(range(end - width, end)) for end, width in zip(accumulate(widths), widths, strict=True)]
         parts = zip(map(data.columns, places), self.members, strict=True)
         return [part if c.kind in ("numbers", "columns") else part.as_integers() for part, c in parts]
 
@@ -133,14 +133,13 @@ class Product(Composite):
             self.blame(len(seen), error)
             raise
         tables, places = [o.distinct for o in seen], [o.index for o in seen]
-        gone = [None if _is_whole(o) else o.index == len(o.distinct) for o in seen]
+        gone = [_gone(o) for o in seen]
         if all(o.shared for o in seen):
             kept, index = distinct_rows(places, [len(table) + 1 for table in tables])
             if kept is not None:
                 kept = [place.astype(np.int32) for place in kept]
                 return Observed(Cells(len(kept[0]), tables, kept), index, True, _notes(seen, gone))
-        places = [o.index if mask is not None else None for o, mask in zip(seen, gone, strict=True)]
-        cells = Cells(len(seen[0].index), tables, places)
+        cells = Cells(len(seen[0].index), tables, [None if _is_whole(o) else o.index for o in seen])
         missing = None if any(mask is None for mask in gone) else np.all(gone, axis=0)
         return unshared(cells, missing, _notes(seen, gone))
 
@@ -196,19 +195,8 @@ class Product(Composite):
     def placed(self, k, item):
         return (item[0], f"channel {self.names[k]!r}, {item[1]}") if isinstance(item, tuple) else item
 
-    def reordered(self, order):
-        other = copy.copy(self)
-        other.members = tuple(channel.reordered(order) for channel in self.members)
-        return other
-
-    def mean(self):
-        return self._side_by_side([channel.mean() for channel in self.members])
-
-    def variance(self):
-        return self._side_by_side([channel.variance() for channel in self.members])
-
-    def _side_by_side(self, tables):
-        """(N, D): NaN for a channel that has none; None if no channel has one."""
+    def together(self, tables):
+        """NaN for a channel without a table; None if no channel has one."""
         if all(table is None for table in tables):
             return None
         widths = [channel.n_features or 1 for channel in self.members]
@@ -289,6 +277,10 @@ def _is_whole(seen):
     return not seen.shared and len(seen.distinct) == len(seen.index)
 
 
+def _gone(seen):
+    """(T,) bool, the missing steps of a channel; None if there are none."""
+    gone = None if _is_whole(seen) else seen.index == len(seen.distinct)
+    return gone if gone is not None and gone.any() else None
 def values_seen(table, place):
     """The values that steps see, one each, from distinct values: where place is len(table), a missing one."""
     if place is None:
@@ -303,7 +295,11 @@ def values_seen(table, place):
 
 def _spread(table, place, gap):
     """The rows of a channel's table that the cells show; `gap` where it is missing."""
-    return table if place is None else np.vstack([table, np.full((1, table.shape[1]), gap)])[place]
+    if place is None:
+        return table
+    if (place == len(table)).any():
+        table = np.vstack([table, np.full((1, table.shape[1]), gap)])
+    return table[place]
 
 
 def _gathered(weights, place, n):

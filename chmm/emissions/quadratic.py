@@ -1,4 +1,5 @@
-"""Sums of squares, for densities and scatter: distances to the means in a kernel, so that nothing cancels."""
+"""Sums of squared distances for densities and scatter, from a kernel that subtracts the means first, so that nothing
+cancels."""
 
 from typing import NamedTuple
 
@@ -56,12 +57,12 @@ def patterns(values):
 
 
 class Moments(NamedTuple):
-    """Of each column, (D,): how many numbers, their mean, and the root of the sum of squared distances to it. `+` pools
-    two samples (Chan, Golub & LeVeque 1979)."""
+    """For each column, (D,): the number of values, their mean, and the root of the sum of squared distances to it. `+`
+    pools two samples (Chan, Golub & LeVeque 1979)."""
 
     count: np.ndarray  # type: ignore[assignment]
     mean: np.ndarray
-    norm: np.ndarray  # a root, as squares may be beyond all numbers
+    norm: np.ndarray  # a root, since the squares may overflow
 
     @quiet
     def __add__(self, other):
@@ -74,11 +75,11 @@ class Moments(NamedTuple):
 
 @quiet
 def moments(values):
-    """The Moments of each column, gaps left out."""
+    """The Moments of each column, without its gaps."""
     ones = np.broadcast_to(1.0, (len(values), 1))
     low, high = (f.reduce(values, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
     low = np.where(np.isnan(low), 0.0, low)
-    # a power of two, so that squares of distances are finite, too
+    # scale by a power of two so that the squares of distances are finite
     exponent = np.where(high > low, np.frexp(high - low)[1], 0)
     exponent[np.abs(exponent) < 300] = 0
     if exponent.any():

@@ -1,17 +1,17 @@
-"""Start values: which state takes which value before anything is known, by k-means++ and a few rounds of k-means."""
+"""A first guess of which state takes which value, by k-means++ and a few rounds of k-means."""
 
 import numpy as np
 
-MOST = 20_000  # points that clusters are sought among
-SURE = 0.95  # share of a value that its own cluster takes; the rest goes to all, so that no state is empty
+MOST = 20_000  # points to cluster
+SURE = 0.95  # the part of a value that goes to its own cluster; the rest goes to all, so that no state is empty
 
 
 def shares(points, times, n, rng):
-    """(R, n): the share of each value that each of n states takes; rows sum to 1.
+    """(R, n): the share of each value that goes to each of n states; rows sum to 1.
 
-    points : (R, F), or None if there is no distance: then random shares. times : (R,), how often each value occurs.
-    Seeds are drawn with probability ~ times * squared distance to the seeds before, the best of a few draws (Arthur &
-    Vassilvitskii 2007). What is drawn depends on the values and not on their order, so that sequences may come in any.
+    points : (R, F); None if there is no distance, in which case shares are random. times : (R,), how often each value
+    occurs. A seed is drawn with a probability proportional to times * squared distance to the seeds before it, the best
+    of a few draws (Arthur & Vassilvitskii 2007). What is drawn depends on the values, but not on their order.
     """
     if points is None or not points.size or n == 1 or not times.sum() > 0:
         return _loose(rng.random((len(times), n)))
@@ -32,10 +32,13 @@ def shares(points, times, n, rng):
 
 
 def clusters(points, times, n, rng):
-    """Centres (n, F): k-means from k-means++ seeds."""
-    centres = seeds(points, times, n, rng)
+    """Centres (n, F) of k-means, started from k-means++ seeds."""
+    centres, before = seeds(points, times, n, rng), None
     for _ in range(10):
         nearest = distances(points, centres).argmin(axis=1)
+        if before is not None and (nearest == before).all():
+            break
+        before = nearest
         total = np.bincount(nearest, times, n)
         sums = np.stack([np.bincount(nearest, times * column, n) for column in points.T], axis=1)
         centres = np.where(total[:, None] > 0, sums / np.maximum(total, 1e-300)[:, None], centres)
@@ -48,8 +51,8 @@ def _loose(random):
 
 
 def _dice(points, n, rng):
-    """(R, n) random numbers in (0, 1) that depend on a point alone: its rank in each column, which no change of units
-    changes, hashed (Steele's SplitMix64)."""
+    """(R, n) random numbers in (0, 1), each a function of its point: the point's rank in each column, which does not
+    depend on units, is hashed (Steele's SplitMix64)."""
     ranks = np.stack([np.unique(column, return_inverse=True)[1] for column in points.T], axis=1).astype(np.uint64)
     factors = rng.integers(2**64, size=ranks.shape[1], dtype=np.uint64) | np.uint64(1)
     keys = ((ranks + np.uint64(1)) * factors).sum(axis=1)
@@ -82,7 +85,7 @@ def distances(points, centres):
 
 
 def standardised(points, times):
-    """Each column with mean 0 and variance 1; what is missing stands at the mean."""
+    """Each column with mean 0 and variance 1; missing entries are put at the mean."""
     seen = ~np.isnan(points)
     mass = np.maximum((times[:, None] * seen).sum(axis=0), 1e-300)
     points = np.where(seen, points, 0.0)

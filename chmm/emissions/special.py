@@ -15,6 +15,9 @@ import numpy as np
 from ..exceptions import quiet
 
 TURN = 2 * np.pi
+# of 1/x, 1/x^3, 1/x^5 ... in the expansion of half_step: (2^-2k - 1) B_2k / (k (2k - 1)), from the Bernoulli numbers
+HALF_STEP = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224, -5461 / 425984, 929569 / 15728640)
+HALF_STEP_SLOPE = tuple(-(2 * k + 1) * c for k, c in enumerate(HALF_STEP))
 _ANGLES = np.arange(256) * (TURN / 256)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
 GONE = 45.0  # nats below its start, a tail is over: e^-45 is below the rounding of its sum
@@ -45,19 +48,26 @@ def trigamma(x):
 
 
 def half_step(x):
-    """(log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, its derivative), x > 0; large terms do not cancel."""
-    large, small = np.maximum(x, 50.0), np.minimum(x, 50.0)
-    y = (1 / large) ** 2
-    log = -(1 / 8 - y * (1 / 192 - y * (1 / 640 - y * 17 / 14336))) / large
-    slope = y * (1 / 8 - y * (1 / 64 - y * (1 / 128 - y * 17 / 2048)))
-    return (
-        np.where(x < 50, gammaln(small + 0.5) - gammaln(small) - 0.5 * np.log(small), log),
-        np.where(x < 50, digamma(small + 0.5) - digamma(small) - 0.5 / small, slope),
-    )
+    """log Gamma(x + 1/2) - log Gamma(x) - log(x) / 2, x > 0; large terms do not cancel."""
+    y, total = _shifted(x, lambda z: np.log(z / (z + 0.5)), np.add)
+    return _polynomial(HALF_STEP, (1 / y) ** 2) / y + 0.5 * np.log(y / x) + total
+
+
+def half_step_slope(x):
+    """The derivative of half_step."""
+    y, total = _shifted(x, lambda z: 0.5 / (z * (z + 0.5)), np.add)
+    return _polynomial(HALF_STEP_SLOPE, (1 / y) ** 2) / (y * y) + 0.5 * (1 / y - 1 / x) + total
+
+
+def _polynomial(coefficients, x):
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = c + x * total
+    return total
 
 
 def log_ratio(a, b):
-    """log(a / b), a > 0, b >= 0; where they are close, as exact as their difference."""
+    """log(a / b), a > 0, b >= 0; if they are close, as exact as their difference."""
     out = np.log(a / b)
     near = np.abs(a - b) < b / 2
     out[near] = np.log1p(((a - b) / b)[near])
@@ -118,7 +128,8 @@ def log_bessel(kappa):
 
 
 def newton_ascent(x, value, step, low, high):
-    """Guarded Newton: from `x` as many steps as raise `value`, element by element; each is halved until it does.
+    """Guarded Newton: from `x`, steps are taken as long as they raise `value`, element by element; each is halved until
+    it does.
 
     x : (..., P), P parameters > 0; value(x) : (...); step(x) : (..., P). They stay between `low` and `high`. A step of
     less than 1e-6 of x is the last and taken unseen: it lands within 1e-12 of the maximum, where `value` is flat.
@@ -149,7 +160,7 @@ def newton_ascent(x, value, step, low, high):
 
 
 def newton(gradient, curvature, x):
-    """The Newton step for one parameter x > 0 in log x, uphill whatever the curvature."""
+    """The Newton step for one parameter x > 0, taken in log x; it goes uphill whatever the curvature."""
     slope = x * gradient
     bend = np.abs(x * x * curvature + slope)
     return x * np.expm1(np.clip(slope / np.maximum(bend, 1e-300), -1, 1))

@@ -3,10 +3,11 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, REAL
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
-from .special import half_step, newton, newton_ascent, student_cdf
+from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
@@ -39,6 +40,7 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
+    ranges = (REAL, POSITIVE, POSITIVE)
     gaps = True
     prepared = ("centre", "spread")
     max_inner_iter = 200
@@ -67,7 +69,7 @@ class StudentT(Emission):
     def log_likelihood(self, values):
         out = np.zeros((len(values), len(self.locations)))
         v, s = self.dofs, self.scales
-        constants = half_step(v / 2)[0] - 0.5 * np.log(2 * np.pi) - np.log(s)
+        constants = half_step(v / 2) - 0.5 * np.log(2 * np.pi) - np.log(s)
         for d in range(values.shape[1]):
             seen = ~np.isnan(values[:, d])
             z = self._z(values[seen], d)
@@ -127,6 +129,18 @@ class StudentT(Emission):
                 new[name] = np.where(turn == (name == "dofs"), new[name], getattr(self, name))
         self.assign(new)
 
+    def gradient(self, values, weights):
+        mass, _, uy, uyy, slopes, _ = (self.statistics(values, weights)[key] for key in KEYS)
+        squares = self.scales**2
+        return {
+            "locations": uy / squares,
+            "scales": (uyy / squares - mass) / self.scales,
+            "dofs": 0.5 * mass * half_step_slope(self.dofs / 2) + slopes,
+        }
+
+    def unconstrained(self):
+        return super().unconstrained() | {"locations": self._coordinates("locations", self.scales)}
+
     def recentre(self, statistics, other):
         moved = shifted(
             {"weights": statistics["u"], "sums": statistics["uy"], "squares": statistics["uyy"]},
@@ -146,13 +160,13 @@ class StudentT(Emission):
 
         def value(v):
             t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
-            return mass * half_step(v / 2)[0] + (v0 + 1) * slopes * t + 0.5 * bend * (v - v0) * t * far
+            return mass * half_step(v / 2) + (v0 + 1) * slopes * t + 0.5 * bend * (v - v0) * t * far
 
         def gradient(v):
             t, far = (v - v0) / (v + 1), np.maximum(v0 / v, 1.0)
             turn = (v0 + 1) / (v + 1) ** 2
             rise = (t + (v - v0) * turn) * far - np.where(v < v0, (v - v0) * t * far / v, 0.0)
-            return 0.5 * mass * half_step(v / 2)[1] + (v0 + 1) * slopes * turn + 0.5 * bend * rise
+            return 0.5 * mass * half_step_slope(v / 2) + (v0 + 1) * slopes * turn + 0.5 * bend * rise
 
         def step(v):
             here = gradient(v)

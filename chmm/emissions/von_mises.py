@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE, REAL
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
@@ -15,13 +16,13 @@ class VonMises(ExponentialFamily):
     Parameters
     ----------
     means : (n_states, n_features) or (n_states,), in radians. concentrations : the same shape, >= 0; 0 is uniform.
-        Where a fit starts. Columns are independent given the state, and a missing one (NaN) says nothing.
-    prior : how many steps' worth of angles all around is added to what each state saw of each column.
-    frozen : names of parameters that stay as given, or {name: mask}.
+        A fit starts from given values. Columns are independent given the state, and a missing one (NaN) is ignored.
+    prior : number of steps, with uniformly distributed angles, that are added to each state and column.
+    frozen : names of parameters to keep as given, or {name: mask}.
 
-    The maximiser is the direction of the weighted sum of unit vectors, and the concentration k with
-    I_1(k) / I_0(k) = its mean length (Newton), at most 1e6. `mean()` is the mean
-    direction, `variance()` the circular variance 1 - I_1(k) / I_0(k), from 0 (one angle) to 1 (all around).
+    The maximiser is the direction of the weighted mean of unit vectors, and the concentration k for which
+    I_1(k) / I_0(k) is its length, by Newton's method, at most 1e6. `mean()` is the mean direction, `variance()` the
+    circular variance 1 - I_1(k) / I_0(k), from 0 (a single angle) to 1 (uniform).
 
     >>> from chmm import Model, VonMises
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=VonMises([0, 3.1], [4, 4]))
@@ -30,6 +31,7 @@ class VonMises(ExponentialFamily):
     """
 
     parameters = ("means", "concentrations")
+    ranges = (REAL, POSITIVE)
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0
@@ -72,6 +74,12 @@ class VonMises(ExponentialFamily):
             start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST
         )[..., 0]
         return {"means": direction, "concentrations": np.where(length > 0, k, 0.0)}
+
+    def derivatives(self, mass, cosines, sines):
+        along = cosines * np.cos(self.means) + sines * np.sin(self.means)
+        across = sines * np.cos(self.means) - cosines * np.sin(self.means)
+        k = self.concentrations
+        return {"means": k * across, "concentrations": along - mass * log_bessel(k)[1]}
 
     def typical(self, cosine, sine):
         return np.zeros((2, *cosine.shape))

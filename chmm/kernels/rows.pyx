@@ -188,11 +188,10 @@ def weigh(
     cdef Py_ssize_t r, j, n = log_rows.shape[1]
     cdef const double* weights
     with nogil:
-        for r in range(log_rows.shape[0]):
-            if mask[r]:
-                weights = &masks[mask[r], 0]
-                for j in range(n):
-                    log_rows[r, j] += weights[j]
+        for r in range(log_rows.shape[0]):  # no branch: where labels come at random it would be guessed wrong
+            weights = &masks[mask[r], 0]
+            for j in range(n):
+                log_rows[r, j] += weights[j]
 
 
 def fold(
