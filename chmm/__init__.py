@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .checking import Normality, normality
 from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
@@ -30,6 +31,7 @@ from .emissions import (
 )
 from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
+from .forecasting import Forecast
 from .model import Model
 from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
@@ -53,6 +55,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Exponential",
+    "Forecast",
     "Forward",
     "Gamma",
     "Gaussian",
@@ -63,6 +66,7 @@ __all__ = [
     "Model",
     "Multinomial",
     "NegativeBinomial",
+    "Normality",
     "NotFittedError",
     "PerState",
     "Poisson",
@@ -86,5 +90,6 @@ __all__ = [
     "Viterbi",
     "VonMises",
     "ZeroInflated",
+    "normality",
     "select",
 ]

@@ -29,7 +29,6 @@ ATTRIBUTES = {
     "probs_": "they are emission_.probs",
     "monitor_": "see history_, n_iter_, converged_ and report_",
     "n_components": "it is n_states_",
-    "score_samples": "score(X) gives log P, posteriors(X) the probabilities of the states too",
     "get_stationary_distribution": "it is stationary_distribution()",
 }
 

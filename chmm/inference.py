@@ -235,6 +235,20 @@ def _one_way(problem, kernel, exactly, scaled):
     return table, log_scale, Outcome(loglik, step)
 
 
+def in_log_space(problem, ask):
+    """(ask(Exact), Outcome) of one sequence of at least one step; None if it is impossible."""
+    loglik, _, step = _outputs(problem)
+
+    @quiet
+    def work(first, last, stop):
+        exact = Exact(problem.chain, problem.rows, problem.index, stop, BUDGET)
+        loglik[0], step[0] = exact.loglik, exact.step
+        return ask(exact) if exact.step < 0 else None
+
+    (answer,) = _in_chunks(problem, work, 8, 1)
+    return answer, Outcome(loglik, step)
+
+
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)

@@ -77,6 +77,8 @@ class Weights(NamedTuple):
 def read(known, data: Sequences, name="known") -> Sequences | Weights:
     """What a user says about the states: labels, or weights."""
     checks.refuse_one_label_a_sequence(known, data, name)
+    if getattr(getattr(known, "index", None), "nlevels", 1) > 1 and _is_table(known):
+        known = dict(iter(known.groupby(level=0, sort=False)))
     many, parts = data.form in ("list", "dict"), [known]
     if isinstance(known, Mapping):
         if data.form == "dict" and set(known) != set(data.keys):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .kernels import log_space
 from .kernels.log_space import NOTHING
-from .memory import aligned
+from .memory import aligned, blocks
 
 # ln 2 in parts of 24 bits, 24 bits and the rest: multiples of all but the last are exact
 LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
@@ -76,6 +76,12 @@ def doubles(x):
 
 def logarithm(x):
     return np.log(x[0]) + x[1] * math.log(2)
+
+
+def relative(x):
+    """The logarithms of rows of numbers, less that of the largest power of two of their row."""
+    mantissa, exponent = parts(x)
+    return logarithm((mantissa, exponent - exponent.max(axis=-1, keepdims=True)))
 
 
 class Exact:
@@ -202,6 +208,25 @@ class Exact:
             beta[own] = _fitting(x, "beta", own.start, scaled)
             ending = future[0]
 
+    def log_last(self):
+        """log P(o_1 ... o_T, q_T = i) up to a constant, (N,)."""
+        return relative(self.latest[2][-1])[: self.n]
+
+    def apart(self):
+        """(past, future), (T, N) each: log P(o_1 ... o_t-1, q_t = i) and log P(o_t+1 ... o_T | q_t = i), both up to a
+        constant for each step."""
+        past, future = np.empty((2, len(self.index), self.n))
+        moves, ending = logarithm(parts(self.transmat))[:, : self.n], self._ending()
+        past[0] = relative(self.startprob)[: self.n]
+        for first, rows, index, alpha in self.windows():
+            beta = self._betas(rows, index, ending)
+            future[first : first + len(index)] = relative(beta)[:, : self.n]
+            before = relative(alpha[:-1])[:, : self.n]
+            for where, some in blocks(before, self.n**2):
+                past[first + 1 :][where] = log_sum(some[:, :, None] + moves, 1)
+            ending = beta[0]
+        return past, future
+
     def _sums(self, alpha, own, log_scale):
         """The sums of alpha at a window's own steps, (T, 1); log_scale is filled in."""
         mantissa, exponent = total(alpha)
@@ -227,6 +252,13 @@ def _fitting(x, name, first, scaled):
             else f"{where} is {size} without scaling; use scaled=True, which holds any length"
         )
     return values
+
+
+def log_sum(x, axis):
+    """log sum exp, -inf where all are."""
+    top = x.max(axis=axis, keepdims=True)
+    top = np.where(top > -np.inf, top, 0.0)
+    return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
 
 
 def compensated_sum(x):

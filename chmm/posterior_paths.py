@@ -5,13 +5,14 @@ import numpy as np
 from . import inference
 from .checks import check_choice, check_count, generator
 from .exceptions import quiet
-from .questions import Question, one_by_one
+from .questions import Question, of_possible, of_possible_values, one_by_one
 from .results import Decoding, Viterbi
 from .segments import Segment, Segments
 
 METHODS = ("viterbi", "posterior")
 
 
+@of_possible
 def predict(asked: Question, method: str, n_jobs=1):
     check_choice(method, "method", METHODS)
     problem, fit, data = asked.problem(), asked.fit, asked.data
@@ -24,6 +25,7 @@ def predict(asked: Question, method: str, n_jobs=1):
     return data.split(fit.named(path))
 
 
+@of_possible
 @quiet
 def viterbi(asked: Question, scaled: bool):
     problem, answers = asked.problem(), []
@@ -44,6 +46,7 @@ def viterbi(asked: Question, scaled: bool):
     return asked.data.collect(answers)
 
 
+@of_possible
 def best_paths(asked: Question, n_paths: int):
     n_paths = check_count(n_paths, "n_paths", 1)
     answers = []
@@ -52,6 +55,7 @@ def best_paths(asked: Question, n_paths: int):
     return asked.data.collect(answers)
 
 
+@of_possible_values
 @quiet
 def path_proba(asked: Question, n_jobs=1):
     if asked.told is None:
@@ -66,6 +70,7 @@ def path_proba(asked: Question, n_jobs=1):
     return asked.data.collect(np.exp(log_proba).tolist())
 
 
+@of_possible
 def segments(asked: Question):
     problem = asked.problem()
     answers = []
@@ -92,6 +97,7 @@ def _runs(problem, path, names):
     return Segments(map(Segment, *columns))
 
 
+@of_possible
 def sample_posterior(asked: Question, n_samples: int, random_state):
     n_samples, rng, data = check_count(n_samples, "n_samples", 1), generator(random_state), asked.data
     drawn = [
@@ -101,5 +107,6 @@ def sample_posterior(asked: Question, n_samples: int, random_state):
     return np.concatenate(drawn, axis=1) if data.form in ("lengths", "ids") and drawn else data.collect(drawn)
 
 
+@of_possible
 def entropy(asked: Question):
     return asked.data.collect([float(h[0]) for h, _ in one_by_one(asked.problem(), inference.entropy)])

@@ -14,7 +14,7 @@ from .kernels.status import Status
 from .kernels.stream import Past
 from .known import read as read_known
 from .known import resolve
-from .questions import Question
+from .questions import Question, of_possible
 from .reading import ROWS, is_missing
 from .results import Pushed, Rest
 from .sequences import LARGEST
@@ -26,10 +26,11 @@ SYMBOLS = {str: (str, np.str_), int: (int, np.int64), bool: (bool, np.bool_)}  #
 MOST_COUNTS = 4096  # whose log likelihoods are remembered
 
 
+@of_possible
 def predict_proba(asked: Question, lag: int, n_jobs=1):
     """P(q_t = i | o_1 ... o_t+lag)."""
     lag = check_count(lag, "lag", -1)
-    problem = _endless(asked).problem()
+    problem = asked.going_on().problem()
     longest = problem.longest
     if lag >= longest - 1:
         gamma, outcome = inference.posteriors(problem, n_jobs)
@@ -39,16 +40,11 @@ def predict_proba(asked: Question, lag: int, n_jobs=1):
     return asked.data.split(tables[0] if len(tables) == 1 else np.concatenate(tables))
 
 
+@of_possible
 def surprise(asked: Question):
     """-log P(o_t | o_1 ... o_t-1)."""
-    parts = [0.0 - log_scale for _, log_scale in _past(_endless(asked).problem(), None)]
+    parts = [0.0 - log_scale for _, log_scale in _past(asked.going_on().problem(), None)]
     return asked.data.split(np.concatenate(parts) if parts else np.empty(0))
-
-
-def _endless(asked):
-    """The same, as if all sequences went on."""
-    cut = np.zeros(asked.data.n_sequences, dtype=bool)
-    return asked._replace(ended=cut) if asked.fit.ends else asked
 
 
 def _past(problem, lag):
