@@ -324,7 +324,7 @@ def draw(problem, structure, emission, n, rng):
         kinds = [by_best_cuts, by_cuts, by_mixture, by_windows]
     elif structure.topology is not None:  # in a circle
         kinds = [by_windows, by_cuts, by_best_cuts, by_mixture]
-    elif view.embedded is None and not problem.observed.shared:
+    elif not len(view.values) or (view.embedded is None and not problem.observed.shared):
         kinds = [by_values, by_mixture, loose]  # nothing tells windows apart
     known = problem.known
     if known is not None and known.path is not None:
