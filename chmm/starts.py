@@ -1,11 +1,11 @@
 """Where EM starts, and which starts are followed.
 
-EM climbs the hill that it starts on, and the likelihood of a hidden Markov model has many. No one way to draw start
-values finds the best hill always, so a fit tries several kinds of them: each kind has an idea of what tells states
-apart, and draws how long a state lasts over all scales, from a few steps to a sequence.
+EM climbs the hill it starts on, and the likelihood of a hidden Markov model has many. No single way of drawing start
+values always finds the highest one, so a fit tries several kinds. Each kind has its own idea of what distinguishes
+states, and draws how long a state lasts on all scales, from a few steps to a whole sequence.
 
-A start is (startprob, transmat, emission). A kind is a function of a `View` of the data, a number u in 0 ... 1 that
-says where on the scale of durations it is, and a generator.
+A start is (startprob, transmat, emission, endprob). A kind gives the first three, from a `View` of the data, a number u
+from 0 to 1 that is its place on the scale of durations, and a generator.
 """
 
 import copy
@@ -20,22 +20,21 @@ from .inference import posteriors
 from .kernel_input import pose
 from .stationary import settled
 
-N_STARTS = 12
-MOST = 200_000  # steps that starts see; of longer data,
-N_PIECES = 20  # so many pieces that are spread over them
-ON_PIECES = 100  # E-steps that the winner may take on them before it sees everything
-FIRST = 10  # E-steps until the better half of the runs is chosen; then twice as many, and so on
-LEAST_STATES = 5  # of fewer, starts find the best optimum without moving a state
-MISSES = 4  # states that are dissolved in vain until moving states ends
-MOST_SPLITS = 8  # starts of one such try
-TRIED = 100  # E-steps until the best of them must have led higher
-SHORT = 3  # E-steps of a first trial after a move
-HOPE = 5  # times what extrapolation says is left: a run that needs more is given up
-ALIKE = 0.01  # nats: of two runs that have stopped so near to each other one will do
-TIE = 1e-9  # of the objective: runs that differ less are told apart by rounding alone
+MOST = 200_000  # steps that starts see; from longer data they see
+N_PIECES = 20  # pieces, spread evenly
+ON_PIECES = 100  # E-steps that the winner may take on the pieces before it sees everything
+FIRST = 10  # E-steps before the better half of the runs is chosen; then twice as many, and so on
+ALIKE = 0.01  # nats: of two runs that have stopped this close to each other, one is enough
+TIE = 1e-9  # of the objective: smaller differences between runs are rounding
 MAX_COLUMNS = 32  # of the points that stand for symbols
 GRID = 100  # places among which the best cuts of a sequence are sought
-OWN = 0.9  # share of a step that the state of its window takes; the rest goes to all, so that no state is empty
+OWN = 0.9  # share of a step that goes to the state of its window; all states share the rest, so that none is empty
+MANY_STATES = 5  # with this many there are more starts, and states are moved
+MISSES = 4  # moving states ends after this many failures in a row
+MOST_SPLITS = 8  # states that are split, one at a time, to make room for a dissolved one
+SHORT = 3  # E-steps before the better half of these is chosen
+TRIED = 100  # E-steps after which the best of them must have led higher
+HOPE = 5  # a run is given up if it needs more than this many times the gain that extrapolation promises
 
 
 class View:
@@ -60,8 +59,8 @@ class View:
         return self.emission.embed(self.values)
 
     def points(self, rng):
-        """(R, F), values as points whose distance tells how alike they are. Symbols lie at the corners of a simplex,
-        rare ones farther out, as chi-square has it; many of them are cast into fewer dimensions."""
+        """(R, F), values as points whose distances tell how alike they are. Symbols are the corners of a simplex, rare
+        ones farther out, as in the chi-square distance; if there are many, they are projected to fewer dimensions."""
         if self.embedded is not None:
             return standardised(self.embedded, self.times)
         share = self.times / self.times.sum()
@@ -71,8 +70,8 @@ class View:
         return far * rng.standard_normal((len(share), MAX_COLUMNS)) / np.sqrt(MAX_COLUMNS)
 
     def steps(self, rng):
-        """(T, F), the points of all steps, those that are missing in the middle; and how far from it, where that says
-        more."""
+        """(T, F), the points of all steps, where missing ones are in the middle; for numbers also their distances from
+        the middle."""
         points = self.points(rng)
         if self.embedded is not None:
             points = np.hstack([points, np.abs(points)])
@@ -80,7 +79,7 @@ class View:
 
     @property
     def forward(self):
-        """Whether the given transitions lead forward only, as in a left-right model."""
+        """Whether the given transitions only lead forward, as in a left-right model."""
         free = self.structure.free.get("transmat")
         return free is not None and self.n > 1 and not np.tril(free, -1).any()
 
@@ -96,13 +95,13 @@ class View:
 
 
 def by_values(view, u, rng):
-    """States differ in what they show: clusters of values, whatever their order in time."""
+    """States differ in the values they show: clusters of values, whatever their order in time."""
     weights = shares(view.embedded, view.times, view.n, rng) * view.times[:, None]
     return startprob(view, rng), lasting(view, u, rng), begun(view, weights, rng)
 
 
 def by_mixture(view, u, rng):
-    """The same, improved by ten EM steps for a mixture that knows no time: clusters of unlike width or shape."""
+    """The same, improved by ten EM steps of a mixture that ignores time: clusters of different widths and shapes."""
     start, trans, emission = by_values(view, u, rng)
     for _ in range(10):
         logs = emission.log_likelihood(view.values)
@@ -115,16 +114,16 @@ def by_mixture(view, u, rng):
 
 
 def by_windows(view, u, rng):
-    """States differ in what they show over a while: clusters of windows of time, by the mean of the points in each and
-    by their mean distance from the middle. Transitions are counted."""
+    """States differ in what they show over some time: clusters of windows of time, by the mean of the points in each
+    and their mean distance from the middle. Transitions are counted."""
     window, features, mass = windowed(view, view.weight, u, rng)
     label = shares(features, mass, view.n, rng).argmax(axis=1)[window]
     return labelled(view, label, len(mass) > len(window) / 2, rng)
 
 
 def windowed(view, weight, u, rng):
-    """Windows of time, from single steps (u = 0) to a third of what falls to each state (u = 1), none across a limit of
-    sequences: (the window of each step (T,), the mean of its points (W, F), its weight (W,))."""
+    """Windows of time within sequences, from single steps (u = 0) to a third of the data of each state (u = 1): (the
+    window of each step (T,), the mean of the points in each (W, F), the weight of each (W,))."""
     length = max(1.0, min(view.lengths.max(), len(view.index) / (3 * view.n))) ** u
     per_sequence = np.where(view.lengths > 0, np.maximum(1, np.round(view.lengths / length)), 0).astype(np.int64)
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
@@ -136,13 +135,13 @@ def windowed(view, weight, u, rng):
 
 
 def loose(view, u, rng):
-    """States may follow each other in any way, alternate too: clusters of values, and transitions near to uniform."""
+    """States may follow each other in any way, even alternate: clusters of values, and nearly uniform transitions."""
     start, _, emission = by_values(view, u, rng)
     return start, given_or(view.structure.transmat, view.within(rows(rng, view.n, view.n))), emission
 
 
 def by_cuts(view, u, rng):
-    """States follow each other once through: each sequence is cut into stretches, evenly (u = 0) or at random."""
+    """Each state is visited once, in order: each sequence is cut into stretches, evenly (u = 0) or at random."""
     cuts = np.arange(1, view.n) / view.n if u == 0 else np.sort(rng.random(view.n - 1))
     place = np.arange(len(view.index)) - np.repeat(view.bounds[:-1], view.lengths)
     label = np.searchsorted(cuts, (place + 0.5) / np.repeat(view.lengths, view.lengths))
@@ -150,7 +149,7 @@ def by_cuts(view, u, rng):
 
 
 def by_best_cuts(view, u, rng):
-    """States follow each other once through: each sequence is cut where its stretches differ most, by least squares."""
+    """Each state is visited once, in order: each sequence is cut where its stretches differ most, by least squares."""
     points = view.steps(rng)
     label = np.empty(len(view.index), dtype=np.int64)
     for first, last in zip(view.bounds[:-1], view.bounds[1:], strict=True):
@@ -161,7 +160,8 @@ def by_best_cuts(view, u, rng):
 
 
 def segmented(sums, grid, n):
-    """Where (places in `grid`) n stretches begin but the first, so that the points in each are nearest to their mean.
+    """Where (as places in `grid`) all n stretches but the first begin, if the points in each are to be nearest to their
+    mean.
 
     sums : (G, F), of the points up to each place. best(b) = max over a of best(a) + |sum of a ... b|^2 / length.
     """
@@ -181,8 +181,8 @@ def segmented(sums, grid, n):
 
 
 def by_labels(view, u, rng):
-    """What the labels say: they are counted, and smoothed so that nothing is impossible. States that no label names
-    share the unlabelled steps, as clusters of values."""
+    """What the labels say: their counts, smoothed so that nothing is impossible. States without labels share the
+    unlabelled steps, as clusters of values."""
     n, path = view.n, view.known.path
     named = path < n
     own = np.stack([view.mass(path == i) for i in range(n)], axis=1)
@@ -201,7 +201,7 @@ def by_labels(view, u, rng):
 
 
 def by_weights(view, u, rng):
-    """Masks and likelihoods taken for posteriors, each step by itself."""
+    """Masks and likelihoods, taken as the posteriors of each step by itself."""
     n, known = view.n, view.known
     with np.errstate(under="ignore"):
         share = np.exp(known.masks - known.masks.max(axis=1, keepdims=True, initial=-1e300))
@@ -215,7 +215,7 @@ def by_weights(view, u, rng):
 
 
 def smoothed(view, begins, moves, own, rng):
-    """A start from counts: of chains a step more a row, of values a tenth more for all that occur."""
+    """A start from counts, with one step more in each row of the chain, and a tenth more for all values that occur."""
     n, given = view.n, view.structure
     values = view.times / max(view.times.sum(), 1e-300)
     own = own + 0.1 * np.maximum(own.sum(axis=0), 1.0) * values[:, None]
@@ -243,7 +243,7 @@ def startprob(view, rng):
 
 
 def lasting(view, u, rng):
-    """Transitions under which a state lasts from hardly longer than by chance (u = 0) to a whole sequence (u = 1)."""
+    """Transitions under which a state lasts hardly longer than by chance (u = 0), up to a whole sequence (u = 1)."""
     n = view.n
     if view.structure.transmat is not None or n == 1:
         return given_or(view.structure.transmat, np.ones((1, 1)))
@@ -265,7 +265,7 @@ def labelled(view, label, mix, rng, renumber=True):
     own = np.stack([view.mass(label == i) for i in range(n)], axis=1)
     weights = OWN * own + (1 - OWN) / n * view.times[:, None]
     trans, told = view.structure.transmat, "transmat" in view.structure.free
-    if told and renumber and n <= 6:  # the clusters get the numbers that agree best with what may follow what
+    if told and renumber and n <= 6:  # number the clusters as agrees best with the given transitions
         likely = view.within(np.ones((n, n))) if trans is None else trans
         into, leave = np.log(start + 1e-4), np.log(likely + 1e-4)
         order = max(
@@ -280,8 +280,8 @@ def labelled(view, label, mix, rng, renumber=True):
 
 
 def begun(view, weights, rng, reorder=True):
-    """The emission that starts from these weights. Where something is given, the clusters are tried in several orders:
-    all, or as many as four states have."""
+    """The emission that starts from these weights. If something is given, the clusters are tried in several orders: in
+    all of them, up to four states."""
     emission, n = view.emission, view.n
     if emission.complete:
         return copy.deepcopy(emission)
@@ -310,7 +310,7 @@ def explained(emission, values, weights):
 
 
 def draw(problem, structure, emission, n, rng):
-    """n starts or fewer, none twice: the kinds in turn; u spread evenly over the starts of each kind, with jitter."""
+    """At most n different starts: the kinds in turn, with u spread evenly over the starts of each kind, and jitter."""
     first, transmat = structure.startprob, structure.transmat
     if structure.stationary and transmat is not None:
         first = settled(transmat)
@@ -332,43 +332,39 @@ def draw(problem, structure, emission, n, rng):
         n = 1 if len(np.unique(known.path[known.path < view.n])) == view.n else n
     elif known is not None:
         kinds = [by_weights, *kinds]
-    starts, each = [], -(-n // len(kinds))
+    starts: list = []
+    seen: list = []  # the numbers of each
+    each = -(-n // len(kinds))
     for j in range(n):
         kind, k = kinds[j % len(kinds)], j // len(kinds)
         u = (k + rng.random()) / each
         first, transmat, drawn = kind(view, 0.0 if kind is by_cuts and k == 0 else u, rng)
         start = settled(transmat) if structure.stationary else first, transmat, drawn, structure.endprob
-        if not any(same(start, other) for other in starts):
+        numbers = numbers_of(start)
+        if not any((np.abs(numbers - other) <= 1e-12 + 1e-9 * np.abs(other)).all() for other in seen):
             starts.append(start)
+            seen.append(numbers)
     return starts
 
 
-def same(one, other):
-    """Whether two starts have the same numbers, up to rounding."""
-    pairs = zip(numbers_of(one), numbers_of(other), strict=True)
-    return all(np.allclose(a, b, rtol=1e-9, atol=1e-12) for a, b in pairs)
-
-
 def numbers_of(start):
-    """The arrays of a start."""
+    """All numbers of a start, one after the other."""
     saved = [start[2].saved()]
     for tree in saved:  # it grows by the members
         saved += tree["members"]
-    return [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
+    arrays = [*start[:2], *(value for tree in saved for value in tree.values() if isinstance(value, np.ndarray))]
+    return np.concatenate([a.ravel() for a in arrays if a.dtype.kind == "f"])
 
 
-def enough(n_states, exchangeable=True, movable=False):
-    """How many starts n_init="auto" takes: 12 where states may be moved later; otherwise three a state in rounds of the
-    four kinds, at least 12 and at most 24; 24 where the roles of the states have to be found too."""
-    if not exchangeable:
-        return 2 * N_STARTS
-    return N_STARTS if movable else min(max(N_STARTS, -(-3 * n_states // 4) * 4), 2 * N_STARTS)
+def enough(n_states, exchangeable=True):
+    """How many starts n_init="auto" takes: more with many states, and most where their roles have to be found."""
+    return 24 if not exchangeable else 12 if n_states < MANY_STATES else 20
 
 
 def race(runs, max_iter, steps=FIRST):
-    """The run that leads: all go ten E-steps, then the better half twenty more, its better half forty more, and so on.
+    """The winner: all runs take ten E-steps, the better half twenty more, the better half of these forty more, etc.
 
-    A run that fails is out, as one does where a prior of 0 lets a state collapse; if all fail, so does the race.
+    A run that fails is out (a state may collapse, if a prior is 0); if all fail, so does the race.
     """
     drawn = list(runs)
     while len(runs) > 1:
@@ -383,7 +379,7 @@ def race(runs, max_iter, steps=FIRST):
 
 
 def ranked(runs, drawn):
-    """The runs by their objectives, the best first; of those that only rounding tells apart, as they were drawn."""
+    """The runs by their objectives, the best first; those that differ by rounding alone in the order of drawing."""
     level, levels = 0, {}
     best_first = sorted(runs, key=lambda run: run.history[-1], reverse=True)
     for before, run in zip([best_first[0], *best_first], best_first, strict=False):
@@ -393,7 +389,7 @@ def ranked(runs, drawn):
 
 
 def advanced(runs, steps, max_iter):
-    """The runs that could take so many E-steps more, or stopped before."""
+    """The runs that took this many E-steps more, or stopped on the way."""
     left, errors = [], []
     for run in runs:
         try:
@@ -407,26 +403,27 @@ def advanced(runs, steps, max_iter):
     return left
 
 
-# The winner once more ------------------------------------------------------------------------------------------------
+# Moving a state ------------------------------------------------------------------------------------------------------
 
 
 def free(problem, structure, emission):
-    """Whether a state may be moved: nothing that is given tells one from another, and there are enough of them."""
+    """Whether states may be moved: nothing given distinguishes them, and there are enough of them."""
     given = (structure.startprob, structure.transmat, structure.endprob, structure.allowed, structure.topology)
     told = structure.stationary or problem.known is not None or any(value is not None for value in given)
     alike = emission.exchangeable and not emission.partly_given and not emission.complete
-    return structure.n >= LEAST_STATES and alike and not told
+    return structure.n >= MANY_STATES and alike and not told
 
 
 def exchange(run, em, follow, rng):
-    """(run, 0), or (one that led higher, how often a state was moved): one is dissolved and another split, as long as
-    that pays.
+    """(the best run found by moving states, how often one was moved), beginning with `run`.
 
-    EM cannot take a state from where there is one too many to where one is missing, because the likelihood falls on the
-    way (Ueda, Nakano, Ghahramani & Hinton 2000). The state that the data need least is dissolved, and the others are
-    split in turn, each for a start of its own; after MISSES states that were dissolved in vain there is no other try.
+    EM cannot move a state from where there is one too many to where one is missing, because the likelihood falls on the
+    way (Ueda, Nakano, Ghahramani & Hinton 2000). Therefore the state that the data need least is dissolved, and each of
+    the others is split in turn. If the best of these starts leads higher, it is the next run; if not, the state that is
+    needed next to least is dissolved instead, and after MISSES failures in a row the search ends.
 
-    follow(starts, goal) : the best of the runs from these, as far as it may pass the goal; None if all fail.
+    follow(starts, goal) : the best run from these starts, which is given up if it will not pass the goal; None if all
+        fail.
     """
     view, misses, n_moved = View(em.problem, em.structure, run.point.emission), 0, 0
     while misses < min(MISSES, view.n):
@@ -447,8 +444,8 @@ def exchange(run, em, follow, rng):
 
 
 def exchanged(view, em, point, gamma, i, j, u, rng):
-    """A start from a point and its posteriors gamma (T, N): state i is dissolved, and becomes one of two halves of
-    state j, which are clusters of windows of time."""
+    """A start from a point and its posteriors gamma (T, N): state i is dissolved, and becomes one half of state j,
+    whose windows of time are split into two clusters."""
     n, both = view.n, np.array([j, i])
     share = gamma + 1e-12
     share[:, i] = 0.0
@@ -479,7 +476,7 @@ def exchanged(view, em, point, gamma, i, j, u, rng):
 
 
 def pursued(runs, goal, max_iter):
-    """The best of these runs, as far as it may pass the goal; None if all fail."""
+    """The best of these runs, given up if it will not pass the goal; None if all fail."""
     try:
         run = race(runs, max_iter, SHORT)
         while not run.stopped and run.n_steps < min(TRIED, max_iter) and goal - run.history[-1] < HOPE * run.left:
@@ -493,8 +490,8 @@ def pursued(runs, goal, max_iter):
 
 
 def sample(problem, structure, emission):
-    """The Problem with its sequences in an order of their own, so that starts do not depend on how the user put them;
-    of large data some pieces, spread evenly over all: whole sequences where the chain's start or end is prescribed."""
+    """The Problem with its sequences in an order of their own, so that starts do not depend on the user's order; of
+    large data some pieces, spread evenly, which are whole sequences if the chain's start or end is prescribed."""
     lengths = np.diff(problem.bounds)
     some = np.flatnonzero(lengths > 0)
     if problem.known is not None and problem.known.path is not None:
@@ -520,7 +517,7 @@ def sample(problem, structure, emission):
 
 
 def order(problem, emission, some):
-    """An order of these sequences that depends on their content alone."""
+    """An order of these sequences that depends on nothing but their content."""
     observed, lengths, first = problem.observed, np.diff(problem.bounds), problem.bounds[some]
     if observed.shared:
         numbers = np.arange(len(observed.distinct) + 1.0)

@@ -56,6 +56,27 @@ def test_true_stops_and_keeps_the_best_so_far():
     assert_allclose(m.loglik_ + m.emission_.log_prior(), best.objective, rtol=1e-9)
 
 
+@pytest.mark.parametrize("n_steps", [120, 160, 200, 250])
+def test_it_stops_while_states_are_moved(n_steps):
+    seen: list[float] = []
+
+    def enough(progress):
+        seen.append(progress.objective)
+        return len(seen) == n_steps
+
+    m = Model(5, Gaussian(), random_state=0, n_init=2).fit(x, callback=enough)
+    assert len(seen) == n_steps and m.report_["stopped"] == "callback"
+    assert_allclose(m.history_[-1], max(seen), rtol=1e-12)
+
+
+@pytest.mark.parametrize("answer", [lambda p: int("one"), lambda p: np.zeros(2)], ids=["an error", "no truth"])
+def test_an_error_of_the_callback_is_no_failure_of_a_start(answer):
+    m = model()
+    with pytest.raises(ValueError, match=r"'one'|ambiguous"):
+        m.fit(x, callback=answer)
+    assert not hasattr(m, "startprob_")
+
+
 def test_its_model_answers_saves_and_stays(tmp_path):
     kept: list[Model] = []
     model(n_init=2).fit(x, callback=lambda p: kept.append(p.model()))

@@ -12,8 +12,7 @@ FACTS = {
     "n_sequences": 3, "n_steps": 120, "kind": "numbers", "missing": 1, "partly_missing": 0, "unknown": {"x": 2, "y": 1},
     "structural_zeros": 4, "stopped": "tol", "n_starts": 12, "n_agreed": 9, "n_failed": 1, "n_dropped": 5, "left": 2e-4,
     "states_without_evidence": ["a"], "unreachable_states": [], "twin_states": [["a", "b"], ["c", "d"]],
-    "identical_starts": [],
-    "at_limits": [(0, "dofs, column 1")], "own_fact": 7,
+    "identical_starts": [], "at_limits": [(0, "dofs, column 1")], "own_fact": 7,
 }  # fmt: skip
 
 

@@ -295,8 +295,7 @@ def test_only_states_that_nothing_tells_apart_are_moved():
     for options in (
         {"startprob": even[0]}, {"transmat": even}, {"topology": "linear"}, {"final_states": [0]}, {"endprob": True},
         {"startprob": "stationary"}, {"emission": Gaussian([0, 1, 2, 3, 4])},
-        {"emission": Tied(Gaussian(), [0, 0, 1, 2, 3])},
-        {"emission": PerState([Gaussian()] * 5)}, {"n_states": 4},
+        {"emission": Tied(Gaussian(), [0, 0, 1, 2, 3])}, {"emission": PerState([Gaussian()] * 5)}, {"n_states": 4},
     ):  # fmt: skip
         assert not starts.free(*told(clone(some, **options), numbers())), options
 

@@ -33,9 +33,12 @@ def shares(points, times, n, rng):
 
 def clusters(points, times, n, rng):
     """Centres (n, F) of k-means, started from k-means++ seeds."""
-    centres = seeds(points, times, n, rng)
+    centres, before = seeds(points, times, n, rng), None
     for _ in range(10):
         nearest = distances(points, centres).argmin(axis=1)
+        if before is not None and (nearest == before).all():
+            break
+        before = nearest
         total = np.bincount(nearest, times, n)
         sums = np.stack([np.bincount(nearest, times * column, n) for column in points.T], axis=1)
         centres = np.where(total[:, None] > 0, sums / np.maximum(total, 1e-300)[:, None], centres)
