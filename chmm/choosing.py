@@ -36,20 +36,5 @@ def n_observed(problem: Problem) -> int:
 
 
 def entropy(problem: Problem) -> float:
-    """H(Q | O) = -sum_t E log P(q_t | q_t+1, O), in nats: that of the last state, and of each state given the next."""
-    total = 0.0
-    for alone in problem.alone():
-        if not len(alone.index):
-            continue
-        gamma, xi, _ = inference.pair_posteriors(alone)
-        later = np.broadcast_to(gamma[1:, None, :], xi.shape)
-        total -= _xlogx(gamma[-1]) + _xlogx(xi) - (xi * _log(later)).sum()
-    return float(total)
-
-
-def _xlogx(p):
-    return (p * _log(p)).sum()
-
-
-def _log(p):
-    return np.log(np.maximum(p, 1e-300))
+    """H(Q | O) in nats, summed over the sequences."""
+    return float(sum(inference.entropy(alone)[0][0] for alone in problem.alone()))
