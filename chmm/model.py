@@ -973,7 +973,7 @@ class Model:
         """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
 
         It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
-        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        `entropy`.
         """
         return self._criteria(X, known, lengths, ids, ended, True).icl
 
