@@ -6,6 +6,7 @@
 """
 
 from .chain import MarkovChain
+from .checking import Normality, normality
 from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
@@ -30,12 +31,15 @@ from .emissions import (
 )
 from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
+from .forecasting import Forecast
 from .model import Model
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .segments import Segment, Segments
 from .selection import Selection, select
 from .statistics import Statistics
+from .stream import Stream
 from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
@@ -51,6 +55,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Exponential",
+    "Forecast",
     "Forward",
     "Gamma",
     "Gaussian",
@@ -61,22 +66,30 @@ __all__ = [
     "Model",
     "Multinomial",
     "NegativeBinomial",
+    "Normality",
     "NotFittedError",
     "PerState",
     "Poisson",
     "Posteriors",
     "Precomputed",
     "Product",
+    "Pushed",
+    "Rest",
     "Sample",
     "Scores",
+    "Segment",
     "Segmenter",
+    "Segments",
     "Selection",
     "SequenceClassifier",
     "Statistics",
+    "Stream",
     "StudentT",
     "Summary",
     "Tied",
+    "Viterbi",
     "VonMises",
     "ZeroInflated",
+    "normality",
     "select",
 ]

@@ -1,9 +1,9 @@
 """EM in a quarter of its steps: statistics are extrapolated, and only what climbs is kept.
 
-EM maps expected counts to parameters (the M-step) and parameters to expected counts (the E-step). Near its end it
-shrinks the distance to the fixed point by nearly the same factors at every step, so that a few steps foretell many.
-What is extrapolated here are the statistics, not the parameters: they add up by contract, and the M-step turns any of
-them into parameters that are proper: rows sum to 1, zeros stay 0, frozen parameters stay, priors are in.
+EM maps expected counts to parameters (the M-step) and parameters to expected counts (the E-step). Near the end, each
+step reduces the distance to the fixed point by nearly the same factors, so that a few steps predict many. What is
+extrapolated are the statistics, not the parameters: statistics add up by contract, and the M-step turns any of them
+into valid parameters, whose rows sum to 1, with zeros and frozen parameters as they were, and priors included.
 """
 
 from collections import deque
@@ -14,8 +14,8 @@ import numpy as np
 from .statistics import Statistics
 
 SECANTS = 5  # pairs of steps that a quasi-Newton jump uses; it needs all but one of them
-WARM = 5  # steps of EM before the first jump: they go far, and a jump among them may lead to a lower optimum
-CALM = 10  # the last so many E-steps must have gained no more than tol
+WARM = 5  # EM steps before the first jump: they change most, and a jump among them may lead to a lower optimum
+CALM = 10  # this many E-steps, the last ones, must have gained no more than tol
 MEMORY = 2**26  # bytes for vectors of statistics; above it SQUAREM alone, which keeps four of them
 
 FALL = 1e-6  # of the objective: what a step of EM may lose to rounding
@@ -23,12 +23,12 @@ ROUNDING = 1e-14  # of the objective: a gain below it says that EM is at its fix
 
 
 class Run:
-    """EM from one start, which can be continued.
+    """EM from one start, a few steps at a time.
 
     point : the parameters reached, with their statistics and objective. history : the objective at the parameters of
-    every E-step that was kept; it never falls. n_steps : E-steps taken, dropped jumps too. left : what more steps would
-    gain, by extrapolation. gain : what the last E-step added. fell : EM's own step lowered the objective, so the M-step
-    is no maximiser. failed : a step was impossible. watch : is called with the run after every E-step.
+    every E-step that was kept; it never falls. n_steps : E-steps taken, including dropped jumps. left : what more steps
+    would gain, by extrapolation. gain : what the last E-step gained. fell : a step of EM itself lowered the objective,
+    so the M-step is no maximiser. failed : a step was impossible. watch : is called with the run after every E-step.
     """
 
     def __init__(self, em, start, tol, accelerate=True, memory=MEMORY, watch=None):
@@ -55,7 +55,7 @@ class Run:
         return self.converged or self.fell
 
     def advance(self, n_steps):
-        """Take at most so many E-steps more."""
+        """Take at most this many more E-steps."""
         for _ in range(n_steps):
             if self.stopped:
                 break
@@ -92,15 +92,15 @@ class Run:
 
 
 def ascend(em, point, memory=MEMORY):
-    """Yield (point, rate) after every E-step beyond that of `point`, without end; (None, None) after a failed jump.
+    """Yield (point, rate) after every E-step from that of `point` on, without end; (None, None) after a failed jump.
 
     em : expect(parameters) -> point, with the statistics and the objective at these parameters, and
         maximise(point, statistics) -> parameters.
-    rate : the factor by which EM's own steps shrink, after the second of two in a row; else None.
+    rate : the factor by which EM's own steps shrink, after the second of two in a row; otherwise None.
 
     A cycle is three E-steps: a step of EM, a jump, and a step of EM that steadies it. The jump is SQUAREM's S3
-    (Varadhan & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander & Lange 2011);
-    it is kept only if it reaches at least the objective of the EM step before it.
+    (Varadhan & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander & Lange 2011).
+    It is kept only if the objective is at least that of the EM step before it.
     """
     vectors = Vectors(point)
     secants = SECANTS if (2 * SECANTS + 4) * vectors.n_bytes <= memory else 0
@@ -160,7 +160,7 @@ def ascend(em, point, memory=MEMORY):
 
 
 def plain(em, point):
-    """`ascend` by EM's own steps alone."""
+    """`ascend` with EM's own steps only."""
     while True:
         point = em.expect(em.maximise(point, point.statistics))
         yield point, None
@@ -173,7 +173,7 @@ def length(x, unit):
 
 
 def quasi_newton(firsts, seconds, step, unit):
-    """The jump beyond the last step, from pairs of steps (q, K) that followed each other; None if it is no good."""
+    """The jump beyond the last step, from pairs of successive steps (q, K); None if it is useless."""
     scaled = firsts * unit
     try:
         coefficients = np.linalg.solve(scaled @ ((firsts - seconds) * unit).T, scaled @ (step * unit))
@@ -184,7 +184,7 @@ def quasi_newton(firsts, seconds, step, unit):
 
 
 def attempt(em, point, statistics):
-    """The point of the parameters that extrapolated statistics give; None where they give none, or impossible data."""
+    """The point that extrapolated statistics lead to; None if they give no parameters, or make the data impossible."""
     try:
         with np.errstate(all="ignore"):
             trial = em.expect(em.maximise(point, statistics))
@@ -194,7 +194,7 @@ def attempt(em, point, statistics):
 
 
 class Vectors:
-    """Statistics as vectors. All are taken about the parameters of one emission, so that they can be combined."""
+    """Statistics as vectors, all about the parameters of one emission, so that they can be combined."""
 
     def __init__(self, point):
         statistics = point.statistics
@@ -226,7 +226,7 @@ class Vectors:
         return Statistics(parts[0], parts[1], emission, like.loglik, like.n_sequences, like.n_steps, end=end)
 
     def unit(self, x):
-        """(K,), factors that take the unit away: squares weigh about 1 / x in each block, as for counts."""
+        """(K,), factors that remove the units: squares are weighted by about 1 / x in each block, as for counts."""
         size = np.abs(x)
         means = np.add.reduceat(size, np.minimum(self.ends - self.sizes, len(x) - 1)) / np.maximum(self.sizes, 1)
         n_states, mass = self.sizes[0], size[: self.ends[len(self.chain) - 1]].sum()

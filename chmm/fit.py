@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import sequences
-from .emissions import Emission
+from .emissions import Emission, Observed
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
 from .paths import EVIDENCE
@@ -100,11 +100,15 @@ class Fit:
         weight: np.ndarray | None = None, learning: bool = False,
     ) -> Problem:  # fmt: skip
         """These sequences as a Problem for the kernels; see `pose`."""
-        self.require_same_columns(data)
         return pose(
-            data, self.emission.check(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
+            data, self.observed(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
             known=known, ended=ended, rows=self.rows, weight=weight, learning=learning,
         )  # fmt: skip
+
+    def observed(self, data: Sequences) -> Observed:
+        """The values of these sequences, checked."""
+        self.require_same_columns(data)
+        return self.emission.check(data)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from .emissions import Emission
 from .emissions.base import Observed
-from .exceptions import ImpossibleError
+from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
 from .kernels.rows import scale_rows, weigh
 from .known import Known
@@ -287,6 +287,16 @@ class Problem(NamedTuple):
         place = partial(observed.place, self.data, emission, origin=self.origin)
         rows = Rows(emission, observed.distinct, chain, self.layout, observed.shared, place)
         return self._replace(chain=chain, rows=rows)
+
+    @quiet
+    def beside_values(self):
+        """(T, N) or 0.0: the logarithms of what weighs the states of each step beside its value."""
+        layout, ending, out = self.layout, self.chain.last, 0.0
+        if layout.mask is not None:
+            out = layout.masks[layout.mask[self.index]]
+        if layout.last is not None and ending is not None:
+            out = out + np.where(layout.last[self.index][:, None], np.log(ending), 0.0)
+        return out
 
     def alone(self):
         """One Problem for each sequence."""

@@ -16,10 +16,11 @@ ALIKE = 1e-6  # in log likelihood and in probability: states that differ less ar
 class Progress:
     """Where a fit is after an E-step.
 
-    start : which of the start values it follows, from 0; n_starts : how many there are.
-    step : E-steps taken from this start. objective : log P of the data plus the prior, at the best parameters so far.
-    gain : what the last step added. left : what more steps may add, extrapolated; no promise, plateaus are not seen.
-    seconds : since the fit began. model() : a fitted model with the parameters so far, to keep or to save.
+    start : which of the starts it follows, from 0; n_starts : how many there are.
+    step : E-steps taken from this start, or since a state was moved. objective : log P of the data plus the prior, at
+    the best parameters of these steps. gain : what the last step gained. left : what more steps may gain, by
+    extrapolation, which cannot see beyond a plateau. seconds : since the fit began. model() : a fitted model with the
+    parameters so far, to keep or to save.
     """
 
     start: int
@@ -33,7 +34,7 @@ class Progress:
 
 
 class Report(Mapping):
-    """What a fit met: a mapping of facts by name, which prints as sentences. What did not occur is not there.
+    """What happened in a fit: a mapping of facts by name, which prints as sentences, without those that do not apply.
 
     >>> from chmm.report import Report
     >>> report = Report({"n_sequences": 2, "n_steps": 70, "kind": "text", "missing": 3, "left": 0.004})
@@ -123,17 +124,18 @@ def _left(n):
 
 
 STOPPED = {
-    "tol": "EM stopped because it had converged: what more steps would gain fell to tol.",
+    "tol": "EM stopped because it had converged: more steps would gain less than tol.",
     "max_iter": "EM stopped at max_iter, before it had converged.",
     "fall": "EM stopped because its last step lowered the objective.",
     "callback": "EM stopped because the callback asked for it.",
-    "labels": "The states were known, and counted.",
+    "labels": "The states were known, so they were counted.",
 }
 # name of a fact: a text for it, or a function of its value and all facts; in this order facts are told
 SENTENCES: dict[str, Any] = {
     "n_sequences": _learnt_from,
     "n_steps": lambda n, facts: "",
     "kind": lambda n, facts: "",
+    "impossible_sequences": lambda n, facts: f"{n} sequence{'s were' if n != 1 else ' was'} impossible and left out.",
     "missing": lambda n, facts: f"{n} step{'s are' if n != 1 else ' is'} missing." if n else "",
     "partly_missing": "Partly missing steps: {}.",
     "unknown": "Symbols that were unknown, and how often they occur: {}.",
@@ -146,8 +148,8 @@ SENTENCES: dict[str, Any] = {
     "n_moved": lambda n, facts: "",
     "n_dropped": "Extrapolated steps that were dropped: {}.",
     "left": lambda n, facts: _left(n),
-    "transitions_without_evidence": "Transitions that data show no sign of, though their probability is not 0: {}.",
-    "states_without_evidence": "States that no step fell on, which kept their start values: {}.",
+    "transitions_without_evidence": "Transitions that the data show no sign of, though their probability is not 0: {}.",
+    "states_without_evidence": "States to which no step belongs, which kept their start values: {}.",
     "unreachable_states": "States that no path reaches: {}.",
     "twin_states": _pairs("States that are alike, so that one of them is superfluous: {}."),
     "identical_starts": _pairs("States that were given the same start values, which EM cannot tell apart: {}."),

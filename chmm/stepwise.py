@@ -12,7 +12,7 @@ from .known import resolve
 from .statistics import Statistics
 from .symbols import shown
 
-POWER = 0.6  # of the step size: above 1/2, so that noise dies out, and below 1, so that early batches are forgotten
+POWER = 0.6  # of the step size: above 1/2, so that noise averages out, and below 1, so that early batches are forgotten
 
 
 def step_size(k: int) -> float:
@@ -21,8 +21,8 @@ def step_size(k: int) -> float:
 
 
 def blended(old: Statistics, before: Emission, new: Statistics, after: Emission, share: float) -> Statistics:
-    """(1 - share) of the old statistics and `share` of the new ones, each per step of its data; in the size of all data
-    seen so far, which is what a prior is weighed against.
+    """(1 - share) of the old statistics and `share` of the new ones, each per step of its data, scaled to all data seen
+    so far, which a prior is weighed against.
 
     old, new : taken by `before` and by `after`, emissions of the same family.
     """

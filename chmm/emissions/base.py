@@ -1,7 +1,7 @@
 """The base class of all emission families, and the helpers that families share."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -18,8 +18,9 @@ Given = ArrayLike | None  # a parameter as the constructor takes it; None: learn
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
-COMPUTING = {
-    "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "gradient",
+COMPUTING = {  # quietly
+    "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "gradient", "cdf",
+    "expected",
 }  # fmt: skip
 STEP = 1e-3  # of differences, in units of a parameter
 
@@ -108,7 +109,14 @@ class Emission:
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
-    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
+      the parameters alone can be computed once.
+    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. Of columns that are `circular`, angles,
+      the mean direction and the circular variance.
+    - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, columns apart.
+    - `expected(values)` -> (R, n_states, F), the means of all columns given those that are not NaN, in coordinates that
+      may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
+    - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
     - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
       by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
     - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
@@ -141,6 +149,7 @@ class Emission:
     )
     domain = "numbers"  # the allowed values in words; see `support`
     counts = False  # whether the values are counts, so that a 0 may have either cause (see ZeroInflated)
+    circular: Any = False  # whether columns are angles, a bool or (D,)
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
@@ -161,6 +170,9 @@ class Emission:
 
     def sample(self, states: np.ndarray, rng: np.random.Generator) -> Any:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
+
+    def density(self) -> Callable[[Any], np.ndarray]:
+        return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
 
@@ -234,6 +246,32 @@ class Emission:
 
     def variance(self) -> np.ndarray | None:
         return None
+
+    def cdf(self, values: Any) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} has no cdf(values), P(value <= values | state)")
+
+    def values_of(self, table: np.ndarray) -> Any:
+        """Numbers (R, D) in the form that the methods take values in."""
+        return table
+
+    # What is missing of a value, given what is seen of it ----------------------------------------------------------
+
+    def expected(self, values: Any) -> np.ndarray:
+        mean = self.mean()
+        if mean is None:
+            raise TypeError(f"{type(self).__name__} has no mean(), so that nothing can be said of missing values")
+        return np.broadcast_to(mean, (len(values), *mean.shape))
+
+    def averaged(self, table: np.ndarray) -> np.ndarray:
+        return table.real
+
+    @property
+    def n_expected(self) -> int:
+        """Number of coordinates of `expected`."""
+        return self.n_features or 1
+
+    def sample_given(self, values: Any, states: np.ndarray, rng: np.random.Generator) -> Any:
+        return self.sample(states, rng)
 
     # Learning -------------------------------------------------------------------------------------------------------
 
@@ -615,6 +653,26 @@ def part_of(statistics, name):
     """The statistics of one member: those whose keys begin with "name.", without that prefix."""
     start = f"{name}."
     return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}
+
+
+def mixed(weights, means, variances, circular=False):
+    """(means, variances) (..., D) of mixtures: weights (..., K) of components with means and variances (..., K, D).
+
+    Of angles, directions and circular variances: 1 - the length of the mean vector.
+    """
+    weights = np.asarray(weights)[..., None]
+
+    def average(table):
+        return np.where(weights > 0, weights * table, 0.0).sum(axis=-2)  # what has no weight may be infinite
+
+    with np.errstate(all="ignore"):
+        mean = average(means)
+        variance = np.where(np.isfinite(mean), average(variances + (means - mean[..., None, :]) ** 2), np.inf)
+        if np.any(circular):
+            vector = average((1 - variances) * np.exp(1j * means))
+            mean = np.where(circular, np.angle(vector), mean)
+            variance = np.where(circular, np.maximum(1 - np.abs(vector), 0.0), variance)
+    return mean, variance
 
 
 # For constructors -----------------------------------------------------------------------------------------------------

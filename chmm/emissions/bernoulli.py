@@ -62,5 +62,8 @@ class Bernoulli(ExponentialFamily):
     def variance(self):
         return self.probs * (1 - self.probs)
 
+    def cdf(self, values):
+        return np.where(values[:, None] < 1, np.where(values[:, None] < 0, 0.0, 1 - self.probs), 1.0)
+
     def sample(self, states, rng):
         return squeeze_feature((rng.random((len(states), self.probs.shape[1])) < self.probs[states]).astype(np.int64))

@@ -5,7 +5,7 @@ import numpy as np
 from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .special import beta_cdf, digamma, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -92,6 +92,10 @@ class Beta(ExponentialFamily):
     def variance(self):
         total = self.a + self.b
         return (self.a / total) * (self.b / total) / (total + 1)
+
+    def cdf(self, values):
+        shares = np.clip(values, 0.0, 1.0)[:, None]
+        return beta_cdf(self.a, self.b, shares, 1 - shares)[0]
 
     def sample(self, states, rng):
         # drawn values round to 0 or 1 where a and b are small

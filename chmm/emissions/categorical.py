@@ -168,6 +168,22 @@ class Categorical(Emission):
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
+    def cdf(self, values):
+        """By the codes of symbols, which are their places in the alphabet."""
+        codes = np.clip(np.floor(np.asarray(values, dtype=np.float64)), -1, len(self._symbols) - 1).astype(np.intp)
+        total = np.hstack([np.zeros((len(self.probs), 1)), np.cumsum(self.probs, axis=1)])
+        total[:, -1] = 1.0
+        return total.T[codes.ravel() + 1][:, :, None]
+
+    def expected(self, values):
+        """The probability of each symbol; the most probable is the average."""
+        return np.broadcast_to(self.probs, (len(values), *self.probs.shape))
+
+    n_expected = property(lambda self: len(self._symbols))
+
+    def averaged(self, table):
+        return self._symbols.decode(table.real.argmax(axis=1))[:, None]
+
     def sample(self, states, rng):
         total = np.cumsum(self.probs, axis=1)
         u = rng.random(len(states)) * total[states, -1]

@@ -66,5 +66,8 @@ class Exponential(ExponentialFamily):
     def variance(self):
         return 1 / self.rates**2
 
+    def cdf(self, values):
+        return -np.expm1(-np.maximum(values, 0.0)[:, None] * self.rates)
+
     def sample(self, states, rng):
         return squeeze_feature(rng.exponential(1 / self.rates[states]))

@@ -75,16 +75,29 @@ class ExponentialFamily(Emission):
         return read_only(np.stack(self.typical(*means)))
 
     def log_likelihood(self, values):
-        seen = ~np.isnan(values)
-        whole = bool(seen.all())
-        values = values if whole else np.where(seen, values, self.placeholder)
-        features = self.sufficient_statistics(values)
+        return self._log_density(values, *self._tables())
+
+    def density(self):
+        if type(self).log_likelihood is not ExponentialFamily.log_likelihood:
+            return self.log_likelihood
+        tables = quiet(self._tables)()
+        return quiet(lambda values: self._log_density(values, *tables))
+
+    def _tables(self):
+        """Factors of the features side by side, (F * D, N), and constants, (D, N) and their sum (N,)."""
         factors, constants = self.natural_parameters()
-        if whole:
-            out = np.hstack(features) @ _finite(np.hstack(factors)).T
-            out += _finite(constants).sum(axis=1)
+        factors, constants = _finite(np.hstack(factors)).T, _finite(constants).T
+        return factors, constants, constants.sum(axis=0)
+
+    def _log_density(self, values, factors, constants, constant):
+        seen = ~np.isnan(values)
+        if seen.all():
+            out = np.concatenate(self.sufficient_statistics(values), axis=1) @ factors
+            out += constant
         else:
-            out = np.hstack([f * seen for f in features] + [seen]) @ _finite(np.hstack([*factors, constants])).T
+            values = np.where(seen, values, self.placeholder)
+            features = [f * seen for f in self.sufficient_statistics(values)]
+            out = np.hstack([*features, seen]) @ np.vstack([factors, constants])
         measure = self.log_base_measure(values)
         if measure is not None:
             out += (measure * seen).sum(axis=1)[:, None]

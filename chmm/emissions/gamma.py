@@ -5,7 +5,7 @@ import numpy as np
 from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 EULER = 0.5772156649015329
@@ -91,6 +91,9 @@ class Gamma(ExponentialFamily):
 
     def variance(self):
         return self.shapes / self.rates**2
+
+    def cdf(self, values):
+        return gamma_cdf(self.shapes, np.maximum(values, 0.0)[:, None] * self.rates)[0]
 
     def sample(self, states, rng):
         return squeeze_feature(rng.gamma(self.shapes[states], 1 / self.rates[states]))

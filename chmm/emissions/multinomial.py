@@ -8,7 +8,7 @@ from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, read_only
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
-from .special import log_poisson, stirling
+from .special import beta_cdf, log_poisson, stirling
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
@@ -97,6 +97,20 @@ class Multinomial(Emission):
 
     def settings(self):
         return {"pseudocount": np.asarray(self.pseudocount).tolist(), "n_draws": self.n_draws, **super().settings()}
+
+    def mean(self):
+        """Of vectors of `n_draws` counts."""
+        return self.n_draws * self.probs
+
+    def variance(self):
+        return self.n_draws * self.probs * (1 - self.probs)
+
+    def cdf(self, values):
+        """Of vectors of `n_draws` counts; each column is binomial."""
+        counts, n, p = np.floor(values)[:, None], self.n_draws, self.probs
+        inside = np.clip(counts, 0, n - 1)
+        tail = beta_cdf(n - inside, inside + 1, 1 - p, p)[0]
+        return np.where(counts < 0, 0.0, np.where(counts >= n, 1.0, tail))
 
     def sample(self, states, rng):
         return rng.multinomial(self.n_draws, self.probs[states])

@@ -8,7 +8,7 @@ from ..checks import check_frozen
 from ..coordinates import POSITIVE, SHARE, ratio
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -150,6 +150,11 @@ class NegativeBinomial(Emission):
 
     def variance(self):
         return self.mean() / self.probs
+
+    def cdf(self, values):
+        counts = np.floor(values)[:, None]
+        tail = beta_cdf(self.sizes, np.maximum(counts, 0) + 1, self.probs, 1 - self.probs)[0]
+        return np.where(counts < 0, 0.0, tail)
 
     def sample(self, states, rng):
         try:

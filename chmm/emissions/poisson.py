@@ -7,7 +7,7 @@ import numpy as np
 from ..coordinates import POSITIVE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
-from .special import log_poisson
+from .special import gamma_cdf, log_poisson
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -74,6 +74,10 @@ class Poisson(ExponentialFamily):
 
     def variance(self):
         return self.rates
+
+    def cdf(self, values):
+        counts = np.floor(values)[:, None]
+        return np.where(counts < 0, 0.0, gamma_cdf(np.maximum(counts, 0) + 1, self.rates)[1])
 
     def sample(self, states, rng):
         if (self.rates[states] > MOST_DRAWN).any():

@@ -7,7 +7,7 @@ from ..coordinates import POSITIVE, REAL
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
-from .special import half_step, half_step_slope, newton, newton_ascent
+from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
@@ -187,6 +187,9 @@ class StudentT(Emission):
 
     def variance(self):
         return np.where(self.dofs > 2, self.scales**2 * self.dofs / (self.dofs - 2), np.inf)
+
+    def cdf(self, values):
+        return student_cdf((values[:, None] - self.locations) / self.scales, self.dofs)
 
     def sample(self, states, rng):
         return squeeze_feature(self.locations[states] + self.scales[states] * rng.standard_t(self.dofs[states]))

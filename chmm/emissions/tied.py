@@ -86,6 +86,15 @@ class Tied(Alternatives):
     def together(self, tables):
         return None if tables[0] is None else tables[0][self.groups]
 
+    def cdf(self, values):
+        return self.shared.cdf(values)[:, self.groups]
+
+    def expected(self, values):
+        return self.shared.expected(values)[:, self.groups]
+
+    def sample_given(self, values, states, rng):
+        return self.shared.sample_given(values, self.groups[states], rng)
+
     def summary(self, state):
         return self.shared.summary(self.groups[state])
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..coordinates import POSITIVE, REAL
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import TURN, log_bessel, newton_ascent
+from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
 
 LARGEST = 1e6
 
@@ -87,11 +87,26 @@ class VonMises(ExponentialFamily):
     def limits(self):
         return {"concentrations": (-np.inf, LARGEST)}
 
+    circular = True
+
     def mean(self):
         return self.means
 
     def variance(self):
         return 1 - log_bessel(self.concentrations)[1]
+
+    def cdf(self, values):
+        """Of angles from -pi to pi, as they are drawn; others are a turn away from one of these."""
+        angles = from_minus_pi(values)[:, None] - self.means
+        return von_mises_cdf(angles, self.concentrations) - von_mises_cdf(-np.pi - self.means, self.concentrations)
+
+    def expected(self, values):
+        """Mean vectors, as complex numbers."""
+        vectors = log_bessel(self.concentrations)[1] * np.exp(1j * self.means)
+        return np.broadcast_to(vectors, (len(values), *vectors.shape))
+
+    def averaged(self, table):
+        return np.angle(table)
 
     def sample(self, states, rng):
         return squeeze_feature(rng.vonmises(self.means[states], self.concentrations[states]))

@@ -9,12 +9,13 @@ from ..checks import check_frozen
 from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
+from .base import Emission, Frozen, Given, check_parameter, check_prior, mixed, read_only
 from .bernoulli import Bernoulli
 from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
 from .multinomial import Multinomial
 from .precomputed import Precomputed
+from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
@@ -186,21 +187,42 @@ class ZeroInflated(Alternatives):
         return own + super().log_prior()
 
     def sample(self, states, rng):
-        drawn = self.family.sample(states, rng)
+        return self._with_zeros(self.family.sample(states, rng), states, rng)
+
+    def _with_zeros(self, drawn, states, rng):
         blank = rng.random((len(states), self.zeros.shape[1])) < self.zeros[states]
         return np.where(blank.reshape(drawn.shape), 0, drawn)
 
     # ----------------------------------------------------------------------------------------------------------------
 
     def mean(self):
-        mean = self.family.mean()
-        return None if mean is None else (1 - self.zeros) * mean
+        return self._moments()[0]
 
     def variance(self):
+        return self._moments()[1]
+
+    def _moments(self):
+        """Of a mixture of 0 and the family."""
         mean, variance = self.family.mean(), self.family.variance()
         if mean is None or variance is None:
-            return None
-        return (1 - self.zeros) * (variance + self.zeros * mean**2)
+            return None, None
+        nothing = np.zeros(mean.shape)
+        weights = np.stack([self.zeros, 1 - self.zeros], axis=-1)
+        both = (np.stack([nothing, table], axis=-1)[..., None] for table in (mean, variance))
+        return tuple(m[..., 0] for m in mixed(weights, *both, np.expand_dims(self.circular, -1)))
+
+    def cdf(self, values):
+        places = np.where(self.circular, from_minus_pi(values), values)[:, None]
+        return self.zeros * (places >= 0) + (1 - self.zeros) * self.family.cdf(values)
+
+    def expected(self, values):
+        """A zero of the other cause is 0, or an angle of 0."""
+        rest = values if self.counts else without_zeros(values)
+        return self.zeros * np.asarray(self.circular) + (1 - self.zeros) * self.family.expected(rest)
+
+    def sample_given(self, values, states, rng):
+        rest = values if self.counts else without_zeros(values)
+        return self._with_zeros(self.family.sample_given(rest, states, rng), states, rng)
 
     def summary(self, state):
         return f"{super().summary(state)}, {self.family.summary(state)}"
