@@ -25,6 +25,8 @@ KERNELS = {
     "forward_backward": AS_WRITTEN,
     "log_space": NO_TRAPS,
     "viterbi": NO_TRAPS,
+    "stream": NO_TRAPS,
+    "posterior_paths": NO_TRAPS,
     "counting": [],
     "sampling": [],
     "status": [],

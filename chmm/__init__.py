@@ -6,6 +6,8 @@
 """
 
 from .chain import MarkovChain
+from .checking import Normality, normality
+from .classifier import SequenceClassifier
 from .emissions import (
     Bernoulli,
     Beta,
@@ -27,15 +29,22 @@ from .emissions import (
     VonMises,
     ZeroInflated,
 )
+from .evaluation import Assessment
 from .exceptions import ConvergenceWarning, ImpossibleError, NotFittedError
+from .forecasting import Forecast
 from .model import Model
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Pushed, Rest, Sample, Viterbi
 from .scores import Scores
 from .segmentation import Evaluation, Segmenter
+from .segments import Segment, Segments
+from .selection import Selection, select
 from .statistics import Statistics
+from .stream import Stream
+from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
 __all__ = [
+    "Assessment",
     "Backward",
     "Bernoulli",
     "Beta",
@@ -43,8 +52,10 @@ __all__ = [
     "ConvergenceWarning",
     "Decoding",
     "Emission",
+    "Estimate",
     "Evaluation",
     "Exponential",
+    "Forecast",
     "Forward",
     "Gamma",
     "Gaussian",
@@ -55,18 +66,30 @@ __all__ = [
     "Model",
     "Multinomial",
     "NegativeBinomial",
+    "Normality",
     "NotFittedError",
     "PerState",
     "Poisson",
     "Posteriors",
     "Precomputed",
     "Product",
+    "Pushed",
+    "Rest",
     "Sample",
     "Scores",
+    "Segment",
     "Segmenter",
+    "Segments",
+    "Selection",
+    "SequenceClassifier",
     "Statistics",
+    "Stream",
     "StudentT",
+    "Summary",
     "Tied",
+    "Viterbi",
     "VonMises",
     "ZeroInflated",
+    "normality",
+    "select",
 ]

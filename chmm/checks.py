@@ -74,18 +74,27 @@ class Options(NamedTuple):
 
 
 def options(model) -> Options:
-    if check_count(model.n_jobs, "n_jobs", -1) == 0:
-        raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
     return Options(
         check_starts(model.n_init),
         check_count(model.max_iter, "max_iter", 1),
         check_number(model.tol, "tol"),
         generator(model.random_state),
-        int(model.n_jobs),
+        check_jobs(model.n_jobs),
         check_flag(model.accelerate, "accelerate"),
         check_choice(model.training, "training", TRAININGS),
         check_choice(model.state_order, "state_order", ("auto", None)),
     )
+
+
+def check_jobs(n_jobs) -> int:
+    if check_count(n_jobs, "n_jobs", -1) == 0:
+        raise ValueError("n_jobs = 0 must be a number of threads, or -1 for all cores")
+    return int(n_jobs)
+
+
+def knows_ends(model) -> bool:
+    """Whether its arguments say how sequences end, so that `ended` is for it."""
+    return model.final_states is not None or (model.endprob is not None and model.endprob is not False)
 
 
 def structure(model, emission=None, labels=None, argument="y", known: Symbols | None = None) -> Structure:
@@ -589,6 +598,13 @@ def generator(random_state):
     if isinstance(random_state, int | np.integer) and random_state < 0:
         raise ValueError(f"random_state = {random_state} must not be negative")
     return np.random.default_rng(random_state)
+
+
+def own_seed(random_state):
+    """A random_state for one of several threads: they must not share a Generator, of which this draws one."""
+    if random_state is None or isinstance(random_state, int | np.integer):
+        return random_state
+    return int(generator(random_state).integers(2**63))
 
 
 def as_floats(values, name):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import sequences
-from .emissions import Emission
+from .emissions import Emission, Observed
 from .kernel_input import PLAIN, Chain, Layout, Problem, Rows, pose
 from .known import Known
 from .paths import EVIDENCE
@@ -96,14 +96,19 @@ class Fit:
         return sequences.read(X, lengths, ids, kind=self.emission.kind)
 
     def problem(
-        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None, **options: Any
-    ) -> Problem:
-        """These sequences as a Problem for the kernels; with options of `pose`, if they are learnt from."""
-        self.require_same_columns(data)
+        self, data: Sequences, known: Known | None = None, ended: np.ndarray | None = None,
+        weight: np.ndarray | None = None, learning: bool = False,
+    ) -> Problem:  # fmt: skip
+        """These sequences as a Problem for the kernels; see `pose`."""
         return pose(
-            data, self.emission.check(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
-            known=known, ended=ended, rows=self.rows, **options,
+            data, self.observed(data), self.emission, self.chain, ends=self.ends, final=self.allowed,
+            known=known, ended=ended, rows=self.rows, weight=weight, learning=learning,
         )  # fmt: skip
+
+    def observed(self, data: Sequences) -> Observed:
+        """The values of these sequences, checked."""
+        self.require_same_columns(data)
+        return self.emission.check(data)
 
     def title(self) -> str:
         return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"

@@ -1,12 +1,17 @@
 """Names that other libraries use, and what they are called here."""
 
+from collections.abc import Callable, Iterable
 from functools import wraps
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 ARGUMENTS = {
     "n_components": "the number of states is n_states, Model(n_states)",
     "n_iter": "the largest number of EM steps is max_iter",
     "covariance_type": "the form of covariances is an argument of the emission, Gaussian(covariance='full')",
-    "algorithm": "predict and decode are Viterbi, predict_proba gives the posteriors; hard EM is training='viterbi'",
+    "algorithm": "predict and decode are Viterbi, predict(X, method='posterior') takes each step by itself; hard EM is "
+    "training='viterbi'",
     "implementation": "there is no switch: sequences of any length are exact",
     "params": "what stays as given is frozen, such as Model(frozen='transmat') or Gaussian(means, frozen='means')",
     "init_params": "what is given, startprob, transmat or the parameters of an emission, is where EM starts",
@@ -24,7 +29,6 @@ ATTRIBUTES = {
     "probs_": "they are emission_.probs",
     "monitor_": "see history_, n_iter_, converged_ and report_",
     "n_components": "it is n_states_",
-    "score_samples": "score(X) gives log P, posteriors(X) the probabilities of the states too",
     "get_stationary_distribution": "it is stationary_distribution()",
 }
 
@@ -46,18 +50,18 @@ def told_elsewhere(model_class):
     return model_class
 
 
-def hinted(constructor):
+def hinted(constructor: Callable[P, None]) -> Callable[P, None]:
     """The constructor, with an error that helps for an argument of another library."""
 
     @wraps(constructor)
-    def entered(self, *args, **options):
-        refuse_arguments(type(self), options)
-        constructor(self, *args, **options)
+    def entered(*args, **options):
+        refuse_arguments(type(args[0]), options)
+        constructor(*args, **options)
 
     return entered
 
 
-def refuse_arguments(made, given):
+def refuse_arguments(made: type, given: Iterable[str]) -> None:
     """TypeError for an argument of another library."""
     for name in given:
         if name in ARGUMENTS:

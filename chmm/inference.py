@@ -5,7 +5,7 @@ in log space, here and nowhere else.
 """
 
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,15 +13,19 @@ import numpy as np
 from .exceptions import quiet
 from .kernel_input import Problem
 from .kernels import forward_backward
+from .kernels import posterior_paths as posterior_paths_kernel
 from .kernels import viterbi as viterbi_kernel
 from .kernels.rows import fold
 from .kernels.status import Status
+from .kernels.stream import Past
 from .log_space import Exact
 from .memory import aligned, zeros
 from .parallel import CHUNK_NS, chunks, run
 
 INEXACT = int(Status.INEXACT)
+IMPOSSIBLE = int(Status.IMPOSSIBLE)
 NEVER = np.zeros(1, dtype=np.int32)  # `stop` for calls too short to be interrupted
+DRAWN = 2**20  # uniform numbers made in one call
 BUDGET = 2**30  # bytes that one call may use for a table of all steps; beyond it, segments are computed twice
 
 
@@ -231,6 +235,20 @@ def _one_way(problem, kernel, exactly, scaled):
     return table, log_scale, Outcome(loglik, step)
 
 
+def in_log_space(problem, ask):
+    """(ask(Exact), Outcome) of one sequence of at least one step; None if it is impossible."""
+    loglik, _, step = _outputs(problem)
+
+    @quiet
+    def work(first, last, stop):
+        exact = Exact(problem.chain, problem.rows, problem.index, stop, BUDGET)
+        loglik[0], step[0] = exact.loglik, exact.step
+        return ask(exact) if exact.step < 0 else None
+
+    (answer,) = _in_chunks(problem, work, 8, 1)
+    return answer, Outcome(loglik, step)
+
+
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)
@@ -247,6 +265,141 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
 
     _in_chunks(problem, work, 2, n_jobs)
     return path, Outcome(score, step)
+
+
+def viterbi_tables(problem):
+    """(delta (T, N), in logarithms, the largest of each step taken out; log_scale (T,), what was taken out in addition
+    to the step before; psi (T, N)) of one possible sequence."""
+    n_steps, n = len(problem.index), problem.chain.n
+
+    def work(first, last, stop):
+        delta, log_scale, psi = np.empty((n_steps, n)), np.empty(n_steps), np.empty((n_steps, n), dtype=np.intp)
+        chain = problem.chain
+        viterbi_kernel.tables(
+            chain.log_startprob, chain.log_transmat, problem.rows.logs, problem.index, stop, delta, log_scale, psi
+        )
+        return delta, log_scale, psi
+
+    return _in_chunks(problem, work, 2, 1)[0]
+
+
+def best_paths(problem, n_paths):
+    """(paths (K, T), log P(O, path) (K,), Outcome): the K <= n_paths most probable paths of one sequence. Memory: delta
+    of all steps, or of two in sqrt(T), and the paths."""
+    n_steps, n = len(problem.index), problem.chain.n
+    path, outcome = viterbi(problem)
+    if n_steps == 0 or outcome.step[0] >= 0:
+        return path[None], outcome.loglik, outcome
+    if n ** min(n_steps, 64) < n_paths:  # so that no room is made for more than there are
+        n_paths = n**n_steps
+
+    def work(first, last, stop):
+        paths, score = np.empty((n_paths, n_steps), dtype=np.intp), np.empty(n_paths)
+        paths[0] = path
+        chain = problem.chain
+        found = viterbi_kernel.best_paths(
+            chain.log_startprob, chain.log_transmat, chain.log_transposed, problem.rows.logs, problem.index, stop,
+            BUDGET, paths, score,
+        )  # fmt: skip
+        return paths[: max(found, 0)], score[: max(found, 0)]
+
+    paths, score = _in_chunks(problem, work, 2 + n_paths, 1)[0]
+    score[0] = outcome.loglik[0]
+    order = np.append(0, 1 + np.argsort(-score[1:], kind="stable"))  # equal up to rounding, they came in any order
+    return paths[order], score[order], outcome
+
+
+def past(problem, lag=None):
+    """(table, log P(o_t | o_1 ... o_t-1) (T,), step (1,) as in Outcome) of one sequence, whose end is not known.
+
+    table : (T, N), P(q_t = i | o_1 ... o_t+lag); lag 0 is the filter, -1 what is expected. None without a lag.
+    """
+    step, n_steps, chain = np.array([-1]), len(problem.index), problem.chain
+    logs = problem.rows.logs
+
+    def work(first, last, stop):
+        log_scale = np.zeros(n_steps)
+        table = None if lag is None else np.empty((n_steps, chain.n))
+        if n_steps:
+            memory = Past(*chain.numbers, 0 if lag is None else lag)
+            status = memory.run(logs, problem.index, stop, log_scale, table)
+            if status == INEXACT:
+                _ = problem.rows.scaled  # says which number is too large
+            if status == IMPOSSIBLE:
+                step[0] = memory.n_steps
+            elif lag:
+                memory.rest(table[max(n_steps - max(lag, 0), 0) :])
+        return table, log_scale
+
+    table, log_scale = _in_chunks(problem, work, 1 if lag is None else 2 + max(lag, 0), 1)[0]
+    return table, log_scale, step
+
+
+# Backwards, a path given the data is a Markov chain: see kernels/posterior_paths.pyx
+
+
+def sample_posterior(problem, n_samples, rng):
+    """(paths (T, K) drawn from P(path | O), Outcome) of one sequence. Uniform numbers are made for some steps at a
+    time."""
+    n_steps, steps = len(problem.index), max(DRAWN // n_samples, 1)
+
+    def draw(exact, path):
+        path[-1] = _drawn(exact.last(), rng.random(n_samples))
+        for first, *_, alpha in exact.windows():
+            for end in range(len(alpha), 1, -steps):
+                start = max(end - steps - 1, 0)
+                uniforms = rng.random((end - start - 1, n_samples))
+                block = path[first + start : first + end]
+                posterior_paths_kernel.sample(exact.transposed, alpha[start:end], uniforms, exact.stop, block)
+
+    return _backwards(problem, draw, np.empty((n_steps, n_samples), dtype=np.int32), n_samples)
+
+
+def _drawn(p, uniforms):
+    """A state for each uniform number, none of probability 0."""
+    total = np.cumsum(p)
+    return np.searchsorted(total, uniforms * total[-1], side="right")
+
+
+def along(problem, path):
+    """(log P(q_t-1 = path[t-1] | q_t = path[t], O) (T,), 0 at the first step; Outcome) of one sequence."""
+
+    def look(exact, back):
+        for first, *_, alpha in exact.windows():
+            window = slice(first, first + len(alpha))
+            posterior_paths_kernel.along(exact.transposed, alpha, path[window], exact.stop, back[window])
+
+    return _backwards(problem, look, np.zeros(len(problem.index)))
+
+
+def entropy(problem):
+    """(the entropy of the paths given O (1,), in nats; Outcome) of one sequence."""
+
+    def add_up(exact, total):
+        gamma = exact.last()
+        some = gamma[gamma > 0]
+        total[0] = -(some * np.log(some)).sum()
+        for _, *_, alpha in exact.windows():
+            total[0] += posterior_paths_kernel.entropy(exact.transposed, alpha, exact.stop, gamma)
+
+    return _backwards(problem, add_up, np.zeros(1))
+
+
+def _backwards(problem, fill, out, passes=1):
+    """(out, Outcome), filled from the filter of one sequence, window by window from its end."""
+    loglik, _, step = _outputs(problem)
+    loglik[0], step[0] = 0.0, -1
+
+    def work(first, last, stop):
+        with np.errstate(all="ignore"):
+            exact = Exact(problem.chain, problem.rows, problem.index, stop, BUDGET)
+            loglik[0], step[0] = exact.loglik, exact.step
+            if exact.step < 0:
+                fill(exact, out)
+
+    if len(problem.index):
+        _in_chunks(problem, work, 4 + passes, 1)
+    return out, Outcome(loglik, step)
 
 
 # What they share ---------------------------------------------------------------------------------------------------
@@ -298,6 +451,7 @@ def _table(n_steps, chain):
     return slack[: int(n_steps) * chain.n].reshape(-1, chain.n), slack
 
 
+@cache
 def _ns_per_step(n, passes):
     """A rough estimate, within a factor of two of the times measured for 1 to 128 states on an AVX-512 processor.
 

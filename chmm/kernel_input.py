@@ -8,7 +8,7 @@ import numpy as np
 
 from .emissions import Emission
 from .emissions.base import Observed
-from .exceptions import ImpossibleError
+from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
 from .kernels.rows import scale_rows, weigh
 from .known import Known
@@ -271,7 +271,7 @@ class Problem(NamedTuple):
     chain: Chain
     rows: Rows
     origin: np.ndarray | None = None  # (T,): which steps of the data these are; None: all, in their order
-    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see; see `pose`
+    labelled: np.ndarray | None = None  # (n_values, N): weights of values that the recursions do not see (`pose`)
 
     @property
     def n_sequences(self):
@@ -287,6 +287,16 @@ class Problem(NamedTuple):
         place = partial(observed.place, self.data, emission, origin=self.origin)
         rows = Rows(emission, observed.distinct, chain, self.layout, observed.shared, place)
         return self._replace(chain=chain, rows=rows)
+
+    @quiet
+    def beside_values(self):
+        """(T, N) or 0.0: the logarithms of what weighs the states of each step beside its value."""
+        layout, ending, out = self.layout, self.chain.last, 0.0
+        if layout.mask is not None:
+            out = layout.masks[layout.mask[self.index]]
+        if layout.last is not None and ending is not None:
+            out = out + np.where(layout.last[self.index][:, None], np.log(ending), 0.0)
+        return out
 
     def alone(self):
         """One Problem for each sequence."""
@@ -324,8 +334,8 @@ def pose(
 
     ends : whether last steps are weighted. rows : those of the whole alphabet, if they are known already.
     bounds, origin : as in `Problem`, if it is about pieces of the data.
-    learning : only weights and log P are asked for. Then a label says all about its step, and the recursions need not
-        see the value: it is counted here, once. Else each pair of a value and a label is a row, too many for the cache.
+    learning : only weights and log P are asked for. A label then says all about its step, and the recursions need not
+        see the value, which is counted here, once: rows of all pairs of a value and a label may not fit into the cache.
     """
     bounds = data.bounds if bounds is None else bounds
     seen, labelled = observed, None

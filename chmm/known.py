@@ -1,5 +1,5 @@
-"""What is known of the states of some steps: labels, masks of what may be, or likelihoods. All are weights of states,
-which rows take in (kernel_input.py)."""
+"""What is known about the states of some steps: labels, masks of possible states, or likelihoods. All of these are
+weights of the states, which kernel_input.py puts into rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +17,10 @@ from .symbols import Symbols, shown
 class Known:
     """Weights of the states at each step."""
 
-    masks: np.ndarray  # (M, N), logarithms of distinct weights; those of nothing known, all 0, come first
-    index: np.ndarray  # (T,) int32, which of them a step has
-    path: np.ndarray | None = None  # (T,) int32, the states, N where unknown: if each is known or free
-    own: bool = False  # whether each step has weights of its own
+    masks: np.ndarray  # (M, N), logarithms of distinct weights; the first, all 0, say nothing
+    index: np.ndarray  # (T,) int32, the weights of each step
+    path: np.ndarray | None = None  # (T,) int32, states, N where unknown; None if some step is neither known nor free
+    own: bool = False  # whether each step has its own weights
 
     @property
     def n_known(self):
@@ -32,7 +32,7 @@ class Known:
         return self.path is not None and self.n_known == len(self.index)
 
     def at(self, steps) -> "Known":
-        """What is known of some of the steps."""
+        """What is known about some of the steps."""
         return replace(self, index=self.index[steps], path=None if self.path is None else self.path[steps])
 
     def counts(self, observed, weight=None):
@@ -44,13 +44,13 @@ class Known:
 
     @classmethod
     def of_path(cls, path, n) -> "Known":
-        """Of codes (T,), N where unknown: one mask for each state."""
+        """From codes (T,), N where unknown: one mask for each state."""
         masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
         return cls(masks, np.where(path == n, np.int32(0), path + np.int32(1)), path)
 
     @classmethod
     def of_weights(cls, weights) -> "Known":
-        """Of likelihoods (T, N). Those of 0 and 1 are masks: steps that have the same share it."""
+        """From likelihoods (T, N). If all are 0 or 1, they are masks, and steps with the same mask share it."""
         n_steps, n = weights.shape
         if not ((weights == 0) | (weights == 1)).all():
             with np.errstate(divide="ignore"):
@@ -58,7 +58,7 @@ class Known:
             return cls(masks, np.arange(1, n_steps + 1, dtype=np.int32), own=True)
         bits = np.packbits(np.vstack([np.ones((1, n)), weights]) > 0, axis=1)
         _, first, index = np.unique(bits.view(f"V{bits.shape[1]}").ravel(), return_index=True, return_inverse=True)
-        order = np.argsort(first)  # so that nothing known, which was put before the data, comes first
+        order = np.argsort(first)  # by first occurrence: the row of ones, put before the data, comes first
         rows = np.vstack([np.ones((1, n)), weights])[first[order]]
         kind = np.argsort(order)[index[1:]]
         one = bool((rows[1:].sum(axis=1) == 1).all())
@@ -68,15 +68,17 @@ class Known:
 
 
 class Weights(NamedTuple):
-    """Masks or likelihoods, as they were given."""
+    """Masks or likelihoods as they were given."""
 
     table: np.ndarray  # (T, N); 1 where nothing is known
-    names: list | None  # of the columns, if a frame has any: the states that they are of
+    names: list | None  # of the columns of a frame, which are states; None if it has none
 
 
 def read(known, data: Sequences, name="known") -> Sequences | Weights:
-    """What a user says of states: labels, or weights."""
+    """What a user says about the states: labels, or weights."""
     checks.refuse_one_label_a_sequence(known, data, name)
+    if getattr(getattr(known, "index", None), "nlevels", 1) > 1 and _is_table(known):
+        known = dict(iter(known.groupby(level=0, sort=False)))
     many, parts = data.form in ("list", "dict"), [known]
     if isinstance(known, Mapping):
         if data.form == "dict" and set(known) != set(data.keys):
@@ -107,7 +109,7 @@ def read(known, data: Sequences, name="known") -> Sequences | Weights:
 
 
 def _is_table(part):
-    """Whether it is weights, (T, N), and not labels."""
+    """Whether this is weights (T, N) rather than labels."""
     if isinstance(part, list | tuple):
         return len(part) > 0 and isinstance(part[0], list | tuple | np.ndarray)
     if getattr(part, "ndim", None) != 2 or not hasattr(part, "shape"):
@@ -135,7 +137,7 @@ def _weights(table, n_steps, name) -> Weights:
 
 
 def with_gaps(labels: Sequences) -> Sequences | None:
-    """Labels, those that are unknown as missing steps; None if all are. Integers may come as floats, where NaN is."""
+    """Labels, with unknown ones as missing steps; None if all are unknown. Integers beside NaN come as floats."""
     if labels.kind == "numbers" and np.ndim(labels.values) == 1:
         gone = np.isnan(labels.values)
         names = np.where(gone, 0.0, labels.values)
@@ -145,9 +147,9 @@ def with_gaps(labels: Sequences) -> Sequences | None:
 
 
 def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) -> Known | None:
-    """What `read` gave, by the states of a model; None if it says nothing.
+    """What `read` returned, in terms of the states of a model; None if it says nothing.
 
-    strict : whether a label that no state has is an error; else nothing is possible.
+    strict : whether a label that is not a state is an error; otherwise it makes the data impossible.
     """
     if isinstance(known, Weights):
         table, names = known

@@ -11,7 +11,7 @@ import numpy as np
 
 from .kernels import log_space
 from .kernels.log_space import NOTHING
-from .memory import aligned
+from .memory import aligned, blocks
 
 # ln 2 in parts of 24 bits, 24 bits and the rest: multiples of all but the last are exact
 LN2 = 0.6931471228599548, 5.769998878690785e-08, 1.6885250050761978e-15
@@ -78,6 +78,12 @@ def logarithm(x):
     return np.log(x[0]) + x[1] * math.log(2)
 
 
+def relative(x):
+    """The logarithms of rows of numbers, less that of the largest power of two of their row."""
+    mantissa, exponent = parts(x)
+    return logarithm((mantissa, exponent - exponent.max(axis=-1, keepdims=True)))
+
+
 class Exact:
     """One sequence, with an exponent for every state.
 
@@ -122,7 +128,7 @@ class Exact:
         startprob = self.startprob if entry is None else None
         return rows, index, alpha, log_space.forward(startprob, self.transmat, rows, index, self.stop, alpha)
 
-    def _windows(self):
+    def windows(self):
         """(first, rows, index, alpha) of each window, from the last to the first."""
         if self.total[1] < DEEPEST:
             raise ValueError(
@@ -135,6 +141,11 @@ class Exact:
             if last < len(self.index) - 1:
                 rows, index, alpha, _ = self._forward(first, last, entry)
             yield first, rows, index, alpha
+
+    def last(self):
+        """P(q_T = i | O), (N,)."""
+        gamma = doubles(quotient(parts(self.latest[2][-1]), self.total))[: self.n]
+        return gamma / gamma.sum()
 
     def _ending(self):
         """beta of the last step."""
@@ -152,7 +163,7 @@ class Exact:
     def expected_counts(self, weight, start, trans, weights):
         """Add to start (N,), to trans (N, N), and to weights (R, at least N), which has the sums of gamma by row."""
         beta = self._ending()
-        for first, rows, index, alpha in self._windows():
+        for first, rows, index, alpha in self.windows():
             log_space.posteriors(
                 self.transmat, self.transposed, rows, index, self.stop, alpha, beta, *self.total, weight,
                 int(first > 0), self.index[first : first + len(index)], weights, trans,
@@ -163,7 +174,7 @@ class Exact:
         """Fill in gamma (T, N), and xi (T - 1, N, N)."""
         gamma[:] = 0.0
         beta, steps = self._ending(), np.arange(len(gamma), dtype=np.int32)
-        for first, rows, index, alpha in self._windows():
+        for first, rows, index, alpha in self.windows():
             if xi is not None:
                 future = product(parts(self._betas(rows, index, beta)[1:]), parts(rows[index[1:]]))
                 xi[first : first + len(index) - 1] = self._probability(
@@ -179,7 +190,7 @@ class Exact:
     def forward(self, alpha, log_scale, scaled):
         """Fill in alpha (T, N), divided by its sums if `scaled`, and log P(o_t | o_1 ... o_t-1)."""
         shifts = np.cumsum(self.shift)
-        for first, _, index, past in self._windows():
+        for first, _, index, past in self.windows():
             own = slice(first + (first > 0), first + len(index))
             sums = self._sums(past, own, log_scale)
             x = parts(past[first > 0 :, :, : self.n])
@@ -189,13 +200,32 @@ class Exact:
     def backward(self, beta, log_scale, scaled):
         """The same with beta (T, N). Scaled, alpha * beta = gamma."""
         shifts, ending = np.append(np.cumsum(self.shift[:0:-1])[::-1], 0.0), self._ending()
-        for first, rows, index, past in self._windows():
+        for first, rows, index, past in self.windows():
             own = slice(first + (first > 0), first + len(index))
             sums, future = self._sums(past, own, log_scale), self._betas(rows, index, ending)
             x = parts(future[first > 0 :, :, : self.n])
             x = quotient(product(x, sums), self.total) if scaled else product(x, exponentials(shifts[own, None]))
             beta[own] = _fitting(x, "beta", own.start, scaled)
             ending = future[0]
+
+    def log_last(self):
+        """log P(o_1 ... o_T, q_T = i) up to a constant, (N,)."""
+        return relative(self.latest[2][-1])[: self.n]
+
+    def apart(self):
+        """(past, future), (T, N) each: log P(o_1 ... o_t-1, q_t = i) and log P(o_t+1 ... o_T | q_t = i), both up to a
+        constant for each step."""
+        past, future = np.empty((2, len(self.index), self.n))
+        moves, ending = logarithm(parts(self.transmat))[:, : self.n], self._ending()
+        past[0] = relative(self.startprob)[: self.n]
+        for first, rows, index, alpha in self.windows():
+            beta = self._betas(rows, index, ending)
+            future[first : first + len(index)] = relative(beta)[:, : self.n]
+            before = relative(alpha[:-1])[:, : self.n]
+            for where, some in blocks(before, self.n**2):
+                past[first + 1 :][where] = log_sum(some[:, :, None] + moves, 1)
+            ending = beta[0]
+        return past, future
 
     def _sums(self, alpha, own, log_scale):
         """The sums of alpha at a window's own steps, (T, 1); log_scale is filled in."""
@@ -222,6 +252,13 @@ def _fitting(x, name, first, scaled):
             else f"{where} is {size} without scaling; use scaled=True, which holds any length"
         )
     return values
+
+
+def log_sum(x, axis):
+    """log sum exp, -inf where all are."""
+    top = x.max(axis=axis, keepdims=True)
+    top = np.where(top > -np.inf, top, 0.0)
+    return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
 
 
 def compensated_sum(x):

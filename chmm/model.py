@@ -10,15 +10,35 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import numpy as np
 
-from . import checks, files, hints, ordering, questions, sequences, stepwise, training
+from . import (
+    checking,
+    checks,
+    choosing,
+    durations,
+    evaluation,
+    files,
+    forecasting,
+    frames,
+    hints,
+    missing,
+    ordering,
+    posterior_paths,
+    questions,
+    sequences,
+    stepwise,
+    training,
+    uncertainty,
+)  # fmt: skip
 from . import known as knowledge
+from . import stream as streams
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
+from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
-from .results import Backward, Decoding, Forward, Posteriors, Sample
+from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
 from .stationary import stationary_distribution
 from .statistics import Statistics
 from .symbols import shown
@@ -114,6 +134,9 @@ class Model:
     posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
     cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
+    **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
+    sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
+
     Labelled sequences are counted:
 
     >>> from chmm import Categorical, Model
@@ -196,6 +219,7 @@ class Model:
         ids: Any = None,
         sample_weight: Any = None,
         ended: Any = None,
+        impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
@@ -206,6 +230,8 @@ class Model:
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
+        impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
+        report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
         parameters so far. Ctrl-C leaves the model as it was.
 
@@ -229,7 +255,12 @@ class Model:
             labels = knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
         data, labels, weight, checked = _there(data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback)
+        n_skipped = 0
+        if checks.check_choice(impossible, "impossible", ("raise", "skip")) == "skip":
+            possible = training.possible(self, data, labels, checked)
+            n_skipped = int((~possible).sum())
+            data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
+        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped=n_skipped)
         return self
 
     @named
@@ -401,11 +432,12 @@ class Model:
 
     # Questions: each takes one sequence or many ----------------------------------------------------------------------
 
-    def _asked(self, X, known, lengths, ids, ended, name="known"):
+    def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
+        checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
-        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name)
+        return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
     @named
     def score(
@@ -427,18 +459,28 @@ class Model:
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
-    def predict(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Any:
+    def predict(
+        self, X: Any, *, method: str = "viterbi", known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
+
+        method="posterior" : the most probable state of each step by itself, argmax_i gamma[t, i], which is right most
+        often; transitions between them may be impossible.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
         Memory beside the path, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        return questions.predict(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, posterior_paths.predict(asked, method, self.n_jobs))
 
     @named
-    def decode(self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None) -> Decoding:
+    def decode(
+        self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None,
+        impossible: str = "raise",
+    ) -> Decoding:  # fmt: skip
         """The most probable path (Viterbi), and its log P(O, path): `Decoding(path, log_prob)`. See `predict`.
 
         >>> from chmm import Categorical, Model
@@ -448,22 +490,30 @@ class Model:
         >>> path.tolist(), round(float(np.exp(log_prob)), 5)
         (['healthy', 'healthy', 'fever'], 0.01512)
         """
-        return questions.decode(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return questions.decode(self._asked(X, known, lengths, ids, ended, impossible=impossible), self.n_jobs)
 
     @named
     def predict_proba(
-        self, X: Any, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
-    ) -> Any:
+        self, X: Any, *, lag: int | None = None, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
-        ImpossibleError if P(O) = 0. Cost: twice that of `score`. Memory: the tables that come back.
+        lag : P(q_t = i | o_1 ... o_t+lag), given `lag` steps more: 0 the past alone (the filter), -1 before step t is
+        seen. Near the end it is given the steps that there are, and with a lag, not that the sequence ends there.
+
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
+        Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
-        return questions.predict_proba(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
+        return frames.as_data(X, ask(asked, *told, self.n_jobs), asked.fit.states.names)
 
     @named
     def posteriors(
-        self, X: Any, *, pairs: bool = False, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
-    ) -> Posteriors:
+        self, X: Any, *, pairs: bool = False, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
+    ) -> Posteriors:  # fmt: skip
         """Probability of each state, and of each pair, given the whole sequence: `Posteriors(gamma, xi, loglik)`.
 
         gamma[t, i] = alpha[t, i] beta[t, i] / P(O)
@@ -471,12 +521,14 @@ class Model:
 
         ImpossibleError if P(O) = 0. Memory: n_steps * n_states, with pairs n_steps * n_states^2.
         """
-        return questions.posteriors(self._asked(X, known, lengths, ids, ended), pairs, self.n_jobs)
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return questions.posteriors(asked, pairs, self.n_jobs)
 
     @named
     def forward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
-    ) -> Forward:
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
+    ) -> Forward:  # fmt: skip
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
         alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
@@ -485,12 +537,13 @@ class Model:
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
         P(O) = 0.
         """
-        return questions.forward(self._asked(X, known, lengths, ids, ended), scaled)
+        return questions.forward(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
 
     @named
     def backward(
-        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
-    ) -> Backward:
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths: Any = None, ids: Any = None,
+        ended: Any = None, impossible: str = "raise",
+    ) -> Backward:  # fmt: skip
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
         beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
@@ -500,7 +553,440 @@ class Model:
         ImpossibleError if P(O) = 0. ValueError where beta does not fit: without scaling, if it is below 1e-308; with
         it, above 1.8e308, in a state that fits the rest far better than those that can be reached.
         """
-        return questions.backward(self._asked(X, known, lengths, ids, ended), scaled)
+        return questions.backward(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
+
+    # What comes next, what is missing, and does it fit
+
+    @named
+    @quiet
+    def forecast(
+        self, X: Any, n_steps: int = 1, *, known: Any = None, lengths=None, ids=None, impossible: str = "raise"
+    ) -> Any:
+        """The distribution of the next n_steps steps, a `Forecast`: the probabilities of their states, and of their
+        values mean, variance, quantiles, distribution function, density and draws, `probs` of symbols.
+
+        states[k, i] = P(q_T+1+k = i | o_1 ... o_T), k = 0 ... n_steps - 1, and a value has the density
+        sum_i states[k, i] b_i(value): an exact mixture. An empty sequence is followed by the start of one. With
+        `endprob`, it is given that the sequence goes on, through step T + 1 + k; `final_states` say nothing here.
+
+        ImpossibleError if P(O) = 0; with impossible="skip" such a sequence is answered by None. ValueError if one
+        cannot go on. Cost: that of `score` in log space, and n_states^2 a step ahead. Source: Zucchini & MacDonald
+        (2009), 5.2.
+
+        >>> import numpy as np
+        >>> from chmm import Categorical, Model
+        >>> weather = Model(startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]], states=["rain", "sun"],
+        ...                 emission=Categorical([[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]], symbols=["walk", "shop", "clean"]))
+        >>> tomorrow = weather.forecast(["walk", "shop", "clean"])
+        >>> dict(zip(tomorrow.symbols, tomorrow.probs[0].round(3).tolist()))
+        {'walk': 0.27, 'shop': 0.366, 'clean': 0.364}
+        """
+        return forecasting.forecast(self._asked(X, known, lengths, ids, None, impossible=impossible), n_steps)
+
+    @named
+    def impute(
+        self, X: Any, n_samples: int | None = None, *, random_state=None, known: Any = None, lengths=None, ids=None,
+        ended=None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """X without gaps, in its form: each missing value is its mean given all that is seen, also in its own step; a
+        symbol the most probable one, an angle the mean direction.
+
+        E(o_t | O) = sum_i P(q_t = i | O) E(o_t | q_t = i, what is seen of o_t)
+
+        n_samples : draws instead of means, a list of so many copies of X. Each has a path of states of its own, so that
+        gaps of neighbouring steps go together (multiple imputation).
+
+        Series and frames come back as such. ImpossibleError if P(O) = 0. Cost: that of `predict_proba`, and for each
+        draw that of `sample_posterior`.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
+        >>> m.impute([0.3, None, -0.2, 5.1, None, 4.4]).round(2).tolist()
+        [0.3, 0.06, -0.2, 5.1, 4.94, 4.4]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form)
+
+    @named
+    def pseudo_residuals(
+        self, X: Any, kind: str = "ordinary", *, random_state=None, known: Any = None, lengths=None, ids=None,
+        ended=None, impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """Residuals (n_steps,) or (n_steps, n_features), standard normal if the model is right; see `chmm.normality`.
+
+        z_t = Phi^-1(P(o <= o_t | all other steps)), kind="ordinary": those far from 0 are outliers.
+        z_t = Phi^-1(P(o <= o_t | o_1 ... o_t-1)), kind="forecast": also independent of each other.
+
+        For counts and marks, P is drawn between P(o < o_t) and P(o <= o_t), so that residuals are normal, too; give a
+        random_state to have the same ones again. Columns are told apart. NaN where the value is missing. From -38 to
+        8.2, where doubles end.
+
+        TypeError for symbols without an order. ImpossibleError if P(O) = 0. Cost: that of `predict_proba` in log space,
+        and n_states distribution functions a step. Source: Zucchini & MacDonald (2009), 6.2.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
+        >>> m.pseudo_residuals([0.3, -0.4, 5.2, 9.9, 4.4]).round(1).tolist()
+        [0.1, -0.9, 0.8, 4.9, -0.4]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        names = asked.data.names and [asked.data.names[k] for k in missing.places(asked.data, asked.fit.emission)]
+        return frames.as_data(X, checking.pseudo_residuals(asked, kind, random_state), names)
+
+    @named
+    @quiet
+    def score_samples(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
+        """log P(O) of each sequence, (n_sequences,); a number for one, a dict for a dict. `score` is their sum.
+
+        -inf if it is impossible. Cost: as `score`. The name and its meaning are scikit-learn's, where a sample is a
+        sequence; hmmlearn's also gives the `posteriors`.
+
+        >>> from chmm import Categorical, Model
+        >>> coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]]))
+        >>> coin.score_samples([[0, 1], [1, 1, 0]]).round(3).tolist()
+        [-1.386, -2.079]
+        """
+        return questions.score_samples(self._asked(X, known, lengths, ids, ended), self.n_jobs)
+
+    @named
+    @quiet
+    def emission_log_likelihood(self, X: Any, *, lengths=None, ids=None) -> Any:
+        """log b_i(o_t), (n_steps, n_states): what each value says of each state, before the chain is heard. 0 where the
+        value is missing, -inf where it cannot be.
+
+        >>> import numpy as np
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=Categorical([[0.5, 0.5], [0.1, 0.9]]))
+        >>> np.exp(m.emission_log_likelihood([0, 1, None])).round(2).tolist()
+        [[0.5, 0.1], [0.5, 0.9], [1.0, 1.0]]
+        """
+        asked = self._asked(X, None, lengths, ids, None)
+        return frames.as_data(X, questions.emission_log_likelihood(asked), asked.fit.states.names)
+
+    # Questions: paths, and what the past says ------------------------------------------------------------------------
+
+    @named
+    def surprise(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """-log P(o_t | o_1 ... o_t-1) in nats, (n_steps,), how much each step was not expected; 0 where it is missing.
+
+        The past does not know that the sequence ends: where `final_states` or `endprob` say so, the sum is -log P of
+        what was seen so far, not of the end; `ended` changes nothing. ImpossibleError if P(O) = 0. Cost: that of
+        `score`, in log space.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.surprise([0, 0, 0, 1]).round(3).tolist()
+        [0.598, 0.317, 0.233, 1.652]
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return frames.as_data(X, streams.surprise(asked))
+
+    @named
+    def stream(self, lag: int = 0) -> streams.Stream:
+        """A `Stream`, which takes one sequence step by step: `push(o)` -> `Pushed(filtered, state, proba, surprise,
+        loglik)`.
+
+        filtered : P(q_t = i | o_1 ... o_t). proba : P(q_t-lag = i | o_1 ... o_t), and its most probable state; None for
+        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t). `push(None)`: the
+        step was not seen. `close()` gives the last `lag` steps.
+
+        Equal to predict_proba(X, lag=lag), of any length: each state has an exponent of its own, so that nothing
+        underflows. Cost of a push: (1 + lag) n_states^2. It keeps the parameters it was made with.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> stream = m.stream(lag=1)
+        >>> [stream.push(o).state for o in [0, 0, 1, 1]]
+        [None, 0, 0, 1]
+        >>> stream.close().states.tolist()
+        [1]
+        """
+        return streams.Stream(self._ready(), lag)
+
+    @named
+    def viterbi(
+        self, X: Any, *, scaled: bool = True, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Viterbi:  # fmt: skip
+        """The tables of the Viterbi algorithm: `Viterbi(path, log_prob, delta, psi, log_scale)`.
+
+        delta[1, i] = startprob[i] b_i(o_1);  delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
+        psi[t+1, j] = the i of that maximum, as a number; psi[1, j] = 0
+
+        Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError where
+        it would underflow. The last delta knows of `final_states` and `endprob`. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> weather = Model(states=["rainy", "sunny"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...                 emission=Categorical([[0.1, 0.4, 0.5], [0.6, 0.3, 0.1]], symbols=["walk", "shop", "clean"]))
+        >>> weather.viterbi(["walk", "shop", "clean"], scaled=False).delta.round(6).tolist()
+        [[0.06, 0.24], [0.0384, 0.0432], [0.01344, 0.002592]]
+        """
+        return posterior_paths.viterbi(self._asked(X, known, lengths, ids, ended, impossible=impossible), scaled)
+
+    @named
+    def best_paths(
+        self, X: Any, n_paths: int = 5, *, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """The most probable paths, best first: a list of `Decoding(path, log_prob)` for each sequence.
+
+        All are different and possible; fewer than n_paths if there are no more. The first is that of `decode`; paths
+        that are equal but for rounding come in any order. ImpossibleError if P(O) = 0.
+
+        Each path is found by where it leaves another one, from the tables of one Viterbi run (cf. Soong and Huang,
+        1991). Cost: n_states^2 a step once, 2 n_states a step for each path. Memory: n_states doubles a step, or those
+        of about 2 sqrt(n_steps) steps where that would take more than 1 GiB, and the paths.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states="HF", startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> for path, log_prob in fever.best_paths(["normal", "cold", "dizzy"], 3):
+        ...     print("".join(path), round(float(np.exp(log_prob)), 6))
+        HHF 0.01512
+        HFF 0.00972
+        HHH 0.00588
+        """
+        return posterior_paths.best_paths(self._asked(X, known, lengths, ids, ended, impossible=impossible), n_paths)
+
+    @named
+    def path_proba(
+        self, X: Any, known: Any, *, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """P(what is known | O), a float for each sequence: how sure a whole path is, a stretch, or one label.
+
+        known : labels, with None where anything may be, or a mask (n_steps, n_states) of what may be. (Likelihoods give
+        the mean of their product.) ImpossibleError if P(O) = 0. Cost: twice that of `score`.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> round(m.path_proba([0, 0, 1], [0, None, 1]), 6)  # 0 first, 1 last, and between them either
+        0.42834
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return posterior_paths.path_proba(asked, self.n_jobs)
+
+    @named
+    def segments(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """The runs of the most probable path: `Segments` of rows (start, stop, state, proba) for each sequence.
+
+        proba : P(q_start = ... = q_stop-1 = state | O), exact. A `Segments` is a tuple that prints as a table, and has
+        `to_frame()` and `to_bed(file, chrom)`. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Gaussian, Model
+        >>> m = Model(states=["low", "high"], startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Gaussian([0, 4], [1, 1]))
+        >>> m.segments([0.2, -1, 0.5, 3.8, 2.2, 4.4])
+        start  stop  state  proba
+            0     3  low    0.9974
+            3     6  high   0.9934
+        """
+        return posterior_paths.segments(self._asked(X, known, lengths, ids, ended, impossible=impossible))
+
+    @named
+    def sample_posterior(
+        self, X: Any, n_samples: int = 1, *, random_state=None, known: Any = None, lengths=None, ids=None, ended=None,
+        impossible: str = "raise",
+    ) -> Any:  # fmt: skip
+        """Paths drawn from P(path | O), (n_samples, n_steps) of states: filtered forwards, drawn backwards.
+
+        P(q_t-1 = i | q_t = j, O) = alpha[t-1, i] transmat[i, j] / sum_k alpha[t-1, k] transmat[k, j]
+
+        With `lengths` or `ids`, one array for all steps. ImpossibleError if P(O) = 0. Cost: n_states^2 a step once, and
+        up to n_states a step for each path. Source: Scott (2002).
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
+        ...           emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+        >>> m.sample_posterior([0, 0, 1, 1], 1000, random_state=0).shape
+        (1000, 4)
+        """
+        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        return posterior_paths.sample_posterior(asked, n_samples, random_state)
+
+    @named
+    def entropy(
+        self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
+    ) -> Any:
+        """-sum P(path | O) log P(path | O) in nats, a float for each sequence: how much the data leave open.
+
+        exp(entropy) is a number of paths: n_states^n_steps of them at most, 1 where the path is certain.
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`, in log space, and n_states^2 logarithms a step.
+        Source: Hernando, Crespi and Cybenko (2005).
+
+        >>> from chmm import Categorical, Model
+        >>> even = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5], [0.5, 0.5]], emission=Categorical([[1.0], [1.0]]))
+        >>> round(float(np.exp(even.entropy([0, 0, 0]))), 9)
+        8.0
+        """
+        return posterior_paths.entropy(self._asked(X, known, lengths, ids, ended, impossible=impossible))
+
+    # How good, how many, how sure (evaluation.py, choosing.py, uncertainty.py) ----------------------------------------
+
+    @property
+    def n_parameters_(self):
+        """Number of free parameters: k probabilities that sum to 1 count k - 1; what is a structural zero, frozen, or
+        follows from others (startprob="stationary", states of a `Tied` group) does not count."""
+        return uncertainty.n_free(self._coordinates())
+
+    @property
+    def vector_names_(self):
+        """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
+        return uncertainty.names(self._coordinates())
+
+    @quiet
+    def to_vector(self) -> np.ndarray:
+        """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
+        probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
+
+        Covariance matrices are diag(s) M M' diag(s), M lower triangular with a diagonal of 1, and give log s and M.
+
+        >>> from chmm import Categorical, Model
+        >>> m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.2, 0.8]],
+        ...           emission=Categorical([[0.9, 0.1], [0.5, 0.5]]))
+        >>> m.to_vector().round(3).tolist()
+        [0.0, -1.386, 2.197, 0.0]
+        >>> m.vector_names_
+        ['transmat[0, 0]', 'transmat[1, 0]', 'probs[0, 0]', 'probs[1, 0]']
+        """
+        return uncertainty.to_vector(self._coordinates())
+
+    @named
+    @quiet
+    def with_vector(self, vector: Any) -> "Model":
+        """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
+
+        What has no coordinate stays as it is in this model.
+        """
+        parts, fit = self._coordinates(), self._ready()
+        vector = uncertainty.check_vector(vector, uncertainty.n_free(parts))
+        return self._with(uncertainty.with_vector(self._structure(), fit, parts, vector))
+
+    @named
+    @quiet
+    def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
+        """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
+
+        By Fisher's identity it is the expected derivative of log P(O, Q), so that it costs an E-step. (A family of your
+        own that does not tell its `gradient` has one by differences.) ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> m.gradient([13, 14, 8, 30, 27]).round(2).tolist()
+        [-0.25, 0.35, -9.87, 4.91]
+        """
+        score = uncertainty.ScoreVector(self._structure(), self._asked(X, known, lengths, ids, ended), self.n_jobs)
+        return score.vector(self._ready(), self._coordinates())
+
+    @named
+    @quiet
+    def summary(
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
+        `Estimate(value, standard_error, low, high, note)`, which prints as a table.
+
+        Standard errors are those of maximum likelihood (of the posterior's mode, with a prior): the inverse of the
+        observed information, which is taken by differences of the exact score vector along the unconstrained
+        coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
+        its limit, or was expected less than once, is held fixed, and has no standard error but a note.
+
+        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
+        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
+        Series, section 3.6.
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def bootstrap(
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
+    ) -> uncertainty.Summary:
+        """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
+        steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
+
+        Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
+        of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
+        number of threads (n_jobs).
+        """
+        asked = self._asked(X, None, lengths, ids, ended)
+        options, rng = checks.options(self), checks.generator(random_state)
+        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+
+    @named
+    @quiet
+    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+        """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
+        precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
+
+        y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+        `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
+
+        >>> from chmm import Categorical, Model
+        >>> fever = Model(states=["healthy", "fever"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
+        ...               emission=Categorical([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]], symbols=["normal", "cold", "dizzy"]))
+        >>> fever.evaluate(["normal", "cold", "dizzy"], ["healthy", "fever", "fever"])
+        accuracy 0.6667 of 3 steps
+        <BLANKLINE>
+                       precision  recall      f1  support
+        'healthy'         0.5000  1.0000  0.6667        1
+        'fever'           1.0000  0.5000  0.6667        2
+        macro average     0.7500  0.7500  0.6667        3
+        """
+        asked = self._asked(X, known, lengths, ids, ended)
+        return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
+
+    @named
+    @quiet
+    def aic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """Akaike's information criterion, -2 log P(O) + 2 n_parameters_: the smaller, the better.
+
+        ImpossibleError if P(O) = 0. `select` compares models by it.
+        """
+        return self._criteria(X, known, lengths, ids, ended).aic
+
+    @named
+    @quiet
+    def bic(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The Bayesian information criterion, -2 log P(O) + n_parameters_ log(observed steps): the smaller, the better.
+
+        >>> import numpy as np
+        >>> from chmm import Model, Poisson
+        >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+        >>> x = [13, 14, 8, 30, 27]
+        >>> bool(np.isclose(m.bic(x), -2 * m.score(x) + 4 * np.log(5)))
+        True
+        """
+        return self._criteria(X, known, lengths, ids, ended).bic
+
+    @named
+    @quiet
+    def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
+        """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
+
+        It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
+        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        """
+        return self._criteria(X, known, lengths, ids, ended, True).icl
+
+    def _criteria(self, X, known, lengths, ids, ended, with_icl=False):
+        asked = self._asked(X, known, lengths, ids, ended)
+        return choosing.criteria(asked, self.n_parameters_, with_icl, self.n_jobs)
+
+    def _structure(self):
+        fit = self._ready()
+        return checks.structure(self, fit.emission, known=fit.states)
+
+    def _coordinates(self):
+        return uncertainty.coordinates(self._structure(), self._ready())
 
     # Questions about the model ---------------------------------------------------------------------------------------
 
@@ -546,6 +1032,40 @@ class Model:
         """
         fit = self._ready()
         return stationary_distribution(fit.transmat, fit.least_transition)
+
+    @named
+    @quiet
+    def expected_durations(self) -> np.ndarray:
+        """(n_states,), the mean number of steps of a visit: 1 / (1 - transmat[i, i]); inf for a state never left.
+
+        With `endprob` a visit is over when the sequence is, too: 1 / (1 - (1 - endprob[i]) transmat[i, i]).
+
+        >>> from chmm import Categorical, Model
+        >>> casino = Model(states=["fair", "loaded"], startprob=[0.5, 0.5], transmat=[[0.95, 0.05], [0.1, 0.9]],
+        ...                emission=Categorical([[1 / 6] * 6, [0.1] * 5 + [0.5]]))
+        >>> casino.expected_durations().round(9).tolist()
+        [20.0, 10.0]
+        """
+        fit = self._ready()
+        return durations.expected_durations(fit.transmat, fit.endprob)
+
+    @named
+    @quiet
+    def passage_times(self) -> np.ndarray:
+        """(n_states, n_states), the mean number of steps from i until j is first seen; for i = j, until it is again.
+
+        m[i, j] = 1 + sum_k!=j transmat[i, k] m[k, j], of the chain alone, as if it went on for ever. inf where it may
+        never come to j: out of an absorbing state, back to a state that it may leave for good. What counts as a
+        connection is told at `stationary_distribution`; where there is one, m[i, i] = 1 / p[i]. Cost: n_states^4.
+        Source: Kemeny and Snell (1960), III and IV.
+
+        >>> from chmm import Categorical, Model
+        >>> before = Model(startprob=[1, 0], transmat=[[0.96, 0.04], [0, 1]], emission=Categorical([[1.0], [1.0]]))
+        >>> before.passage_times().round(9).tolist()
+        [[inf, 25.0], [inf, 1.0]]
+        """
+        fit = self._ready()
+        return durations.passage_times(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
@@ -718,12 +1238,7 @@ def _there(data, told, weight, ended):
     """The arguments, without the sequences of weight 0."""
     if weight is None or weight.all():
         return data, told, weight, ended
-    there = weight > 0
-    if isinstance(told, knowledge.Weights):
-        told = told._replace(table=told.table[np.repeat(there, np.diff(data.bounds))])
-    elif told is not None:
-        told = told.chosen(there)
-    return data.chosen(there), told, weight[there], None if ended is None else ended[there]
+    return questions.chosen(weight > 0, data, told, weight, ended)
 
 
 def _arguments(model_class: Any) -> dict:

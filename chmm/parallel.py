@@ -33,6 +33,11 @@ def run(tasks, seconds, n_jobs=1):
     return [future.result() for future in futures]
 
 
+def until(stop):
+    """A callback for a fit inside a task: it ends after the E-step in which `stop` was set."""
+    return lambda progress: bool(stop[0])
+
+
 def workers(n_jobs):
     """Number of threads: n_jobs, or with -1 one for each core this process may use."""
     if n_jobs == -1:

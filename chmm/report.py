@@ -135,6 +135,7 @@ SENTENCES: dict[str, Any] = {
     "n_sequences": _learnt_from,
     "n_steps": lambda n, facts: "",
     "kind": lambda n, facts: "",
+    "impossible_sequences": lambda n, facts: f"{n} sequence{'s were' if n != 1 else ' was'} impossible and left out.",
     "missing": lambda n, facts: f"{n} step{'s are' if n != 1 else ' is'} missing." if n else "",
     "partly_missing": "Partly missing steps: {}.",
     "unknown": "Symbols that were unknown, and how often they occur: {}.",
@@ -176,7 +177,9 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
     """
     logs, found = None, []
     gaps = [np.abs(value[:, None] - value) for value in (startprob, transmat.diagonal())]
-    for i, j in np.argwhere(np.triu(np.maximum(*gaps) <= near, 1)).tolist():
+    for i, j in zip(*np.nonzero(np.maximum(*gaps) <= near), strict=True):
+        if i >= j:
+            continue
         pair, order = np.array([i, j]), np.arange(len(startprob))
         order[pair] = pair[::-1]
         if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
@@ -187,5 +190,5 @@ def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, value
         with np.errstate(invalid="ignore"):
             same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
         if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
-            found.append((i, j))
+            found.append((int(i), int(j)))
     return found

@@ -1,6 +1,6 @@
 """The answers to questions about one sequence; each field is defined by its probability."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,50 @@ class Decoding(NamedTuple):
 
     path: np.ndarray
     log_prob: float
+
+
+class Viterbi(NamedTuple):
+    """The tables of the Viterbi algorithm for one sequence.
+
+    path : (n_steps,), the most probable path, the states themselves. log_prob : float, log P(O, path).
+    delta : (n_steps, n_states). Unscaled: delta[t, i] = max P(o_1 ... o_t, q_1 ... q_t-1, q_t = i) over q_1 ... q_t-1.
+        Scaled: divided by the largest of its step.
+    psi : (n_steps, n_states), the number of the state at t-1 through which the best path comes to i at t; 0 at t = 1.
+    log_scale : (n_steps,), the logarithm of the largest delta of a step over that of the step before; sums to log_prob.
+    """
+
+    path: np.ndarray
+    log_prob: float
+    delta: np.ndarray
+    psi: np.ndarray
+    log_scale: np.ndarray
+
+
+class Pushed(NamedTuple):
+    """What a stream says after one more step, t.
+
+    filtered : (n_states,), P(q_t = i | o_1 ... o_t).
+    state : the most probable state of step t - lag, given the steps up to t; None while t - lag is before the first.
+    proba : (n_states,), P(q_t-lag = i | o_1 ... o_t); None as above. With lag=0 it is `filtered`.
+    surprise : float, -log P(o_t | o_1 ... o_t-1).
+    loglik : float, log P(o_1 ... o_t).
+    """
+
+    filtered: np.ndarray
+    state: Any
+    proba: np.ndarray | None
+    surprise: float
+    loglik: float
+
+
+class Rest(NamedTuple):
+    """The steps that a stream had kept back when it was closed: the last `lag`, or all if they are fewer.
+
+    states : (k,), the most probable states. proba : (k, n_states), P(q_t = i | all steps).
+    """
+
+    states: np.ndarray
+    proba: np.ndarray
 
 
 class Sample(NamedTuple):

@@ -1,4 +1,4 @@
-"""Paths by scores that are no probabilities: published tables, log odds, costs with the sign turned."""
+"""Paths by scores that are not probabilities: published tables, log odds, negated costs."""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ LARGEST = 1e280  # of a score; sums of them must not overflow
 
 
 class Scores:
-    """Tables of scores that are added up along a path, of which the largest sum is sought (Viterbi).
+    """Tables of scores that are added up along a path; the best path has the largest sum (Viterbi).
 
         score(q, o) = start[q_1] + sum_t transitions[q_t, q_t+1] + sum_t emission[q_t, o_t] + end[q_T]
 
@@ -28,16 +28,16 @@ class Scores:
     ----------
     start : {state: score}, or (n_states,). transitions : {state: {state: score}}, or (n_states, n_states).
     emission : {state: {symbol: score}}, or (n_states, n_symbols) with `symbols`.
-    end : {state: score}, or (n_states,), of the last state; None: any state may be last, at a score of 0.
+    end : {state: score}, or (n_states,), of the last state; None: any state may be last, with score 0.
     states : names of the states, in the order of every axis; None: as the mappings name them, or 0 ... n_states - 1.
-        In mappings a name may be anything that can be a key, such as ("B", "noun"). A Series or data frame is a
-        mapping by its names: rows of transitions and emission are states.
+        In a mapping, a name may be any key, such as ("B", "noun"). A Series or data frame is a mapping by its names:
+        the rows of transitions and emission are states.
     symbols : the alphabet; None: what the mappings name, or 0 ... n_symbols - 1.
-    default : the score of a symbol in a state that does not list it, and of an unknown symbol in all states, which
-        then says nothing about the path. A missing symbol (None) has the score 0 in all states.
+    default : the score of a symbol that a state does not list, and of an unknown symbol in every state, which then
+        says nothing about the path. A missing symbol (None) has score 0 in every state.
 
-    Scores are numbers below infinity; -inf is what cannot be, and what a mapping leaves out. Rows need not sum to
-    anything, and may be -inf throughout: such a state can only be last. There is nothing to learn, and no log P(O).
+    A score is a finite number, or -inf for what is impossible; what a mapping leaves out is -inf. Rows need not sum to
+    anything. A state whose transitions are all -inf can only be last. Nothing is learnt, and there is no log P(O).
 
     Every question takes one sequence or many, as a `Model`'s do.
 
@@ -68,14 +68,14 @@ class Scores:
         self.transitions = _table(transitions, "transitions", (codes, codes), -np.inf)
         self.emission = _table(emission, "emission", (codes, columns), self.default)
         self.end = None if end is None else _table(end, "end", (codes,), -np.inf)
-        # rows of the symbols, of a missing one and of an unknown one; then the same as last steps see them
+        # rows of the symbols, of a missing and of an unknown one; then the same rows for last steps
         n = len(names)
         rows = np.vstack([self.emission.T, np.zeros(n), np.full(n, self.default)])
         self._rows = np.vstack([rows, rows + (0.0 if self.end is None else self.end)])
         self._tables = _Tables(self.start, self.transitions, self._rows)
 
     def predict(self, X: Any, *, lengths=None, ids=None) -> Any:
-        """The path with the largest score, an array of states; ties take the first of them.
+        """The path with the largest score, an array of states; in a tie, the first of them.
 
         ImpossibleError if every path scores -inf. Cost: n_states^2 additions and comparisons a step.
         """
@@ -92,7 +92,7 @@ class Scores:
         return data.collect(list(map(Decoding, parts, scores)))
 
     def path_score(self, X: Any, y: Any, *, lengths=None, ids=None) -> Any:
-        """The score of given paths y, in the form of X: a number, or one for each sequence; -inf if one cannot be."""
+        """The score of given paths y, in the form of X: a number, or one for each sequence; -inf if impossible."""
         data = self._read(X, lengths, ids)
         labels: Any = [y] if data.form == "one" else y
         if data.form == "dict":
@@ -165,8 +165,8 @@ class Scores:
 
 
 class _Tables:
-    """Scores as the kernel of Viterbi wants them: padded to whole registers, aligned, turned. A row is brought to a
-    maximum of 0, which changes no path, and keeps a huge default from swallowing what came before."""
+    """Scores as the Viterbi kernel expects them: padded to whole registers, aligned, transposed. Each row is shifted to
+    a maximum of 0, which changes no path, and keeps a huge default from absorbing the scores before it."""
 
     shared = True
 

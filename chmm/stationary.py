@@ -1,4 +1,4 @@
-"""The distribution that a chain settles in, and the M-step of a chain that starts in it."""
+"""The stationary distribution of a chain, and the M-step of a chain that starts in it."""
 
 import numpy as np
 
@@ -6,9 +6,10 @@ ROUNDING = 2.0**-52  # of a row that sums to 1: a transition below it is no conn
 
 
 def stationary_distribution(transmat, least=ROUNDING):
-    """The p with p = p A, sum p = 1. ValueError if the chain has several closed classes, hence several p.
+    """The p with p = p A and sum p = 1. ValueError if there are several, because several sets of states are closed.
 
-    A transition of at most `least` is no connection: EM leaves such dust where data show none; O(N^3).
+    A transition of at most `least` is no connection: EM leaves such tiny numbers where the data show no transition.
+    Cost: O(N^3).
     """
     reach = reachable(transmat > least)
     # a state is recurrent if every state that it reaches can come back; all must be in one class
@@ -25,7 +26,7 @@ def stationary_distribution(transmat, least=ROUNDING):
 
 
 def reachable(connected):
-    """(N, N) bool: which states can be reached from which, each from itself."""
+    """(N, N) bool: whether state j can be reached from state i; every state reaches itself."""
     n = len(connected)
     reach = connected | np.eye(n, dtype=bool)
     for _ in range(max(n - 1, 1).bit_length()):
@@ -34,7 +35,7 @@ def reachable(connected):
 
 
 def settled(transmat):
-    """The p = p A of an irreducible chain, by elimination without subtractions, so that small probabilities keep all
+    """The p = p A of an irreducible chain, by elimination without subtraction, so that small probabilities keep all
     their digits (Grassmann, Taksar and Heyman 1985). Not finite if the chain is reducible."""
     a, n = np.array(transmat), len(transmat)
     for k in range(n - 1, 0, -1):
@@ -47,16 +48,16 @@ def settled(transmat):
 
 
 def ascend(transmat, start, trans, movable, n_steps):
-    """transmat A after at most `n_steps` steps uphill on Q = sum start_i log p_i + sum trans_ij log a_ij, with p = p A.
+    """transmat A after at most `n_steps` uphill steps on Q = sum start_i log p_i + sum trans_ij log a_ij, with p = p A.
 
-    start (N,), trans (N, N) : counts, pseudocounts among them. movable (N, N) bool : the entries that may change; the
+    start (N,), trans (N, N) : counts, including pseudocounts. movable (N, N) bool : the entries that may change; the
     others of a row leave room r_i for them, which they share as b_ij = a_ij / r_i. A row without counts stays.
 
     dQ / da_ij = trans_ij / a_ij + p_i h_j  with  h = (I - A + 1 p)^-1 (start / p - sum start)
 
-    so that b_ij grows along (trans_ij + b_ij r_i p_i (h_j - sum_l b_il h_l)) / sum_l trans_il - b_ij: plain counting
-    and a pull towards states in which sequences start. The step is halved until Q does not fall, and as long as it
-    gains by that. Entries stay >= 0, a 0 without counts stays 0. Cost of a step: O(N^3).
+    so that b_ij grows along (trans_ij + b_ij r_i p_i (h_j - sum_l b_il h_l)) / sum_l trans_il - b_ij: plain counting,
+    and a pull towards the states in which sequences start. The step is halved until Q does not fall, and further while
+    that raises Q. Entries stay >= 0, and a 0 without counts stays 0. Cost of a step: O(N^3).
     """
     a, counts = transmat, np.where(movable, trans, 0.0)
     total, room = counts.sum(axis=1, keepdims=True), 1.0 - np.where(movable, 0.0, a).sum(axis=1, keepdims=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import sequences, starts, training
+from .coordinates import difference
 from .emissions import Emission
 from .exceptions import ConvergenceWarning
 from .model import Model
@@ -299,6 +300,58 @@ def means_are_means(case):
     return None
 
 
+def slopes(case):
+    """gradient gives the derivatives of sum weights * log b along the coordinates of unconstrained(), which go back."""
+    parts, by_entry = case.emission.unconstrained(), case.emission.gradient(case.values, case.weights)
+    if parts.keys() != by_entry.keys():
+        return f"it has the derivatives by {sorted(by_entry)}, the parameters are {sorted(parts)}"
+    for name, part in parts.items():
+        trouble = differs(part.restored(part.vector()), part.array, f"{name} and {name} from its coordinates", 1e-6)
+        if trouble:
+            return trouble
+        step = 1e-3 * part.unit * case.rng.uniform(0.5, 1, part.n)
+        edge = part.at(part.restored(part.vector() + 2 * step)).vector()
+        if differs(edge, part.vector() + 2 * step, name):
+            continue  # a limit of what can be learnt
+
+        def explained(k, name=name, part=part, step=step):
+            moved = case.emission.replaced({name: part.restored(part.vector() + k * step)})
+            return starts.explained(moved, case.values, case.weights)
+
+        mine = part.pulled(by_entry[name]) @ step
+        trouble = differs(mine, difference(explained, 1), f"the gradient by {name} and a difference", 1e-5)
+        if trouble:
+            return trouble
+    return None
+
+
+def cdf_is_the_sum(case):
+    """cdf(values) is (R, n_states, n_features), rises from 0 to 1, and is the share of draws that are below."""
+    if without_cdf(case.emission) or case.emission.kind not in ("numbers", "columns"):
+        return None
+    drawn = np.asarray(case.emission.sample(np.repeat(np.arange(case.n), 500), np.random.default_rng(1)))
+    if drawn.dtype == object:
+        return None  # symbols stand beside numbers
+    values = np.sort(drawn.reshape(case.n, 500, -1).astype(np.float64), axis=1)
+    for state, own in enumerate(values):
+        got = case.emission.cdf(case.emission.values_of(own))
+        if got.shape != (len(own), case.n, own.shape[1]):
+            return f"{len(own)} values of {own.shape[1]} columns and {case.n} states give the shape {got.shape}"
+        got = got[:, state]
+        if not (got.min() >= 0 and got.max() <= 1 and np.diff(got, axis=0).min(initial=0) >= -CLOSE):
+            return f"in state {state} it falls, or leaves 0 ... 1"
+        below = np.stack([np.searchsorted(column, column, side="right") for column in own.T], axis=1) / len(own)
+        apart = np.abs(got - below).max()
+        if apart > 0.12:  # Kolmogorov's distance of 500 draws is above it once in a million
+            return f"in state {state} it differs by {apart:.3g} from the share of 500 draws that are below"
+    return None
+
+
+def without_cdf(emission):
+    """Whether the family, or one that it is made of, leaves cdf out."""
+    return any(map(without_cdf, emission.members)) or type(emission).cdf is Emission.cdf
+
+
 def is_pure(case):
     """Updating a shallow copy changes neither values, weights and statistics nor the arrays of the original."""
     before = case.emission.log_likelihood(case.values)
@@ -342,5 +395,6 @@ def takes_any_order(case):
 
 LAWS = (
     rows, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing, keeps_frozen,
-    keeps_without_mass, permutes, recentres, means_are_means, is_pure, is_saved, stands_errors, takes_any_order,
+    keeps_without_mass, permutes, recentres, means_are_means, cdf_is_the_sum, slopes, is_pure, is_saved, stands_errors,
+    takes_any_order,
 )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
 from .emissions import Emission, Precomputed, Survey, choose
-from .exceptions import ConvergenceWarning
+from .exceptions import ConvergenceWarning, ImpossibleError
 from .fit import Fit, column_names
 from .kernel_input import pose
 from .kernels import counting
@@ -73,8 +73,23 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     return structure, emission, problem
 
 
-def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | None = None) -> Fit:
-    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states."""
+def possible(model, data, labels=None, ended=None):
+    """(S,) bool: which sequences are possible where EM starts. What is given may exclude some, never what is drawn."""
+    structure, emission, problem = prepared(model, data, None, labels, None, ended)
+    start = started(problem, structure, emission, np.random.default_rng(0))
+    found = inference.log_likelihood(problem.under(*start.parameters)).loglik > -np.inf
+    if not found[np.diff(data.bounds) > 0].any():
+        raise ImpossibleError("all sequences are impossible: none is left to learn from", range(len(found)))
+    return found
+
+
+def fit(
+    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None, n_skipped: int = 0
+) -> Fit:
+    """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states.
+
+    seen : the survey of more data than these. n_skipped : how many impossible sequences were left out, for the report.
+    """
     options = checks.options(model)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
@@ -82,7 +97,7 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    structure, emission, problem = prepared(model, data, None, labels, weight, ended)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):
@@ -90,7 +105,8 @@ def fit(model, data, labels=None, weight=None, ended=None, callback: Callable | 
         learnt = baum_welch(problem, structure, emission, options, callback and tell)
     else:
         learnt = supervised(problem, structure, emission, known.path, options.rng)
-    return replace(learnt, emission=learnt.emission.published(), report=report(problem, structure, learnt))
+    facts = report(problem, structure, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
+    return replace(learnt, emission=learnt.emission.published(), report=facts)
 
 
 def unordered(model, structure, emission):

@@ -14,6 +14,7 @@ class Heaped(Emission):
     """b_i(o) = (1 - rounds[i]) f_i(o) + rounds[i] [10 divides o] sum_{n = o-5 ... o+4} f_i(n), f_i Poisson's."""
 
     parameters = ("rates", "rounds")
+    ranges = ((0, np.inf), (0, 1))  # of the parameters, for standard errors
     n_features = 1  # columns of a value: the parameters, of one axis, do not tell
     domain = "counts 0, 1, 2 ..."
     max_inner_iter = 200  # statistics depend on the parameters

@@ -155,3 +155,28 @@ def exact(startprob, transmat, rows, final=None):
         xi=np.array([[[alpha[t][i] * a[i][j] * b[t + 1][j] * beta[t + 1][j] / total for j in states] for i in states]
                      for t in range(n_steps - 1)]).reshape(-1, len(pi), len(pi)),
     )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------- paths and the past
+
+
+def best_paths(p, k):
+    """The k most probable paths of an array of P(O, Q) that are possible, and log P(O, Q)."""
+    order = np.argsort(-p, axis=None, kind="stable")[:k]
+    return [(q, np.log(p[q])) for q in map(tuple, np.stack(np.unravel_index(order, p.shape), axis=1)) if p[q] > 0]
+
+
+def deltas(startprob, transmat, rows):
+    """max P(o_1 .. o_t, q_1 .. q_t) over q_1 .. q_t-1, by trying all paths."""
+    tables = [joint(startprob, transmat, rows[: t + 1]) for t in range(len(rows))]
+    return np.array([p.max(axis=tuple(range(t))) for t, p in enumerate(tables)])
+
+
+def lagged(startprob, transmat, rows, lag):
+    """P(q_t | o_1 .. o_t+lag), by adding up the paths so far; lag -1: before step t is seen."""
+    rows, table = np.asarray(rows, float), []
+    for t in range(len(rows)):
+        seen = np.vstack([rows[: t + lag + 1], np.ones((max(-lag, 0), rows.shape[1]))])
+        p = margin(joint(startprob, transmat, seen), t)
+        table.append(p / p.sum())
+    return np.array(table)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracle import log_space
 from shared import learnt, random_params, same_bits
 
-from chmm import Categorical, Model
+from chmm import Categorical, ImpossibleError, Model, known, sequences, training
 
 # Labels --------------------------------------------------------------------------------------------------------------
 
@@ -212,7 +212,30 @@ def test_weights_in_a_frame_go_by_the_names_of_its_columns():
     m = Model(states="ab", emission=Categorical(), pseudocount=0.1).fit([x, x], [frame, None])
     assert m.predict(x, known=frame).tolist() == ["b" if b else "a" for b in is_b]
     assert m.score(x, known=frame) == m.score(x, known=np.c_[1 - is_b, is_b])
+    both = [pd.concat([part, part], keys=["p", "q"]) for part in (pd.DataFrame({"x": x}), frame)]
+    assert m.score(both[0], known=both[1]) == 2 * m.score(x, known=frame)
     with pytest.raises(ValueError, match=r"known has the columns \['c', 'a'\].*to_numpy"):
         m.predict(x, known=frame.rename(columns={"b": "c"}))
     with pytest.raises(ValueError, match=r"y\[1\] has the columns None, others have \['b', 'a'\]"):
         Model(states="ab").fit([x, x], [frame, frame.to_numpy()])
+
+
+def test_labels_that_no_state_can_show_are_refused_before_anything_has_changed():
+    given = {"startprob": [0.5, 0.5], "transmat": np.full((2, 2), 0.5), "emission": Categorical([[1, 0], [0.5, 0.5]])}
+    fitted = Model(**given).partial_fit([[0, 0, 1]], [[0, 0, 1]])
+    before = fitted.emission_.probs
+    for y in ([0, 0, 0], [0, None, 0]):
+        for learn in (Model(**given).fit, Model(**given).partial_fit, fitted.partial_fit):
+            with pytest.raises(ImpossibleError, match=r"sequence 0, step 2.*symbol 1"):
+                learn([[0, 0, 1]], [y])
+    assert fitted.emission_.probs is before
+
+
+def test_in_learning_labels_add_rows_by_states_and_not_by_values():
+    rng = np.random.default_rng(0)
+    x, path = rng.integers(0, 50, size=2000), rng.integers(0, 3, size=2000)
+    y = np.where(rng.random(2000) < 0.5, np.nan, path)
+    data = sequences.read(x)
+    _, _, problem = training.prepared(Model(3, Categorical()), data, labels=known.read(y, data, "y"))
+    assert problem.index.max() == 50 + 3
+    assert problem.labelled.sum() == (~np.isnan(y)).sum()

@@ -162,7 +162,6 @@ def test_a_subclass_is_saved_whole(tmp_path):
         (lambda m: m.emissionprob_, r"emission_\.probs"),
         (lambda m: m.monitor_, "history_"),
         (lambda m: m.n_components, "n_states_"),
-        (lambda m: m.score_samples(X), "posteriors"),
         (lambda m: m.predict(X, [50, 50]), "lengths=.*positional|positional.*lengths="),
         (lambda m: m.score(X, [50, 50]), "lengths"),
         (lambda m: m.fit(X, [50, 50]), "lengths"),

@@ -157,6 +157,34 @@ def test_the_best_path_where_no_two_are_equal(n):
         assert_array_equal(params.model().decode(x).path, oracle.viterbi(*params[:2], params.rows(x)))
 
 
+def test_the_past(c):
+    m = c.model()
+    for x, codes in zip(c.X, c.sequences):
+        if len(x):
+            truth = oracle.log_space(*c.params[:2], c.params.rows(codes))  # whose end is not known
+            assert_allclose(m.predict_proba(x, lag=0), np.exp(truth.log_filter).astype(float), **close)
+            assert_allclose(m.predict_proba(x, lag=max(len(x) - 2, 0))[1:], truth.gamma[1:].astype(float), **close)
+            assert_allclose(-m.surprise(x), truth.log_scale.astype(float), **close)
+
+
+def test_paths_given_the_data(c):
+    m = c.model()
+    for x, codes, truth in zip(c.X, c.sequences, c.truths):
+        if not 0 < len(x) < 200:
+            continue
+        rows = oracle.end_in(c.final, c.params.rows(codes))
+        found = m.best_paths(x, 4)
+        joint = [oracle.path_log_prob(*c.params[:2], rows, d.path) for d in found]
+        assert_allclose([d.log_prob for d in found], joint, rtol=1e-12)
+        assert len({tuple(d.path) for d in found}) == len(found) and (np.diff(joint) <= 1e-9).all()
+        assert_array_equal(found[0].path, m.predict(x))
+        pairs, inside = truth.xi[truth.xi > 0], truth.gamma[1:-1][truth.gamma[1:-1] > 0]
+        entropy = -(pairs * np.log(pairs)).sum() + (inside * np.log(inside)).sum()
+        if len(x) == 1:
+            entropy = -(truth.gamma[truth.gamma > 0] * np.log(truth.gamma[truth.gamma > 0])).sum()
+        assert_allclose(m.entropy(x), float(entropy), rtol=1e-9, atol=1e-9)
+
+
 def test_one_em_step(c):
     for weight in (None, c.weight):
         w = np.ones(len(c.X)) if weight is None else weight

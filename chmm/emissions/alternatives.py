@@ -18,6 +18,8 @@ class Alternatives(Composite):
     hint = property(lambda self: self.members[0].hint)
     gaps = property(lambda self: all(member.gaps for member in self.members))
     counts = property(lambda self: all(member.counts for member in self.members))
+    circular = property(lambda self: self.members[0].circular)
+    n_expected = property(lambda self: self.members[0].n_expected)
     n_features = property(lambda self: next((m.n_features for m in self.members if m.n_features is not None), None))
 
     def parts(self, data):
@@ -64,6 +66,12 @@ class Alternatives(Composite):
         takes_all = (member for member in self.members if np.all(member.inside(values)))
         member = next(takes_all, self.members[0] if isinstance(values, Cells) else None)
         return super().embed(values) if member is None else member.embed(values)
+
+    def values_of(self, table):
+        return self.members[0].values_of(table)
+
+    def averaged(self, table):
+        return self.members[0].averaged(table)
 
     def alphabet(self):
         return self.members[0].alphabet()

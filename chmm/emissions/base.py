@@ -1,7 +1,7 @@
 """The base class of all emission families, and the helpers that families share."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
+from ..coordinates import REAL, SIMPLEX, Coordinates, Entrywise, Simplex, difference, ratio
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import shown
@@ -17,7 +18,11 @@ Given = ArrayLike | None  # a parameter as the constructor takes it; None: learn
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
 
 EVIDENCE = 1e-6  # in steps: a cell with less weight than this counts as unseen
-COMPUTING = {"support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance"}  # quietly
+COMPUTING = {  # quietly
+    "support", "survey", "log_likelihood", "statistics", "update", "log_prior", "mean", "variance", "gradient", "cdf",
+    "expected",
+}  # fmt: skip
+STEP = 1e-3  # of differences, in units of a parameter
 
 
 class Observed(NamedTuple):
@@ -104,7 +109,18 @@ class Emission:
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
-    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
+      the parameters alone can be computed once.
+    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. Of columns that are `circular`, angles,
+      the mean direction and the circular variance.
+    - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, columns apart.
+    - `expected(values)` -> (R, n_states, F), the means of all columns given those that are not NaN, in coordinates that
+      may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
+    - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
+    - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
+      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
+    - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
+      the entries of each parameter; by default by differences of `log_likelihood`.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
       permutes every parameter except those in `common`, which all states share.
     - `report(statistics)` -> dict of facts about the learnt parameters; facts that do not apply are left out.
@@ -117,6 +133,7 @@ class Emission:
     """
 
     parameters: tuple[str, ...] = ()
+    ranges: tuple = ()  # of each of the parameters: (low, high), or "simplex"; any number if not told
     common: tuple[str, ...] = ()  # parameters without an axis of states
     prepared: tuple[str, ...] = ()  # arrays made by `prepare`; saved
     frozen: Any = ()  # names of parameters that `update` keeps; or {name: True, or a mask of the kept entries}
@@ -132,6 +149,7 @@ class Emission:
     )
     domain = "numbers"  # the allowed values in words; see `support`
     counts = False  # whether the values are counts, so that a 0 may have either cause (see ZeroInflated)
+    circular: Any = False  # whether columns are angles, a bool or (D,)
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
@@ -152,6 +170,9 @@ class Emission:
 
     def sample(self, states: np.ndarray, rng: np.random.Generator) -> Any:
         raise TypeError(f"{type(self).__name__} has no sample(states, rng)")
+
+    def density(self) -> Callable[[Any], np.ndarray]:
+        return self.log_likelihood
 
     # Parameters -----------------------------------------------------------------------------------------------------
 
@@ -226,6 +247,32 @@ class Emission:
     def variance(self) -> np.ndarray | None:
         return None
 
+    def cdf(self, values: Any) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} has no cdf(values), P(value <= values | state)")
+
+    def values_of(self, table: np.ndarray) -> Any:
+        """Numbers (R, D) in the form that the methods take values in."""
+        return table
+
+    # What is missing of a value, given what is seen of it ----------------------------------------------------------
+
+    def expected(self, values: Any) -> np.ndarray:
+        mean = self.mean()
+        if mean is None:
+            raise TypeError(f"{type(self).__name__} has no mean(), so that nothing can be said of missing values")
+        return np.broadcast_to(mean, (len(values), *mean.shape))
+
+    def averaged(self, table: np.ndarray) -> np.ndarray:
+        return table.real
+
+    @property
+    def n_expected(self) -> int:
+        """Number of coordinates of `expected`."""
+        return self.n_features or 1
+
+    def sample_given(self, values: Any, states: np.ndarray, rng: np.random.Generator) -> Any:
+        return self.sample(states, rng)
+
     # Learning -------------------------------------------------------------------------------------------------------
 
     def survey(self, data: Sequences) -> Survey | None:
@@ -281,6 +328,81 @@ class Emission:
             ends = ((value <= low) | (value >= high)) & ~np.asarray(self.held(name))
             found["at_limits"] += [(i, f"{name}, column {k}") for i, k in np.argwhere(ends).tolist()]
         return {fact: items for fact, items in found.items() if items}
+
+    # Parameters as coordinates -----------------------------------------------------------------------------------
+
+    def unconstrained(self) -> dict[str, Coordinates]:
+        """The free entries of each parameter as coordinates without limits, by the range of the parameter."""
+        return {name: self._coordinates(name) for name in self.parameters}
+
+    def _coordinates(self, name, unit=None):
+        array, between = np.asarray(getattr(self, name)), self._range(name)
+        if between == SIMPLEX:
+            return Simplex(array, self._movable(name))
+        unit = (self._unit(array) if between == REAL else 1.0) if unit is None else unit
+        return Entrywise(array, self._movable(name), between, self.limits().get(name, REAL), unit)
+
+    def _movable(self, name):
+        """The entries that are neither frozen nor structural."""
+        held = np.broadcast_to(self.held(name), np.shape(getattr(self, name)))
+        return ~held if self.free is None else ~held & self.free
+
+    def _range(self, name):
+        return dict(zip(self.parameters, self.ranges, strict=False)).get(name, REAL)
+
+    def _unit(self, array):
+        """How far a parameter on the real line is from one like it: a standard deviation, if there is one."""
+        variance = self.variance()
+        if np.shape(variance) == array.shape and np.all((variance > 0) & np.isfinite(variance)):
+            return np.sqrt(variance)
+        return np.where(array == 0, 1.0, np.abs(array))
+
+    def replaced(self, arrays: Mapping[str, np.ndarray]) -> "Emission":
+        """A copy with other values of these parameters."""
+        other = copy.copy(self)
+        for name in self.parameters:
+            if name in arrays:
+                setattr(other, name, read_only(arrays[name]))
+        return other
+
+    def gradient(self, values: Any, weights: np.ndarray) -> dict[str, np.ndarray]:
+        def explained(other):
+            logs = other.log_likelihood(values)
+            return np.where(weights > 0, weights * logs, 0.0).sum(axis=0)  # by state
+
+        return self._differences(explained, True)
+
+    def prior_gradient(self) -> dict[str, np.ndarray]:
+        """The derivatives of `log_prior()`, by differences."""
+        return self._differences(lambda other: other.log_prior(), False)
+
+    def _differences(self, function, by_state):
+        """Derivatives of a function of such an emission by the entries of its parameters that may move. by_state : it
+        gives a number for each state, so that entries of different states can be moved together."""
+        found = {}
+        for name in self.parameters:
+            array = np.array(getattr(self, name), dtype=np.float64)
+            slope, movable = np.zeros(array.shape), np.broadcast_to(self._movable(name), array.shape)
+            steps = self._steps(name, array)
+            together = by_state and name not in self.common
+            for place in np.ndindex(array.shape[1:] if together else array.shape):
+                at = (slice(None), *place) if together else place
+                if not movable[at].any():
+                    continue
+                moved = np.zeros(array.shape)
+                moved[at] = np.where(movable[at], steps[at], 0.0)
+                change = difference(lambda k, n=name, x=array, by=moved: function(self.replaced({n: x + k * by})), 1)
+                slope[at] = ratio(change if together else np.sum(change), moved[at])
+            found[name] = slope
+        return found
+
+    def _steps(self, name, array):
+        """How far to move each entry for a difference: well inside its range."""
+        between = self._range(name)
+        if between == REAL:
+            return STEP * self._unit(array)
+        low, high = (0.0, np.inf) if between == SIMPLEX else between
+        return STEP * np.maximum(np.minimum(array - low, high - array), 0.0)
 
     # Data -----------------------------------------------------------------------------------------------------------
 
@@ -531,6 +653,26 @@ def part_of(statistics, name):
     """The statistics of one member: those whose keys begin with "name.", without that prefix."""
     start = f"{name}."
     return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}
+
+
+def mixed(weights, means, variances, circular=False):
+    """(means, variances) (..., D) of mixtures: weights (..., K) of components with means and variances (..., K, D).
+
+    Of angles, directions and circular variances: 1 - the length of the mean vector.
+    """
+    weights = np.asarray(weights)[..., None]
+
+    def average(table):
+        return np.where(weights > 0, weights * table, 0.0).sum(axis=-2)  # what has no weight may be infinite
+
+    with np.errstate(all="ignore"):
+        mean = average(means)
+        variance = np.where(np.isfinite(mean), average(variances + (means - mean[..., None, :]) ** 2), np.inf)
+        if np.any(circular):
+            vector = average((1 - variances) * np.exp(1j * means))
+            mean = np.where(circular, np.angle(vector), mean)
+            variance = np.where(circular, np.maximum(1 - np.abs(vector), 0.0), variance)
+    return mean, variance
 
 
 # For constructors -----------------------------------------------------------------------------------------------------

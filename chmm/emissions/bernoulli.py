@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..coordinates import SHARE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -28,6 +29,7 @@ class Bernoulli(ExponentialFamily):
     """
 
     parameters = ("probs",)
+    ranges = (SHARE,)
     probs: Any
     features = ("ones", "zeros")
     domain = "marks 0 or 1"
@@ -48,6 +50,9 @@ class Bernoulli(ExponentialFamily):
     def maximiser(self, means):
         return {"probs": means[0] / (means[0] + means[1])}
 
+    def derivatives(self, mass, ones, zeros):
+        return {"probs": ratio(ones, self.probs) - ratio(zeros, 1 - self.probs)}
+
     def typical(self, ones, zeros):
         return np.full((2, *ones.shape), 0.5)
 
@@ -56,6 +61,9 @@ class Bernoulli(ExponentialFamily):
 
     def variance(self):
         return self.probs * (1 - self.probs)
+
+    def cdf(self, values):
+        return np.where(values[:, None] < 1, np.where(values[:, None] < 0, 0.0, 1 - self.probs), 1.0)
 
     def sample(self, states, rng):
         return squeeze_feature((rng.random((len(states), self.probs.shape[1])) < self.probs[states]).astype(np.int64))

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .special import beta_cdf, digamma, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -30,6 +31,7 @@ class Beta(ExponentialFamily):
     """
 
     parameters = ("a", "b")
+    ranges = (POSITIVE, POSITIVE)
     features = ("logs", "rest_logs")
     domain = "numbers between 0 and 1, both excluded"
     placeholder = 0.5
@@ -71,6 +73,10 @@ class Beta(ExponentialFamily):
         ab = newton_ascent(start, value, step, *RANGE)
         return {"a": ab[..., 0], "b": ab[..., 1]}
 
+    def derivatives(self, mass, logs, rest_logs):
+        both = digamma(self.a + self.b)
+        return {"a": logs + mass * (both - digamma(self.a)), "b": rest_logs + mass * (both - digamma(self.b))}
+
     def typical(self, mean_log, mean_rest_log):
         # the geometric means of o and of 1 - o add up to 1 only where all values are the same
         small, large = np.minimum(mean_log, mean_rest_log), np.maximum(mean_log, mean_rest_log)
@@ -86,6 +92,10 @@ class Beta(ExponentialFamily):
     def variance(self):
         total = self.a + self.b
         return (self.a / total) * (self.b / total) / (total + 1)
+
+    def cdf(self, values):
+        shares = np.clip(values, 0.0, 1.0)[:, None]
+        return beta_cdf(self.a, self.b, shares, 1 - shares)[0]
 
     def sample(self, states, rng):
         # drawn values round to 0 or 1 where a and b are small

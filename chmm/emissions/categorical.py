@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, read_only
@@ -34,6 +35,7 @@ class Categorical(Emission):
 
     hint = "a pseudocount keeps probabilities away from 0"
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
     def __init__(
@@ -151,6 +153,9 @@ class Categorical(Emission):
         counts[:, values] = weights.T
         return {"counts": counts}
 
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
+
     def update(self, statistics):
         if self.is_frozen("probs"):
             return
@@ -162,6 +167,22 @@ class Categorical(Emission):
 
     def log_prior(self):
         return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
+
+    def cdf(self, values):
+        """By the codes of symbols, which are their places in the alphabet."""
+        codes = np.clip(np.floor(np.asarray(values, dtype=np.float64)), -1, len(self._symbols) - 1).astype(np.intp)
+        total = np.hstack([np.zeros((len(self.probs), 1)), np.cumsum(self.probs, axis=1)])
+        total[:, -1] = 1.0
+        return total.T[codes.ravel() + 1][:, :, None]
+
+    def expected(self, values):
+        """The probability of each symbol; the most probable is the average."""
+        return np.broadcast_to(self.probs, (len(values), *self.probs.shape))
+
+    n_expected = property(lambda self: len(self._symbols))
+
+    def averaged(self, table):
+        return self._symbols.decode(table.real.argmax(axis=1))[:, None]
 
     def sample(self, states, rng):
         total = np.cumsum(self.probs, axis=1)

@@ -118,6 +118,28 @@ class Composite(Emission):
     def log_prior(self):
         return sum(member.log_prior() for member in self.members)
 
+    # Parameters as coordinates: of the members, each name with "member." before it --------------------------------
+
+    def unconstrained(self):
+        return super().unconstrained() | self._by_member(lambda member: member.unconstrained())
+
+    def replaced(self, arrays):
+        other = super().replaced(arrays)
+        other.members = tuple(m.replaced(part_of(arrays, key)) for key, m in zip(self.keys, self.members, strict=True))
+        return other
+
+    def gradient(self, values, weights):
+        shares = self.shares(values, weights)
+        parts = zip(self.keys, self.members, shares, strict=True)
+        return {f"{key}.{name}": slope for key, member, mine in parts for name, slope in member.gradient(*mine).items()}
+
+    def prior_gradient(self):
+        return super().prior_gradient() | self._by_member(lambda member: member.prior_gradient())
+
+    def _by_member(self, ask):
+        pairs = zip(self.keys, self.members, strict=True)
+        return {f"{key}.{name}": answer for key, member in pairs for name, answer in ask(member).items()}
+
     def report(self, statistics):
         facts: dict = {}
         for k, key in enumerate(self.keys):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
@@ -28,6 +29,7 @@ class Exponential(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     features = ("sums",)
     domain = "numbers >= 0"
 
@@ -49,6 +51,9 @@ class Exponential(ExponentialFamily):
     def maximiser(self, means):
         return {"rates": 1 / np.maximum(means[0], self.reference[0] / LARGEST)}
 
+    def derivatives(self, mass, sums):
+        return {"rates": mass / self.rates - sums}
+
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]
 
@@ -60,6 +65,9 @@ class Exponential(ExponentialFamily):
 
     def variance(self):
         return 1 / self.rates**2
+
+    def cdf(self, values):
+        return -np.expm1(-np.maximum(values, 0.0)[:, None] * self.rates)
 
     def sample(self, states, rng):
         return squeeze_feature(rng.exponential(1 / self.rates[states]))

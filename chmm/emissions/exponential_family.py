@@ -52,6 +52,10 @@ class ExponentialFamily(Emission):
         """{parameter: (N, D)} from the weighted means of the features, given the entries that are `held`."""
         raise TypeError(f"{type(self).__name__} has no maximiser(means)")
 
+    def derivatives(self, mass, *sums):
+        """{parameter: (N, D)}: derivatives of sum_k e_k sums_k + c mass, where sums are those of the features."""
+        raise TypeError(f"{type(self).__name__} has no derivatives(mass, *sums)")
+
     def typical(self, *means):
         """The prior's reference: means of the features, from those of all data, which are NaN for an unseen column."""
         raise TypeError(f"{type(self).__name__} has no typical(*means)")
@@ -71,16 +75,29 @@ class ExponentialFamily(Emission):
         return read_only(np.stack(self.typical(*means)))
 
     def log_likelihood(self, values):
-        seen = ~np.isnan(values)
-        whole = bool(seen.all())
-        values = values if whole else np.where(seen, values, self.placeholder)
-        features = self.sufficient_statistics(values)
+        return self._log_density(values, *self._tables())
+
+    def density(self):
+        if type(self).log_likelihood is not ExponentialFamily.log_likelihood:
+            return self.log_likelihood
+        tables = quiet(self._tables)()
+        return quiet(lambda values: self._log_density(values, *tables))
+
+    def _tables(self):
+        """Factors of the features side by side, (F * D, N), and constants, (D, N) and their sum (N,)."""
         factors, constants = self.natural_parameters()
-        if whole:
-            out = np.hstack(features) @ _finite(np.hstack(factors)).T
-            out += _finite(constants).sum(axis=1)
+        factors, constants = _finite(np.hstack(factors)).T, _finite(constants).T
+        return factors, constants, constants.sum(axis=0)
+
+    def _log_density(self, values, factors, constants, constant):
+        seen = ~np.isnan(values)
+        if seen.all():
+            out = np.concatenate(self.sufficient_statistics(values), axis=1) @ factors
+            out += constant
         else:
-            out = np.hstack([f * seen for f in features] + [seen]) @ _finite(np.hstack([*factors, constants])).T
+            values = np.where(seen, values, self.placeholder)
+            features = [f * seen for f in self.sufficient_statistics(values)]
+            out = np.hstack([*features, seen]) @ np.vstack([factors, constants])
         measure = self.log_base_measure(values)
         if measure is not None:
             out += (measure * seen).sum(axis=1)[:, None]
@@ -96,6 +113,14 @@ class ExponentialFamily(Emission):
             mass, values = weights.T @ seen, np.where(seen, values, self.placeholder)
         sums = [weights.T @ (f * seen) for f in self.sufficient_statistics(values)]
         return {"weights": mass, **dict(zip(self.features, sums, strict=True))}
+
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self.derivatives(statistics["weights"], *(statistics[f] for f in self.features))
+
+    def prior_gradient(self):
+        shape = np.shape(getattr(self, self.parameters[0]))
+        return self.derivatives(*(np.broadcast_to(self.prior * r, shape) for r in (1.0, *self.reference)))
 
     def update(self, statistics):
         total = statistics["weights"] + self.prior

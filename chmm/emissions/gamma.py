@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import digamma, gammaln, newton, newton_ascent, trigamma
+from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent, trigamma
 
 RANGE = 1e-6, 1e6
 EULER = 0.5772156649015329
@@ -32,6 +33,7 @@ class Gamma(ExponentialFamily):
     """
 
     parameters = ("shapes", "rates")
+    ranges = (POSITIVE, POSITIVE)
     features = ("sums", "logs")
     domain = f"numbers > 0, from {LEAST:g} on; for zeros, ZeroInflated(Gamma())"
 
@@ -72,6 +74,10 @@ class Gamma(ExponentialFamily):
             shapes = np.where(self.held("shapes"), self.shapes, shapes)
         return {"shapes": shapes, "rates": shapes / mean}
 
+    def derivatives(self, mass, sums, logs):
+        by_shape = logs + mass * (np.log(self.rates) - digamma(self.shapes))
+        return {"shapes": by_shape, "rates": mass * self.shapes / self.rates - sums}
+
     def typical(self, mean, mean_log):
         mean = np.where(mean > 0, mean, 1.0)
         varied = np.log(mean) - mean_log > 0.5 / RANGE[1]
@@ -85,6 +91,9 @@ class Gamma(ExponentialFamily):
 
     def variance(self):
         return self.shapes / self.rates**2
+
+    def cdf(self, values):
+        return gamma_cdf(self.shapes, np.maximum(values, 0.0)[:, None] * self.rates)[0]
 
     def sample(self, states, rng):
         return squeeze_feature(rng.gamma(self.shapes[states], 1 / self.rates[states]))

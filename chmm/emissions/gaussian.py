@@ -3,12 +3,14 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, Covariance, Entrywise
 from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
+from .special import normal_cdf
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance
@@ -196,6 +198,35 @@ class Gaussian(Emission):
             scatter = squares - shift * (2 * sums - mass * shift) + spread
         self.assign({"means": means, "covariances": self._maximiser(scatter, mass + self.prior)})
 
+    def gradient(self, values, weights):
+        statistics = self.statistics(values, weights)
+        return self._derivatives(*(statistics[key] for key in ("weights", "sums", "squares")))
+
+    def prior_gradient(self):
+        n, d = self.means.shape
+        squares = self.prior * (np.diag(self.spread) if self._crossed else self.spread)
+        return self._derivatives(np.full((n, d), self.prior), np.zeros((n, d)), squares)
+
+    def _derivatives(self, mass, sums, squares):
+        if not self._crossed:
+            v = self._variances()
+            by_variance = (squares / v - mass) / (2 * v)
+            spherical = self.covariance == "spherical"
+            return {"means": sums / v, "covariances": by_variance.sum(axis=1) if spherical else by_variance}
+        roots, _ = self._roots()
+        inverse = np.swapaxes(roots, 1, 2) @ roots
+        by_matrix = 0.5 * (inverse @ squares @ inverse - mass[:, :1, None] * inverse)
+        return {
+            "means": np.einsum("iab,ib->ia", inverse, sums),
+            "covariances": by_matrix.sum(axis=0) if self.covariance == "tied" else by_matrix,
+        }
+
+    def unconstrained(self):
+        unit = np.sqrt(Gaussian.variance(self))
+        array, movable = self.covariances, self._movable("covariances")
+        kind = Covariance(array, movable) if self._crossed else Entrywise(array, movable, POSITIVE)
+        return {"means": self._coordinates("means", unit), "covariances": kind}
+
     def _given_held(self, shift, best, held):
         """The shifts of the means given the covariances, if some are held at 0: the others are corrected by regression
         on the shifts that the held ones would have had."""
@@ -252,6 +283,9 @@ class Gaussian(Emission):
             return np.diagonal(self._matrices(), axis1=1, axis2=2)
         return self._variances()
 
+    def cdf(self, values):
+        return normal_cdf((values[:, None] - self.means) / np.sqrt(Gaussian.variance(self)))
+
     def sample(self, states, rng):
         noise = rng.standard_normal((len(states), self.means.shape[1]))
         if self._crossed:
@@ -299,6 +333,38 @@ class Gaussian(Emission):
                 sums[i] += w @ y
                 squares[i] += (w[:, None] * y).T @ y
         return {"weights": mass, "sums": sums, "squares": squares}
+
+    def _given(self, values, state):
+        """(rows, seen, gaps, means (rows, gaps), covariances of the gaps) of a state for each pattern of gaps."""
+        matrix = self._matrices()[state] if self._crossed else np.diag(self._variances()[state])
+        for rows, seen in quadratic.patterns(values):
+            s, g = np.flatnonzero(seen), np.flatnonzero(~seen)
+            slope = _slopes(matrix, s, g)
+            means = self.means[state, g] + (values[rows[:, None], s] - self.means[state, s]) @ slope
+            yield rows, g, means, matrix[np.ix_(g, g)] - matrix[np.ix_(g, s)] @ slope
+
+    def expected(self, values):
+        out = np.array(np.broadcast_to(self.means, (len(values), *self.means.shape)))
+        if self._crossed:
+            for i in range(len(self.means)):
+                for rows, g, means, covariance in self._given(values, i):
+                    out[rows[:, None], i, g] = self._transformed(means, np.diagonal(covariance))
+            return out
+        return self._transformed(out, self._variances())
+
+    def _transformed(self, means, variances):
+        """The means of columns, from those of what is normal."""
+        return means
+
+    def sample_given(self, values, states, rng):
+        out = np.array(values)
+        for i in np.unique(states):
+            mine = np.flatnonzero(states == i)
+            for rows, g, means, covariance in self._given(values[mine], i):
+                units = np.sqrt(np.diagonal(covariance))
+                root = np.linalg.cholesky(_correlations(covariance)) * units[:, None]
+                out[mine[rows][:, None], g] = means + rng.standard_normal(means.shape) @ root.T
+        return squeeze_feature(out)
 
     # ---------------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,19 @@ class LogNormal(Gaussian):
         return super().statistics(np.log(values), weights)
 
     def mean(self):
-        return np.exp(self.means + super().variance() / 2)
+        return self._transformed(self.means, super().variance())
+
+    def _transformed(self, means, variances):
+        return np.exp(means + variances / 2)
+
+    def cdf(self, values):
+        return super().cdf(np.log(np.maximum(values, 0.0)))
+
+    def expected(self, values):
+        return super().expected(np.log(values))
+
+    def sample_given(self, values, states, rng):
+        return np.exp(super().sample_given(np.log(values), states, rng))
 
     def variance(self):
         return np.expm1(super().variance()) * np.exp(2 * self.means + super().variance())

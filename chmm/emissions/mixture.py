@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
-from .base import Emission, Frozen, Given, read_only
+from .base import Emission, Frozen, Given, mixed, read_only
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
@@ -48,6 +49,7 @@ class Mixture(Alternatives):
     """
 
     parameters = ("weights",)
+    ranges = (SIMPLEX,)
     max_inner_iter = 200
 
     def __init__(
@@ -134,10 +136,22 @@ class Mixture(Alternatives):
         return total
 
     def _statistics(self, values, weights):
+        share, counts = self._shared_out(values, weights)
+        return {"counts": counts, **super().statistics(values, share)}
+
+    def _shared_out(self, values, weights):
+        """(share (R, n_states * n), counts (n_states, n)): the weights by component."""
         share, total, _ = self._parts(values)
         share *= np.repeat(weights / np.maximum(total, 1e-300), self.n, axis=1)
-        counts = (np.ones(len(share)) @ share).reshape(self.weights.shape)
-        return {"counts": counts, **super().statistics(values, share)}
+        return share, (np.ones(len(share)) @ share).reshape(self.weights.shape)
+
+    def gradient(self, values, weights):
+        slopes: dict = {}
+        for where, block in blocks(values, self.weights.size):
+            share, counts = self._shared_out(block, weights[where])
+            part = {"weights": ratio(counts, self.weights), **super().gradient(block, share)}
+            slopes = {key: slopes.get(key, 0.0) + part[key] for key in part}
+        return slopes
 
     def shares(self, values: Any, share: np.ndarray) -> Iterator[tuple[Any, np.ndarray]]:
         """share : (R, n_states * n), the weight of each value in each component."""
@@ -196,13 +210,21 @@ class Mixture(Alternatives):
 
     def sample(self, states, rng):
         drawn = (rng.random(len(states))[:, None] > np.cumsum(self.weights, axis=1)[states][:, :-1]).sum(axis=1)
+        return self._drawn(None, states, drawn, rng)
+
+    def _drawn(self, values, states, component, rng):
+        """Draws from these components of the states, given what is seen of `values`; None: of nothing."""
+
+        def draw(member, rows, states):
+            return member.sample(states, rng) if values is None else member.sample_given(values[rows], states, rng)
+
         if not self.listed:
-            return self.components.sample(states * self.n + drawn, rng)
-        order = np.argsort(drawn, kind="stable")
-        ends = np.cumsum(np.bincount(drawn, minlength=self.n))
+            return draw(self.components, slice(None), states * self.n + component)
+        order = np.argsort(component, kind="stable")
+        ends = np.cumsum(np.bincount(component, minlength=self.n))
         runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
-        values = [member.sample(states[order[a:b]], rng) for member, (a, b) in runs if b > a]
-        return np.concatenate(values)[np.argsort(order)] if values else self.members[0].sample(states, rng)
+        drawn = [draw(member, order[a:b], states[order[a:b]]) for member, (a, b) in runs if b > a]
+        return np.concatenate(drawn)[np.argsort(order)] if drawn else draw(self.members[0], slice(None), states)
 
     def placed(self, k: int, item: Any) -> Any:
         if not isinstance(item, tuple):
@@ -214,23 +236,44 @@ class Mixture(Alternatives):
         return (order[:, None] * self._each + np.arange(self._each)).ravel()
 
     def mean(self):
-        means = self._by_component([member.mean() for member in self.members])
-        return None if means is None else np.einsum("ik,ikd->id", self.weights, means)
+        return self._moments()[0]
 
     def variance(self):
-        means, variances = (
-            self._by_component([getattr(member, name)() for member in self.members]) for name in ("mean", "variance")
-        )
-        if means is None or variances is None:
-            return None
-        apart = means - self.mean()[:, None]
-        return np.einsum("ik,ikd->id", self.weights, variances + apart**2)
+        return self._moments()[1]
+
+    def _moments(self):
+        found = [[member.mean() for member in self.members], [member.variance() for member in self.members]]
+        if any(table is None for tables in found for table in tables):
+            return None, None
+        means, variances = (self._by_component(tables) for tables in found)
+        return mixed(self.weights, means, variances, self.circular)
 
     def _by_component(self, tables):
-        """(n_states, n, n_features), or None."""
-        if any(table is None for table in tables):
-            return None
-        return np.stack(tables, axis=1) if self.listed else tables[0].reshape(len(self.weights), self.n, -1)
+        """(..., n_states, n, n_features) from those of the members."""
+        if self.listed:
+            return np.stack(tables, axis=-2)
+        *others, _, width = tables[0].shape
+        return tables[0].reshape(*others, len(self.weights), self.n, width)
+
+    def cdf(self, values):
+        parts = self._by_component([member.cdf(values) for member in self.members])
+        return np.einsum("ik,rikd->rid", self.weights, parts)
+
+    def _posteriors(self, values):
+        """(R, n_states, n): of the components, given what is seen of each value."""
+        parts, total, _ = self._parts(values)
+        whole = np.repeat(total, self.n, axis=1)
+        prior = np.broadcast_to(self.weights.ravel(), parts.shape)
+        share = np.where(whole > 0, parts / np.where(whole > 0, whole, 1.0), prior)
+        return share.reshape(len(values), *self.weights.shape)
+
+    def expected(self, values):
+        parts = self._by_component([member.expected(values) for member in self.members])
+        return np.einsum("rik,rikf->rif", self._posteriors(values), parts)
+
+    def sample_given(self, values, states, rng):
+        share = np.cumsum(self._posteriors(values)[np.arange(len(states)), states], axis=1)
+        return self._drawn(values, states, (rng.random((len(states), 1)) > share[:, :-1]).sum(axis=1), rng)
 
     def summary(self, state):
         best = np.argsort(-self.weights[state], kind="stable")[:2]

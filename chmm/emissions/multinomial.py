@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..coordinates import SIMPLEX, ratio
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, read_only
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
-from .special import log_poisson, stirling
+from .special import beta_cdf, log_poisson, stirling
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
@@ -35,6 +36,7 @@ class Multinomial(Emission):
     """
 
     parameters = ("probs",)
+    ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
@@ -77,6 +79,9 @@ class Multinomial(Emission):
     def statistics(self, values, weights):
         return {"counts": weights.T @ values}
 
+    def gradient(self, values, weights):
+        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
+
     def update(self, statistics):
         counts = statistics["counts"]
         if not self.is_frozen("probs"):
@@ -92,6 +97,20 @@ class Multinomial(Emission):
 
     def settings(self):
         return {"pseudocount": np.asarray(self.pseudocount).tolist(), "n_draws": self.n_draws, **super().settings()}
+
+    def mean(self):
+        """Of vectors of `n_draws` counts."""
+        return self.n_draws * self.probs
+
+    def variance(self):
+        return self.n_draws * self.probs * (1 - self.probs)
+
+    def cdf(self, values):
+        """Of vectors of `n_draws` counts; each column is binomial."""
+        counts, n, p = np.floor(values)[:, None], self.n_draws, self.probs
+        inside = np.clip(counts, 0, n - 1)
+        tail = beta_cdf(n - inside, inside + 1, 1 - p, p)[0]
+        return np.where(counts < 0, 0.0, np.where(counts >= n, 1.0, tail))
 
     def sample(self, states, rng):
         return rng.multinomial(self.n_draws, self.probs[states])

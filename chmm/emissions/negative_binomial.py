@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, SHARE, ratio
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
 
 RANGE = 1e-6, 1e6
 
@@ -35,6 +36,7 @@ class NegativeBinomial(Emission):
     """
 
     parameters = ("sizes", "probs")
+    ranges = (POSITIVE, SHARE)
     prepared = ("levels", "reference")
     gaps = True
     domain = "counts 0, 1, 2 ..."
@@ -94,6 +96,16 @@ class NegativeBinomial(Emission):
         r = r if self.sizes is None else np.where(self.held("sizes"), self.sizes, r)
         self.assign({"sizes": r, "probs": r / (r + mean)}, alive if self.free is None else alive & self.free)
 
+    def gradient(self, values, weights):
+        by_size, by_prob = np.zeros(self.sizes.shape), np.zeros(self.probs.shape)
+        for d in range(values.shape[1]):
+            seen = ~np.isnan(values[:, d])
+            x, w, r, p = values[seen, d], weights[seen], self.sizes[:, d], self.probs[:, d]
+            mass = w.sum(axis=0)
+            by_size[:, d] = (w * (digamma(x[:, None] + r) - digamma(r))).sum(axis=0) + mass * np.log(p)
+            by_prob[:, d] = mass * r / p - ratio(w.T @ x, 1 - p)
+        return {"sizes": by_size, "probs": by_prob}
+
     def _sizes(self, share, mean):
         used, held = self.levels, self.held("probs")
 
@@ -138,6 +150,11 @@ class NegativeBinomial(Emission):
 
     def variance(self):
         return self.mean() / self.probs
+
+    def cdf(self, values):
+        counts = np.floor(values)[:, None]
+        tail = beta_cdf(self.sizes, np.maximum(counts, 0) + 1, self.probs, 1 - self.probs)[0]
+        return np.where(counts < 0, 0.0, tail)
 
     def sample(self, states, rng):
         try:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,26 @@ class PerState(Alternatives):
         return 1
 
     def sample(self, states, rng):
+        return self._drawn(states, lambda member, rows: member.sample(np.zeros(len(rows), dtype=np.intp), rng))
+
+    def sample_given(self, values, states, rng):
+        def draw(member, rows):
+            return member.sample_given(values[rows], np.zeros(len(rows), dtype=np.intp), rng)
+
+        return self._drawn(states, draw)
+
+    def _drawn(self, states, draw):
         order = np.argsort(states, kind="stable")
-        visits = np.bincount(states, minlength=len(self.members))
-        drawn = [m.sample(np.zeros(n, dtype=np.intp), rng) for m, n in zip(self.members, visits, strict=True) if n]
+        ends = np.cumsum(np.bincount(states, minlength=len(self.members)))
+        runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
+        drawn = [draw(member, order[a:b]) for member, (a, b) in runs if b > a]
         return np.concatenate(drawn)[np.argsort(order)]
+
+    def cdf(self, values):
+        return np.hstack([member.cdf(values) for member in self.members])
+
+    def expected(self, values):
+        return np.hstack([member.expected(values) for member in self.members])
 
     def placed(self, k: int, item: Any) -> Any:
         return (k, item[1]) if isinstance(item, tuple) else item

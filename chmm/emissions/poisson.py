@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from ..coordinates import POSITIVE, ratio
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
-from .special import log_poisson
+from .special import gamma_cdf, log_poisson
 
 MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
@@ -30,6 +31,7 @@ class Poisson(ExponentialFamily):
     """
 
     parameters = ("rates",)
+    ranges = (POSITIVE,)
     rates: Any
     features = ("sums",)
     domain = "counts 0, 1, 2 ..."
@@ -61,6 +63,9 @@ class Poisson(ExponentialFamily):
     def maximiser(self, means):
         return {"rates": means[0]}
 
+    def derivatives(self, mass, sums):
+        return {"rates": ratio(sums, self.rates) - mass}
+
     def typical(self, mean):
         return [np.where(mean > 0, mean, 1.0)]
 
@@ -69,6 +74,10 @@ class Poisson(ExponentialFamily):
 
     def variance(self):
         return self.rates
+
+    def cdf(self, values):
+        counts = np.floor(values)[:, None]
+        return np.where(counts < 0, 0.0, gamma_cdf(np.maximum(counts, 0) + 1, self.rates)[1])
 
     def sample(self, states, rng):
         if (self.rates[states] > MOST_DRAWN).any():

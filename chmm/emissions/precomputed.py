@@ -44,6 +44,12 @@ class Precomputed(Emission):
     def update(self, statistics):
         pass
 
+    def cdf(self, values):
+        raise TypeError("Precomputed holds log likelihoods, and knows no distribution of values")
+
+    def expected(self, values):
+        raise TypeError("Precomputed holds log likelihoods, of which none can be said to be missing")
+
     def summary(self, state):
         return "log likelihoods as given"
 

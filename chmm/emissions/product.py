@@ -174,7 +174,13 @@ class Product(Composite):
         return [(table, _gathered(weights, place, len(table))) for _, table, place in cells.of(self)]
 
     def sample(self, states, rng):
-        drawn = [np.asarray(channel.sample(states, rng)) for channel in self.members]
+        return self._beside([channel.sample(states, rng) for channel in self.members])
+
+    def sample_given(self, cells, states, rng):
+        return self._beside([c.sample_given(values_seen(t, place), states, rng) for c, t, place in cells.of(self)])
+
+    def _beside(self, drawn):
+        drawn = [np.asarray(part) for part in drawn]
         if any(part.dtype.kind not in "iufb" for part in drawn):
             drawn = [part.astype(object) for part in drawn]
         return np.column_stack(drawn)
@@ -196,6 +202,28 @@ class Product(Composite):
         widths = [channel.n_features or 1 for channel in self.members]
         empty = [np.full((self.n_states, width), np.nan) for width in widths]
         return np.hstack([gap if table is None else table for gap, table in zip(empty, tables, strict=True)])
+
+    @property
+    def circular(self):
+        return np.concatenate([np.broadcast_to(c.circular, c.n_features or 1) for c in self.members])
+
+    n_expected = property(lambda self: sum(channel.n_expected for channel in self.members))
+
+    def values_of(self, table):
+        ends = np.cumsum([channel.n_features or 1 for channel in self.members])[:-1]
+        parts = np.split(table, ends, axis=1)
+        tables = [channel.values_of(part) for channel, part in zip(self.members, parts, strict=True)]
+        return Cells(len(table), tables, [None] * len(tables))
+
+    def cdf(self, cells):
+        return np.concatenate([channel.cdf(values_seen(t, place)) for channel, t, place in cells.of(self)], axis=2)
+
+    def expected(self, cells):
+        return np.concatenate([channel.expected(values_seen(t, place)) for channel, t, place in cells.of(self)], axis=2)
+
+    def averaged(self, table):
+        ends = np.cumsum([channel.n_expected for channel in self.members])[:-1]
+        return self._beside([c.averaged(p) for c, p in zip(self.members, np.split(table, ends, axis=1), strict=True)])
 
     def describe(self, data, t):
         parts = zip(self.names, self.members, self.parts(data), strict=True)
@@ -253,6 +281,16 @@ def _gone(seen):
     """(T,) bool, the missing steps of a channel; None if there are none."""
     gone = None if _is_whole(seen) else seen.index == len(seen.distinct)
     return gone if gone is not None and gone.any() else None
+def values_seen(table, place):
+    """The values that steps see, one each, from distinct values: where place is len(table), a missing one."""
+    if place is None:
+        return table
+    if isinstance(table, Cells):
+        pairs = zip(table.tables, table.places, strict=True)
+        places = [np.append(np.arange(len(table)) if p is None else p, len(t))[place] for t, p in pairs]
+        return Cells(len(place), table.tables, places)
+    gap = np.full((1, *table.shape[1:]), np.nan if table.dtype.kind == "f" else len(table), dtype=table.dtype)
+    return np.concatenate([table, gap])[place]
 
 
 def _spread(table, place, gap):

@@ -2,7 +2,13 @@
 
 Gamma functions: the recurrence up to x >= 10, there Stirling's series (DLMF 5.11.1, 5.11.2, 5.15.8). Bessel functions:
 the trapezoidal rule on the circle, which converges like I_M / I_0. Relative error below 1e-14 for x > 0.
+
+Distribution functions: the smaller tail, by a series of positive terms where few are needed (DLMF 8.7.1, 8.17.8), else
+by Gauss and Legendre's rule in a variable in which the density has neither poles nor cancelling terms. The error is
+about 1e-14, and about 1e-13 of a tail, for shapes up to 1e6.
 """
+
+import math
 
 import numpy as np
 
@@ -13,6 +19,10 @@ TURN = 2 * np.pi
 HALF_STEP = (-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432, 691 / 180224, -5461 / 425984, 929569 / 15728640)
 HALF_STEP_SLOPE = tuple(-(2 * k + 1) * c for k, c in enumerate(HALF_STEP))
 _ANGLES = np.arange(256) * (TURN / 256)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
+GONE = 45.0  # nats below its start, a tail is over: e^-45 is below the rounding of its sum
+BLOCK = 2**9  # elements that are integrated at a time
+MANY = 1000.0  # shapes above it: the series of a tail has too many terms
 
 
 def gammaln(x):
@@ -154,3 +164,149 @@ def newton(gradient, curvature, x):
     slope = x * gradient
     bend = np.abs(x * x * curvature + slope)
     return x * np.expm1(np.clip(slope / np.maximum(bend, 1e-300), -1, 1))
+
+
+# Distribution functions -----------------------------------------------------------------------------------------------
+
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def normal_cdf(z):
+    """P(Z <= z) of a standard normal; NaN where z is."""
+    return 0.5 * np.asarray(_erfc(-np.asarray(z, dtype=np.float64) / math.sqrt(2)), dtype=np.float64)
+
+
+def gamma_cdf(a, x):
+    """(P(a, x), Q(a, x)) for a > 0: lower and upper tail of the gamma distribution of shape a and rate 1."""
+    return _both_tails(_gamma_tails, a, x)
+
+
+def beta_cdf(a, b, x, y):
+    """(I_x(a, b), 1 - I_x(a, b)) for a, b > 0, 0 <= x <= 1 and y = 1 - x: tails of the beta distribution."""
+    return _both_tails(_beta_tails, a, b, x, y)
+
+
+def student_cdf(z, dofs):
+    """P(T <= z) of Student's t."""
+    ratio = z * z / dofs
+    tail = 0.5 * beta_cdf(0.5 * dofs, 0.5, 1 / (1 + ratio), 1 / (1 + 1 / ratio))[0]
+    return np.where(z > 0, 1 - tail, tail)
+
+
+def von_mises_cdf(angle, kappa):
+    """The integral of the density from -pi to any angle, with the mean at 0; a turn adds 1."""
+    turns = np.round(angle / TURN)
+    angle = angle - turns * TURN
+    (tail,) = _by_blocks(_von_mises_tail, -np.abs(angle), kappa)
+    return turns + np.where(angle > 0, 1 - tail, tail)
+
+
+def from_minus_pi(angle):
+    """The same angle between -pi and pi."""
+    return np.where(np.abs(angle) > np.pi, angle - TURN * np.round(angle / TURN), angle)
+
+
+def _by_blocks(tails, *arguments):
+    """The arrays that `tails` makes of flat arguments, computed a block at a time."""
+    arguments = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in arguments))
+    flat, shape = [a.ravel() for a in arguments], arguments[0].shape
+    starts = range(0, max(flat[0].size, 1), BLOCK)
+    parts = [quiet(tails)(*(a[start : start + BLOCK] for a in flat)) for start in starts]
+    return [np.concatenate(part).reshape(shape) for part in zip(*parts, strict=True)]
+
+
+def _both_tails(tails, *arguments):
+    lower, is_lower = _by_blocks(tails, *arguments)
+    return np.where(is_lower > 0, lower, 1 - lower), np.where(is_lower > 0, 1 - lower, lower)
+
+
+def _gamma_tails(a, x):
+    """(the tail that was computed, whether it is the lower one)."""
+    lower = np.where(a > MANY, x < a, x < a + 1)
+    tail = np.where(np.isnan(a + x), np.nan, 0.0)
+    inside = (x > 0) & (x < np.inf)
+    height = np.zeros(len(a))
+    height[inside] = np.exp(log_poisson(a[inside], x[inside]))  # x^a e^-x / Gamma(a + 1)
+    some = inside & lower & (a <= MANY)
+    tail[some] = height[some] * _series(a[some] + 1, x[some], np.ones(1), 0.0)
+    for side in (-1.0, 1.0):  # t = x exp(side s): t^a e^-t dlog t
+        some = inside & (lower if side < 0 else ~lower) & ((a > MANY) | (side > 0))
+        shape, here = a[some][:, None], x[some][:, None]
+        tail[some] = height[some] * a[some] * _integral(
+            lambda s, a=shape, x=here, k=side: k * (x - a) * s + x * _expm1_less(k * s), np.full(shape.size, 50.0), 2
+        )  # fmt: skip
+    return tail, lower
+
+
+def _beta_tails(a, b, x, y):
+    """The same: x stands below the mean, or is turned around."""
+    lower = a * y >= b * x
+    tail = np.where(np.isnan(a + b + x), np.nan, 0.0)
+    a, b, x, y = np.where(lower, a, b), np.where(lower, b, a), np.where(lower, x, y), np.where(lower, y, x)
+    inside, n = (x > 0) & (y > 0), a + b
+    height = np.zeros(len(a))  # x^a y^b n! / a! b!
+    parts = [log_poisson(a[inside], (n * x)[inside]), log_poisson(b[inside], (n * y)[inside]), stirling(n[inside])]
+    height[inside] = np.exp(sum(parts))
+    some = summed = inside & (x <= 0.9) & ((n <= 2 * MANY) | (a < 5))
+    tail[some] = (height * b / n)[some] * _series(a[some] + 1, x[some], n[some], 1.0)
+    some = turned = inside & (x > 0.9) & (a < 5)  # so that b is smaller yet
+    tail[some] = 1 - (height * a / n)[some] * _series(b[some] + 1, y[some], n[some], 1.0)
+    for small in (True, False):
+        some = inside & ~summed & ~turned & ((x <= 0.5) == small)
+        size, slope, b_some = n[some][:, None], (a * y - b * x)[some][:, None], b[some][:, None]
+        share = (x if small else y)[some][:, None]
+
+        def drop(s, n=size, c=slope, b=b_some, p=share, small=small):
+            """a s + n log(y + x e^-s) at a distance of s in log odds, by way of whichever of x and y is smaller."""
+            k = -1.0 if small else 1.0
+            z = p * np.expm1(k * s)
+            near = c * s + n * p * _expm1_less(k * s) + n * _log1p_less(z)
+            return near if small else np.where(s < 1, near, n * np.log1p(z) - b * s)
+
+        tail[some] = (height * a * b / n)[some] * _integral(drop, np.full(size.size, 200.0), 4)
+    return tail, lower
+
+
+def _von_mises_tail(angle, kappa):
+    """(the integral from -pi to an angle <= 0,)."""
+    height = np.exp(kappa * np.cos(angle) - log_bessel(kappa)[0]) / TURN
+    here, k = angle[:, None], kappa[:, None]
+    width = _integral(lambda s: -2 * k * np.sin(here - s / 2) * np.sin(s / 2), np.maximum(np.pi + angle, 0.0), 2)
+    return (np.where(np.isnan(angle), np.nan, height * width),)
+
+
+def _series(low, x, high, growth):
+    """sum_k prod_j x (high + growth j) / (low + j); all terms are positive."""
+    term, total, j = np.ones(len(x)), np.ones(len(x)), 0
+    while len(x) and (term > 1e-17 * total).any():
+        term = term * (x * (high + growth * j) / (low + j))
+        total, j = total + term, j + 1
+    return total
+
+
+def _integral(drop, most, n):
+    """The integral of exp(-drop(s)) over s = 0 ... most (E,), in n pieces; drop (E, K) -> (E, K) rises from 0."""
+    low, high = most * 2.0**-64, most
+    for _ in range(9):  # the end of what counts, within 10 %
+        middle = np.sqrt(low * high)
+        over = drop(middle[:, None])[:, 0] > GONE
+        low, high = np.where(over, low, middle), np.where(over, middle, high)
+    width, places = high / n, (np.arange(n)[:, None] + 0.5 * (1 + NODES)).ravel()
+    return 0.5 * width * (np.exp(-drop(width[:, None] * places)) @ np.tile(WEIGHTS, n))
+
+
+def _expm1_less(x):
+    """e^x - 1 - x."""
+    near, total = np.clip(x, -0.5, 0.5), 0.0
+    for k in range(16, 2, -1):
+        total = (1 + total) * near / k
+    return np.where(near == x, near * near / 2 * (1 + total), np.expm1(x) - x)
+
+
+def _log1p_less(x):
+    """log(1 + x) - x; by way of r with log(1 + x) = 2 artanh r."""
+    near = np.clip(x, -0.5, 0.5)
+    r, total = near / (2 + near), 0.0
+    for k in range(31, 1, -2):
+        total = total * r * r + 1 / k
+    return np.where(near == x, 2 * r**3 * total - r * near, np.log1p(x) - x)

@@ -3,10 +3,11 @@
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import POSITIVE, REAL
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
-from .special import half_step, half_step_slope, newton, newton_ascent
+from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
@@ -39,6 +40,7 @@ class StudentT(Emission):
     """
 
     parameters = ("locations", "scales", "dofs")
+    ranges = (REAL, POSITIVE, POSITIVE)
     gaps = True
     prepared = ("centre", "spread")
     max_inner_iter = 200
@@ -127,6 +129,18 @@ class StudentT(Emission):
                 new[name] = np.where(turn == (name == "dofs"), new[name], getattr(self, name))
         self.assign(new)
 
+    def gradient(self, values, weights):
+        mass, _, uy, uyy, slopes, _ = (self.statistics(values, weights)[key] for key in KEYS)
+        squares = self.scales**2
+        return {
+            "locations": uy / squares,
+            "scales": (uyy / squares - mass) / self.scales,
+            "dofs": 0.5 * mass * half_step_slope(self.dofs / 2) + slopes,
+        }
+
+    def unconstrained(self):
+        return super().unconstrained() | {"locations": self._coordinates("locations", self.scales)}
+
     def recentre(self, statistics, other):
         moved = shifted(
             {"weights": statistics["u"], "sums": statistics["uy"], "squares": statistics["uyy"]},
@@ -173,6 +187,9 @@ class StudentT(Emission):
 
     def variance(self):
         return np.where(self.dofs > 2, self.scales**2 * self.dofs / (self.dofs - 2), np.inf)
+
+    def cdf(self, values):
+        return student_cdf((values[:, None] - self.locations) / self.scales, self.dofs)
 
     def sample(self, states, rng):
         return squeeze_feature(self.locations[states] + self.scales[states] * rng.standard_t(self.dofs[states]))

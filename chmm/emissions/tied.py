@@ -20,10 +20,10 @@ class Tied(Alternatives):
     groups : for each state the number of the group it belongs to, 0 ... n_groups - 1: Tied(Gaussian(), [0, 0, 1]) has
         two Gaussians for three states, of which 0 and 1 share the first.
 
-    States of a group differ in what follows them alone: two in a row give a stretch of the same values a duration that
-    is not geometric. The weights of a group's states are added up, and its prior counts once. What is frozen is frozen
-    in `family`. In a mixture, tie the mixture: Tied(Mixture(Gaussian(), 2), [0, 0, 1]). `shared` is the family with one
-    state for each group.
+    The states of a group differ only in what follows them. Two of them in a row give a stretch of like values a
+    duration that is not geometric. The weights of a group's states are added up, and its prior counts once. `family`
+    says what is frozen. To tie mixtures, put the mixture inside: Tied(Mixture(Gaussian(), 2), [0, 0, 1]). `shared` is
+    the family with one state for each group.
 
     >>> from chmm import Gaussian, Model, Tied
     >>> calm_or_wild = Tied(Gaussian([0, 0], [1, 25]), [0, 0, 1])
@@ -85,6 +85,15 @@ class Tied(Alternatives):
 
     def together(self, tables):
         return None if tables[0] is None else tables[0][self.groups]
+
+    def cdf(self, values):
+        return self.shared.cdf(values)[:, self.groups]
+
+    def expected(self, values):
+        return self.shared.expected(values)[:, self.groups]
+
+    def sample_given(self, values, states, rng):
+        return self.shared.sample_given(values, self.groups[states], rng)
 
     def summary(self, state):
         return self.shared.summary(self.groups[state])

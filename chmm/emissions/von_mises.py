@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..coordinates import POSITIVE, REAL
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import TURN, log_bessel, newton_ascent
+from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
 
 LARGEST = 1e6
 
@@ -30,6 +31,7 @@ class VonMises(ExponentialFamily):
     """
 
     parameters = ("means", "concentrations")
+    ranges = (REAL, POSITIVE)
     features = ("cosines", "sines")
     domain = "angles in radians, from -2 pi to 2 pi (np.radians turns degrees into them)"
     placeholder = 0.0
@@ -73,17 +75,38 @@ class VonMises(ExponentialFamily):
         )[..., 0]
         return {"means": direction, "concentrations": np.where(length > 0, k, 0.0)}
 
+    def derivatives(self, mass, cosines, sines):
+        along = cosines * np.cos(self.means) + sines * np.sin(self.means)
+        across = sines * np.cos(self.means) - cosines * np.sin(self.means)
+        k = self.concentrations
+        return {"means": k * across, "concentrations": along - mass * log_bessel(k)[1]}
+
     def typical(self, cosine, sine):
         return np.zeros((2, *cosine.shape))
 
     def limits(self):
         return {"concentrations": (-np.inf, LARGEST)}
 
+    circular = True
+
     def mean(self):
         return self.means
 
     def variance(self):
         return 1 - log_bessel(self.concentrations)[1]
+
+    def cdf(self, values):
+        """Of angles from -pi to pi, as they are drawn; others are a turn away from one of these."""
+        angles = from_minus_pi(values)[:, None] - self.means
+        return von_mises_cdf(angles, self.concentrations) - von_mises_cdf(-np.pi - self.means, self.concentrations)
+
+    def expected(self, values):
+        """Mean vectors, as complex numbers."""
+        vectors = log_bessel(self.concentrations)[1] * np.exp(1j * self.means)
+        return np.broadcast_to(vectors, (len(values), *vectors.shape))
+
+    def averaged(self, table):
+        return np.angle(table)
 
     def sample(self, states, rng):
         return squeeze_feature(rng.vonmises(self.means[states], self.concentrations[states]))

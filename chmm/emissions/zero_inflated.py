@@ -1,4 +1,4 @@
-"""Values of which some are 0 for a reason of their own."""
+"""Values with zeros that have a cause of their own."""
 
 import copy
 from dataclasses import replace
@@ -6,34 +6,36 @@ from dataclasses import replace
 import numpy as np
 
 from ..checks import check_frozen
+from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, Frozen, Given, check_parameter, check_prior, read_only
+from .base import Emission, Frozen, Given, check_parameter, check_prior, mixed, read_only
 from .bernoulli import Bernoulli
 from .exponential_family import MINUS_INFINITY
 from .mixture import Mixture
 from .multinomial import Multinomial
 from .precomputed import Precomputed
+from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
-    """A family and zeros of another cause: b_i(o) = prod_d zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d).
+    """A family, and zeros with another cause: b_i(o) = prod_d zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d).
 
     Parameters
     ----------
-    family : the `Emission` of what is no such zero, Gamma(), Poisson(), Gaussian() ..., or a Mixture.
-    zeros : (n_states, n_features) or (n_states,), the probability of a zero of the other cause, per state and column;
+    family : the `Emission` of all other values, such as Gamma(), Poisson() or Gaussian(), or a Mixture.
+    zeros : (n_states, n_features) or (n_states,), the probability of a zero with the other cause, by state and column;
         where a fit starts. A given 0 or 1 is structural and stays.
-    prior : how many steps' worth of zeros and of other values, half and half, is added to what each state saw of each
-        column; the family has a prior of its own.
+    prior : how many steps' worth of values, half of them zeros, is added to what each state saw of each column; the
+        family has a prior of its own.
     frozen : ("zeros",) keeps them as given; {"zeros": mask} some of them.
 
-    Measurements have no zero of their own: every 0 is of the other cause, the family is learnt from the other values,
-    and zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (A density and a probability share the
-    formula: of two models with different causes of a zero, do not compare log P.) Counts have: whether a 0 is one of
-    the family's is hidden, and an update is a step of EM. `family` is the family as it was learnt.
+    With measurements, every 0 has the other cause: the family is learnt from the other values, and
+    zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (Here a probability stands beside a density,
+    so do not compare log P with that of a model without it.) With counts, a 0 may also come from the family; which of
+    the two is hidden, and an update is a step of EM. `family` is the family as it was learnt.
 
-    In a mixture, a product, or a state of its own it goes inside: Mixture(ZeroInflated(Gamma()), 2),
+    Put it inside a mixture, a product or a family for one state: Mixture(ZeroInflated(Gamma()), 2),
     Product(rain=ZeroInflated(Gamma()), wind=Gamma()).
 
     >>> from chmm import Gamma, Model, ZeroInflated
@@ -44,6 +46,7 @@ class ZeroInflated(Alternatives):
     """
 
     parameters = ("zeros",)
+    ranges = (SHARE,)
     keys = ("family",)
     family = property(lambda self: self.members[0])
     domain = property(lambda self: f"0, or {self.family.domain}")
@@ -157,6 +160,12 @@ class ZeroInflated(Alternatives):
             rest, kept = np.vstack([rest, self._at_zero]), np.vstack([kept, own.T])
         return [(rest, kept)]
 
+    def gradient(self, values, weights):
+        zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
+        mine = zero * self._other_cause(zero.shape)
+        slope = ratio(mine, self.zeros) - ratio(mass - mine, 1 - self.zeros)
+        return {"zeros": slope, **super().gradient(values, weights)}
+
     def update(self, statistics):
         mine, rest = statistics["zeros.counts"], statistics["rest.counts"]
         total = mine + rest + self.prior
@@ -178,21 +187,42 @@ class ZeroInflated(Alternatives):
         return own + super().log_prior()
 
     def sample(self, states, rng):
-        drawn = self.family.sample(states, rng)
+        return self._with_zeros(self.family.sample(states, rng), states, rng)
+
+    def _with_zeros(self, drawn, states, rng):
         blank = rng.random((len(states), self.zeros.shape[1])) < self.zeros[states]
         return np.where(blank.reshape(drawn.shape), 0, drawn)
 
     # ----------------------------------------------------------------------------------------------------------------
 
     def mean(self):
-        mean = self.family.mean()
-        return None if mean is None else (1 - self.zeros) * mean
+        return self._moments()[0]
 
     def variance(self):
+        return self._moments()[1]
+
+    def _moments(self):
+        """Of a mixture of 0 and the family."""
         mean, variance = self.family.mean(), self.family.variance()
         if mean is None or variance is None:
-            return None
-        return (1 - self.zeros) * (variance + self.zeros * mean**2)
+            return None, None
+        nothing = np.zeros(mean.shape)
+        weights = np.stack([self.zeros, 1 - self.zeros], axis=-1)
+        both = (np.stack([nothing, table], axis=-1)[..., None] for table in (mean, variance))
+        return tuple(m[..., 0] for m in mixed(weights, *both, np.expand_dims(self.circular, -1)))
+
+    def cdf(self, values):
+        places = np.where(self.circular, from_minus_pi(values), values)[:, None]
+        return self.zeros * (places >= 0) + (1 - self.zeros) * self.family.cdf(values)
+
+    def expected(self, values):
+        """A zero of the other cause is 0, or an angle of 0."""
+        rest = values if self.counts else without_zeros(values)
+        return self.zeros * np.asarray(self.circular) + (1 - self.zeros) * self.family.expected(rest)
+
+    def sample_given(self, values, states, rng):
+        rest = values if self.counts else without_zeros(values)
+        return self._with_zeros(self.family.sample_given(rest, states, rng), states, rng)
 
     def summary(self, state):
         return f"{super().summary(state)}, {self.family.summary(state)}"

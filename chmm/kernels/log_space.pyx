@@ -1,9 +1,7 @@
 """The same recursions for the rare sequence that scaled arithmetic cannot hold: every state has an exponent of its own.
 
-A *number* is mantissa * 2^exponent. Its exponent is a double that holds an integer, so nothing underflows or overflows
-and only mantissas are rounded: the relative error is about T * 1e-16, however far apart the states are. A row of
-numbers holds the mantissas, then the exponents; both are padded with zeros to whole registers. Zero has the exponent
-NOTHING.
+All are numbers with an exponent of their own (exponents.pxd): the relative error is about T * 1e-16, however far apart
+the states are. Zero has the exponent NOTHING.
 
     alpha[t, j] = P(o_1 ... o_t, q_t = j) = b[t, j] * sum_i alpha[t-1, i] A[i, j]
     beta[t, i]  = P(o_t+1 ... o_T | q_t = i) = sum_j A[i, j] b[t+1, j] beta[t+1, j]
@@ -17,50 +15,8 @@ Each function does one window of a sequence, and returns early if `stop` is set.
 from cython.view cimport array as cvarray
 from libc.math cimport NAN
 
-from .simd cimport (
-    SET, for_medium, for_plain, for_wide, inline_int, larger, medium, product, registers, restrict_ptr, smaller, vector,
-    wide,
-)
-
-cdef extern from *:
-    """
-    #define CHMM_NOTHING -1e300     /* below all exponents; sums of a few do not overflow */
-    #define CHMM_LOW 6.223015277861142e-61      /* 2^-200, and its inverse: mantissas that need no care */
-    #define CHMM_HIGH 1.6069380442589903e60
-    /* 2^k of an integer k <= 1023, 0 if k < -1022 */
-    static inline double chmm_power_of_two(double k) {
-      long long bits;
-      double result;
-      k = (k > -1023.0 ? k : -1023.0) + 6755399441055744.0;  /* + 1.5 * 2^52: now k is in the lowest bits */
-      memcpy(&bits, &k, 8);
-      bits = (bits + 1023) << 52;
-      memcpy(&result, &bits, 8);
-      return result;
-    }
-    /* x = mantissa * 2^exponent with 1 <= mantissa < 2, for x > 0 in the normal range */
-    static inline double chmm_mantissa(double x) {
-      long long bits;
-      memcpy(&bits, &x, 8);
-      bits = (bits & 0xfffffffffffffLL) | 0x3ff0000000000000LL;
-      memcpy(&x, &bits, 8);
-      return x;
-    }
-    static inline double chmm_exponent(double x) {
-      unsigned long long bits;
-      memcpy(&bits, &x, 8);
-      bits = (bits >> 52) | 0x4330000000000000ULL;           /* 2^52 + the exponent */
-      memcpy(&x, &bits, 8);
-      return x - (4503599627370496.0 + 1023.0);
-    }
-    #define CHMM_WHERE(condition, a, b) ((condition) ? (a) : (b))
-    """
-    const double ZERO_EXPONENT "CHMM_NOTHING"
-    const double LOW "CHMM_LOW"
-    const double HIGH "CHMM_HIGH"
-    double power_of_two "chmm_power_of_two"(double) noexcept nogil
-    double mantissa "chmm_mantissa"(double) noexcept nogil
-    double exponent "chmm_exponent"(double) noexcept nogil
-    double where "CHMM_WHERE"(bint, double, double) noexcept nogil
+from .exponents cimport ZERO_EXPONENT, Held, scaled, through, times
+from .simd cimport for_medium, for_plain, for_wide, inline_int, medium, registers, restrict_ptr, vector, wide
 
 NOTHING = ZERO_EXPONENT
 
@@ -82,8 +38,7 @@ cdef struct Job:
     double* alpha               # (T, 2, width)
     double* beta                # (T, 2, width); only one row for POSTERIORS
     double* row                 # scratch (2, width)
-    double* held                # scratch (2, width): the exponents for which `matrix` holds, and those of the product
-    double* matrix              # scratch (n, width)
+    Held held                   # scratch, for the one matrix of a task
     double* pair_held           # scratch (2, width): the exponents for which `pairs` holds
     double* pairs               # scratch (n, width)
     double weight               # of the sequence
@@ -98,97 +53,13 @@ cdef struct Job:
     Py_ssize_t done             # OUT: steps that are possible
 
 
-cdef inline inline_int times(Py_ssize_t width, const double* x, const double* b, restrict_ptr y) noexcept nogil:
-    """y[j] = x[j] b[j]"""
-    cdef Py_ssize_t j
-    cdef restrict_ptr e = y + width
-    for j in range(width):
-        y[j] = x[j] * b[j]
-        e[j] = larger(x[width + j] + b[width + j], ZERO_EXPONENT)
-    return 0
-
-
-cdef inline double scaled(double x, double k) noexcept nogil:
-    """x * 2^k; 0 below the normal range, where arithmetic is slow."""
-    return mantissa(x) * power_of_two(where(x > 0, k + exponent(x), ZERO_EXPONENT))
-
-
-cdef inline inline_int largest(
-    Py_ssize_t n, Py_ssize_t width, const double* e, const double* a, restrict_ptr top,
-) noexcept nogil:
-    """top[j] = the largest exponent among x[i] A[i, j], from the exponents of x."""
-    cdef Py_ssize_t i, j
-    cdef const double* of_a
-    for j in range(width):
-        top[j] = ZERO_EXPONENT
-    for i in range(n):
-        of_a = a + (2 * i + 1) * width
-        for j in range(width):
-            top[j] = larger(e[i] + of_a[j], top[j])
-    return 0
-
-
-cdef inline inline_int renew(
-    Py_ssize_t n, Py_ssize_t width, double* x, const double* a, Job* job,
-) noexcept nogil:
-    """Choose exponents for x that will stand still for long, and make the matrix that holds for them."""
-    cdef Py_ssize_t i, j
-    cdef double m
-    cdef double* e = x + width
-    cdef restrict_ptr top = job.held + width
-    cdef restrict_ptr row
-    for j in range(width):
-        m = x[j]
-        x[j] = where(m > 0, mantissa(m), 0.0)
-        e[j] = where(m > 0, e[j] + exponent(m), ZERO_EXPONENT)
-    largest(n, width, e, a, top)
-    for j in range(width):      # the exponent it would have after a step, unless its mantissa got too small
-        m = where(x[j] > 0, larger(smaller(top[j] - e[j], 150.0), 0.0), 0.0)
-        x[j] *= power_of_two(-m)
-        e[j] += m
-        job.held[j] = e[j]
-    largest(n, width, e, a, top)
-    for i in range(n):
-        row = job.matrix + i * width
-        for j in range(width):
-            row[j] = a[2 * i * width + j] * power_of_two(e[i] + a[(2 * i + 1) * width + j] - top[j])
-    return 0
-
-
-cdef inline inline_int through(
-    vector* kind, Py_ssize_t n, Py_ssize_t width, double* x, const double* a, Job* job, restrict_ptr y,
-) noexcept nogil:
-    """y[j] = sum_i x[i] A[i, j]
-
-    The largest exponent among the terms of a sum becomes that of the sum. By how much the others are smaller is in the
-    matrix, which holds until an exponent of x changes, or a mantissa leaves LOW ... HIGH.
-    """
-    cdef Py_ssize_t j
-    cdef Py_ssize_t changed = 0     # as wide as a double, so that registers can be compared
-    cdef const double* top = job.held + width
-    cdef restrict_ptr e = y + width
-    for j in range(width):
-        changed |= (x[width + j] != job.held[j]) | (
-            ((x[j] < LOW) | (x[j] > HIGH)) & (x[width + j] != ZERO_EXPONENT)
-        )
-    if changed:
-        renew(n, width, x, a, job)
-    product(
-        <vector*> y, width // <Py_ssize_t> (sizeof(vector) // sizeof(double)), n, x, 1, <const vector*> job.matrix,
-        False, SET, NULL, NULL,
-    )
-    for j in range(width):
-        e[j] = top[j]
-    return 0
-
-
 cdef inline inline_int forward_steps(vector* kind, Py_ssize_t n, Py_ssize_t width, Job* job) noexcept nogil:
     cdef Py_ssize_t t, j, alive
     cdef double* y
     for t in range(job.n_steps):
         y = job.alpha + 2 * width * t
         if t > 0:
-            through(kind, n, width, y - 2 * width, job.transmat, job, job.row)
+            through(kind, n, width, y - 2 * width, job.transmat, &job.held, job.row)
             times(width, job.row, job.rows + 2 * width * job.index[t], y)
         elif job.startprob != NULL:
             times(width, job.startprob, job.rows + 2 * width * job.index[0], y)
@@ -205,7 +76,7 @@ cdef inline inline_int backward_steps(vector* kind, Py_ssize_t n, Py_ssize_t wid
     cdef Py_ssize_t t
     for t in range(job.n_steps - 1, 0, -1):
         times(width, job.beta + 2 * width * t, job.rows + 2 * width * job.index[t], job.row)
-        through(kind, n, width, job.row, job.transposed, job, job.beta + 2 * width * (t - 1))
+        through(kind, n, width, job.row, job.transposed, &job.held, job.beta + 2 * width * (t - 1))
         if job.stop[0]:
             break
     return 0
@@ -271,7 +142,7 @@ cdef inline inline_int posterior_steps(vector* kind, Py_ssize_t n, Py_ssize_t wi
         times(width, job.beta, job.rows + 2 * width * job.index[t], job.row)
         if job.trans != NULL:
             count_pair(n, width, x - 2 * width, job.row, job)
-        through(kind, n, width, job.row, job.transposed, job, job.beta)
+        through(kind, n, width, job.row, job.transposed, &job.held, job.beta)
     if job.trans != NULL:
         add_pairs(n, width, job)
     return 0
@@ -316,11 +187,11 @@ cdef Py_ssize_t run_best(Job* job, const double[:, :, ::1] rows, const int[::1] 
     job.index = &index[0]
     job.stop = &stop[0]
     job.row = &scratch[0, 0]
-    job.held = &scratch[2, 0]
+    job.held.exponents = &scratch[2, 0]
     job.pair_held = &scratch[4, 0]
-    job.matrix = &scratch[6, 0]
-    job.pairs = job.matrix + n * width
-    job.held[0] = NAN           # no exponents yet
+    job.held.matrix = &scratch[6, 0]
+    job.pairs = job.held.matrix + n * width
+    job.held.exponents[0] = NAN     # no exponents yet
     job.done = 0
     with nogil:
         if width == 2:

@@ -10,10 +10,13 @@ Up to four states, one byte a step says from where each state was reached; up to
 step. Larger models keep no back-pointers: the way back finds the i that gave the maximum of the one state it came from,
 by the same additions. delta is kept for every step, or, where that would take more than `budget` bytes, for one step in
 sqrt(T), and the segment between two of them is computed again on the way back.
+
+The k best paths: delta tells what the best way back from any state costs, so that a path is known by where it first
+leaves, on the way back, the path it came from, and what that loses. The best of these deviations is the next path.
 """
 
 from libc.math cimport INFINITY, sqrt
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 
 from .compensated cimport Sum, add
 from .simd cimport (
@@ -557,3 +560,274 @@ def viterbi(
         result = run(&job)
     free(scratch)
     return result != 0
+
+
+# The k best paths --------------------------------------------------------------------------------------------------
+
+cdef struct Deviation:
+    double loss                 # log P of the best path less that of this one
+    Py_ssize_t parent           # the path that it shares the steps from t on with
+    Py_ssize_t t
+    Py_ssize_t state            # of step t - 1; before it, the best way back
+
+cdef struct Search:             # a heap of deviations, the least loss on top
+    Deviation* heap
+    Py_ssize_t size
+    Py_ssize_t keep             # how many are of use; the heap has room for twice as many
+    double limit                # what loses as much is of no use
+
+
+cdef int by_loss(const void* a, const void* b) noexcept nogil:
+    cdef double x = (<const Deviation*> a).loss, y = (<const Deviation*> b).loss
+    return (x > y) - (x < y)
+
+
+cdef int offer(Search* search, double loss, Py_ssize_t parent, Py_ssize_t t, Py_ssize_t state) noexcept nogil:
+    cdef Py_ssize_t above, here
+    cdef Deviation* heap = search.heap
+    if search.size == 2 * search.keep:      # the better half, which is a heap when it is sorted
+        qsort(heap, search.size, sizeof(Deviation), &by_loss)
+        search.size = search.keep
+        search.limit = heap[search.keep - 1].loss
+        if not loss < search.limit:
+            return 0
+    here = search.size
+    search.size += 1
+    while here > 0:
+        above = (here - 1) // 2
+        if heap[above].loss <= loss:
+            break
+        heap[here] = heap[above]
+        here = above
+    heap[here].loss = loss
+    heap[here].parent = parent
+    heap[here].t = t
+    heap[here].state = state
+    return 0
+
+
+cdef Deviation take_best(Search* search) noexcept nogil:
+    cdef Deviation best = search.heap[0], last
+    cdef Py_ssize_t here = 0, below = 1
+    search.size -= 1
+    last = search.heap[search.size]
+    while below < search.size:
+        if below + 1 < search.size and search.heap[below + 1].loss < search.heap[below].loss:
+            below += 1
+        if last.loss <= search.heap[below].loss:
+            break
+        search.heap[here] = search.heap[below]
+        here = below
+        below = 2 * here + 1
+    search.heap[here] = last
+    return best
+
+
+cdef struct Segment:
+    Py_ssize_t k                # which one `delta` holds
+    Py_ssize_t n_steps          # of the sequence
+
+
+cdef for_plain segment_plain(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    cdef double top
+    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+
+cdef for_medium segment_medium(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    cdef double top
+    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+
+cdef for_wide segment_wide(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    cdef double top
+    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+
+
+cdef int hold(Job* job, Segment* held, Py_ssize_t k, bint again) noexcept nogil:
+    """delta of segment k; `again`: the first one goes on from its checkpoint, else from what delta ends with."""
+    cdef Py_ssize_t j, start = k * job.segment, end = min(start + job.segment, held.n_steps)
+    cdef double* checkpoints = job.delta + (1 + job.segment) * job.width
+    if held.k == k:
+        return OK
+    for j in range(job.width if k else 0):
+        if again:
+            job.delta[j] = checkpoints[(k - 1) * job.width + j]
+        else:
+            job.delta[j] = checkpoints[(k - 1) * job.width + j] = job.delta[job.segment * job.width + j]
+    if REGISTERS == 2 and job.width > 4:
+        segment_wide(job, held.n_steps, start, end)
+    elif REGISTERS and job.width > 2:
+        segment_medium(job, held.n_steps, start, end)
+    else:
+        segment_plain(job, held.n_steps, start, end)
+    held.k = k
+    return job.result
+
+
+cdef int walk(
+    Job* job, Segment* held, Search* search, Py_ssize_t which, Py_ssize_t* path, Py_ssize_t t, double loss,
+) noexcept nogil:
+    """The best way back from path[t], and what deviates from it; the first path is known, and may lose by rounding."""
+    cdef Py_ssize_t k, i, chosen, best = 0, n = job.n, start
+    cdef double top, v
+    cdef const double* x
+    cdef const double* a
+    cdef int status
+    for k in range(t // job.segment, -1, -1):
+        status = hold(job, held, k, True)
+        if status:
+            return status
+        start = k * job.segment
+        while t >= max(start, 1):
+            x = job.delta + (t - start) * job.width
+            a = job.incoming + path[t] * job.width
+            origin_of(n, x, a, &best)
+            top = x[best] + a[best]
+            chosen = best
+            if which == 0:
+                chosen = path[t - 1]
+            path[t - 1] = chosen
+            for i in range(n):
+                v = loss + (top - (x[i] + a[i]))
+                if v < search.limit and i != chosen:    # never where it is impossible
+                    offer(search, v, which, t, i)
+            loss += top - (x[chosen] + a[chosen])
+            if t % BLOCK == 0 and job.stop[0]:
+                return STOPPED
+            t -= 1
+    return OK
+
+
+cdef double score_of(Job* job, const Py_ssize_t* path, Py_ssize_t n_steps) noexcept nogil:
+    """log P(O, path), the terms of a block of steps without compensation, as in `walk_back`."""
+    cdef Py_ssize_t t
+    cdef Sum sum
+    cdef double along_rows = job.rows[job.index[0] * job.width + path[0]], along_trans = job.startprob[path[0]]
+    sum.total = sum.compensation = 0
+    for t in range(1, n_steps):
+        along_rows += job.rows[job.index[t] * job.width + path[t]]
+        along_trans += job.transmat[path[t - 1] * job.width + path[t]]
+        if t % BLOCK == 0:
+            add(&sum, along_rows)
+            add(&sum, along_trans)
+            along_rows = along_trans = 0
+    add(&sum, along_rows)
+    add(&sum, along_trans)
+    return sum.total + sum.compensation
+
+
+cdef Py_ssize_t all_best(Job* job, Search* search, Py_ssize_t n_steps, Py_ssize_t n_paths) noexcept nogil:
+    """The number of paths, at most n_paths; -1 if it was stopped."""
+    cdef Py_ssize_t k, j, t, m = 0, last = n_steps - 1
+    cdef Segment held
+    cdef Deviation next
+    cdef double* y
+    cdef double top = -INFINITY, loss
+    cdef Py_ssize_t* path = job.path
+    held.k = -1
+    held.n_steps = n_steps
+    for k in range(last // job.segment + 1):
+        if hold(job, &held, k, False):
+            return -1
+    y = job.delta + (last % job.segment + 1) * job.width
+    for j in range(job.n):
+        top = max(top, y[j])
+    for j in range(job.n):
+        if j != path[last] and top - y[j] < INFINITY:
+            offer(search, top - y[j], 0, n_steps, j)
+    t = last
+    loss = top - y[path[last]]
+    while True:
+        if walk(job, &held, search, m, path, t, loss):
+            return -1
+        job.score[m] = score_of(job, path, n_steps)
+        m += 1
+        if m == n_paths or search.size == 0:
+            return m
+        next = take_best(search)
+        path += n_steps
+        for k in range(next.t, n_steps):
+            path[k] = job.path[next.parent * n_steps + k]
+        t = next.t - 1
+        path[t] = next.state
+        loss = next.loss
+
+
+def best_paths(
+    const double[::1] log_startprob,        # IN (W,), -inf where padded
+    const double[:, ::1] log_transmat,      # IN (N, W)
+    const double[:, ::1] log_transposed,    # IN (N, W)
+    const double[:, ::1] log_rows,          # IN (R, W)
+    const int[::1] index,                   # IN (T,), T > 0
+    int[::1] stop,                          # IN (1,)
+    Py_ssize_t budget,                      # bytes that delta may take
+    Py_ssize_t[:, ::1] path,                # IN a best path, OUT others (K, T)
+    double[::1] score,                      # OUT (K,): log P(O, path)
+):
+    """The number of paths found, the best first: K, unless fewer are possible; -1 if it was stopped."""
+    cdef Job job
+    cdef Search search
+    cdef Py_ssize_t size, result, n_steps = index.shape[0], n_paths = path.shape[0]
+    cdef void* scratch
+    job.n = log_transmat.shape[0]
+    job.width = log_transmat.shape[1]
+    job.startprob = &log_startprob[0]
+    job.transmat = &log_transmat[0, 0]
+    job.incoming = &log_transposed[0, 0]
+    job.rows = &log_rows[0, 0]
+    job.index = &index[0]
+    job.stop = &stop[0]
+    job.path = &path[0, 0]
+    job.score = &score[0]
+    job.segment = n_steps
+    if n_steps > budget // 8 // job.width:
+        job.segment = <Py_ssize_t> sqrt(<double> n_steps) + 1
+    size = (job.segment + n_steps // job.segment + 3) * job.width
+    scratch = malloc(size * sizeof(double) + 64)
+    search.heap = <Deviation*> malloc(2 * n_paths * sizeof(Deviation))
+    if scratch == NULL or search.heap == NULL:
+        free(scratch)
+        free(search.heap)
+        raise MemoryError(f"no memory for {size} doubles, and {n_paths} paths")
+    huge_pages(scratch, size * sizeof(double))
+    job.delta = <double*> (<size_t> (<char*> scratch + 63) // 64 * 64)
+    search.size = 0
+    search.keep = n_paths
+    search.limit = INFINITY
+    with nogil:
+        result = all_best(&job, &search, n_steps, n_paths)
+    free(scratch)
+    free(search.heap)
+    return result
+
+
+# The tables of the texts -------------------------------------------------------------------------------------------
+
+def tables(
+    const double[::1] log_startprob,
+    const double[:, ::1] log_transmat,
+    const double[:, ::1] log_rows,
+    const int[::1] index,
+    int[::1] stop,
+    double[:, ::1] delta,                   # OUT (T, N): logarithms, the largest of a step taken out
+    double[::1] log_scale,                  # OUT (T,): what was taken out, in addition to that of the step before
+    Py_ssize_t[:, ::1] psi,                 # OUT (T, N): the i that gave the maximum, 0 at the first step
+):
+    """delta and psi of one possible sequence."""
+    cdef Py_ssize_t t, i, j, n = log_transmat.shape[0]
+    cdef double v, best
+    cdef volatile int* flag = &stop[0]
+    with nogil:
+        for t in range(index.shape[0]):
+            for j in range(n):
+                psi[t, j] = 0
+                best = log_startprob[j]
+                if t > 0:
+                    best = delta[t - 1, 0] + log_transmat[0, j]
+                    for i in range(1, n):
+                        v = delta[t - 1, i] + log_transmat[i, j]
+                        if v > best:
+                            best = v
+                            psi[t, j] = i
+                delta[t, j] = best + log_rows[index[t], j]
+            rebase(n, &delta[t, 0], &log_scale[t])
+            if flag[0]:
+                break

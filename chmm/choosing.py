@@ -1,0 +1,55 @@
+"""How good a model is for its size: the information criteria."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import inference
+from .kernel_input import Problem
+from .questions import Question
+
+
+class Criteria(NamedTuple):
+    """log P(O), the number of free parameters, and the criteria that are made of them: the smaller, the better."""
+
+    loglik: float
+    n_parameters: int
+    aic: float
+    bic: float
+    icl: float
+
+
+def criteria(asked: Question, n_parameters: int, with_icl=True, n_jobs=1) -> Criteria:
+    """aic = -2 loglik + 2 p, bic = -2 loglik + p log T with T observed steps, icl = bic + 2 H(Q | O)."""
+    problem = asked.problem()
+    outcome = inference.log_likelihood(problem, n_jobs)
+    problem.require_possible(outcome.step)
+    loglik, n_steps = float(outcome.loglik.sum()), n_observed(problem)
+    bic = -2 * loglik + n_parameters * np.log(max(n_steps, 1))
+    icl = bic + 2 * entropy(problem) if with_icl else bic
+    return Criteria(loglik, n_parameters, -2 * loglik + 2 * n_parameters, float(bic), float(icl))
+
+
+def n_observed(problem: Problem) -> int:
+    """Steps that are not missing."""
+    return int(np.count_nonzero(problem.observed.index < len(problem.observed.distinct)))
+
+
+def entropy(problem: Problem) -> float:
+    """H(Q | O) = -sum_t E log P(q_t | q_t+1, O), in nats: that of the last state, and of each state given the next."""
+    total = 0.0
+    for alone in problem.alone():
+        if not len(alone.index):
+            continue
+        gamma, xi, _ = inference.pair_posteriors(alone)
+        later = np.broadcast_to(gamma[1:, None, :], xi.shape)
+        total -= _xlogx(gamma[-1]) + _xlogx(xi) - (xi * _log(later)).sum()
+    return float(total)
+
+
+def _xlogx(p):
+    return (p * _log(p)).sum()
+
+
+def _log(p):
+    return np.log(np.maximum(p, 1e-300))

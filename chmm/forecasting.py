@@ -1,0 +1,225 @@
+"""What comes next: the states and values after a sequence. Their distributions are exact mixtures over the states."""
+
+import numpy as np
+
+from . import inference, sequences
+from .checks import as_floats, check_count, generator
+from .emissions import Categorical, Emission, Product
+from .emissions.alternatives import density
+from .emissions.base import mixed
+from .exceptions import quiet
+from .log_space import log_sum
+from .paths import sample_paths
+from .questions import of_possible
+from .symbols import shown
+
+FARTHEST = 1e300  # of numbers; quantiles are sought up to there
+
+
+class Forecast:
+    """The distribution of each of the n_steps steps that follow a sequence.
+
+    states : (n_steps, n_states), states[k, i] = P(the state at step T + 1 + k is i | o_1 ... o_T); rows sum to 1.
+
+    The value at a step has the density sum_i states[k, i] b_i(value). Columns are told apart: for one column `mean`,
+    `variance`, `quantile` and `cdf` have no axis of columns, for several it is the last. Of symbols ask `probs`. Of a
+    `Product`, forecast["name"] is the forecast of a channel. Sequences of a model with ends are taken to go on.
+
+    >>> from chmm import Model, Poisson
+    >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
+    >>> forecast = quakes.forecast([13, 14, 8, 11], 2)
+    >>> forecast.states.round(3).tolist(), forecast.mean().round(2).tolist()
+    ([[0.899, 0.101], [0.819, 0.181]], [16.11, 16.99])
+    >>> forecast.quantile([0.05, 0.95]).tolist()
+    [[9.0, 9.0], [26.0, 29.0]]
+    """
+
+    def __init__(self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple):
+        self.log_states, self.emission = log_states, emission
+        self._moves, self._names = moves, names
+        self.states = np.exp(log_states)
+        for array in (self.states, self.log_states):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    __iter__ = None  # channels are asked for by name
+
+    def __getitem__(self, channel: str | int) -> "Forecast":
+        if not isinstance(self.emission, Product):
+            raise TypeError(f"forecast[{shown(channel)}]: {type(self.emission).__name__} has no channels")
+        return Forecast(self.log_states, self.emission[channel], self._moves, self._names)
+
+    # The values -------------------------------------------------------------------------------------------------------
+
+    def mean(self) -> np.ndarray:
+        """E(value), (n_steps,) or (n_steps, n_features); of angles the mean direction."""
+        return self._by_column(self._moments()[0])
+
+    def variance(self) -> np.ndarray:
+        """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular
+        variance, from 0 to 1."""
+        variance = self._moments()[1]
+        if variance is None:
+            raise TypeError(f"{type(self.emission).__name__} has no variance()")
+        return self._by_column(variance)
+
+    @quiet
+    def cdf(self, values) -> np.ndarray:
+        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; of several columns with an
+        axis more, the last. Angles are counted from -pi."""
+        self._require_numbers("cdf")
+        seen, alone = self._read(values)
+        table = self._mixed(self.emission.cdf(seen.distinct)[seen.index])
+        return self._by_column(table[:, 0] if alone else table)
+
+    @quiet
+    def quantile(self, q) -> np.ndarray:
+        """The least value v with P(column <= v) >= q, 0 < q < 1: shaped like `mean`, with one axis before it for an
+        array q. 64 evaluations of `cdf` find it to the last digit."""
+        self._require_numbers("quantile")
+        levels = as_floats(q, "q")
+        if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
+            raise ValueError(f"q = {shown(q)} must be a number between 0 and 1, or a list of them")
+        d, n_levels = self.emission.n_features or 1, levels.size
+        wanted = np.repeat(levels.reshape(-1), len(self))[:, None]
+        weights = np.tile(self.states, (n_levels, 1))
+        # Doubles are in the order of their bits, taken as integers: between these bounds, halve 64 times
+        top = np.where(np.broadcast_to(self.emission.circular, d), np.pi, FARTHEST)
+        high = np.tile(top.view(np.int64), (len(wanted), 1))
+        low = -high
+        for _ in range(64):
+            middle = (low >> 1) + (high >> 1) + (low & high & 1)
+            values = np.where(middle < 0, -np.abs(middle).view(np.float64), middle.view(np.float64))
+            below = np.einsum("rn,rnd->rd", weights, self.emission.cdf(self.emission.values_of(values))) < wanted
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        found = np.where(high < 0, -np.abs(high).view(np.float64), high.view(np.float64))
+        return self._by_column(found.reshape(*levels.shape, len(self), d))
+
+    @quiet
+    def log_density(self, values) -> np.ndarray:
+        """log P(value), or its density, of whole values: (n_steps,) for one, (n_steps, n_values) for several; -inf for
+        what the emission does not take. Of the next value, it is minus its surprise."""
+        seen, alone = self._read(values)
+        logs = density(self.emission, seen.distinct)[seen.index]
+        out = log_sum(self.log_states[:, None, :] + logs, 2)
+        return out[:, 0] if alone else out
+
+    @property
+    def probs(self) -> np.ndarray:
+        """P(symbol), (n_steps, n_symbols), in the order of `symbols`."""
+        codes = self.emission.alphabet()
+        if codes is None:
+            raise TypeError(f"{type(self.emission).__name__} has no symbols; ask for mean(), quantile(q), cdf(value)")
+        with np.errstate(divide="ignore"):
+            return self.states @ np.exp(self.emission.log_likelihood(codes)).T
+
+    @property
+    def symbols(self) -> tuple:
+        """The symbols of `probs`."""
+        emission = self.emission
+        while emission.members and emission.alphabet() is not None:
+            emission = emission.members[0]
+        if not isinstance(emission, Categorical):
+            raise TypeError(f"{type(self.emission).__name__} has no symbols")
+        return emission.symbols
+
+    def sample(self, n_samples: int = 1, *, random_state=None) -> np.ndarray:
+        """Draws of what follows, (n_samples, n_steps) or (n_samples, n_steps, n_features): whole continuations, whose
+        steps depend on each other as the states do. With endprob, of those that go on for all n_steps."""
+        n, rng = check_count(n_samples, "n_samples", 0), generator(random_state)
+        goes_on = None if np.allclose(self._moves.sum(axis=1), 1) else np.ones(len(self._moves))
+        path = sample_paths(self.states[0], self._moves, len(self), n, goes_on, rng)
+        drawn = self.emission.sample(path.ravel().astype(np.intp), rng)
+        return np.asarray(drawn).reshape(n, len(self), *np.shape(drawn)[1:])
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _moments(self):
+        self._require_numbers("mean")
+        mean, variance = self.emission.mean(), self.emission.variance()
+        if mean is None:
+            raise TypeError(f"{type(self.emission).__name__} has no mean()")
+        spread = np.zeros(mean.shape) if variance is None else variance
+        mean, spread = mixed(self.states, mean, spread, self.emission.circular)
+        return mean, None if variance is None else spread
+
+    def _mixed(self, table):
+        """(n_steps, R, D) of (R, N, D)."""
+        return np.einsum("hn,rnd->hrd", self.states, table)
+
+    def _by_column(self, table):
+        return table[..., 0] if (self.emission.n_features or 1) == 1 else table
+
+    def _require_numbers(self, question):
+        if holds_symbols(self.emission):
+            channels = "; ask a channel, as forecast[name]" if isinstance(self.emission, Product) else ""
+            raise TypeError(f"{question}: symbols have no order and no mean; `probs` has their probabilities{channels}")
+
+    def _read(self, values):
+        """(Observed, whether it is one value)."""
+        d, rows = self.emission.n_features or 1, values
+        alone = isinstance(values, str) or np.ndim(values) == 0
+        if d > 1 and not hasattr(values, "columns"):
+            rows = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+            if rows.ndim == 0:
+                raise ValueError(f"values = {shown(values)}: a value has {d} columns; pass a row, or an array of rows")
+            alone = rows.ndim == 1
+            rows = rows[None] if alone else rows
+        elif alone and not (isinstance(values, str) and self.emission.kind == "text"):
+            rows = [values]
+        try:
+            seen = self.emission.observe(sequences.read(rows, name="values", kind=self.emission.kind))
+        except (TypeError, ValueError) as error:  # which takes them for a sequence
+            told = str(error).replace("X, step", "values, number").replace("X has", "values have")
+            error.args = told, *error.args[1:]
+            raise
+        if len(seen.index) and (seen.index == len(seen.distinct)).any():
+            t = int((seen.index == len(seen.distinct)).argmax())
+            raise ValueError(f"values[{t}] is missing, or no symbol of the model")
+        return seen, alone and len(seen.index) == 1
+
+    def __repr__(self) -> str:
+        return f"Forecast({len(self)} step{'s' * (len(self) != 1)}, {self.states.shape[1]} states)"
+
+    def __str__(self) -> str:
+        lines = [repr(self)]
+        for k, row in enumerate(self.states[:20]):
+            best = np.argsort(-row, kind="stable")[:3]
+            lines.append(f"  {k + 1}: " + ", ".join(f"{shown(self._names[i])} {row[i]:.3g}" for i in best))
+        return "\n".join(lines + ["  ..."] * (len(self) > 20))
+
+
+def holds_symbols(emission: Emission) -> bool:
+    """Whether some of its columns are symbols."""
+    return isinstance(emission, Categorical) or any(map(holds_symbols, emission.members))
+
+
+@of_possible
+def forecast(asked, n_steps):
+    """A Forecast for each sequence."""
+    n_steps, fit = check_count(n_steps, "n_steps", 1), asked.fit
+    answers = []
+    with np.errstate(divide="ignore"):
+        start, moves = np.log(fit.startprob), np.log(fit.chain.moves)
+    for s, alone in enumerate(asked.going_on().problem().alone()):
+        here = None
+        if len(alone.index):
+            here, outcome = inference.in_log_space(alone, lambda exact: exact.log_last())
+            alone.require_possible(outcome.step, s)
+        answers.append(Forecast(_states(here, start, moves, n_steps), fit.emission, fit.chain.moves, fit.states.names))
+    return asked.data.collect(answers)
+
+
+@quiet
+def _states(here, start, moves, n_steps):
+    """(n_steps, N) logarithms, from those of the last state; None: nothing came before."""
+    out = np.empty((n_steps, len(start)))
+    for k in range(n_steps):
+        here = start if here is None else log_sum(here[:, None] + moves, 0)
+        here = here - log_sum(here, 0)
+        if np.isnan(here).any():
+            raise ValueError(f"the sequence cannot go on for {k + 1} steps: it ends in each state that it may be in")
+        out[k] = here
+    return out
