@@ -9,7 +9,8 @@ import numpy as np
 from . import checks, inference, sequences
 from .emissions import Emission
 from .fit import Fit
-from .paths import state_path
+from .known import with_gaps
+from .paths import require_names, state_path
 from .symbols import Symbols, shown
 
 EXACT = 8  # states up to which the best assignment is found exactly
@@ -109,7 +110,7 @@ def exchangeable(counts, n: int) -> bool:
 def reorder(model, order):
     fit = model._ready()
     n = len(fit.states)
-    order = np.asarray(order)
+    order = checks.as_array(order, "order")
     if order.shape != (n,) or order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n)):
         raise ValueError(f"order = {shown(order.tolist())} must be a permutation of 0 ... {n - 1}")
     names = fit.states.names if fit.names is None else [fit.states.names[i] for i in order]
@@ -142,14 +143,18 @@ def align_by_labels(model, X, y, lengths=None, ids=None):
     if y is None:
         raise TypeError("align takes another Model, or sequences and their labels: align(X, y)")
     data = fit.read(X, lengths, ids)
-    labels = sequences.labels(y, data)
+    labels = with_gaps(sequences.labels(y, data))
+    if labels is None:
+        raise ValueError("y holds no label to align with")
+    require_names(labels, "y")
     names = Symbols.learn(labels, "y")
     if len(names) != len(fit.states):
         raise ValueError(f"y holds {len(names)} labels, {names.preview()}, the model has {len(fit.states)} states")
     problem = fit.problem(data)
     path, outcome = inference.viterbi(problem, model.n_jobs)
     problem.require_possible(outcome.step)
-    codes = state_path(labels, names, "y")
+    codes = state_path(labels, names, "y", gaps=True)
+    codes[codes == len(names)] = -1
     order = assignment(confusion(path, codes, len(names), len(names)).T)
     return _rearranged(model, fit, order, names.names, names.names)
 
