@@ -333,6 +333,20 @@ def refuse_row_names(values, name):
         )
 
 
+def without_frames(model, states) -> dict:
+    """The model's arguments and other attributes, with frames as arrays in the order of the states. If these had their
+    names from a frame, `states` says them."""
+    plain = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    for name in ("startprob", "transmat", "endprob"):
+        plain[name] = _by_name(plain[name], name, states, 2)
+    for name in ("frozen", "pseudocount"):
+        if isinstance(plain[name], Mapping):
+            plain[name] = {key: _by_name(value, f"{name}[{key!r}]", states, 2) for key, value in plain[name].items()}
+    if model.states is None and _names_in_frames({"startprob": model.startprob, "transmat": model.transmat}):
+        plain["states"] = list(states.names)
+    return plain
+
+
 def _names_in_frames(given):
     """The names of the states, from the first index or columns with names."""
     for value in given.values():
@@ -351,7 +365,7 @@ def _by_name(values, name, states, n_axes):
             continue
         order = order_by_name(found, name, states, "columns" if axis else "index")
         values = values.iloc[:, order] if axis else values.iloc[order]
-    return values
+    return np.asarray(values) if hasattr(values, "iloc") else values
 
 
 def order_by_name(found, name, states, where):
@@ -558,6 +572,7 @@ def check_pseudocounts(model, states) -> Pseudocounts:
 
 def check_counts(value, name):
     """A pseudocount: a number, or a read-only array of them."""
+    refuse_row_names(value, name)
     if isinstance(value, str | bytes) or not as_array(value, name).ndim:
         return check_pseudocount(value, name)
     array = as_floats(value, name)
@@ -671,6 +686,7 @@ def check_frozen(frozen, parameters, **given):
         return dict.fromkeys(names, True)
     checked: dict = {}
     for name, value in frozen.items():
+        refuse_row_names(value, f"frozen[{name!r}]")
         mask, parameter = as_array(value, f"frozen[{name!r}]"), given.get(name)
         if mask.dtype != bool:
             raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")

@@ -239,7 +239,8 @@ def _texts(points, offsets):
 def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     """Write the model's arguments and other attributes, and its fit, to a file."""
     checks.options(model)
-    arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    checks.structure(model, _emission(model), known=fit.states)
+    arguments = checks.without_frames(model, fit.states)
     for name, value in arguments.items():
         if isinstance(value, Emission):
             arguments[name] = value.saved()
@@ -249,7 +250,6 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
         arguments["random_state"] = None  # a generator cannot be stored
     document: dict = {"arguments": arguments}
     if fit.history is not None:
-        checks.structure(model, _emission(model), known=fit.states)
         document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}
         if fit.endprob is not None:
             document["endprob_"] = fit.endprob

@@ -165,7 +165,7 @@ def _rearranged(model, fit: Fit, order, names, told=None):
     order, states = np.asarray(order), Symbols(names, argument="names")
     structure = checks.structure(model, _given(model), known=fit.states)
     other = copy.copy(model)
-    if told is not None or model.states is not None:
+    if told is not None or checks.without_frames(model, fit.states)["states"] is not None:
         other.states = list(names)
     kept = (np.diff(order) > 0).all()
     if structure.topology is not None and not kept:
