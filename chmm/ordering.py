@@ -198,12 +198,12 @@ def _rearranged(model, fit: Fit, order, names, told=None):
         endprob=None if fit.endprob is None else fit.endprob[order],
         statistics=fit.statistics if kept else None,  # only a family could say which of its rows are of which state
         anchor=fit.anchor if kept else None,
-        report=_renamed(fit.report, fit.states, states, order),
+        report=renamed(fit.report, fit.states, states, order),
     )
     return other
 
 
-def _renamed(report, old, new, order):
+def renamed(report, old, new, order):
     """The facts of a report under new names, and in a new order of states."""
     place = np.argsort(order)
     called = {name: new.names[place[i]] for i, name in enumerate(old.names)}
