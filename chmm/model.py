@@ -104,7 +104,7 @@ class Model:
         criteria are those of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12, from 5 states on 20, and 24 where each state has a role of its own,
+    n_init : number of starts for EM; "auto" is 4 a state, 8 to 20 in all, or 24 where each state has its own role,
         as in PerState. They are of several kinds; all go ten steps, the better half of them twenty more, and so on,
         until one is left. From 5 states on, if there were several starts and nothing given distinguishes the states,
         a state is then moved to where one is missing, as long as that leads higher. One start will do where everything
