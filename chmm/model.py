@@ -435,7 +435,8 @@ class Model:
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
-        checks.check_choice(impossible, "impossible", ("raise", "skip"))
+        if impossible != "raise":
+            checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
@@ -506,8 +507,11 @@ class Model:
         Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
-        return frames.as_data(X, ask(asked, *told, self.n_jobs), asked.fit.states.names)
+        if lag is None:
+            answer = questions.predict_proba(asked, self.n_jobs)
+        else:
+            answer = streams.predict_proba(asked, lag, self.n_jobs)
+        return frames.as_data(X, answer, asked.fit.states.names)
 
     @named
     def posteriors(

@@ -350,6 +350,16 @@ def test_an_impossible_sequence_is_named():
         dead.predict_proba([0, 0, 0], lag=-1)  # from state 1 no sequence goes on
 
 
+def test_what_cannot_end_may_go_on():
+    """The past does not know of ends, so it takes what cannot end here; what cannot go on is impossible to it."""
+    m = Model(startprob=[1, 0], transmat=[[0, 1], [0, 1]], final_states=[0], emission=Categorical(np.ones((2, 1))))
+    with pytest.raises(ImpossibleError):
+        m.predict_proba([0, 0])
+    for skip in ({}, {"impossible": "skip"}):
+        assert_allclose(m.predict_proba([[0, 0], [0]], lag=0, **skip)[0], np.eye(2))
+        assert_allclose(m.surprise([[0, 0], [0]], **skip)[0], 0)
+
+
 def test_every_form_gives_its_own():
     m = random_params(np.random.default_rng(2), 3, 4).model()
     x = [0, 1, 3, 2, 2]
