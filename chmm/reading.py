@@ -203,8 +203,19 @@ def columns_of(steps):
     if steps.kind == "columns":
         return steps.values.parts
     if np.ndim(steps.values) == 2:
-        return [Steps(np.ascontiguousarray(v), steps.kind, steps.missing) for v in steps.values.T]
+        columns = [Steps(np.ascontiguousarray(v), steps.kind, steps.missing) for v in steps.values.T]
+        return [_nothing(len(c.values)) if _all_missing(c) else c for c in columns]
     return [Steps(steps.values, steps.kind, steps.missing)]
+
+
+def _all_missing(column):
+    values = column.values
+    return column.kind == "numbers" and len(values) > 0 and np.isnan(values[0]) and bool(np.isnan(values).all())
+
+
+def _nothing(n_steps):
+    """A column without any value, which may be beside columns of every kind."""
+    return Steps(np.zeros(n_steps), NO_STEPS, np.ones(n_steps, dtype=bool))
 
 
 def as_kind(steps, kind, width=None):

@@ -123,7 +123,8 @@ class Sequences:
             if not (whole | missing).all():
                 return self
             values = np.where(missing, 0, values)
-        steps = Steps(values.astype(np.int64), "integers", missing, self.names, self.categories)
+        kind = NO_STEPS if missing is not None and missing.all() else "integers"
+        steps = Steps(values.astype(np.int64), kind, missing, self.names, self.categories)
         return _sequences(steps, self.bounds, self.form, self.keys)
 
     def without(self, gone: np.ndarray) -> "Sequences":

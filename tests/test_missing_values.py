@@ -9,6 +9,7 @@ from test_families import every_family, model, sample
 
 from chmm import (
     Categorical,
+    Gamma,
     Gaussian,
     ImpossibleError,
     LogNormal,
@@ -192,3 +193,27 @@ def test_refusals():
         sparse.impute([["a", None], ["a", None, "b"]])
     assert sparse.impute([["a", None], ["a", None, "b"]], impossible="skip")[1] is None
     assert sparse.impute([["a", None], ["a", None, "b"]], 2, impossible="skip")[1] is None
+
+
+def test_a_channel_may_be_missing_at_every_step():
+    pd = pytest.importorskip("pandas")
+    values, words = [0.1, 4.9, 0.2, 5.3], ["u", "v", "u", "v"]
+    whole = pd.DataFrame({"a": values, "b": words})
+    model = Model(2, Product(a=Gaussian(), b=Categorical()), n_init=1, random_state=0).fit(whole)
+    alone = Model(startprob=model.startprob_, transmat=model.transmat_, emission=model.emission_["a"])
+    for gap in (None, np.nan, pd.NA):
+        half = pd.DataFrame({"a": values, "b": [gap] * 4})
+        assert_allclose(model.score(half), alone.score(values))
+        assert_allclose(model.score([half, whole]), model.score(half) + model.score(whole))
+        assert_allclose(model.score([whole, half.to_numpy()]), model.score(half) + model.score(whole))
+        assert set(model.impute(half)["b"]) <= {"u", "v"}
+        assert model.score(pd.DataFrame({"a": [gap] * 4, "b": [gap] * 4})) == pytest.approx(0.0, abs=1e-12)
+    pair = Model(2, Gaussian(), n_init=1, random_state=0).fit(np.c_[values, values[::-1]])
+    lost = np.c_[values, [np.nan] * 4]
+    assert np.isfinite(pair.impute(lost)).all() and np.isfinite(pair.score([lost, lost[:2]]))
+
+
+def test_draws_of_small_shapes_are_values_of_the_family():
+    model = Model(startprob=[1], transmat=[[1]], emission=Gamma([1e-3], [1.0]))
+    values, _ = model.sample(200, random_state=0)
+    assert values.min() > 0 and np.isfinite(model.score(values))

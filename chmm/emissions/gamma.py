@@ -96,7 +96,8 @@ class Gamma(ExponentialFamily):
         return gamma_cdf(self.shapes, np.maximum(values, 0.0)[:, None] * self.rates)[0]
 
     def sample(self, states, rng):
-        return squeeze_feature(rng.gamma(self.shapes[states], 1 / self.rates[states]))
+        # drawn values underflow where shapes are small
+        return squeeze_feature(np.maximum(rng.gamma(self.shapes[states], 1 / self.rates[states]), LEAST))
 
 
 def _shape(s):
