@@ -119,8 +119,8 @@ class Model:
     n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
         sequence is split between two.
 
-    startprob, transmat and weights of states (in y or known) may be a Series or data frame with the names of the states
-    as its labels, in any order.
+    startprob, transmat, endprob, their masks and pseudocounts, and weights of states (in y or known) may be a Series or
+    data frame with the names of the states as its labels, in any order.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
     statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
@@ -409,7 +409,7 @@ class Model:
     @named
     def align(self, other: Any, y: Any = None, *, lengths: Any = None, ids: Any = None) -> "Model":
         """A model whose states have the order and names of the most similar states of another model, `align(other)`; or
-        of the labels `y` with which they agree most often on the sequences X, `align(X, y)`.
+        of the labels `y` with which they agree most often on the sequences X, `align(X, y)`; None where unknown.
 
         States are similar if each would accept what the other draws (200 draws each, always the same). Up to 8 states,
         the best of all assignments is found; above, the most similar pairs are matched first.
