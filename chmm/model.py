@@ -1093,6 +1093,22 @@ class Model:
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
         return files.load(cls, path_or_file, emissions)
 
+    @classmethod
+    def from_hmmlearn(cls, m: Any) -> Self:
+        """The model with the parameters of one of hmmlearn's: the same score for the same data.
+
+        m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM that has its parameters, or one of the
+        variational classes, of which the means of the parameters are taken. States keep their order. Priors and the
+        options of EM stay behind, because they have other defaults here; docs/moving.md has their names.
+
+        TypeError for another object, NotFittedError if it has no parameters, ValueError if rows do not sum to 1.
+        """
+        from . import moving
+
+        model = cls(**moving.from_hmmlearn(m))
+        model._ready()
+        return model
+
     # Parameters ------------------------------------------------------------------------------------------------------
 
     startprob_ = property(lambda self: self._ready().startprob, doc="(n_states,), P(q_1 = i).")
@@ -1185,7 +1201,8 @@ class Model:
                     "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
                 )
             if type(self) is Model:
-                raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
+                hint = hints.ELSEWHERE.get(name, f"it has {', '.join(OWN)}")
+                raise AttributeError(f"Model has no argument {name!r} to set; {hint}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt or loaded. A model whose parameters are all given instead keeps what it made of them in
