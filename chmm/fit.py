@@ -132,8 +132,14 @@ class Fit:
             labels = "" if len(self.history) else ", with labels"
             yield f"  learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
         if len(self.history):
-            how = "converged" if self.converged else "NOT converged"
-            yield f"  {how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
+            yield f"  {self.outcome()}"
+
+    def outcome(self) -> str:
+        """How the fit ended, in one line."""
+        if self.history is None or not len(self.history):
+            return "counted"
+        how = "converged" if self.converged else "NOT converged"
+        return f"{how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
 
     def require_same_columns(self, data: Sequences) -> None:
         """ValueError for a frame that has other columns, or has them in another order."""

@@ -31,6 +31,7 @@ from . import (
 )  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
+from .display import Display
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
 from .evaluation import Assessment
@@ -221,6 +222,7 @@ class Model:
         ended: Any = None,
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
+        progress: bool = False,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -234,6 +236,8 @@ class Model:
         report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
         parameters so far. Ctrl-C leaves the model as it was.
+        progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
+        may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -260,7 +264,10 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped=n_skipped)
+        with Display(progress) as display:
+            self._fit = training.fit(
+                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display
+            )
         return self
 
     @named
@@ -908,18 +915,20 @@ class Model:
     @named
     @quiet
     def bootstrap(
-        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
-    ) -> uncertainty.Summary:
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None,
+        progress: bool = False,
+    ) -> uncertainty.Summary:  # fmt: skip
         """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
         steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
 
         Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
         of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
-        number of threads (n_jobs).
+        number of threads (n_jobs). progress : show on stderr how many refits are done.
         """
         asked = self._asked(X, None, lengths, ids, ended)
         options, rng = checks.options(self), checks.generator(random_state)
-        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+        with Display(progress) as display:
+            return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs, display)
 
     @named
     @quiet

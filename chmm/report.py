@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .display import duration
 from .emissions import Emission
 from .symbols import shown
 
@@ -31,6 +32,13 @@ class Progress:
     left: float
     seconds: float
     model: Callable[[], Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        """One line, as fit(progress=True) shows it."""
+        start = f"start {self.start + 1} of {self.n_starts}, " if self.n_starts > 1 else ""
+        gain = f", gain {self.gain:.3g}" if np.isfinite(self.gain) else ""
+        left = f", about {self.left:.2g} left" if np.isfinite(self.left) else ""
+        return f"{start}step {self.step}: objective {self.objective:.9g}{gain}{left}, {duration(self.seconds)}"
 
 
 class Report(Mapping):

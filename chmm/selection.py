@@ -13,8 +13,10 @@ import numpy as np
 from . import checks, sequences, training
 from . import known as knowledge
 from .choosing import criteria
+from .display import Display, counted
 from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
+from .fit import Fit
 from .model import Model
 from .parallel import run, until
 from .questions import Question
@@ -110,6 +112,7 @@ def select(
     ids=None,
     ended=None,
     n_jobs: int = -1,
+    progress: bool = False,
 ) -> Selection:
     """Fit several models to the same data, and choose one.
 
@@ -120,7 +123,7 @@ def select(
     folds in turn. One sequence is cut into blocks of time, each scored given all that came before it, by a model that
     was fitted to the other blocks. Only the symbols there are, and the scale of priors, are known from all data.
     X, y, lengths, ids, ended : as in `Model.fit`. n_jobs : threads, each with a fit; the same result for any number, if
-    the models have a random_state.
+    the models have a random_state. progress : show on stderr how many fits are done, and what the last one found.
 
     bic = -2 log P + n_parameters log(observed steps); icl = bic + 2 H, with H the entropy of the paths given the data,
     so that states must also be told apart (Biernacki, Celeux & Govaert 2000). Criteria compare densities of the same
@@ -151,12 +154,29 @@ def select(
         tasks += [_naming(name, _held_out, candidate, fold, told) for fold in parts]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table tells
-        answers = run(tasks, np.inf, jobs)
+        answers = _followed(tasks, list(models), jobs, progress)
     each, rows = 1 + len(parts), []
     for k, (name, candidate) in enumerate(models.items()):
         (fit, seconds), *parts = answers[k * each : (k + 1) * each]
         rows.append(_row(name, candidate, fit, data, told, ended, seconds, parts))
     return Selection(rows, criterion)
+
+
+def _followed(tasks, names, jobs, progress):
+    """The answers of the tasks, of which each model has as many."""
+    each = len(tasks) // len(names)
+
+    with Display(progress) as display:
+
+        def tell(n_done, k, answer):
+            fit = answer[0]
+            found = f"; {names[k // each]}: {fit.outcome()}" if isinstance(fit, Fit) else ""
+            display.step(counted(display, n_done, len(tasks), "fits") + found)
+
+        display.step(counted(display, 0, len(tasks), "fits"))
+        answers = run(tasks, np.inf, jobs, tell)
+        display.result(counted(display, len(tasks), len(tasks), "fits"))
+    return answers
 
 
 def _models(model, n_states, emission):
