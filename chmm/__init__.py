@@ -40,6 +40,7 @@ from .segments import Segment, Segments
 from .selection import Selection, select
 from .statistics import Statistics
 from .stream import Stream
+from .transformer import SequenceTransformer
 from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
@@ -82,6 +83,7 @@ __all__ = [
     "Segments",
     "Selection",
     "SequenceClassifier",
+    "SequenceTransformer",
     "Statistics",
     "Stream",
     "StudentT",

@@ -1184,17 +1184,34 @@ class Model:
             return False
 
     def get_params(self, deep: bool = True) -> dict:
-        """The constructor's arguments, including those of a subclass."""
-        return {name: getattr(self, name) for name in _arguments(type(self))}
+        """The constructor's arguments, including those of a subclass; deep : those of the emission, too, such as
+        emission__prior."""
+        own = {name: getattr(self, name) for name in _arguments(type(self))}
+        if deep and isinstance(self.emission, Emission):
+            own |= {f"emission__{name}": value for name, value in self.emission.nested_arguments().items()}
+        return own
 
     def set_params(self, **params: Any) -> "Model":
-        """Change constructor arguments; what was learnt stays until the next fit."""
+        """Change constructor arguments; what was learnt stays until the next fit.
+
+        emission__prior changes that argument of the emission, emission__step__prior that of the channel `step` of a
+        Product. The model then has a new emission; the one that it was given is not changed.
+
+        >>> from chmm import Gaussian, Model
+        >>> Model(2, Gaussian()).set_params(emission__covariance="full").emission
+        Gaussian(covariance='full')
+        """
         known = _arguments(type(self))
-        for name in params:
-            if name.startswith("emission__"):
+        inner = {name: params.pop(name) for name in list(params) if name.startswith("emission__")}
+        if inner:
+            emission = params.get("emission", self.emission)
+            if not isinstance(emission, Emission):
                 raise ValueError(
-                    f"Model has no parameter {name!r}: give a whole emission, such as emission=Gaussian(prior=0)"
+                    f"emission = {shown(emission)} has no {next(iter(inner))!r}: give an Emission, such as Gaussian()"
                 )
+            changes = {name.removeprefix("emission__"): value for name, value in inner.items()}
+            params["emission"] = emission.changed(**changes)
+        for name in params:
             if name not in known:
                 hint = hints.ARGUMENTS.get(name, f"it has {', '.join(known)}")
                 raise ValueError(f"{type(self).__name__} has no parameter {name!r}; {hint}")
@@ -1255,7 +1272,7 @@ class Model:
         fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
         if fit is None:
             defaults = _arguments(type(self))
-            given = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
+            given = [f"{name}={v!r}" for name, v in self.get_params(deep=False).items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(given)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .emissions import Categorical, Emission, Gaussian, Mixture, Multinomial, Poisson
-from .exceptions import NotFittedError
+from .exceptions import not_fitted
 from .scores import Scores
 from .symbols import shown
 
@@ -26,7 +26,7 @@ def from_hmmlearn(m: Any) -> dict[str, Any]:
     try:
         startprob, transmat, emission = m.startprob_, m.transmat_, HMMLEARN[name](m)
     except AttributeError as error:
-        raise NotFittedError(f"this {name} has no parameters yet: fit it, or set them ({error})") from error
+        raise not_fitted(f"this {name} has no parameters yet: fit it, or set them ({error})") from error
     return {"startprob": np.array(startprob), "transmat": np.array(transmat), "emission": emission}
 
 
