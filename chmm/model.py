@@ -1187,7 +1187,7 @@ class Model:
         """The constructor's arguments, including those of a subclass; deep : those of the emission, too, such as
         emission__prior."""
         own = {name: getattr(self, name) for name in _arguments(type(self))}
-        if deep and isinstance(self.emission, Emission):
+        if deep and isinstance(own.get("emission"), Emission):
             own |= {f"emission__{name}": value for name, value in self.emission.nested_arguments().items()}
         return own
 
@@ -1202,8 +1202,9 @@ class Model:
         Gaussian(covariance='full')
         """
         known = _arguments(type(self))
-        inner = {name: params.pop(name) for name in list(params) if name.startswith("emission__")}
-        if inner:
+        inner = {name: value for name, value in params.items() if name.startswith("emission__")}
+        if inner and "emission" in known:
+            params = {name: value for name, value in params.items() if name not in inner}
             emission = params.get("emission", self.emission)
             if not isinstance(emission, Emission):
                 raise ValueError(

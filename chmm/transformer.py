@@ -7,7 +7,6 @@ import numpy as np
 
 from . import sequences
 from .exceptions import not_fitted
-from .reading import TEXTS
 
 
 class SequenceTransformer:
@@ -114,6 +113,4 @@ def _unfitted(transformer):
 def _rows(X, lengths, ids):
     """(Sequences, (n_steps, n_columns) float64, NaN where missing)."""
     data = sequences.read(X, lengths, ids)
-    if data.kind in TEXTS or data.kind == "symbols":
-        raise TypeError(f"X holds {data.kind}; a transformer of steps takes numbers")
-    return data, np.ascontiguousarray(data.numbers)
+    return data, np.ascontiguousarray(sequences.numbers(data, "a transformer of steps"))
