@@ -1187,8 +1187,8 @@ class Model:
         """The constructor's arguments, including those of a subclass; deep : those of the emission, too, such as
         emission__prior."""
         own = {name: getattr(self, name) for name in _arguments(type(self))}
-        if deep and isinstance(own.get("emission"), Emission):
-            own |= {f"emission__{name}": value for name, value in self.emission.nested_arguments().items()}
+        if deep and isinstance(emission := own.get("emission"), Emission):
+            own |= {f"emission__{name}": value for name, value in emission.nested_arguments().items()}
         return own
 
     def set_params(self, **params: Any) -> "Model":
