@@ -20,6 +20,7 @@ from . import (
     forecasting,
     frames,
     hints,
+    html,
     missing,
     ordering,
     posterior_paths,
@@ -1276,6 +1277,11 @@ class Model:
             given = [f"{name}={v!r}" for name, v in self.get_params(deep=False).items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(given)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
+
+    def _repr_html_(self):
+        if not self.__sklearn_is_fitted__():
+            return html.plain(repr(self))
+        return html.model(self._ready(), type(self).__name__)
 
 
 def _there(data, told, weight, ended):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from . import html
 from .display import duration
 from .emissions import Emission
 from .symbols import shown
@@ -70,6 +71,9 @@ class Report(Mapping):
         return isinstance(other, Mapping) and self._facts == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _repr_html_(self) -> str:
+        return html.report(repr(self))
 
     def __repr__(self) -> str:
         return "\n".join(filter(None, (_sentence(name, value, self._facts) for name, value in self._facts.items())))

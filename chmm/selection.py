@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import checks, sequences, training
+from . import checks, html, sequences, training
 from . import known as knowledge
 from .choosing import criteria
 from .display import Display, counted
@@ -77,6 +77,9 @@ class Selection(Sequence):
     @property
     def best(self) -> Model:
         return self.best_row.model
+
+    def _repr_html_(self) -> str:
+        return html.selection(self, self.best_row, self.criterion)
 
     def __repr__(self) -> str:
         cv = self.criterion == "cv"

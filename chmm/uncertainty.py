@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, inference, sequences, training
+from . import checks, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
 from .display import Display, counted
 from .exceptions import quiet
@@ -176,6 +176,9 @@ class Summary(Mapping):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def _repr_html_(self) -> str:
+        return html.summary(self, self.title, self.level)
 
     def __repr__(self) -> str:
         width = max(map(len, self._rows), default=0)
