@@ -117,7 +117,8 @@ def test_names_are_text_and_nothing_else():
         emission=Categorical([[0.5, 0.5], [0.1, 0.9]], symbols=[EVIL, "c"]),
     )  # fmt: skip
     data = [[EVIL, "c", "c"]]
-    fitted = Model(emission=Categorical(unknown="missing")).fit([["c", "d"]], [[EVIL, "b"]])
+    fitted = Model(emission=Categorical(symbols=["c", "d"], unknown="missing")).fit([["c", EVIL]], [[EVIL, "b"]])
+    assert EVIL in fitted.report_["unknown"]
     assessed = m.evaluate(data, [[EVIL, "b", "other<b>"]])
     for answer in (m, m.segments(data)[0], assessed, fitted, fitted.report_, Model(states=[EVIL, "b"])):
         page = Page(answer._repr_html_())  # whose tags are checked

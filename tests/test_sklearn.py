@@ -36,6 +36,20 @@ def test_scikit_learns_own_checks():
     assert not failed, "\n".join(failed)
 
 
+@pytest.mark.skipif(not hasattr(estimator_checks, "estimator_checks_generator"), reason="scikit-learn before 1.6")
+def test_scikit_learns_checks_of_a_transformer():
+    expected = {
+        "check_fit1d": "a 1-D array is one sequence of numbers",
+        "check_fit2d_predict1d": "the same, of one column, so that the transformer within refuses it in its own words",
+        "check_transformer_data_not_an_array": "a list of lists is a list of sequences, and comes back as one",
+        "check_dtype_object": "the error names the step that is no number, in our words",
+    }
+    results = estimator_checks.check_estimator(
+        SequenceTransformer(StandardScaler()), expected_failed_checks=expected, on_skip=None, on_fail=None
+    )
+    assert not [f"{r['check_name']}: {r['exception']}" for r in results if r["status"] == "failed"]
+
+
 def sequences(n=12, n_steps=60, seed=0):
     truth = Model(
         startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Gaussian([[0, 0], [4, 2]], np.ones((2, 2)))
