@@ -198,6 +198,8 @@ def test_wrong_parameters_say_so_and_change_nothing(model, name, told):
     emission, tol = model.emission, model.tol
     with pytest.raises(ValueError, match=told):
         model.set_params(tol=9.0, **{name: -1})
+    with pytest.raises(ValueError, match="no parameter 'nope'"):
+        model.set_params(emission=Gaussian(), emission__prior=2.0, nope=1)
     assert model.emission is emission and model.tol == tol
 
 
