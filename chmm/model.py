@@ -1224,6 +1224,10 @@ class Model:
             setattr(self, name, value)
         return self
 
+    def __dir__(self):
+        """Without the names of other libraries, which are there for their errors only."""
+        return sorted(set(super().__dir__()) - hints.ELSEWHERE.keys() | vars(self).keys())
+
     def __setattr__(self, name, value):
         if name not in OWN and not name.startswith("_"):
             if isinstance(getattr(Model, name, None), property):

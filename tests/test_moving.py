@@ -151,13 +151,17 @@ def test_lengths_as_the_second_argument_are_told_by_name(method, kind):
         getattr(fitted(), method)([0.1, 5.2, 5.3, 0.4, 0.2], kind([2, 3]))
 
 
+def test_these_names_are_not_among_a_models_own():
+    assert not {"n_components", "means_", "verbose"} & set(dir(fitted())) and "predict" in dir(fitted())
+
+
 def test_a_subclass_may_use_these_names_for_its_own():
     class Mine(Model):
         def __init__(self, verbose=False, **options):
             self.verbose = verbose
             super().__init__(**options)
 
-    assert Mine(verbose=True, n_states=2).verbose
+    assert Mine(verbose=True, n_states=2).verbose and "verbose" in dir(Mine())
 
 
 # jieba ---------------------------------------------------------------------------------------------------------------

@@ -502,7 +502,7 @@ class Emission:
         return settings
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, those that are attributes, too."""
+        """The constructor's arguments by name, as far as they are kept as attributes."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters if hasattr(self, name)}
 
     def nested_arguments(self) -> dict[str, Any]:
