@@ -443,7 +443,8 @@ class Model:
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
-        checks.check_choice(impossible, "impossible", ("raise", "skip"))
+        if impossible != "raise":
+            checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
