@@ -31,14 +31,9 @@ def from_hmmlearn(m: Any) -> dict[str, Any]:
 
 
 def _gaussian(m):
-    form, full = m.covariance_type, np.asarray(m.covars_)  # (N, D, D), whatever their form
-    if form == "full":
-        covariances = full
-    elif form == "tied":
-        covariances = full[0]
-    else:
-        variances = np.diagonal(full, axis1=1, axis2=2)
-        covariances = variances if form == "diag" else variances[:, 0]
+    form, covariances = m.covariance_type, np.asarray(m._covars_)  # covars_ would make matrices of them
+    if form == "spherical" and covariances.ndim == 2:  # a fit leaves the variance of a state once for each column
+        covariances = covariances[:, 0]
     return Gaussian(m.means_, covariances, covariance=form)
 
 

@@ -43,6 +43,8 @@ def hmmlearn_models():
         mixed = hmm.GMMHMM(n, 2, covariance_type=form)
         weights = rng.dirichlet(np.ones(2), n)
         yield chain(mixed, n_features=d, weights_=weights, means_=rng.normal(size=(n, 2, d)), covars_=given), numbers
+        yield hmm.GaussianHMM(n, form, n_iter=3, random_state=0).fit(numbers), numbers
+        yield hmm.GMMHMM(n, 2, covariance_type=form, n_iter=3, random_state=0).fit(numbers), numbers
         yield vhmm.VariationalGaussianHMM(n, form, n_iter=3, random_state=0).fit(numbers), numbers
     yield vhmm.VariationalCategoricalHMM(n, n_iter=3, random_state=0).fit(symbols), symbols
 
