@@ -14,7 +14,6 @@ from .symbols import shown
 MOST_NAMES = 8  # states that a legend lists; more are told by a colour bar
 MOST_COLUMNS = 2000  # of a picture; more steps are averaged
 STYLES = ("-", "--", "-.", ":")
-HATCHES = ("", "///", "\\\\\\", "xxx", "...")
 
 
 def axes(ax: Any, width: float = 7.0, height: float = 4.0) -> Any:
@@ -27,7 +26,7 @@ def axes(ax: Any, width: float = 7.0, height: float = 4.0) -> Any:
             raise ImportError(told) from error
         return plt.subplots(figsize=(width, height), layout="constrained")[1]
     if not hasattr(ax, "get_subplotspec"):
-        raise TypeError(f"ax = {shown(ax)} must be the Axes of a figure, such as plt.subplots()[1]; None makes new ones")
+        raise TypeError(f"ax = {shown(ax)} must be the Axes of a figure, such as plt.subplots()[1]; None: new ones")
     return ax
 
 
@@ -66,6 +65,13 @@ class States(NamedTuple):
     colours: list
 
 
+def fit_of(model: Any) -> Fit:
+    """The parameters of a model that has them."""
+    if not hasattr(model, "_ready"):
+        raise TypeError(f"model = {shown(model)} must be a Model")
+    return model._ready()
+
+
 def states_of(fit: Fit) -> States:
     return States([str(name) for name in fit.states.names], colours.of_states(len(fit.states)))
 
@@ -76,13 +82,16 @@ def ticks(axis: Any, states: States, most: int = 25) -> None:
     shown_ = range(0, n, -(-n // most))
     longest = max(map(len, states.names))
     turned = {"rotation": 90} if axis.axis_name == "x" and longest * n > 40 else {}
-    axis.set_ticks(list(shown_), [cut(states.names[i]) for i in shown_], fontsize=min(10, 4 + 120 / n), **turned)
-    axis.set_tick_params(length=0, pad=9)
-    ax, places, size = axis.axes, np.arange(n), min(60.0, 900 / n)
-    where, transform = ((places, np.full(n, -0.02)), ax.get_xaxis_transform())
-    if axis.axis_name == "y":
-        where, transform = where[::-1], ax.get_yaxis_transform()
-    ax.scatter(*where, s=size, c=states.colours, marker="s", transform=transform, clip_on=False, zorder=3)
+    axis.set_ticks(list(shown_), [cut(states.names[i]) for i in shown_], fontsize=10 if n <= 25 else 7, **turned)
+    axis.set_tick_params(length=0, pad=13)
+    ax, places = axis.axes, np.arange(n)
+    from matplotlib.transforms import offset_copy
+
+    if axis.axis_name == "x":
+        x, y, beside = places, 0 * places, offset_copy(ax.get_xaxis_transform(), ax.figure, y=-7, units="points")
+    else:
+        x, y, beside = 0 * places, places, offset_copy(ax.get_yaxis_transform(), ax.figure, x=-7, units="points")
+    ax.scatter(x, y, s=40 if n <= 25 else 16, c=states.colours, marker="s", transform=beside, clip_on=False, zorder=3)
 
 
 def key(ax: Any, states: States, panels_: list | None = None) -> None:
@@ -118,11 +127,11 @@ def cuts(names: list) -> list:
 def one_sequence(fit: Fit, x: Any) -> Sequences:
     """x read as a single sequence with steps in it."""
     data = fit.read(x)
-    if data.form != "one":
-        way_out = {"list": "x[0]", "dict": f"x[{shown(next(iter(data.keys or ()), None))}]"}[data.form]
-        raise ValueError(f"x holds {data.n_sequences} sequences, and the picture is of one: pass one of them, as {way_out}")
     if not data.n_steps:
         raise ValueError("x holds no steps to draw")
+    if data.form != "one":
+        first = "x[0]" if data.form == "list" else f"x[{shown(data.keys[0])}]"
+        raise ValueError(f"x holds several sequences, and the picture is of one: pass it alone, as {first}")
     return data
 
 
@@ -152,6 +161,10 @@ class Times(NamedTuple):
             ax.xaxis.set_major_locator(locator)
             ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         else:
+            from matplotlib.ticker import MaxNLocator
+
+            if np.array_equal(self.at, np.round(self.at)):
+                ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             name = getattr(self.index, "name", None)
             ax.set_xlabel("step" if name is None else str(name))
 
@@ -206,8 +219,8 @@ def shade(ax: Any, edges: np.ndarray, path: np.ndarray, states: States) -> None:
         if runs.any():
             left = edges[starts[runs]]
             spans = np.stack([left, edges[ends[runs]] - left], axis=1)
-            ax.broken_barh(spans, (0, 1), transform=ax.get_xaxis_transform(), color=colour, alpha=0.35, lw=0, label=name,
-                           zorder=0)  # fmt: skip
+            style = {"color": colour, "alpha": 0.35, "lw": 0, "label": name, "zorder": 0}
+            ax.broken_barh(spans, (0, 1), transform=ax.get_xaxis_transform(), **style)
 
 
 def stacked(ax: Any, edges: np.ndarray, table: np.ndarray, states: States) -> None:

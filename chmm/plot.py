@@ -12,17 +12,18 @@ the first of them is returned. A state has the same colour in all pictures of a 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
 from . import colours as palette
 from .canvas import (
-    HATCHES,
     STYLES,
     averaged,
     axes,
     cut,
+    fit_of,
     key,
     one_sequence,
     panels,
@@ -32,9 +33,10 @@ from .canvas import (
     ticks,
     times_of,
 )
-from .emissions import Categorical, Emission, Multinomial, Precomputed, Product
+from .checks import check_count
+from .emissions import Categorical, Multinomial, Precomputed, Product
 from .exceptions import quiet
-from .forecasting import Forecast
+from .forecasting import Forecast, holds_symbols
 from .missing import places
 from .reading import columns_of
 from .selection import Selection
@@ -43,12 +45,13 @@ from .symbols import shown
 MOST_PANELS = 6  # columns that are drawn if none are named
 MOST_LETTERS = 60  # steps whose symbols can be read
 MOST_SYMBOLS = 30  # symbols that have a row each
+MOST_ARROWS = 400
 TRELLIS = 20, 10  # steps and states of a trellis
 
 
 def colours(model: Any) -> dict:
     """{state: its colour, "#rrggbb"}, for pictures of your own."""
-    names = model._ready().states.names
+    names = fit_of(model).states.names
     return dict(zip(names, palette.of_states(len(names)), strict=True))
 
 
@@ -63,17 +66,18 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     a panel each; None: the first six. Symbols are written out in up to 60 steps, then drawn in rows, if there are at
     most 30. asked : known= and ended=, as in `Model.predict`.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
     table = columns_of(data)
     chosen = _chosen(columns, data.names, len(table))
     path, gamma = _codes(fit, model.predict(x, **asked)), model.posteriors(x, **asked).gamma
     times = times_of(x, data.n_steps)
-    rows = panels(axes(ax, 8, 2 + 1.6 * len(chosen)), [2.0] * len(chosen) + [1.0] * bool(posterior))
+    heights = [_height(table[k], fit.emission) for k in chosen]
+    rows = panels(axes(ax, 8, 2 + sum(heights)), heights + [0.9] * bool(posterior))
     for row, k in zip(rows, chosen):
         shade(row, times.edges, path, drawn)
-        name = "" if data.names is None else str(data.names[k])
-        if table[k].kind in ("numbers", "integers") and not isinstance(fit.emission, Categorical):
+        name = _name(x, data, k)
+        if _is_number(table[k], fit.emission):
             _draw_numbers(row, times.at, table[k])
         else:
             _draw_symbols(row, times.at, table[k], fit.emission)
@@ -89,7 +93,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
 @quiet
 def posterior(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     """P(state | all of x) as a heat map, a row for each state; black is 1. asked : as in `states`."""
-    fit = model._ready()
+    fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
     gamma = model.posteriors(x, **asked).gamma
     times, n = times_of(x, data.n_steps), len(drawn.names)
@@ -114,14 +118,16 @@ def forecast(
     column : which one, by its number or name. past : how many steps of x are shown; None: three times n_steps, at least
     30. asked : known=, as in `Model.forecast`. TypeError for symbols: ask `Model.forecast(x).probs`.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
-    coming, d = model.forecast(x, n_steps, **asked), fit.emission.n_features or 1
     widths = sorted(_probabilities(levels, "levels"), reverse=True)
     k, at = _of_emission(column, data, fit.emission)
+    name, family, k = _family(fit.emission, k)
+    coming = model.forecast(x, n_steps, **asked)
+    coming = coming if name is None else coming[name]
     bounds = coming.quantile([0.5, *((1 + sign * width) / 2 for width in widths for sign in (-1, 1))])
-    bounds = bounds if d == 1 else bounds[..., k]
-    n_past = min(data.n_steps, max(30, 3 * n_steps) if past is None else past)
+    bounds = bounds if (family.n_features or 1) == 1 else bounds[..., k]
+    n_past = min(data.n_steps, max(30, 3 * n_steps) if past is None else check_count(past, "past", 1))
     times, gamma = times_of(x, data.n_steps), model.posteriors(x, **asked).gamma
     ahead = times.further(n_steps)
     together = times._replace(at=np.concatenate([times.at[len(times.at) - n_past :], ahead.at]))
@@ -138,14 +144,10 @@ def forecast(
         row.axvline(now, color="black" if row is top else "white", ls=":", lw=1.2)
     bottom.set_ylabel("P(state)")
     together.on(bottom)
-    name = None if data.names is None else data.names[at]
-    top.set_ylabel("" if name is None else str(name))
-    fan = top.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, frameon=False, borderaxespad=0.2)
-    if len(drawn.names) <= 4:
-        key(top, drawn)
-        top.add_artist(fan)
-    elif len(drawn.names) > 8:
-        key(top, drawn, [top, bottom])
+    top.set_ylabel(_name(x, data, at))
+    fan = top.legend(loc="best", fontsize=8)
+    key(top, drawn, [top, bottom])
+    top.add_artist(fan)
     return top
 
 
@@ -156,7 +158,7 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
 
     At most 20 steps and 10 states. asked : known= and ended=, as in `Model.viterbi`.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
     n, n_steps = len(drawn.names), data.n_steps
     if n_steps > TRELLIS[0] or n > TRELLIS[1]:
@@ -172,17 +174,18 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
                 j = int(found.psi[t, i])
                 on_path = best and path[t - 1] == j
                 style = {"color": "black", "lw": 3.0} if on_path else {"color": "0.55", "lw": 0.9}
-                ax.annotate("", (t, i), (t - 1, j), arrowprops={"arrowstyle": "-|>", "shrinkA": 20, "shrinkB": 20, **style})
+                style |= {"arrowstyle": "-|>", "shrinkA": 22, "shrinkB": 24}
+                ax.annotate("", (t, i), (t - 1, j), arrowprops=style, zorder=2 if on_path else 1)
             fill = drawn.colours[i]
             ax.text(
                 t, i, f"{row[i]:.3g}", ha="center", va="center", fontsize=8, weight="bold" if best else "normal",
-                color="white" if palette.is_dark(fill) else "black",
+                color="white" if palette.is_dark(fill) else "black", zorder=3,
                 bbox={"boxstyle": "round,pad=0.4", "fc": fill, "ec": "black", "lw": 2.5 if best else 0.5},
             )  # fmt: skip
     ax.set(xlim=(-0.6, n_steps - 0.4), ylim=(n - 0.4, -0.6))
     ax.set_yticks(range(n), [cut(name) for name in drawn.names])
-    told = [cut(symbol, 10) for symbol in _symbols(data)]
-    ax.set_xticks(range(n_steps), told, rotation=45 if max(map(len, told)) > 7 else 0)
+    symbols = [cut(symbol, 10) for symbol in _symbols(data)]
+    ax.set_xticks(range(n_steps), symbols, rotation=45 if max(map(len, symbols)) > 7 else 0)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(f"δ, and the best path: P(x, path) = {np.exp(found.log_prob):.3g}", fontsize=10)
@@ -194,9 +197,9 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
 
 @quiet
 def transitions(model: Any, *, ax: Any = None) -> Any:
-    """transmat_ as a heat map: from the row's state to the column's; zeros are white. The grey goes with the square root
-    of the probability, so that rare transitions can be seen; figures are written up to 12 states."""
-    fit = model._ready()
+    """transmat_ as a heat map: from the row's state to the column's; zeros are white. The grey goes with the square
+    root of the probability, so that rare transitions can be seen; figures are written up to 12 states."""
+    fit = fit_of(model)
     drawn, n = states_of(fit), len(fit.states)
     ax = axes(ax, *(2 * [min(2.8 + 0.45 * n, 8)]))
     from matplotlib.colors import PowerNorm
@@ -216,12 +219,13 @@ def transitions(model: Any, *, ax: Any = None) -> Any:
 
 @quiet
 def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
-    """The states on a circle, with arrows as wide as their transitions are probable; figures are written up to 8 states.
+    """The states on a circle, with arrows as wide as their transitions are probable, in the colour of the state that
+    they leave; figures are written up to 8 states.
 
-    least : transitions of a smaller probability are left out, as zeros always are. For more than some 15 states that go
-    everywhere, `transitions` is easier to read.
+    least : transitions of a smaller probability are left out, as are all but the 400 most probable; the title says how
+    many. For more than some 15 states that go everywhere, `transitions` is easier to read.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     if not 0 <= least < 1:
         raise ValueError(f"least = {shown(least)} must be a probability, 0 <= least < 1")
     drawn, n = states_of(fit), len(fit.states)
@@ -229,33 +233,43 @@ def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
     angles = np.pi / 2 - 2 * np.pi * np.arange(n) / n if n != 2 else np.array([np.pi, 0.0])
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (n > 1)
     radius = min(0.22, 2.0 / n)
-    for i, j in np.argwhere((fit.transmat > 0) & (fit.transmat >= least)).tolist():
-        _arrow(ax, centres, angles, radius, i, j, float(fit.transmat[i, j]), n <= 8, drawn.colours[i])
     from matplotlib.patches import Circle
 
+    nodes = [Circle(c, radius, fc=colour, ec="black", zorder=3) for c, colour in zip(centres, drawn.colours)]
+    for node in nodes:
+        ax.add_patch(node)
+    there = np.argwhere(fit.transmat > 0)
+    order = np.argsort(-fit.transmat[tuple(there.T)], kind="stable")[:MOST_ARROWS]
+    arrows = [(i, j, p) for i, j in there[order].tolist() if (p := float(fit.transmat[i, j])) >= least]
+    for i, j, p in arrows:
+        _arrow(ax, nodes, angles, i, j, p, n <= 8)
+    n_left = len(there) - len(arrows)
+    if n_left:
+        ax.set_title(f"{n_left} rare transition{'s' * (n_left != 1)} not drawn", fontsize=9)
     for (x, y), angle, name, colour in zip(centres, angles, *drawn):
-        ax.add_patch(Circle((x, y), radius, fc=colour, ec="black", zorder=3))
-        inside = n <= 8 and len(name) <= 6
-        away = 0 if inside else radius + (0.1 if n > 8 else 0.0)
-        turn = {"ha": "center"} if inside or n <= 8 else {
-            "ha": "left" if np.cos(angle) >= 0 else "right", "rotation_mode": "anchor",
-            "rotation": np.degrees(angle) if np.cos(angle) >= 0 else np.degrees(angle) - 180,
-        }  # fmt: skip
-        if n <= 8 and not inside:
-            x, y, away = x, y - radius - 0.09, 0
-        ax.text(x + away * np.cos(angle), y + away * np.sin(angle), cut(name), va="center", zorder=4, **turn,
-                fontsize=10 if n <= 20 else 7, color="white" if inside and palette.is_dark(colour) else "black")  # fmt: skip
+        if n <= 8:
+            lines = "\n".join(wrap(name, 9)[:3]) or name
+            ax.text(x, y, lines, ha="center", va="center", zorder=4, fontsize=10 if len(name) <= 6 else 7,
+                    color="white" if palette.is_dark(colour) else "black")  # fmt: skip
+            continue
+        right = np.cos(angle) >= 0
+        ax.text(x + 3.6 * radius * np.cos(angle), y + 3.6 * radius * np.sin(angle), cut(name), va="center",
+                ha="left" if right else "right", rotation=np.degrees(angle) - (0 if right else 180),
+                rotation_mode="anchor", fontsize=10 if n <= 20 else 7)  # fmt: skip
     ax.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
     ax.axis("off")
     return ax
 
 
-def _arrow(ax, centres, angles, radius, i, j, p, told, colour):
-    from matplotlib.patches import Circle, FancyArrowPatch
+def _arrow(ax, nodes, angles, i, j, p, told):
+    from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
-    style = {"arrowstyle": "-|>", "mutation_scale": 6 + 8 * p, "lw": 0.4 + 4 * p, "color": colour, "zorder": 2}
-    a, b = centres[i], centres[j]
+    radius, colour = nodes[i].radius, nodes[i].get_facecolor()
+    size = min(1.0, radius / 0.15)
+    style = {"arrowstyle": "-|>", "mutation_scale": (10 + 6 * p) * size, "lw": (0.8 + 4 * p) * size}
+    style |= {"color": colour, "zorder": 2}
+    a, b = np.array(nodes[i].center), np.array(nodes[j].center)
     if i == j:
         out, wide = angles[i], 0.55
         ends = [a + radius * np.array([np.cos(out + s * wide), np.sin(out + s * wide)]) for s in (1, -1)]
@@ -264,13 +278,13 @@ def _arrow(ax, centres, angles, radius, i, j, p, told, colour):
         arrow = FancyArrowPatch(path=loop, **style)
         where = a + 3.1 * radius * np.array([np.cos(out), np.sin(out)])
     else:
-        bend = 0.18
-        arrow = FancyArrowPatch(
-            a, b, connectionstyle=f"arc3,rad={bend}", patchA=Circle(a, radius), patchB=Circle(b, radius),
-            shrinkA=0, shrinkB=1, **style,
-        )  # fmt: skip
-        across = np.array([b[1] - a[1], a[0] - b[0]])
-        where = 0.55 * a + 0.45 * b + 0.5 * bend * across
+        aside = np.array([b[1] - a[1], a[0] - b[0]])
+        middle = (a + b) / 2 + 0.18 * aside
+        out = (middle - a) / np.hypot(*(middle - a)) * radius
+        back = (middle - b) / np.hypot(*(middle - b)) * radius
+        curve = Path([a + out, middle, b + back], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+        arrow = FancyArrowPatch(path=curve, **style)
+        where = 0.55 * a + 0.45 * b + 0.09 * aside
     arrow.set_gid(f"{i} to {j}")
     ax.add_patch(arrow)
     if told:
@@ -280,31 +294,36 @@ def _arrow(ax, centres, angles, radius, i, j, p, told, colour):
 
 @quiet
 def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked: Any) -> Any:
-    """How long visits last: P(duration >= d) of the visits of the most probable paths (steps), and of the model (lines),
-    stay^(d-1), which is straight on this logarithmic axis. Where steps bend away, the state has another duration.
+    """How long visits last: P(duration >= d) of the visits of the most probable paths (steps), and of the model
+    (lines), stay^(d-1), which is straight on this logarithmic axis. Where steps leave their
+    line, durations are not geometric.
 
     X : one sequence or many. The visit that a sequence breaks off in counts as one that may have lasted longer (Kaplan
     & Meier 1958). states : which to draw, by name; None: all that were visited. asked : as in `Model.predict`.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     drawn, data = states_of(fit), fit.read(X)
+    if not data.n_steps:
+        raise ValueError("X holds no steps to draw")
     chosen = range(len(fit.states)) if states is None else [_state(fit, name) for name in _listed(states)]
     path = _codes(fit, _joined(model.predict(X, **asked), data))
     stay = fit.chain.moves.diagonal()
+    chosen = [i for i in chosen if (path == i).any()]
+    if not chosen:
+        raise ValueError(f"states = {shown(states)}: the most probable paths do not visit them")
     ax = axes(ax)
     for i in chosen:
         lengths, over = _visits(path, data.bounds, i, fit.endprob is not None)
-        if not len(lengths):
-            continue
         days, share = _survival(lengths, over)
         style = {"color": drawn.colours[i], "ls": STYLES[i % 4]}
-        ax.step(days, share, where="post", lw=2, marker="o", ms=3, color=drawn.colours[i],
-                label=f"{cut(drawn.names[i])} ({len(lengths)} visits)")  # fmt: skip
+        ax.step(days, share, where="post", lw=2, color=drawn.colours[i],
+                label=f"{cut(drawn.names[i])} ({len(lengths)} visit{'s' * (len(lengths) != 1)})")  # fmt: skip
         grid = np.array([1.0, days[-1]])
         ax.plot(grid, stay[i] ** (grid - 1), lw=1.2, **style, label="_model")
-    if not ax.lines:
-        raise ValueError(f"states = {shown(states)}: no path visits them" if data.n_steps else "X holds no steps to draw")
     ax.set(yscale="log", xlabel="duration d, in steps", ylabel="P(duration ≥ d)")
+    ax.set_yticks([f * 10.0**-k for k in range(6) for f in (1, 0.5, 0.2)])
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.set_xlim(left=1)
     lowest = min(line.get_ydata()[line.get_ydata() > 0].min() for line in ax.lines if line.get_label() != "_model")
     ax.set_ylim(lowest / 2, 1.2)
@@ -346,28 +365,30 @@ def emissions(model: Any, x: Any = None, *, column: Any = 0, n_symbols: int = 8,
     x : one sequence or many; None: no histogram, and shares from the stationary distribution. column : which one, by
     number or name; of a `Product` it may be symbols. asked : known= and ended=, as in `Model.predict_proba`.
     """
-    fit = model._ready()
+    fit = fit_of(model)
     drawn = states_of(fit)
     data = None if x is None else fit.read(x)
     if data is not None and not data.n_steps:
         raise ValueError("x holds no steps to draw")
     k, at = _of_emission(column, data, fit.emission)
-    family = _family(fit.emission, k)
+    _, family, k = _family(fit.emission, k)
     if isinstance(family, Precomputed):
         raise TypeError("Precomputed holds log likelihoods, so there is no density to draw")
-    if isinstance(family, Multinomial) or _has_symbols(family):
+    if isinstance(family, Multinomial) or holds_symbols(family):
+        n_symbols = check_count(n_symbols, "n_symbols", 1)
         return _top_symbols(axes(ax, 8, 1 + 0.45 * len(fit.states)), family, drawn, n_symbols)
     if data is None:
         share = model.stationary_distribution()
     else:
         share = np.asarray(_joined(model.predict_proba(x, **asked), data)).mean(axis=0)
     values = None if data is None else _observed(data, at)
-    ends = Forecast(np.log(np.maximum(share, 1e-300))[None], fit.emission, fit.chain.moves, fit.states.names)
+    values = values if values is not None and len(values) else None
+    ends = Forecast(np.log(np.maximum(share, 1e-300))[None], family, fit.chain.moves, fit.states.names)
     low, high = np.reshape(ends.quantile([0.001, 0.999]), (2, -1))[:, k].tolist()
-    if values is not None and len(values):
+    if values is not None:
         low, high = min(low, np.quantile(values, 0.001)), max(high, np.quantile(values, 0.999))
-    return _densities(axes(ax), fit.emission, k, drawn, share, values, low, high, "" if data is None or data.names is None
-                      else str(data.names[at]))  # fmt: skip
+    name = "" if data is None else _name(x, data, at)
+    return _densities(axes(ax), family, k, drawn, share, values, low, high, name)
 
 
 def _densities(ax, emission, k, drawn, share, values, low, high, name):
@@ -384,12 +405,14 @@ def _densities(ax, emission, k, drawn, share, values, low, high, name):
     if values is not None:
         height = np.histogram(values, edges)[0] / (len(values) * np.diff(edges))
         ax.stairs(height, edges, fill=True, color="0.85", label="data", zorder=0)
+    ax.plot(at, table @ share, color="black", alpha=0.35, lw=4, label="sum", zorder=1)
     marked = {"marker": "o", "ms": 3} if whole and len(at) <= 60 else {}
     for i, (label, colour) in enumerate(zip(*drawn)):
         ax.plot(at, share[i] * table[:, i], color=colour, ls=STYLES[i % 4], lw=2, label=cut(label), **marked)
-    ax.plot(at, table @ share, color="black", lw=1, label="sum")
     ax.set(ylabel="probability" if whole and high - low <= 200 else "density", xlabel=name, ylim=(0, None))
     ax.margins(x=0)
+    if whole:
+        ax.xaxis.get_major_locator().set_params(integer=True)
     if len(drawn.names) <= 10:
         ax.legend(fontsize=9)
     else:
@@ -398,16 +421,17 @@ def _densities(ax, emission, k, drawn, share, values, low, high, name):
 
 
 def _top_symbols(ax, family, drawn, most):
-    if isinstance(family, Categorical) or not isinstance(family, Multinomial):
-        while family.members:
-            family = family.members[0]
-    probs = family.probs
-    names = getattr(family, "symbols", None) or [f"column {k}" for k in range(probs.shape[1])]
+    if isinstance(family, Multinomial):
+        probs = family.probs
+        names = [f"column {k}" for k in range(probs.shape[1])]
+    else:
+        answer = Forecast(np.zeros((1, len(drawn.names))), family, np.empty(0), ())
+        names, probs = answer.symbols, np.exp(family.log_likelihood(family.alphabet())).T
     most = min(most, probs.shape[1])
     for i, (row, colour) in enumerate(zip(probs, drawn.colours)):
         best = [k for k in np.argsort(-row, kind="stable")[:most].tolist() if row[k] > 0]
         ax.barh([i] * len(best), 0.95 * row[best] / probs.max(), left=np.arange(len(best)), height=0.8, color=colour,
-                alpha=0.45, hatch=HATCHES[i % 5], ec="white", label=drawn.names[i])  # fmt: skip
+                alpha=0.45, label=drawn.names[i])  # fmt: skip
         for place, k in enumerate(best):
             ax.text(place + 0.04, i, cut(str(names[k]), 9), va="center", fontsize=9)
             ax.text(place + 0.93, i, _figure(row[k]), va="center", ha="right", fontsize=7, color="0.25")
@@ -434,7 +458,7 @@ def residuals(
     for view in views:
         if view not in VIEWS:
             raise ValueError(f"views has {shown(view)}; there are {', '.join(map(repr, VIEWS))}")
-    fit = model._ready()
+    fit = fit_of(model)
     data = fit.read(X)
     k, _ = _of_emission(column, data, fit.emission)
     z = np.asarray(_joined(model.pseudo_residuals(X, kind, random_state=random_state, **asked), data))
@@ -502,30 +526,49 @@ def history(model: Any, *, ax: Any = None) -> Any:
     """The objective from step to step of EM. model : a fitted model, which keeps the history of the best start; or the
     list of what a callback was told, for all starts: seen = []; model.fit(X, callback=seen.append).
 
-    The axis leaves out what lies below the best fifth of the first steps, where it says little.
+    Where states were moved after the race of the starts, a new curve begins for each attempt. The axis leaves out the
+    lowest twentieth of the values. With more than 200,000 steps of data, the starts see only pieces of them, and the
+    objectives of the pieces are higher than that of all.
     """
     if isinstance(model, list | tuple):
-        curves: dict = {}
-        for told in model:
+        curves: list = []
+        for told, last in zip(model, [None, *model]):
             if not hasattr(told, "objective"):
                 raise TypeError(f"the list holds {shown(told)}; it must be what fit(callback=...) passed: Progress")
-            curves.setdefault(told.start, []).append(told.objective)
-        note = f"all {len(curves)} starts" if len(curves) > 1 else "one start"
+            if last is None or told.start != last.start or told.step <= last.step:
+                curves.append((told.start, told.step, []))
+            curves[-1][2].append(told.objective)
+        n_starts, curves = len({start for start, _, _ in curves}), _continued(curves)
+        more = len(curves) - n_starts
+        note = f"{n_starts} start{'s' * (n_starts != 1)}" + (f", and {more} attempts to move a state" if more else "")
     else:
-        curves, note = {0: model.history_.tolist()}, "the start that was kept"
-    if not any(curves.values()):
+        curves, note = [(1, model.history_.tolist())], "the start that was kept"
+    if not any(curve for _, curve in curves):
         raise ValueError("no EM step was taken: where all labels are known, a fit counts")
     ax = axes(ax)
-    best = max(curves, key=lambda start: max(curves[start]))
-    for start, curve in curves.items():
-        style = {"color": "black", "lw": 2, "zorder": 3} if start == best else {"color": "0.55", "lw": 1}
-        ax.plot(range(len(curve)), curve, marker="." if len(curve) <= 30 else None, **style,
-                label="best" if start == best else "_other")  # fmt: skip
-    return _labelled(ax, curves, note)
+    best = max(range(len(curves)), key=lambda k: max(curves[k][1]))
+    for k, (first, curve) in enumerate(curves):
+        style = {"color": "black", "lw": 2, "zorder": 3} if k == best else {"color": "0.6", "lw": 0.9}
+        ax.plot(np.arange(first, first + len(curve)), curve, marker="." if len(curve) <= 30 else None, **style,
+                label="best" if k == best else "_other")  # fmt: skip
+    return _labelled(ax, [curve for _, curve in curves], note)
+
+
+def _continued(pieces):
+    """(first step, objectives) of each start, from pieces between which other starts had their turn."""
+    found: list = []
+    open_: dict = {}
+    for start, step, curve in pieces:
+        if start in open_ and step > 1 and step == len(open_[start][1]) + 1:
+            open_[start][1].extend(curve)
+        else:
+            open_[start] = (1, list(curve))
+            found.append(open_[start])
+    return found
 
 
 def _labelled(ax, curves, note):
-    values = np.concatenate([curve[1:] or curve for curve in curves.values()])
+    values = np.concatenate([curve[1:] or curve for curve in curves])
     top, low = values.max(), np.quantile(values, 0.05)
     if top > low:
         ax.set_ylim(low - 0.05 * (top - low), top + 0.05 * (top - low))
@@ -536,13 +579,14 @@ def _labelled(ax, curves, note):
 
 
 def selection(found: Selection, *, ax: Any = None) -> Any:
-    """The criteria of the candidates that `select` compared: AIC, BIC and ICL, or with criterion="cv" the log likelihood
-    per held-out step. The best has a star. If only the number of states varies, it is on the axis, else the names."""
+    """The criteria of the candidates that `select` compared: AIC, BIC and ICL, or with criterion="cv" the log
+    likelihood per held-out step. The best has a star. If only the number of states varies, it is on the axis, else the
+    names."""
     if not isinstance(found, Selection):
         raise TypeError(f"found = {shown(found)} must be what chmm.select returned")
     ax = axes(ax)
     sizes = [row.model.n_states_ for row in found]
-    in_order = len(set(sizes)) == len(sizes) and len({type(row.model.emission_) for row in found}) == 1
+    in_order = all(row.name.startswith(f"{n} state") for row, n in zip(found, sizes)) and len(set(sizes)) == len(sizes)
     at = sizes if in_order else list(range(len(found)))
     order = np.argsort(at)
     which = [("held_out", "held out")] if found.criterion == "cv" else [("aic", "AIC"), ("bic", "BIC"), ("icl", "ICL")]
@@ -559,7 +603,7 @@ def selection(found: Selection, *, ax: Any = None) -> Any:
         ax.xaxis.get_major_locator().set_params(integer=True)
     else:
         ax.set_xticks(at, [cut(row.name, 30) for row in found], rotation=30, ha="right")
-    ax.set_ylabel("log likelihood per held-out step (more is better)" if found.criterion == "cv" else "less is better")
+    ax.set_ylabel("log P per held-out step" if found.criterion == "cv" else "less is better")
     ax.legend()
     return ax
 
@@ -613,6 +657,14 @@ def _place(column, names, n):
     raise ValueError(f"column = {shown(column)}: there {'is' if n == 1 else 'are'} {there}")
 
 
+def _name(x, data, k):
+    """The name of a column of a frame, or of a Series; "" if there is none."""
+    if data.names is not None:
+        return str(data.names[k])
+    name = getattr(x, "name", None) if np.ndim(x) == 1 else None
+    return "" if name is None else str(name)
+
+
 def _of_emission(column, data, emission):
     """(the number of a column in the emission, its number in the data)."""
     n = emission.n_features or 1
@@ -627,18 +679,15 @@ def _of_emission(column, data, emission):
 
 
 def _family(emission, k):
-    """The channel of a Product that column k belongs to."""
-    if isinstance(emission, Product):
-        for channel in emission.members:
-            width = channel.n_features or 1
-            if k < width:
-                return channel
-            k -= width
-    return emission
-
-
-def _has_symbols(emission: Emission) -> bool:
-    return isinstance(emission, Categorical) or (emission.alphabet() is not None and hasattr(emission, "probs"))
+    """(name, emission, its column) of the channel of a Product that column k belongs to; of others name is None."""
+    if not isinstance(emission, Product):
+        return None, emission, k
+    for name, channel in zip(emission.names, emission.members, strict=True):
+        width = channel.n_features or 1
+        if k < width:
+            return name, channel, k
+        k -= width
+    raise IndexError(k)
 
 
 def _cdf(emission, k, values):
@@ -663,6 +712,24 @@ def _observed(data, at):
 def _last(steps, n):
     first = len(steps.values) - n
     return steps._replace(values=steps.values[first:], missing=None if steps.missing is None else steps.missing[first:])
+
+
+def _is_number(steps, emission):
+    return steps.kind in ("numbers", "integers") and not isinstance(emission, Categorical)
+
+
+def _is_short(told):
+    """Whether all symbols can be written side by side."""
+    return len(told) <= MOST_LETTERS and len(told) * max(map(len, told), default=0) <= 90
+
+
+def _height(steps, emission):
+    """Of the panel of a column, in inches."""
+    told = [] if _is_number(steps, emission) else _texts(steps)
+    if _is_short(told):
+        return 1.6
+    n = len(set(told))
+    return max(1.6, 0.14 * n) if n <= MOST_SYMBOLS else 1.6
 
 
 def _draw_numbers(ax, at, steps):
@@ -699,7 +766,7 @@ def _draw_symbols(ax, at, steps, emission):
     names = [str(name) for name in alphabet if str(name) in kept] if alphabet is not None else []
     names += sorted(kept - set(names))
     ax.set_ylabel("symbol")
-    if len(told) <= MOST_LETTERS and sum(map(len, told)) <= 90:
+    if _is_short(told):
         for t, one in zip(at.tolist(), told):
             ax.text(t, 0.5, one, ha="center", va="center", transform=ax.get_xaxis_transform(), fontsize=11)
         ax.set_yticks([])
@@ -709,7 +776,7 @@ def _draw_symbols(ax, at, steps, emission):
     ax.plot(at[there], [rows[told[k]] for k in there.tolist()], "|" if len(at) > 200 else ".", color="black", ms=5)
     ax.set_ylim(len(names) - 0.5, -0.5)
     if len(names) <= MOST_SYMBOLS:
-        ax.set_yticks(range(len(names)), [cut(name) for name in names], fontsize=min(10, 3 + 90 / len(names)))
+        ax.set_yticks(range(len(names)), [cut(name) for name in names], fontsize=10 if len(names) <= 10 else 7)
     else:
         ax.set_yticks([])
         ax.set_ylabel(f"{len(names)} symbols")
