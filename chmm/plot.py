@@ -551,6 +551,8 @@ def history(model: Any, *, ax: Any = None) -> Any:
         style = {"color": "black", "lw": 2, "zorder": 3} if k == best else {"color": "0.6", "lw": 0.9}
         ax.plot(np.arange(first, first + len(curve)), curve, marker="." if len(curve) <= 30 else None, **style,
                 label="best" if k == best else "_other")  # fmt: skip
+    if len(curves) > 1:
+        ax.legend()
     return _labelled(ax, [curve for _, curve in curves], note)
 
 

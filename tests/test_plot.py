@@ -97,7 +97,7 @@ def test_a_state_has_the_same_colour_in_every_picture():
 
 def test_states_shades_the_path_and_stacks_the_posterior():
     ax = plot.states(M, X)
-    upper, lower = ax.figure.axes
+    _, lower = ax.figure.axes
     assert_array_equal(ax.lines[0].get_ydata(), np.ravel(X))
     path, codes = M.predict(X), {name: i for i, name in enumerate(M.states_)}
     shaded = np.full(len(X), -1)
@@ -157,7 +157,7 @@ def test_columns_have_panels_by_number_or_name():
     x = pd.DataFrame({"turn": [0.1, np.nan, 3, 2], "calls": [0, 1, 8, 9]})
     assert [ax.get_ylabel() for ax in plot.states(model, x).figure.axes] == ["turn", "calls", "P(state)"]
     assert [ax.get_ylabel() for ax in plot.states(model, x, columns="calls").figure.axes] == ["calls", "P(state)"]
-    assert [ax.get_ylabel() for ax in plot.states(model, x.to_numpy(), columns=1).figure.axes][0] == "column 1"
+    assert plot.states(model, x.to_numpy(), columns=1).get_ylabel() == "column 1"
     with pytest.raises(ValueError, match=r"column = 'speed': there are 0 ... 1, or 'turn', 'calls'"):
         plot.states(model, x, columns=["speed"])
     assert plot.emissions(model, x, column="calls").get_ylabel() == "probability"
@@ -354,7 +354,8 @@ def test_the_curve_of_select():
     assert_array_equal(lines["BIC"].get_xdata(), [1, 2, 3])
     assert_allclose(lines["BIC"].get_ydata(), [row.bic for row in by_size])
     assert lines["best"].get_xdata() == [found.best.n_states_]
-    named = drawn(plot.selection(select({"one": Model(2, Poisson(), n_init=1), "other": Model(1, Poisson())}, counts, criterion="cv", folds=2)))
+    models = {"one": Model(2, Poisson(), n_init=1), "other": Model(1, Poisson())}
+    named = drawn(plot.selection(select(models, counts, criterion="cv", folds=2)))
     assert [t.get_text() for t in named.get_xticklabels()] == ["one", "other"]
     assert {line.get_label() for line in named.lines} == {"held out", "best"}
     with pytest.raises(TypeError, match="found = 3"):
