@@ -481,7 +481,7 @@ def refuse_one_label_a_sequence(y, data, name="y"):
     """ValueError for one label per sequence: labels belong to steps."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
         return
-    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without labels
+    if isinstance(y, list | tuple) and type(None) in set(map(type, y)):  # a whole sequence without labels
         return
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):

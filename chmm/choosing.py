@@ -26,30 +26,11 @@ def criteria(asked: Question, n_parameters: int, with_icl=True, n_jobs=1) -> Cri
     problem.require_possible(outcome.step)
     loglik, n_steps = float(outcome.loglik.sum()), n_observed(problem)
     bic = -2 * loglik + n_parameters * np.log(max(n_steps, 1))
-    icl = bic + 2 * entropy(problem) if with_icl else bic
+    open_paths = sum(float(inference.entropy(alone)[0][0]) for alone in problem.alone()) if with_icl else 0.0
+    icl = bic + 2 * open_paths
     return Criteria(loglik, n_parameters, -2 * loglik + 2 * n_parameters, float(bic), float(icl))
 
 
 def n_observed(problem: Problem) -> int:
     """Steps that are not missing."""
     return int(np.count_nonzero(problem.observed.index < len(problem.observed.distinct)))
-
-
-def entropy(problem: Problem) -> float:
-    """H(Q | O) = -sum_t E log P(q_t | q_t+1, O), in nats: that of the last state, and of each state given the next."""
-    total = 0.0
-    for alone in problem.alone():
-        if not len(alone.index):
-            continue
-        gamma, xi, _ = inference.pair_posteriors(alone)
-        later = np.broadcast_to(gamma[1:, None, :], xi.shape)
-        total -= _xlogx(gamma[-1]) + _xlogx(xi) - (xi * _log(later)).sum()
-    return float(total)
-
-
-def _xlogx(p):
-    return (p * _log(p)).sum()
-
-
-def _log(p):
-    return np.log(np.maximum(p, 1e-300))

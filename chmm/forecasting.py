@@ -34,6 +34,7 @@ class Forecast:
     [[9.0, 9.0], [26.0, 29.0]]
     """
 
+    @quiet
     def __init__(self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple):
         self.log_states, self.emission = log_states, emission
         self._moves, self._names = moves, names
@@ -53,10 +54,12 @@ class Forecast:
 
     # The values -------------------------------------------------------------------------------------------------------
 
+    @quiet
     def mean(self) -> np.ndarray:
         """E(value), (n_steps,) or (n_steps, n_features); of angles the mean direction."""
         return self._by_column(self._moments()[0])
 
+    @quiet
     def variance(self) -> np.ndarray:
         """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular
         variance, from 0 to 1."""
@@ -107,13 +110,13 @@ class Forecast:
         return out[:, 0] if alone else out
 
     @property
+    @quiet
     def probs(self) -> np.ndarray:
         """P(symbol), (n_steps, n_symbols), in the order of `symbols`."""
         codes = self.emission.alphabet()
         if codes is None:
             raise TypeError(f"{type(self.emission).__name__} has no symbols; ask for mean(), quantile(q), cdf(value)")
-        with np.errstate(divide="ignore"):
-            return self.states @ np.exp(self.emission.log_likelihood(codes)).T
+        return self.states @ np.exp(self.emission.log_likelihood(codes)).T
 
     @property
     def symbols(self) -> tuple:
@@ -125,6 +128,7 @@ class Forecast:
             raise TypeError(f"{type(self.emission).__name__} has no symbols")
         return emission.symbols
 
+    @quiet
     def sample(self, n_samples: int = 1, *, random_state=None) -> np.ndarray:
         """Draws of what follows, (n_samples, n_steps) or (n_samples, n_steps, n_features): whole continuations, whose
         steps depend on each other as the states do. With endprob, of those that go on for all n_steps."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,23 +14,23 @@ def as_data(X, answer, columns=None):
     """
     if type(X) is str or type(X) is np.ndarray:
         return answer
-    if isinstance(answer, list):
-        return [like(x, one, columns) for x, one in zip(X, answer, strict=True)]
-    if isinstance(answer, dict):
-        return dict(zip(answer, map(like, _parts(X, answer), answer.values(), [columns] * len(answer)), strict=True))
-    return like(X, answer, columns)
+    if not isinstance(answer, list | dict):
+        return like(X, answer, columns)
+    parts = _parts(X) if isinstance(answer, dict) else X
+    if not any(hasattr(kind, "iloc") for kind in set(map(type, parts))):
+        return answer
+    answers = answer.values() if isinstance(answer, dict) else answer
+    framed = [like(x, one, columns) for x, one in zip(parts, answers, strict=True)]
+    return dict(zip(answer, framed, strict=True)) if isinstance(answer, dict) else framed
 
 
-def _parts(X, answer):
-    """The sequence that each part of the answer is about."""
+def _parts(X):
+    """The sequences of a dict, of a groupby, or of a frame with several levels of index."""
     if isinstance(X, Mapping):
         return list(X.values())
     if hasattr(X, "get_group"):
         return [part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part for _, part in X]
-    starts = [0]  # a frame with several levels of index
-    for _, rows in X.groupby(level=0, sort=False):
-        starts.append(starts[-1] + len(rows))
-    return [X.iloc[a:b] for a, b in pairwise(starts)]
+    return [rows for _, rows in X.groupby(level=0, sort=False)]
 
 
 def like(x, table, columns=None):
@@ -48,7 +47,7 @@ def like(x, table, columns=None):
 def filled(X, answer, form):
     """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames."""
     if form == "dict":
-        return dict(zip(answer, map(_filled, _parts(X, answer), answer.values()), strict=True))
+        return dict(zip(answer, map(_filled, _parts(X), answer.values()), strict=True))
     return list(map(_filled, X, answer)) if form == "list" else _filled(X, answer)
 
 

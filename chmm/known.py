@@ -46,7 +46,9 @@ class Known:
     def of_path(cls, path, n) -> "Known":
         """From codes (T,), N where unknown: one mask for each state."""
         masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
-        return cls(masks, np.where(path == n, np.int32(0), path + np.int32(1)), path)
+        index = path + np.int32(1)
+        index[path == n] = 0
+        return cls(masks, index, path)
 
     @classmethod
     def of_weights(cls, weights) -> "Known":
@@ -86,7 +88,8 @@ def read(known, data: Sequences, name="known") -> Sequences | Weights:
         parts = [known[key] for key in data.keys] if data.form == "dict" else parts
     elif many and isinstance(known, list | tuple | np.ndarray):
         parts = list(known)
-    tables: list = [part for part in parts if _is_table(part)]
+    texts = set(map(type, parts)) <= {str, type(None)}
+    tables: list = [] if texts else [part for part in parts if _is_table(part)]
     if not tables:
         return sequences.labels(known, data, name)
     if not many:

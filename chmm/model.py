@@ -104,7 +104,7 @@ class Model:
         criteria are those of the likelihood P alone.
     training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
         probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 12, from 5 states on 20, and 24 where each state has a role of its own,
+    n_init : number of starts for EM; "auto" is 4 a state, 8 to 20 in all, or 24 where each state has its own role,
         as in PerState. They are of several kinds; all go ten steps, the better half of them twenty more, and so on,
         until one is left. From 5 states on, if there were several starts and nothing given distinguishes the states,
         a state is then moved to where one is missing, as long as that leads higher. One start will do where everything
@@ -435,7 +435,8 @@ class Model:
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
-        checks.check_choice(impossible, "impossible", ("raise", "skip"))
+        if impossible != "raise":
+            checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
@@ -506,8 +507,11 @@ class Model:
         Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        ask, told = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
-        return frames.as_data(X, ask(asked, *told, self.n_jobs), asked.fit.states.names)
+        if lag is None:
+            answer = questions.predict_proba(asked, self.n_jobs)
+        else:
+            answer = streams.predict_proba(asked, lag, self.n_jobs)
+        return frames.as_data(X, answer, asked.fit.states.names)
 
     @named
     def posteriors(
@@ -973,7 +977,7 @@ class Model:
         """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
 
         It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
-        `posteriors`; memory: n_steps * n_states^2 of the longest sequence.
+        `entropy`.
         """
         return self._criteria(X, known, lengths, ids, ended, True).icl
 

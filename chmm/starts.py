@@ -29,7 +29,7 @@ TIE = 1e-9  # of the objective: smaller differences between runs are rounding
 MAX_COLUMNS = 32  # of the points that stand for symbols
 GRID = 100  # places among which the best cuts of a sequence are sought
 OWN = 0.9  # share of a step that goes to the state of its window; all states share the rest, so that none is empty
-MANY_STATES = 5  # with this many there are more starts, and states are moved
+MANY_STATES = 5  # with this many, states are moved
 MISSES = 4  # moving states ends after this many failures in a row
 MOST_SPLITS = 8  # states that are split, one at a time, to make room for a dissolved one
 SHORT = 3  # E-steps before the better half of these is chosen
@@ -357,8 +357,8 @@ def numbers_of(start):
 
 
 def enough(n_states, exchangeable=True):
-    """How many starts n_init="auto" takes: more with many states, and most where their roles have to be found."""
-    return 24 if not exchangeable else 12 if n_states < MANY_STATES else 20
+    """How many starts n_init="auto" takes: one of each kind a state, 8 to 20; 24 where roles have to be found, too."""
+    return min(max(8, 4 * n_states), 20) if exchangeable else 24
 
 
 def race(runs, max_iter, steps=FIRST):

@@ -26,13 +26,20 @@ SYMBOLS = {str: (str, np.str_), int: (int, np.int64), bool: (bool, np.bool_)}  #
 MOST_COUNTS = 4096  # whose log likelihoods are remembered
 
 
-@of_possible
 def predict_proba(asked: Question, lag: int, n_jobs=1):
     """P(q_t = i | o_1 ... o_t+lag)."""
-    lag = check_count(lag, "lag", -1)
-    problem = asked.going_on().problem()
-    longest = problem.longest
-    if lag >= longest - 1:
+    return _lagged(asked.going_on(), check_count(lag, "lag", -1), n_jobs)
+
+
+def surprise(asked: Question):
+    """-log P(o_t | o_1 ... o_t-1)."""
+    return _surprise(asked.going_on())
+
+
+@of_possible
+def _lagged(asked, lag, n_jobs):
+    problem = asked.problem()
+    if lag >= problem.longest - 1:
         gamma, outcome = inference.posteriors(problem, n_jobs)
         problem.require_possible(outcome.step)
         return asked.data.split(gamma)
@@ -41,9 +48,8 @@ def predict_proba(asked: Question, lag: int, n_jobs=1):
 
 
 @of_possible
-def surprise(asked: Question):
-    """-log P(o_t | o_1 ... o_t-1)."""
-    parts = [0.0 - log_scale for _, log_scale in _past(asked.going_on().problem(), None)]
+def _surprise(asked):
+    parts = [0.0 - log_scale for _, log_scale in _past(asked.problem(), None)]
     return asked.data.split(np.concatenate(parts) if parts else np.empty(0))
 
 

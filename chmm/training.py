@@ -45,9 +45,11 @@ def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
+def prepared(model, data, seen=None, labels=None, weight=None, ended=None, counting=False):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
-    waits for parameters."""
+    waits for parameters.
+
+    counting : if the state of every step is known, the problem is only counted and needs no rows."""
     if isinstance(labels, Sequences):
         labels = with_gaps(labels)
         if labels is not None:
@@ -66,10 +68,12 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     ended = checks.ended_sequences(ended, data, structure.ends)
     if known is not None and known.path is not None:
         checks.agreeing_labels(known.path, data, structure, "y", ended)
+    final = None if structure.endprob is not None else structure.allowed
+    if counting and known is not None and known.complete:
+        return structure, emission, pose(data, observed, ended=ended, weight=weight)._replace(known=known, final=final)
     problem = pose(
-        data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
-        known=known, ended=ended, weight=weight, learning=True,
-    )  # fmt: skip
+        data, observed, ends=structure.ends, final=final, known=known, ended=ended, weight=weight, learning=True
+    )
     return structure, emission, problem
 
 
@@ -97,7 +101,7 @@ def fit(
     def tell(learnt, **told):
         return callback(Progress(model=lambda: model._with(learnt()), **told))
 
-    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended, counting=True)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):

@@ -19,6 +19,7 @@ from chmm import (
     Product,
     VonMises,
     ZeroInflated,
+    inference,
     normality,
 )
 
@@ -120,6 +121,15 @@ def test_where_scaled_arithmetic_ends():
     z = m.pseudo_residuals(x)
     assert_allclose(z, x - 3, atol=1e-7)
     assert_allclose(m.pseudo_residuals(np.r_[x, 1e5, -1e5])[-2:], [8.21, -38.4], atol=0.1)  # where doubles end
+
+
+def test_long_sequences_go_by_windows(monkeypatch):
+    m = Model(**TWO, emission=Gaussian([0, 2], [1, 1]))
+    x, _ = m.sample(500, random_state=0)
+    whole = [m.pseudo_residuals(x, kind) for kind in ("ordinary", "forecast")]
+    monkeypatch.setattr(inference, "BUDGET", 1)
+    for kind, z in zip(("ordinary", "forecast"), whole):
+        assert_allclose(m.pseudo_residuals(x, kind), z, rtol=1e-12, atol=1e-12)
 
 
 def test_forms_and_columns():

@@ -8,6 +8,7 @@ from shared import as_given, random_params
 from test_families import as_data, densities, every_family, model, sample
 
 from chmm import (
+    Bernoulli,
     Categorical,
     Forecast,
     Gaussian,
@@ -19,6 +20,7 @@ from chmm import (
     Product,
     StudentT,
     VonMises,
+    ZeroInflated,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -158,6 +160,14 @@ def test_earthquakes():
     assert_allclose(far.cdf(np.arange(100.0))[0], np.cumsum(np.exp(far.log_density(np.arange(100)))[0]), rtol=1e-12)
 
 
+def test_a_quantile_is_the_least_value_that_reaches_its_level():
+    coin = Model(startprob=[1.0], transmat=[[1.0]], emission=Bernoulli([0.5])).forecast([0])
+    assert coin.quantile([0.4, 0.5, 0.6]).ravel().tolist() == [0, 0, 1]
+    rain = Model(startprob=[1.0], transmat=[[1.0]], emission=ZeroInflated(Gaussian([5], [1]), [0.5])).forecast([0])
+    assert rain.quantile(0.25)[0] == 0  # which has a probability of its own
+    assert_allclose(rain.quantile(0.75)[0], 5)
+
+
 def test_draws_are_continuations():
     m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.3, 0.7]], emission=Gaussian([0, 50], [1, 1]))
     drawn = m.forecast([0.0, 0.1, 49], 3).sample(40_000, random_state=0)
@@ -292,6 +302,20 @@ def test_infinite_variances_and_angles():
     assert_allclose(np.abs(wind.mean()), np.pi, rtol=1e-12)
     assert (np.abs(wind.quantile([0.1, 0.9])) < np.pi).all()
     assert_allclose(wind.cdf(3.5), wind.cdf(3.5 - 2 * np.pi))
+
+
+def test_the_callers_error_state_does_not_matter():
+    m = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=Gaussian([0, 3], [1, 1]))
+    with np.errstate(all="raise"):
+        forecast = m.forecast(np.full(200, -9.0), 3)  # state 1 has a probability of e^-6300
+        assert forecast.log_density(1e5).shape == (3,)
+        answers = forecast.mean(), forecast.variance(), forecast.quantile(0.5), forecast.cdf(-50), forecast.sample(2)
+        assert all(np.isfinite(answer).all() for answer in answers)
+        both = Product(Gaussian([0, 3], [1, 1]), Poisson([1, 9]))
+        two = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=both)
+        assert two.forecast(np.tile([-9.0, 1], (200, 1)))[0].mean() == 0
+        assert np.isfinite(m.pseudo_residuals(np.full(200, -9.0))).all()
+        assert np.isfinite(m.impute([-1e5, np.nan, 1e5])).all() and np.isfinite(m.impute([np.nan], 3)).all()
 
 
 def test_it_prints():

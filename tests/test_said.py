@@ -265,6 +265,22 @@ def recursions(case):
         assert_allclose(b.beta, t.beta, rtol=1e-11)
 
 
+def criteria(case):
+    aic, bic = (criterion(case.X, **case.asked) for criterion in (case.model.aic, case.model.bic))
+    loglik = np.log(case.probs).sum()
+    k, n_observed = (aic + 2 * loglik) / 2, sum(value is not None for value in chain(*case.X))
+    assert_allclose(k, round(k), atol=1e-9)
+    assert_allclose(bic, k * np.log(n_observed) - 2 * loglik, atol=1e-9)
+
+
+def gradient(case):
+    slope, vector = case.model.gradient(case.X, **case.asked), case.model.to_vector()
+    for i in range(0, len(vector), 1 + len(vector) // 4):
+        step = 1e-6 * (np.arange(len(vector)) == i)
+        up, down = (case.model.with_vector(v).score(case.X, **case.asked) for v in (vector + step, vector - step))
+        assert_allclose(slope[i], (up - down) / 2e-6, rtol=1e-4, atol=1e-4)
+
+
 def learnt_well(case, model):
     """One step of EM from the given parameters, or counting."""
     start, trans, end, weights = case.counts()
@@ -389,11 +405,11 @@ def save_and_load(case):
 
 QUESTIONS = {
     "score": score, "predict, decode": predict, "predict_proba, posteriors": posteriors,
-    "forward, backward": recursions, "fit": fit, "partial_fit": partial_fit, "start, e_step, m_step": by_hand,
-    "sample(n_steps)": sample, "sample()": sample_to_the_end, "stationary_distribution": stationary_distribution,
-    "save, load": save_and_load,
+    "forward, backward": recursions, "aic, bic": criteria, "gradient": gradient, "fit": fit, "partial_fit": partial_fit,
+    "start, e_step, m_step": by_hand, "sample(n_steps)": sample, "sample()": sample_to_the_end,
+    "stationary_distribution": stationary_distribution, "save, load": save_and_load,
 }  # fmt: skip
-OF_SEQUENCES = (score, predict, posteriors, recursions, fit, partial_fit, by_hand)
+OF_SEQUENCES = (score, predict, posteriors, recursions, criteria, gradient, fit, partial_fit, by_hand)
 LEARN = (fit, partial_fit, by_hand, save_and_load)
 
 

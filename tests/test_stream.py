@@ -116,6 +116,20 @@ def test_every_family(name):
         assert_allclose(missed, m.predict_proba(x, lag=0), atol=1e-12)
 
 
+def test_the_filter_of_statsmodels():
+    """The Nile under parameters near those of maximum likelihood."""
+    statsmodels = pytest.importorskip("statsmodels.api")
+    nile = statsmodels.datasets.nile.load_pandas().data["volume"].to_numpy()
+    theirs = statsmodels.tsa.MarkovRegression(nile, 2, trend="c", switching_variance=True)
+    theirs = theirs.smooth([0.96, 0.02, 1097.0, 850.0, 134.0**2, 124.0**2])
+    m = Model(startprob="stationary", transmat=[[0.96, 0.04], [0.02, 0.98]],
+              emission=Gaussian([1097, 850], np.square([134.0, 124.0])))  # fmt: skip
+    assert_allclose(m.predict_proba(nile, lag=0), theirs.filtered_marginal_probabilities, atol=1e-12)
+    assert_allclose(m.predict_proba(nile, lag=99), theirs.smoothed_marginal_probabilities, atol=1e-12)
+    assert_allclose(m.surprise(nile), -theirs.llf_obs, rtol=1e-12)
+    assert_allclose(m.expected_durations(), theirs.expected_durations, rtol=1e-12)
+
+
 # Through underflow ---------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +348,16 @@ def test_an_impossible_sequence_is_named():
     dead = Model(startprob=[1, 0], transmat=[[0, 1], [0, 1]], endprob=[0.5, 1.0], emission=Categorical(np.ones((2, 1))))
     with pytest.raises(ImpossibleError, match="step 2"):
         dead.predict_proba([0, 0, 0], lag=-1)  # from state 1 no sequence goes on
+
+
+def test_what_cannot_end_may_go_on():
+    """The past does not know of ends, so it takes what cannot end here; what cannot go on is impossible to it."""
+    m = Model(startprob=[1, 0], transmat=[[0, 1], [0, 1]], final_states=[0], emission=Categorical(np.ones((2, 1))))
+    with pytest.raises(ImpossibleError):
+        m.predict_proba([0, 0])
+    for skip in ({}, {"impossible": "skip"}):
+        assert_allclose(m.predict_proba([[0, 0], [0]], lag=0, **skip)[0], np.eye(2))
+        assert_allclose(m.surprise([[0, 0], [0]], **skip)[0], 0)
 
 
 def test_every_form_gives_its_own():

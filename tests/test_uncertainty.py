@@ -357,6 +357,16 @@ def test_the_bootstrap_agrees_where_there_are_many_data():
     assert np.array_equal(again.draws, drawn.draws)
 
 
+def test_data_are_drawn_with_the_lengths_and_the_gaps_of_those_there_are():
+    m = Model(**chain(2), emission=Poisson([2, 9]))
+    X = [np.array([1, np.nan, 3]), np.array([np.nan]), np.array([4.0, 5, 6, np.nan])]
+    asked = m._asked(X, None, None, None, None)
+    gone = np.isnan(np.concatenate(X))
+    data, ended = uncertainty.drawn(asked, gone, np.random.default_rng(0))
+    assert data.bounds.tolist() == [0, 3, 4, 8] and ended is None
+    assert np.isnan(data.numbers[:, 0]).tolist() == gone.tolist()
+
+
 def test_a_bootstrap_of_sequences_that_end():
     coins = Categorical([[0.9, 0.1], [0.2, 0.8]], symbols="ab")
     truth = Model(startprob=[1, 0], transmat=[[0.7, 0.3], [0.1, 0.9]], endprob=[0.02, 0.2], emission=coins)

@@ -80,8 +80,15 @@ class ExponentialFamily(Emission):
     def density(self):
         if type(self).log_likelihood is not ExponentialFamily.log_likelihood:
             return self.log_likelihood
-        tables = quiet(self._tables)()
-        return quiet(lambda values: self._log_density(values, *tables))
+        factors, constants, constant = quiet(self._tables)()
+
+        @quiet
+        def of(values):
+            if values.size == 1:  # a step that is all missing never comes here
+                return self._of_whole(values, factors, constant)
+            return self._log_density(values, factors, constants, constant)
+
+        return of
 
     def _tables(self):
         """Factors of the features side by side, (F * D, N), and constants, (D, N) and their sum (N,)."""
@@ -92,12 +99,17 @@ class ExponentialFamily(Emission):
     def _log_density(self, values, factors, constants, constant):
         seen = ~np.isnan(values)
         if seen.all():
-            out = np.concatenate(self.sufficient_statistics(values), axis=1) @ factors
-            out += constant
-        else:
-            values = np.where(seen, values, self.placeholder)
-            features = [f * seen for f in self.sufficient_statistics(values)]
-            out = np.hstack([*features, seen]) @ np.vstack([factors, constants])
+            return self._of_whole(values, factors, constant)
+        values = np.where(seen, values, self.placeholder)
+        features = [f * seen for f in self.sufficient_statistics(values)]
+        return self._measured(values, np.hstack([*features, seen]) @ np.vstack([factors, constants]), seen)
+
+    def _of_whole(self, values, factors, constant):
+        out = np.concatenate(self.sufficient_statistics(values), axis=1) @ factors
+        out += constant
+        return self._measured(values, out)
+
+    def _measured(self, values, out, seen=1.0):
         measure = self.log_base_measure(values)
         if measure is not None:
             out += (measure * seen).sum(axis=1)[:, None]

@@ -5,7 +5,7 @@ the trapezoidal rule on the circle, which converges like I_M / I_0. Relative err
 
 Distribution functions: the smaller tail, by a series of positive terms where few are needed (DLMF 8.7.1, 8.17.8), else
 by Gauss and Legendre's rule in a variable in which the density has neither poles nor cancelling terms. The error is
-about 1e-14, and about 1e-13 of a tail, for shapes up to 1e6.
+below 1e-13, and of a tail below 1e-12, for shapes from 1e-3 to 1e6.
 """
 
 import math
