@@ -100,7 +100,7 @@ def key(ax: Any, states: States, panels_: list | None = None) -> None:
     if n <= MOST_NAMES:
         from matplotlib.patches import Patch
 
-        patches = [Patch(color=colour, label=name) for name, colour in zip(cuts(states.names), states.colours)]
+        patches = [Patch(color=colour, label=cut(name, 20)) for name, colour in zip(*states)]
         ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.2)
         return
     from matplotlib.cm import ScalarMappable
@@ -115,10 +115,6 @@ def key(ax: Any, states: States, panels_: list | None = None) -> None:
 
 def cut(name: str, most: int = 14) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
-
-
-def cuts(names: list) -> list:
-    return [cut(name, 20) for name in names]
 
 
 # Steps ----------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import colours as palette
+from . import plotted
 from .canvas import (
     STYLES,
     averaged,
@@ -34,18 +35,15 @@ from .canvas import (
     times_of,
 )
 from .checks import check_count
-from .emissions import Categorical, Multinomial, Precomputed, Product
+from .emissions import Multinomial, Precomputed
 from .exceptions import quiet
 from .forecasting import Forecast, holds_symbols
-from .missing import places
 from .reading import columns_of
 from .selection import Selection
 from .symbols import shown
 
-MOST_PANELS = 6  # columns that are drawn if none are named
-MOST_LETTERS = 60  # steps whose symbols can be read
-MOST_SYMBOLS = 30  # symbols that have a row each
 MOST_ARROWS = 400
+MOST_LINES = 12  # that a legend lists
 TRELLIS = 20, 10  # steps and states of a trellis
 
 
@@ -69,18 +67,18 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
     table = columns_of(data)
-    chosen = _chosen(columns, data.names, len(table))
+    chosen = plotted.chosen(columns, data.names, len(table))
     path, gamma = _codes(fit, model.predict(x, **asked)), model.posteriors(x, **asked).gamma
     times = times_of(x, data.n_steps)
-    heights = [_height(table[k], fit.emission) for k in chosen]
+    heights = [plotted.height(table[k], fit.emission) for k in chosen]
     rows = panels(axes(ax, 8, 2 + sum(heights)), heights + [0.9] * bool(posterior))
     for row, k in zip(rows, chosen):
         shade(row, times.edges, path, drawn)
-        name = _name(x, data, k)
-        if _is_number(table[k], fit.emission):
-            _draw_numbers(row, times.at, table[k])
+        name = plotted.name(x, data, k)
+        if plotted.is_number(table[k], fit.emission):
+            plotted.draw_numbers(row, times.at, table[k])
         else:
-            _draw_symbols(row, times.at, table[k], fit.emission)
+            plotted.draw_symbols(row, times.at, table[k], fit.emission)
         row.set_ylabel(name or (f"column {k}" if len(table) > 1 else row.get_ylabel()))
     if posterior:
         stacked(rows[-1], times.edges, gamma, drawn)
@@ -121,8 +119,8 @@ def forecast(
     fit = fit_of(model)
     data, drawn = one_sequence(fit, x), states_of(fit)
     widths = sorted(_probabilities(levels, "levels"), reverse=True)
-    k, at = _of_emission(column, data, fit.emission)
-    name, family, k = _family(fit.emission, k)
+    k, at = plotted.of_emission(column, data, fit.emission)
+    name, family, k = plotted.family(fit.emission, k)
     coming = model.forecast(x, n_steps, **asked)
     coming = coming if name is None else coming[name]
     bounds = coming.quantile([0.5, *((1 + sign * width) / 2 for width in widths for sign in (-1, 1))])
@@ -133,7 +131,7 @@ def forecast(
     together = times._replace(at=np.concatenate([times.at[len(times.at) - n_past :], ahead.at]))
     edges, now = together.edges, together.edges[n_past]
     top, bottom = panels(axes(ax, 8, 4.5), [3, 1])
-    _draw_numbers(top, together.at[:n_past], _last(columns_of(data)[at], n_past))
+    plotted.draw_numbers(top, together.at[:n_past], plotted.last(columns_of(data)[at], n_past))
     steps = edges[n_past:]
     for width, low, high, grey in zip(widths, bounds[1::2], bounds[2::2], np.linspace(0.88, 0.55, len(widths))):
         low, high = (np.append(side, side[-1:]) for side in (low, high))
@@ -144,7 +142,7 @@ def forecast(
         row.axvline(now, color="black" if row is top else "white", ls=":", lw=1.2)
     bottom.set_ylabel("P(state)")
     together.on(bottom)
-    top.set_ylabel(_name(x, data, at))
+    top.set_ylabel(plotted.name(x, data, at))
     fan = top.legend(loc="best", fontsize=8)
     key(top, drawn, [top, bottom])
     top.add_artist(fan)
@@ -184,7 +182,7 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
             )  # fmt: skip
     ax.set(xlim=(-0.6, n_steps - 0.4), ylim=(n - 0.4, -0.6))
     ax.set_yticks(range(n), [cut(name) for name in drawn.names])
-    symbols = [cut(symbol, 10) for symbol in _symbols(data)]
+    symbols = [cut(symbol, 10) for symbol in plotted.symbols(data)]
     ax.set_xticks(range(n_steps), symbols, rotation=45 if max(map(len, symbols)) > 7 else 0)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -305,7 +303,7 @@ def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked
     drawn, data = states_of(fit), fit.read(X)
     if not data.n_steps:
         raise ValueError("X holds no steps to draw")
-    chosen = range(len(fit.states)) if states is None else [_state(fit, name) for name in _listed(states)]
+    chosen = range(len(fit.states)) if states is None else [_state(fit, name) for name in plotted.listed(states)]
     path = _codes(fit, _joined(model.predict(X, **asked), data))
     stay = fit.chain.moves.diagonal()
     chosen = [i for i in chosen if (path == i).any()]
@@ -327,7 +325,7 @@ def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked
     ax.set_xlim(left=1)
     lowest = min(line.get_ydata()[line.get_ydata() > 0].min() for line in ax.lines if line.get_label() != "_model")
     ax.set_ylim(lowest / 2, 1.2)
-    if len(chosen) <= 2 * MOST_PANELS:
+    if len(chosen) <= MOST_LINES:
         ax.legend(title="decoded (thin: the model)", fontsize=9)
     else:
         key(ax, drawn)
@@ -370,8 +368,8 @@ def emissions(model: Any, x: Any = None, *, column: Any = 0, n_symbols: int = 8,
     data = None if x is None else fit.read(x)
     if data is not None and not data.n_steps:
         raise ValueError("x holds no steps to draw")
-    k, at = _of_emission(column, data, fit.emission)
-    _, family, k = _family(fit.emission, k)
+    k, at = plotted.of_emission(column, data, fit.emission)
+    _, family, k = plotted.family(fit.emission, k)
     if isinstance(family, Precomputed):
         raise TypeError("Precomputed holds log likelihoods, so there is no density to draw")
     if isinstance(family, Multinomial) or holds_symbols(family):
@@ -381,25 +379,25 @@ def emissions(model: Any, x: Any = None, *, column: Any = 0, n_symbols: int = 8,
         share = model.stationary_distribution()
     else:
         share = np.asarray(_joined(model.predict_proba(x, **asked), data)).mean(axis=0)
-    values = None if data is None else _observed(data, at)
+    values = None if data is None else plotted.observed(data, at)
     values = values if values is not None and len(values) else None
     ends = Forecast(np.log(np.maximum(share, 1e-300))[None], family, fit.chain.moves, fit.states.names)
     low, high = np.reshape(ends.quantile([0.001, 0.999]), (2, -1))[:, k].tolist()
     if values is not None:
         low, high = min(low, np.quantile(values, 0.001)), max(high, np.quantile(values, 0.999))
-    name = "" if data is None else _name(x, data, at)
+    name = "" if data is None else plotted.name(x, data, at)
     return _densities(axes(ax), family, k, drawn, share, values, low, high, name)
 
 
 def _densities(ax, emission, k, drawn, share, values, low, high, name):
-    whole = _is_discrete(emission, k, low, high)
+    whole = plotted.is_discrete(emission, k, low, high)
     if whole and high - low <= 200:
         at = np.arange(np.floor(low), np.ceil(high) + 1)
-        table = _cdf(emission, k, at) - _cdf(emission, k, at - 0.5)
+        table = plotted.cdf(emission, k, at) - plotted.cdf(emission, k, at - 0.5)
         edges = np.append(at - 0.5, at[-1:] + 0.5)
     else:
         edges = np.linspace(low, high, 401)
-        table = np.diff(_cdf(emission, k, edges), axis=0) / np.diff(edges)[:, None]
+        table = np.diff(plotted.cdf(emission, k, edges), axis=0) / np.diff(edges)[:, None]
         at = (edges[1:] + edges[:-1]) / 2
         edges = np.linspace(low, high, 1 + (min(60, max(10, int(2 * len(values) ** 0.4))) if values is not None else 1))
     if values is not None:
@@ -454,13 +452,13 @@ def residuals(
     X : one sequence or many; kind, random_state, asked : as in `Model.pseudo_residuals`; with kind="forecast" they are
     independent, too. column : which one, by number or name. views : the panels, from left to right.
     """
-    views = _listed(views)
+    views = plotted.listed(views)
     for view in views:
         if view not in VIEWS:
             raise ValueError(f"views has {shown(view)}; there are {', '.join(map(repr, VIEWS))}")
     fit = fit_of(model)
     data = fit.read(X)
-    k, _ = _of_emission(column, data, fit.emission)
+    k, _ = plotted.of_emission(column, data, fit.emission)
     z = np.asarray(_joined(model.pseudo_residuals(X, kind, random_state=random_state, **asked), data))
     z = z if z.ndim == 1 else z[:, k]
     if np.isfinite(z).sum() < 8:
@@ -626,10 +624,6 @@ def _joined(answer, data):
     return np.asarray(answer)
 
 
-def _listed(names):
-    return [names] if isinstance(names, str) or not isinstance(names, Sequence | np.ndarray) else list(names)
-
-
 def _state(fit, name):
     if name not in fit.states.codes:
         raise ValueError(f"states has {shown(name)}; there are {fit.states.preview()}")
@@ -637,151 +631,10 @@ def _state(fit, name):
 
 
 def _probabilities(values, name):
-    values = _listed(values)
+    values = plotted.listed(values)
     if not values or not all(isinstance(p, int | float | np.number) and 0 < p < 1 for p in values):
         raise ValueError(f"{name} = {shown(values)} must be probabilities between 0 and 1")
     return [float(p) for p in values]
-
-
-def _chosen(columns, names, n):
-    """The numbers of the columns to draw."""
-    if columns is None:
-        return list(range(min(n, MOST_PANELS)))
-    return [_place(column, names, n) for column in _listed(columns)]
-
-
-def _place(column, names, n):
-    if names is not None and column in names:
-        return names.index(column)
-    if isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < n:
-        return int(column)
-    there = f"0 ... {n - 1}" + ("" if names is None else f", or {', '.join(map(shown, names))}")
-    raise ValueError(f"column = {shown(column)}: there {'is' if n == 1 else 'are'} {there}")
-
-
-def _name(x, data, k):
-    """The name of a column of a frame, or of a Series; "" if there is none."""
-    if data.names is not None:
-        return str(data.names[k])
-    name = getattr(x, "name", None) if np.ndim(x) == 1 else None
-    return "" if name is None else str(name)
-
-
-def _of_emission(column, data, emission):
-    """(the number of a column in the emission, its number in the data)."""
-    n = emission.n_features or 1
-    channels = getattr(emission, "names", None)
-    if data is None or isinstance(emission, Categorical | Precomputed):
-        k = _place(column, channels if channels and isinstance(channels[0], str) else None, n)
-        return k, k
-    where = places(data, emission)
-    named = None if data.names is None else tuple(data.names[at] for at in where)
-    k = _place(column, named or channels, len(where))
-    return k, where[k]
-
-
-def _family(emission, k):
-    """(name, emission, its column) of the channel of a Product that column k belongs to; of others name is None."""
-    if not isinstance(emission, Product):
-        return None, emission, k
-    for name, channel in zip(emission.names, emission.members, strict=True):
-        width = channel.n_features or 1
-        if k < width:
-            return name, channel, k
-        k -= width
-    raise IndexError(k)
-
-
-def _cdf(emission, k, values):
-    """(R, N), P(column k <= value)."""
-    table = np.tile(np.asarray(values, dtype=np.float64)[:, None], (1, emission.n_features or 1))
-    return emission.cdf(emission.values_of(table))[:, :, k]
-
-
-def _is_discrete(emission, k, low, high):
-    """Whether column k takes whole numbers alone: nothing lies between them."""
-    at = np.unique(np.floor(np.linspace(low, high, 20)))
-    return bool(np.array_equal(_cdf(emission, k, at + 0.25), _cdf(emission, k, at + 0.75)))
-
-
-def _observed(data, at):
-    column = columns_of(data)[at]
-    values = np.asarray(column.values, dtype=np.float64)
-    gone = np.isnan(values) if column.missing is None else np.isnan(values) | column.missing
-    return values[~gone]
-
-
-def _last(steps, n):
-    first = len(steps.values) - n
-    return steps._replace(values=steps.values[first:], missing=None if steps.missing is None else steps.missing[first:])
-
-
-def _is_number(steps, emission):
-    return steps.kind in ("numbers", "integers") and not isinstance(emission, Categorical)
-
-
-def _is_short(told):
-    """Whether all symbols can be written side by side."""
-    return len(told) <= MOST_LETTERS and len(told) * max(map(len, told), default=0) <= 90
-
-
-def _height(steps, emission):
-    """Of the panel of a column, in inches."""
-    told = [] if _is_number(steps, emission) else _texts(steps)
-    if _is_short(told):
-        return 1.6
-    n = len(set(told))
-    return max(1.6, 0.14 * n) if n <= MOST_SYMBOLS else 1.6
-
-
-def _draw_numbers(ax, at, steps):
-    values = np.asarray(steps.values, dtype=np.float64)
-    if steps.missing is not None:
-        values = np.where(steps.missing, np.nan, values)
-    ax.plot(at, values, color="black", lw=0.8 if len(at) <= 2000 else 0.4, marker="." if len(at) <= 200 else None)
-
-
-def _symbols(data):
-    """The symbols of all steps as texts; of numbers, those with three digits."""
-    table = columns_of(data)
-    told = [_texts(steps) for steps in table]
-    return ["\n".join(row) for row in zip(*told)]
-
-
-def _texts(steps):
-    if steps.kind == "text":
-        found = [chr(point) for point in np.asarray(steps.values).tolist()]
-    elif steps.kind == "numbers":
-        found = ["" if value != value else f"{value:.3g}" for value in np.asarray(steps.values).tolist()]
-    else:
-        values = steps.values.tolist() if isinstance(steps.values, np.ndarray) else list(steps.values)
-        found = ["" if value is None or value != value else str(value) for value in values]
-    if steps.missing is not None:
-        found = ["" if gone else one for one, gone in zip(found, steps.missing.tolist())]
-    return found
-
-
-def _draw_symbols(ax, at, steps, emission):
-    told = _texts(steps)
-    alphabet = getattr(emission, "symbols", None)
-    kept = set(told) - {""}
-    names = [str(name) for name in alphabet if str(name) in kept] if alphabet is not None else []
-    names += sorted(kept - set(names))
-    ax.set_ylabel("symbol")
-    if _is_short(told):
-        for t, one in zip(at.tolist(), told):
-            ax.text(t, 0.5, one, ha="center", va="center", transform=ax.get_xaxis_transform(), fontsize=11)
-        ax.set_yticks([])
-        return
-    rows = {name: k for k, name in enumerate(names)}
-    there = np.array([k for k, one in enumerate(told) if one], dtype=np.intp)
-    ax.plot(at[there], [rows[told[k]] for k in there.tolist()], "|" if len(at) > 200 else ".", color="black", ms=5)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    if len(names) <= MOST_SYMBOLS:
-        ax.set_yticks(range(len(names)), [cut(name) for name in names], fontsize=10 if len(names) <= 10 else 7)
-    else:
-        ax.set_yticks([])
-        ax.set_ylabel(f"{len(names)} symbols")
 
 
 def _figure(p):
