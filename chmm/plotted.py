@@ -39,7 +39,7 @@ def name(x, data, k):
     """The name of a column of a frame, or of a Series; "" if there is none."""
     if data.names is not None:
         return str(data.names[k])
-    name = getattr(x, "name", None) if np.ndim(x) == 1 else None
+    name = getattr(x, "name", None) if getattr(x, "ndim", 0) == 1 else None
     return "" if name is None else str(name)
 
 

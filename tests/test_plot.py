@@ -279,6 +279,8 @@ def test_densities_over_the_histogram():
     (bars,) = [p for p in ax.patches if p.get_label() == "data"]
     values, edges, _ = bars.get_data()
     assert values @ np.diff(edges) == pytest.approx(1, abs=0.03)
+    cut = plot.emissions(M, {"a": X[:50], "b": X[50:]})  # shares of all steps
+    assert_allclose(cut.lines[0].get_ydata(), ax.lines[0].get_ydata(), atol=5e-3)
     alone = {line.get_label() for line in plot.emissions(M).lines}
     assert alone == {*M.states_, "sum"}
 
@@ -318,6 +320,7 @@ def test_residuals_of_three_views():
     centred = z - z.mean()
     tops = [segment[1, 1] for segment in correlation.collections[0].get_segments()]
     assert_allclose(tops[0], (centred[1:] * centred[:-1]).sum() / (centred**2).sum())
+    assert plot.emissions(M, [X[:50], X[50:]]).get_xlabel() == ""
     assert len(plot.residuals(M, [X[:50], X[50:]], views="qq").figure.axes) == 1
     with pytest.raises(ValueError, match=r"views has 'x'; there are 'histogram', 'qq', 'acf'"):
         plot.residuals(M, X, views="x")
