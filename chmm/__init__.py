@@ -5,6 +5,7 @@
 ['Y', 'X', 'Y']
 """
 
+from . import plot
 from .chain import MarkovChain
 from .checking import Normality, normality
 from .classifier import SequenceClassifier
@@ -93,5 +94,6 @@ __all__ = [
     "VonMises",
     "ZeroInflated",
     "normality",
+    "plot",
     "select",
 ]
