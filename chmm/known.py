@@ -82,6 +82,8 @@ def read(known, data: Sequences, name="known") -> Sequences | Weights:
     if getattr(getattr(known, "index", None), "nlevels", 1) > 1 and _is_table(known):
         known = dict(iter(known.groupby(level=0, sort=False)))
     many, parts = data.form in ("list", "dict"), [known]
+    if many and isinstance(known, np.ndarray) and known.dtype == object:
+        known = list(known)
     if isinstance(known, Mapping):
         if data.form == "dict" and set(known) != set(data.keys):
             raise ValueError(f"{name} must have the keys of X, {shown(data.keys)}, got {shown(list(known))}")
@@ -159,7 +161,7 @@ def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) 
         if table.shape[1] != len(states):
             raise ValueError(f"{name} has {table.shape[1]} columns for {len(states)} states ({states.preview()})")
         if names is not None:
-            table = table[:, checks.order_by_name(names, name, states, "columns")]
+            table = np.take(table, checks.order_by_name(names, name, states, "columns"), axis=1)
         return Known.of_weights(table)
     known = None if known is None else with_gaps(known)
     if known is None or not data.n_steps:

@@ -1105,7 +1105,7 @@ class Model:
         """
         if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
-        return files.load(cls, path_or_file, emissions)
+        return files.load(cls, path_or_file, emissions, OWN)
 
     @classmethod
     def from_hmmlearn(cls, m: Any) -> Self:

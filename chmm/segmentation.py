@@ -361,7 +361,7 @@ def _checked(line, i):
         parts = list(line)
         together = " ".join(parts)
     except TypeError:
-        if not hasattr(line, "__iter__"):
+        if not hasattr(line, "__iter__") or getattr(line, "ndim", 1) == 0:
             raise TypeError(f"line {i} is {line!r}, neither a str nor a list of words") from None
         k = next(k for k, word in enumerate(parts) if not isinstance(word, str))
         raise TypeError(f"line {i}, word {k} is {parts[k]!r}, a {type(parts[k]).__name__}; words are str") from None

@@ -19,7 +19,7 @@ from .exceptions import ConvergenceWarning, quiet
 from .fit import Fit
 from .model import Model
 from .parallel import run, until
-from .questions import Question
+from .questions import Question, chosen
 from .questions import score as log_likelihood
 from .symbols import shown
 from .uncertainty import n_free
@@ -199,6 +199,7 @@ def _models(model, n_states, emission):
         )
     else:
         sizes = [model.n_states] if n_states is None else _several(n_states, "n_states")
+        sizes = [n if n is None else checks.check_count(n, "n_states", 1) for n in sizes]
         families = [model.emission] if emission is None else _several(emission, "emission")
         models = {}
         for family in families:
@@ -216,7 +217,7 @@ def _models(model, n_states, emission):
 
 
 def _several(values, name):
-    if isinstance(values, str | Emission) or not isinstance(values, Iterable):
+    if isinstance(values, str | Emission) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{name} = {shown(values)} must be a list of what to try")
     return list(values)
 
@@ -318,9 +319,9 @@ def _held_out(model, fold, told, stop):
 
 def _part(told, data, which):
     """What is known of some of the sequences."""
-    if isinstance(told, np.ndarray):
-        return told[np.repeat(which, np.diff(data.bounds))]
-    return None if told is None else replace(told, bounds=data.bounds).chosen(which)
+    if isinstance(told, sequences.Sequences):
+        told = replace(told, bounds=data.bounds)
+    return chosen(which, data, told)[1]
 
 
 def _row(name, model, fit, data, told, ended, seconds, parts):

@@ -175,6 +175,14 @@ def test_align_takes_the_names_of_labels():
     m = Model(3, Gaussian(), random_state=0).fit(x).align(x, y)
     assert sorted(m.states_) == ["h", "l", "m"]
     assert (m.predict(x) == y).mean() > 0.9
+    some = [None if t % 3 else label for t, label in enumerate(y)]
+    assert m.align(x, some).states_.tolist() == m.states_.tolist()
+    with pytest.raises(ValueError, match="no label"):
+        m.align(x, [None] * len(x))
+    with pytest.raises(TypeError, match=r"y, step 0: 0\.5 is a float"):
+        m.align(x, [0.5] * len(x))
+    with pytest.raises(ValueError, match="rows differ in length"):
+        m.reorder([[0, 1], [2]])
     with pytest.raises(ValueError, match="2 labels"):
         m.align(x, np.where(y == "m", "l", y))
     with pytest.raises(TypeError, match="align"):
