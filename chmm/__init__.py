@@ -5,6 +5,7 @@
 ['Y', 'X', 'Y']
 """
 
+from . import scoring
 from .chain import MarkovChain
 from .checking import Normality, normality
 from .classifier import SequenceClassifier
@@ -91,5 +92,6 @@ __all__ = [
     "VonMises",
     "ZeroInflated",
     "normality",
+    "scoring",
     "select",
 ]

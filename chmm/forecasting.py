@@ -104,7 +104,8 @@ class Forecast:
     @quiet
     def log_density(self, values) -> np.ndarray:
         """log P(value), or its density, of whole values: (n_steps,) for one, (n_steps, n_values) for several; -inf for
-        what the emission does not take. Of the next value, it is minus its surprise."""
+        what the emission does not take. Of the next value, it is minus its surprise (which, with endprob, also has
+        -log P(the sequence goes on) in it)."""
         seen, alone = self._read(values)
         logs = density(self.emission, seen.distinct)[seen.index]
         out = log_sum(self.log_states[:, None, :] + logs, 2)
