@@ -5,7 +5,7 @@
 ['Y', 'X', 'Y']
 """
 
-from . import plot
+from . import plot, scoring
 from .chain import MarkovChain
 from .checking import Normality, normality
 from .classifier import SequenceClassifier
@@ -95,5 +95,6 @@ __all__ = [
     "ZeroInflated",
     "normality",
     "plot",
+    "scoring",
     "select",
 ]

@@ -681,11 +681,13 @@ class Model:
     def surprise(
         self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
     ) -> Any:
-        """-log P(o_t | o_1 ... o_t-1) in nats, (n_steps,), how much each step was not expected; 0 where it is missing.
+        """-log P(o_t | o_1 ... o_t-1) in nats, (n_steps,), how unexpected each step was; 0 where it is missing.
 
-        The past does not know that the sequence ends: where `final_states` or `endprob` say so, the sum is -log P of
-        what was seen so far, not of the end; `ended` changes nothing. ImpossibleError if P(O) = 0. Cost: that of
-        `score`, in log space.
+        The past does not know that the sequence ends: where `final_states` or `endprob` model this, the sum is -log P
+        of what was seen so far, not of the end; `ended` changes nothing. With `endprob`, a step, even a missing one,
+        also shows that the sequence has gone on: -log P(it goes on | o_1 ... o_t-1) is part of its surprise.
+
+        ImpossibleError if P(O) = 0. Cost: that of `score`, in log space.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],

@@ -4,10 +4,13 @@
 Without a scorer these take `model.score(X, y)`, which is a log probability.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .reading import is_missing
+from .symbols import shown
 
 
 def accuracy(model: Any, X: Any, y: Any) -> float:
@@ -22,8 +25,18 @@ def accuracy(model: Any, X: Any, y: Any) -> float:
     """
     found = model.predict(X)
     if isinstance(found, dict):
+        if not isinstance(y, Mapping) or y.keys() != found.keys():
+            raise ValueError(f"X is a dict: y must be one, too, with the same keys, {shown(list(found))}")
         found, y = list(found.values()), [y[key] for key in found]
-    pairs = [(found, y)] if not isinstance(found, list) else zip(found, y, strict=True)
+    one = not isinstance(found, list | np.ndarray) and np.ndim(found) == 0  # the class of one sequence
+    pairs = [([found], [y])] if one else [(found, y)]
+    if isinstance(found, list):
+        if y is None or len(y) != len(found):
+            raise ValueError(f"y = {shown(y)} must have the labels of {len(found)} sequences, as X has")
+        pairs = list(zip(found, y, strict=True))
+    for k, (path, labels) in enumerate(pairs):
+        if labels is None or len(labels) != len(path):
+            raise ValueError(f"y, sequence {k}: {shown(labels)} must have a label for each of {len(path)} steps")
     right = [a == b for path, labels in pairs for a, b in zip(path, labels, strict=True) if not is_missing(b)]
     if not right:
         raise ValueError("y holds no label to compare with")

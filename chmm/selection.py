@@ -211,7 +211,7 @@ def _models(model, n_states, emission):
         raise ValueError("there is no model to fit: n_states, emission and a list of models must not be empty")
     for name, m in models.items():
         if not isinstance(m, Model):
-            raise TypeError(f"{name} is {shown(m)}; it must be a Model")
+            raise TypeError(f"model holds {shown(m)}; it must be a Model")
         models[name] = copy.copy(m).set_params(random_state=checks.own_seed(m.random_state))
     return models
 

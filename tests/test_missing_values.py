@@ -192,3 +192,9 @@ def test_refusals():
         sparse.impute([["a", None], ["a", None, "b"]])
     assert sparse.impute([["a", None], ["a", None, "b"]], impossible="skip")[1] is None
     assert sparse.impute([["a", None], ["a", None, "b"]], 2, impossible="skip")[1] is None
+
+
+def test_nothing_to_draw():
+    m = Model(**TWO, emission=PerState([Gaussian([0], [1]), Gaussian([9], [1])]))
+    for copy in m.impute([1.0, 2.0], 2):
+        assert_array_equal(copy, [1.0, 2.0])
