@@ -139,8 +139,9 @@ def normality(residuals) -> Normality:
     """
     if isinstance(residuals, dict):
         residuals = list(residuals.values())
-    parts = residuals if isinstance(residuals, list) and residuals and np.ndim(residuals[0]) else [residuals]
-    parts = [as_floats(part, "residuals") for part in parts if part is not None] or [np.empty(0)]
+    if not isinstance(residuals, list) or all(np.ndim(part) == 0 for part in residuals if part is not None):
+        residuals = [residuals]
+    parts = [as_floats(part, "residuals") for part in residuals if part is not None] or [np.empty(0)]
     if any(part.ndim != 1 for part in parts):
         raise ValueError("residuals must be of one column; ask for each column by itself, as residuals[:, 0]")
     pairs = np.concatenate([np.stack([part[:-1], part[1:]], axis=1) for part in parts])

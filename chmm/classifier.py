@@ -154,6 +154,8 @@ class SequenceClassifier:
         weight = checks.sequence_weights(sample_weight, data)
         names = self.classes_[proba.argmax(axis=1)].tolist()
         right = [name == label for name, label in zip(names, _classes(y, data), strict=True)]
+        if not right:
+            raise ValueError("X holds no sequences, so there is no accuracy")
         return float(np.average(right, weights=weight))
 
     @quiet

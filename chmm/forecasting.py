@@ -9,6 +9,7 @@ from .emissions.alternatives import density
 from .emissions.base import mixed
 from .exceptions import quiet
 from .log_space import log_sum
+from .memory import room
 from .paths import sample_paths
 from .questions import of_possible
 from .symbols import shown
@@ -103,7 +104,8 @@ class Forecast:
     @quiet
     def log_density(self, values) -> np.ndarray:
         """log P(value), or its density, of whole values: (n_steps,) for one, (n_steps, n_values) for several; -inf for
-        what the emission does not take. Of the next value, it is minus its surprise."""
+        what the emission does not take. Of the next value, it is minus its surprise (which, with endprob, also has
+        -log P(the sequence goes on) in it)."""
         seen, alone = self._read(values)
         logs = density(self.emission, seen.distinct)[seen.index]
         out = log_sum(self.log_states[:, None, :] + logs, 2)
@@ -205,25 +207,16 @@ def forecast(asked, n_steps):
     """A Forecast for each sequence."""
     n_steps, fit = check_count(n_steps, "n_steps", 1), asked.fit
     answers = []
-    with np.errstate(divide="ignore"):
-        start, moves = np.log(fit.startprob), np.log(fit.chain.moves)
     for s, alone in enumerate(asked.going_on().problem().alone()):
         here = None
         if len(alone.index):
-            here, outcome = inference.in_log_space(alone, lambda exact: exact.log_last())
+            here, outcome = inference.in_log_space(alone, lambda exact: exact.here())
             alone.require_possible(outcome.step, s)
-        answers.append(Forecast(_states(here, start, moves, n_steps), fit.emission, fit.chain.moves, fit.states.names))
+        log_states = room("n_steps", n_steps, n_steps, fit.chain.n)
+        possible = inference.ahead(fit.chain, here, log_states)
+        if possible < n_steps:
+            raise ValueError(
+                f"the sequence cannot go on for {possible + 1} steps: it ends in each state that it may be in"
+            )
+        answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names))
     return asked.data.collect(answers)
-
-
-@quiet
-def _states(here, start, moves, n_steps):
-    """(n_steps, N) logarithms, from those of the last state; None: nothing came before."""
-    out = np.empty((n_steps, len(start)))
-    for k in range(n_steps):
-        here = start if here is None else log_sum(here[:, None] + moves, 0)
-        here = here - log_sum(here, 0)
-        if np.isnan(here).any():
-            raise ValueError(f"the sequence cannot go on for {k + 1} steps: it ends in each state that it may be in")
-        out[k] = here
-    return out

@@ -13,13 +13,14 @@ import numpy as np
 from .exceptions import quiet
 from .kernel_input import Problem
 from .kernels import forward_backward
+from .kernels import log_space as log_space_kernel
 from .kernels import posterior_paths as posterior_paths_kernel
 from .kernels import viterbi as viterbi_kernel
 from .kernels.rows import fold
 from .kernels.status import Status
 from .kernels.stream import Past
-from .log_space import Exact
-from .memory import aligned, zeros
+from .log_space import Exact, log_sum, numbers, relative
+from .memory import BLOCK, aligned, room, zeros
 from .parallel import CHUNK_NS, chunks, run
 
 INEXACT = int(Status.INEXACT)
@@ -249,6 +250,29 @@ def in_log_space(problem, ask):
     return answer, Outcome(loglik, step)
 
 
+@quiet
+def ahead(chain, here, out):
+    """Fill in out (n_steps, N): log P(q_T+1+k = i | o_1 ... o_T) for k = 0, 1, ..., from `Exact.here`; None: T is 0.
+    The number of steps that are possible."""
+    startprob, transmat, _ = chain.numbers
+    ones = numbers(np.ones((1, chain.width)))
+    step = max(BLOCK // chain.width, 1)
+    for first in range(0, len(out), step):
+        own = out[first : first + step]
+        known = int(here is not None)  # a step before these
+        alpha = aligned(known + len(own), *startprob.shape)
+        if known:
+            alpha[0] = here
+        index = np.zeros(len(alpha), dtype=np.int32)
+        possible = log_space_kernel.forward(None if known else startprob, transmat, ones, index, NEVER, alpha)
+        if possible < len(alpha):
+            return first + possible - known
+        logs = relative(alpha[known:])[:, : chain.n]
+        own[:] = logs - log_sum(logs, 1)[:, None]
+        here = alpha[-1]
+    return len(out)
+
+
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
     score, status, step = _outputs(problem)
@@ -352,7 +376,8 @@ def sample_posterior(problem, n_samples, rng):
                 block = path[first + start : first + end]
                 posterior_paths_kernel.sample(exact.transposed, alpha[start:end], uniforms, exact.stop, block)
 
-    return _backwards(problem, draw, np.empty((n_steps, n_samples), dtype=np.int32), n_samples)
+    path = room("n_samples", n_samples, n_steps, n_samples, dtype=np.int32)
+    return _backwards(problem, draw, path, n_samples)
 
 
 def _drawn(p, uniforms):

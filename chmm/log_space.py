@@ -208,9 +208,9 @@ class Exact:
             beta[own] = _fitting(x, "beta", own.start, scaled)
             ending = future[0]
 
-    def log_last(self):
-        """log P(o_1 ... o_T, q_T = i) up to a constant, (N,)."""
-        return relative(self.latest[2][-1])[: self.n]
+    def here(self):
+        """P(o_1 ... o_T, q_T = i) up to a constant, numbers (2, W)."""
+        return self.latest[2][-1]
 
     def apart(self):
         """(past, future), (T, N) each: log P(o_1 ... o_t-1, q_t = i) and log P(o_t+1 ... o_T | q_t = i), both up to a

@@ -24,6 +24,14 @@ def aligned(*shape):
     return block[offset : offset + size].reshape(shape)
 
 
+def room(name, value, *shape, dtype=float):
+    """An uninitialised array whose size is an argument's doing."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # ValueError: more entries than NumPy can count
+        raise MemoryError(f"{name} = {value}: no memory for an answer of shape {shape}; ask for fewer") from error
+
+
 def indices(n):
     """(n,) uninitialised int32, aligned in the same way if there are many."""
     return aligned((n + 1) // 2).view(np.int32)[:n] if n > HUGE_PAGE // 4 else np.empty(n, dtype=np.int32)

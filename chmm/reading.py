@@ -72,6 +72,7 @@ def selected(steps, which):
     return steps._replace(values=values, missing=missing)
 
 
+_MASKED = type(np.ma.masked)  # what a masked array has in the place of a missing value; an array by its class
 TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
 ROWS = (list, tuple)
 _STEPS = (*ROWS, *TEXTS, np.ndarray, Sequence)  # the last is slow to check
@@ -82,12 +83,12 @@ def all_are(types, those):
 
 
 def _is_flat(types):
-    return not any(issubclass(t, (list, tuple, np.ndarray)) for t in types)
+    return not any(issubclass(t, (list, tuple, np.ndarray)) and t is not _MASKED for t in types)
 
 
 def holds_steps(t):
     """Whether a type is one of texts, lists or arrays."""
-    return issubclass(t, _STEPS) or (hasattr(t, "__array__") and not issubclass(t, np.generic))
+    return t is not _MASKED and (issubclass(t, _STEPS) or (hasattr(t, "__array__") and not issubclass(t, np.generic)))
 
 
 def as_list(x):
@@ -137,6 +138,8 @@ def _join(parts, name, keys):
     """The steps of several sequences, end to end."""
     if any(p.kind == "columns" for p in parts):
         return _join_columns(parts, name, keys)
+    if len({p.kind for p in parts}) > 1:
+        parts = list(map(_of_any_kind, parts))
     kinds = [p.kind for p in parts]
     kind = next((k for k in kinds if k != NO_STEPS), NO_STEPS)
     for key, k in zip(keys, kinds, strict=True):
@@ -190,6 +193,13 @@ def _join_columns(parts, name, keys):
     return Steps(Columns(joined), "columns", None, names)
 
 
+def _of_any_kind(steps):
+    """Where all is missing, these may be of the kind of the others."""
+    if steps.kind == "numbers" and np.isnan(steps.values).all():
+        return Steps(np.zeros(len(steps.values)), NO_STEPS, np.ones(len(steps.values), dtype=bool))
+    return steps
+
+
 def _same_names(parts, name, keys):
     names = next((p.names for p in parts if p.names is not None), None)
     for key, p in zip(keys, parts, strict=True):
@@ -224,7 +234,7 @@ def as_kind(steps, kind, width=None):
             return Steps([None] * len(steps.values), kind, steps.missing)
         fill = np.nan if kind == "numbers" else 0
         shape = len(steps.values) if width is None else (len(steps.values), width)
-        return Steps(np.full(shape, fill), kind, steps.missing)
+        return Steps(np.full(shape, fill, dtype=np.uint32 if kind == "text" else None), kind, steps.missing)
     if kind == "numbers" and steps.kind in ("integers", "bools"):
         values = steps.values.astype(np.float64)
         if steps.missing is not None:
@@ -390,7 +400,9 @@ def _masked(x, name, expected):
 
 
 def is_missing(v):
-    return v is None or type(v).__name__ == "NAType" or (isinstance(v, float | np.floating) and v != v)
+    if isinstance(v, float | np.floating):
+        return v != v
+    return v is None or type(v) is _MASKED or type(v).__name__ == "NAType"
 
 
 _KIND_OF = {str: "words", bool: "bools", int: "integers", float: "numbers"}
@@ -428,7 +440,9 @@ def _elements(x, name, types=None):
     kind = kinds.pop()
     if kind == "words":
         if types != {str}:  # numpy.str_, members of an Enum
-            x = [v if is_missing(v) else plain(v) for v in x]
+            x = list(map(plain, x))
+        if missing is not None:
+            x = [None if gone else v for v, gone in zip(x, missing, strict=True)]
         return Steps(list(x), kind, missing)
     if missing is not None:
         x = [0 if gone else v for v, gone in zip(x, missing, strict=True)]

@@ -112,8 +112,8 @@ class Sequences:
         return self.values.shape[1] if np.ndim(self.values) == 2 else 1
 
     def as_integers(self) -> "Sequences":
-        """One column of whole numbers as integers, since pandas turns integers with gaps into floats; anything else
-        unchanged."""
+        """One column of whole numbers as integers, since pandas turns integers with gaps into floats; one without any
+        value as of no kind; anything else unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
         values, missing = self.values, None
@@ -123,7 +123,7 @@ class Sequences:
             if not (whole | missing).all():
                 return self
             values = np.where(missing, 0, values)
-        kind = NO_STEPS if missing is not None and missing.all() else "integers"
+        kind = "integers" if missing is None or not missing.all() else NO_STEPS
         steps = Steps(values.astype(np.int64), kind, missing, self.names, self.categories)
         return _sequences(steps, self.bounds, self.form, self.keys)
 

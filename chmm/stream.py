@@ -74,7 +74,7 @@ class Stream:
         fit = self._fit
         try:
             self._past = Past(*fit.chain.numbers, self.lag)
-        except MemoryError as error:
+        except (MemoryError, OverflowError) as error:
             raise MemoryError(f"lag = {self.lag}: no memory for what is kept of so many steps") from error
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
         self._likelihoods = _door(fit.emission)

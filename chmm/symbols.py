@@ -127,7 +127,11 @@ class Symbols:
             values, kind = values.points, "text"
         if kind == "text":
             codes = indices(len(values))
-            return codes, look_up(values, self._table, codes) >= 0
+            some_unknown = look_up(values, self._table, codes) >= 0
+            if missing is not None:  # where whole sequences are
+                codes[missing] = n
+                some_unknown = bool((codes < 0).any())
+            return codes, some_unknown
         if kind == "integers" and missing is None and self._is_range and values.dtype.isnative:
             codes = indices(len(values))
             if encode(np.ascontiguousarray(values), n, codes) < 0:

@@ -187,3 +187,12 @@ def test_normality_is_scipys():
         assert parts.neighbours != test.neighbours  # the end of one has no neighbour in the next
     assert "they are not normal" in str(normality(rng.exponential(size=300)))
     assert "no sign that they are not normal" in str(normality(stats.norm.ppf((np.arange(300) + 0.5) / 300)))
+
+
+def test_normality_of_what_was_skipped():
+    m = Model(startprob=[1, 0], transmat=np.eye(2), emission=Poisson([0, 5]))
+    skipped, seen = m.pseudo_residuals([[1, 2], [0] * 20], impossible="skip", random_state=0)
+    assert skipped is None and normality([skipped, seen]) == normality(seen)
+    for nothing in (None, [], [None], [[]]):
+        with pytest.raises(ValueError, match="residuals hold 0 numbers"):
+            normality(nothing)

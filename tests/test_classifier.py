@@ -177,3 +177,12 @@ def test_bad_arguments():
     ]:
         with pytest.raises(error, match=told):
             call()
+
+
+def test_accuracy_of_nothing_and_of_one():
+    X, y = calls(4)
+    clf = two().fit(X, y)
+    with pytest.raises(ValueError, match="no sequences"):
+        clf.score([], [])
+    found = clf.predict(X[0])
+    assert accuracy(clf, X[0], found) == 1 and accuracy(clf, X[0], {"slow": "fast", "fast": "slow"}[found]) == 0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import chmm
 from chmm import Categorical, Gaussian, Model
 from chmm.scoring import accuracy
 
@@ -89,3 +90,17 @@ def test_accuracy_is_a_scorer():
     assert accuracy(m, {"a": X[0]}, {"a": y[0]}) == m.evaluate(X[0], y[0]).accuracy
     with pytest.raises(ValueError, match="no label"):
         accuracy(m, [X[0][:2]], [[None, np.nan]])
+
+
+def test_accuracy_of_labels_that_do_not_fit():
+    tagger = Model(pseudocount=0.1).fit(["abab", "ba"], ["XYXY", "YX"])
+    for X, y, told in (
+        ("ab", "XYX", "sequence 0: 'XYX' must have a label for each of 2 steps"),
+        (["ab", "b"], ["XY"], "y = .* must have the labels of 2 sequences"),
+        (["ab"], None, "y = None"),
+        (["ab"], [None], "sequence 0: None must have a label"),
+        ({"a": "ab"}, {"b": "XY"}, "y must be one, too, with the same keys, \\['a'\\]"),
+        ({"a": "ab"}, ["XY"], "y must be one, too"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            chmm.scoring.accuracy(tagger, X, y)

@@ -325,3 +325,23 @@ def test_it_prints():
     assert repr(forecast) == "Forecast(2 steps, 2 states)"
     assert str(forecast).splitlines()[1].startswith("  1: 'calm' 0.8")
     assert not forecast.states.flags.writeable
+
+
+@pytest.mark.parametrize("transmat", [[[0.9, 0.1], [0.2, 0.8]], [[0, 1], [1, 0]], [[0.999, 0.001], [0, 1]]])
+@pytest.mark.parametrize("x", [np.empty(0), np.array([0.5, 1.0])])
+def test_far_ahead_is_a_power_of_the_transitions(transmat, x):
+    model = Model(startprob=[0.7, 0.3], transmat=transmat, emission=Gaussian([0, 1], [1, 1]))
+    states = model.forecast(x, 70_000).states
+    for k in (1, 2, 16_383, 16_384, 16_385, 32_768, 69_999):
+        assert_allclose(states[k], states[0] @ np.linalg.matrix_power(transmat, k), rtol=1e-9, atol=1e-300)
+
+
+@pytest.mark.parametrize("n", [10**13, 10**20])
+def test_too_many_for_any_memory(n):
+    model = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Gaussian([0, 1], [1, 1]))
+    with pytest.raises(MemoryError, match=f"n_steps = {n}: no memory"):
+        model.forecast([0.5], n)
+    with pytest.raises(MemoryError, match=f"n_samples = {n}: no memory"):
+        model.sample_posterior([0.5], n)
+    with pytest.raises(MemoryError, match=f"lag = {n}: no memory"):
+        model.stream(lag=n)

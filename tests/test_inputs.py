@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from shared import learnt, random_params, same_bits
 
-from chmm import Categorical, Model
+from chmm import Categorical, Gaussian, Model, Product
 from chmm.sequences import read
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -282,3 +282,37 @@ def test_answers_do_not_alias_inputs_or_each_other():
         if answer.ndim and answer.flags.writeable:
             answer[...] = 0
     assert all(map(same_bits, answers(m, x), kept))
+
+
+def test_elements_of_a_masked_array_are_missing():
+    x = np.ma.array([0, 7, 2], mask=[0, 1, 0])
+    assert_same_answers(PARAMS.model(), [0, None, 2], list(x))
+    letters = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]],
+                    emission=Categorical([[0.5, 0.5], [0.2, 0.8]], symbols="ab"))  # fmt: skip
+    assert letters.score([["a", np.ma.masked, "b"]]) == letters.score([["a", None, "b"]])
+    stream = letters.stream()
+    assert [stream.push(o).surprise for o in ("a", np.ma.masked)][1] == 0.0
+
+
+@pytest.mark.parametrize("gone", [[None, None], np.full(2, np.nan), np.array([None, None])])
+def test_a_sequence_without_values_goes_with_any_other(gone):
+    letters = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]],
+                    emission=Categorical([[0.5, 0.5], [0.2, 0.8]], symbols="ab"))  # fmt: skip
+    want = letters.score("ab")
+    assert letters.score(gone) == 0.0
+    for others in ("ab", ["a", "b"], np.array(["a", "b"])):
+        assert letters.score([gone, others]) == letters.score([others, gone]) == want
+    for y in (["xy", gone], [gone, "xy"]):
+        assert Model(states="xy", pseudocount=1, max_iter=2).fit(["ab", "ba"], y).transmat_[0, 1] > 0.5
+
+
+def test_a_column_without_values_goes_with_any_other():
+    both = Product(c=Categorical([[0.5, 0.5], [0.2, 0.8]], symbols="ab"), g=Gaussian([0, 3], [1, 2]))
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=both)
+    x = np.array([["a", 1.0], ["b", 2.0]], dtype=object)
+    no_symbols, nothing = (np.array([[None, v]] * 2, dtype=object) for v in (1.0, None))
+    numbers = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Gaussian([0, 3], [1, 2]))
+    assert m.score(nothing) == 0.0
+    assert m.score(no_symbols) == pytest.approx(numbers.score([1.0, 1.0]), rel=1e-12)
+    for other in (no_symbols, nothing):
+        assert m.score([x, other]) == m.score([other, x]) == pytest.approx(m.score(x) + m.score(other), rel=1e-12)

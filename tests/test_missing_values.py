@@ -217,3 +217,9 @@ def test_draws_of_small_shapes_are_values_of_the_family():
     model = Model(startprob=[1], transmat=[[1]], emission=Gamma([1e-3], [1.0]))
     values, _ = model.sample(200, random_state=0)
     assert values.min() > 0 and np.isfinite(model.score(values))
+
+
+def test_nothing_to_draw():
+    m = Model(**TWO, emission=PerState([Gaussian([0], [1]), Gaussian([9], [1])]))
+    for copy in m.impute([1.0, 2.0], 2):
+        assert_array_equal(copy, [1.0, 2.0])

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
+from ..sequences import NO_STEPS
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
 from .base import Emission, Frozen, Observed, Survey, read_only
@@ -90,11 +91,15 @@ class Categorical(Emission):
     def kind(self) -> str:  # type: ignore[override]
         return "symbols" if self._symbols is None else self._symbols.kind
 
+    def arguments(self):
+        """A str of characters and a list of them are two kinds of data."""
+        return super().arguments() | {"symbols": "".join(self.symbols) if self.kind == "text" else self.symbols}
+
     def survey(self, data):
         if self._symbols is not None:
             return Survey(kind={data.kind})
         values, kind, missing = self._as_symbols(data)
-        if kind == "nothing" or (missing is not None and missing.all()):
+        if kind == NO_STEPS or (missing is not None and missing.all()):
             return Survey(kind=set(), symbols=set(), declared=set())
         learnt = Symbols.learn(replace(data, values=values, kind=kind, missing=missing))
         return Survey(kind={learnt.kind}, symbols=set(learnt.names), declared={data.categories})
@@ -246,8 +251,9 @@ class Categorical(Emission):
                 f"X is an array of shape {(n, d)}; Categorical takes one symbol a step. If its rows are sequences, "
                 "pass list(X); if its columns are sequences, list(X.T)"
             )
-        if data.kind == "numbers" and (self._symbols is None or self._symbols.kind == "integers"):
-            data = data.as_integers()
+        whole = data.as_integers()
+        if whole.kind == NO_STEPS or self._symbols is None or self._symbols.kind == "integers":
+            data = whole
             if data.kind == "numbers":
                 values = np.nan_to_num(data.values)
                 t = int(np.argmax((values != np.round(values)) | (np.abs(values) >= 2**53)))

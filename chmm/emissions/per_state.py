@@ -68,7 +68,7 @@ class PerState(Alternatives):
         order = np.argsort(states, kind="stable")
         ends = np.cumsum(np.bincount(states, minlength=len(self.members)))
         runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
-        drawn = [draw(member, order[a:b]) for member, (a, b) in runs if b > a]
+        drawn = [draw(member, order[a:b]) for member, (a, b) in runs if b > a or not len(order)]
         return np.concatenate(drawn)[np.argsort(order)]
 
     def cdf(self, values):

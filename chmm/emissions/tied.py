@@ -35,6 +35,7 @@ class Tied(Alternatives):
 
     keys = ("shared",)
     shared = property(lambda self: self.members[0])
+    family = shared  # as the argument is called
     n_states = property(lambda self: len(self.groups))
     exchangeable = False  # which clusters belong to one group matters
     domain = property(lambda self: self.shared.domain)
