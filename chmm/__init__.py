@@ -5,7 +5,7 @@
 ['Y', 'X', 'Y']
 """
 
-from . import scoring
+from . import plot, scoring
 from .chain import MarkovChain
 from .checking import Normality, normality
 from .classifier import SequenceClassifier
@@ -41,6 +41,7 @@ from .segments import Segment, Segments
 from .selection import Selection, select
 from .statistics import Statistics
 from .stream import Stream
+from .transformer import SequenceTransformer
 from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
@@ -83,6 +84,7 @@ __all__ = [
     "Segments",
     "Selection",
     "SequenceClassifier",
+    "SequenceTransformer",
     "Statistics",
     "Stream",
     "StudentT",
@@ -92,6 +94,7 @@ __all__ = [
     "VonMises",
     "ZeroInflated",
     "normality",
+    "plot",
     "scoring",
     "select",
 ]

@@ -283,7 +283,7 @@ def ended_sequences(ended, data, ends):
         if set(ended) != set(data.keys):
             raise ValueError(f"ended must have the keys of X, {shown(data.keys)}, got {shown(list(ended))}")
         ended = [ended[key] for key in data.keys]
-    array = np.atleast_1d(np.asarray(ended))
+    array = np.atleast_1d(as_array(ended, "ended"))
     if array.shape != (data.n_sequences,) or array.dtype != bool:
         raise ValueError(
             f"ended = {shown(ended)} must hold a bool for each of {data.n_sequences} sequences: True where it ended, "
@@ -333,6 +333,20 @@ def refuse_row_names(values, name):
         )
 
 
+def without_frames(model, states) -> dict:
+    """The model's arguments and other attributes, with frames as arrays in the order of the states. If these had their
+    names from a frame, `states` says them."""
+    plain = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    for name in ("startprob", "transmat", "endprob"):
+        plain[name] = _by_name(plain[name], name, states, 2)
+    for name in ("frozen", "pseudocount"):
+        if isinstance(plain[name], Mapping):
+            plain[name] = {key: _by_name(value, f"{name}[{key!r}]", states, 2) for key, value in plain[name].items()}
+    if model.states is None and _names_in_frames({"startprob": model.startprob, "transmat": model.transmat}):
+        plain["states"] = list(states.names)
+    return plain
+
+
 def _names_in_frames(given):
     """The names of the states, from the first index or columns with names."""
     for value in given.values():
@@ -351,7 +365,7 @@ def _by_name(values, name, states, n_axes):
             continue
         order = order_by_name(found, name, states, "columns" if axis else "index")
         values = values.iloc[:, order] if axis else values.iloc[order]
-    return values
+    return np.asarray(values) if hasattr(values, "iloc") else values
 
 
 def order_by_name(found, name, states, where):
@@ -426,7 +440,7 @@ def shard_names(shard):
     """The names of shards that the statistics keep: none or one."""
     try:
         return frozenset() if shard is None else frozenset([shard])
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise TypeError(f"shard = {shown(shard)} must be a name, such as a str or an int") from error
 
 
@@ -481,7 +495,7 @@ def refuse_one_label_a_sequence(y, data, name="y"):
     """ValueError for one label per sequence: labels belong to steps."""
     if data.form == "one" or not isinstance(y, list | tuple | np.ndarray) or data.n_steps == data.n_sequences:
         return
-    if isinstance(y, list | tuple) and any(v is None for v in y):  # a whole sequence without labels
+    if isinstance(y, list | tuple) and type(None) in set(map(type, y)):  # a whole sequence without labels
         return
     # labels of several characters may be texts of labels
     if len(y) == data.n_sequences > 1 and all(len(v) == 1 if isinstance(v, str) else np.size(v) == 1 for v in y):
@@ -558,7 +572,8 @@ def check_pseudocounts(model, states) -> Pseudocounts:
 
 def check_counts(value, name):
     """A pseudocount: a number, or a read-only array of them."""
-    if isinstance(value, str | bytes) or not np.ndim(value):
+    refuse_row_names(value, name)
+    if isinstance(value, str | bytes) or not as_array(value, name).ndim:
         return check_pseudocount(value, name)
     array = as_floats(value, name)
     bad = ~((array >= 0) & (array <= LARGEST_COUNT))
@@ -605,6 +620,14 @@ def own_seed(random_state):
     if random_state is None or isinstance(random_state, int | np.integer):
         return random_state
     return int(generator(random_state).integers(2**63))
+
+
+def as_array(values, name):
+    """An argument as an array; lists of lists must be of one length."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} = {shown(values)} must be an array: its rows differ in length") from error
 
 
 def as_floats(values, name):
@@ -655,7 +678,7 @@ def check_frozen(frozen, parameters, **given):
         raise TypeError(f"frozen = {shown(frozen)} must be names of parameters, such as {parameters[:1]!r}")
     names = (frozen,) if isinstance(frozen, str) else tuple(frozen)
     for name in names:
-        if name not in parameters:
+        if not isinstance(name, str) or name not in parameters:
             own = "; an emission has its own, such as Gaussian(means, covariances, frozen='means')"
             told = own if "transmat" in parameters else ""
             raise ValueError(f"frozen holds {shown(name)}; it may hold {', '.join(parameters)}{told}")
@@ -663,7 +686,8 @@ def check_frozen(frozen, parameters, **given):
         return dict.fromkeys(names, True)
     checked: dict = {}
     for name, value in frozen.items():
-        mask, parameter = np.asarray(value), given.get(name)
+        refuse_row_names(value, f"frozen[{name!r}]")
+        mask, parameter = as_array(value, f"frozen[{name!r}]"), given.get(name)
         if mask.dtype != bool:
             raise TypeError(f"frozen[{name!r}] = {shown(value)} must be a mask of bools, or True")
         if mask.all() or not mask.any():

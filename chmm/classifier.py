@@ -246,7 +246,7 @@ def _classes(y, data):
         if data.form != "dict" or set(y.keys()) != set(data.keys):
             raise ValueError(f"y must have the keys of X, {shown(data.keys)}, got {shown(list(y.keys()))}")
         y = [y[key] for key in data.keys]
-    array = list(y) if hasattr(y, "__len__") or hasattr(y, "__iter__") else [y]
+    array = list(y) if hasattr(y, "__iter__") and getattr(y, "ndim", 1) else [y]
     if len(array) != data.n_sequences:
         raise ValueError(f"y has {len(array)} classes for {data.n_sequences} sequences; there must be one for each")
     return _names(array, "y")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import inference
+from . import html, inference
 from .known import with_gaps
 from .ordering import confusion
 from .paths import encoded
@@ -54,6 +54,9 @@ class Assessment(Mapping):
         precision, recall, f1, support = (list(column) for column in zip(*self._scores.values(), strict=True))
         means = [sum(column) / len(self) for column in (precision, recall, f1)]
         return StateScores(means[0], means[1], means[2], sum(support))
+
+    def _repr_html_(self) -> str:
+        return html.assessment(self)
 
     def __repr__(self) -> str:
         rows = [*((shown(name), row) for name, row in self._scores.items()), ("macro average", self.macro)]

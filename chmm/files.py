@@ -22,6 +22,8 @@ import numpy as np
 from . import checks
 from .emissions import FAMILIES, Emission, choose
 from .fit import Fit
+from .ordering import renamed
+from .report import Report
 from .symbols import Symbols, shown
 
 VERSION = 1
@@ -239,7 +241,8 @@ def _texts(points, offsets):
 def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     """Write the model's arguments and other attributes, and its fit, to a file."""
     checks.options(model)
-    arguments = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    checks.structure(model, _emission(model), known=fit.states)
+    arguments = checks.without_frames(model, fit.states)
     for name, value in arguments.items():
         if isinstance(value, Emission):
             arguments[name] = value.saved()
@@ -249,7 +252,6 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
         arguments["random_state"] = None  # a generator cannot be stored
     document: dict = {"arguments": arguments}
     if fit.history is not None:
-        checks.structure(model, _emission(model), known=fit.states)
         document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}
         if fit.endprob is not None:
             document["endprob_"] = fit.endprob
@@ -275,10 +277,13 @@ def _emission(model):
     return model.emission if isinstance(model.emission, Emission) else None
 
 
-def load(model_class, source, emissions):
-    """The model that `save` wrote."""
+def load(model_class, source, emissions, required):
+    """The model that `save` wrote. required : names of the arguments that every model has."""
     document, _ = read(source)
     try:
+        absent = [name for name in required if name not in document["arguments"]]
+        if absent:
+            raise ValueError(f"it lacks the argument {absent[0]!r}")
         return _rebuilt(model_class, document, {family.__name__: family for family in (*FAMILIES, *emissions)})
     except FORGED as error:
         raise ValueError(f"{_name(source)} does not hold a whole model: {error}") from error
@@ -325,4 +330,11 @@ def _rebuilt(model_class, document, families):
         learnt["loglik"], report={fact: _items(found) for fact, found in learnt["report"].items()},
         endprob=checks.check_shares(document["endprob_"], "endprob_", (n,)) if "endprob_" in document else None,
     )  # fmt: skip
+    _require_readable(model._fit)
     return model
+
+
+def _require_readable(fit):
+    """An error if the facts of a report are of types or about states that no fit reports: using them finds out."""
+    renamed(fit.report, fit.states, fit.states, np.arange(len(fit.states)))
+    str(Report(fit.report)), list(fit.rows_of_text()), fit.least_transition

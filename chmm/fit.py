@@ -123,17 +123,27 @@ class Fit:
             yield f"  {shown(name)}: start {rounded(self.startprob[i])}{end}, to {to}; {self.emission.summary(i)}"
         if len(self.states) > most:
             yield f"  ... and {len(self.states) - most} more"
+        yield from (f"  {line}" for line in self.origin())
+
+    def origin(self) -> Iterator[str]:
+        """Where the parameters come from."""
         if self.history is None:
-            yield "  with given parameters"
+            yield "with given parameters"
             return
         told = self.report
         if told:
             steps = f"{told['n_steps']:,} steps ({KINDS.get(told['kind'], told['kind'])})"
             labels = "" if len(self.history) else ", with labels"
-            yield f"  learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
+            yield f"learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
         if len(self.history):
-            how = "converged" if self.converged else "NOT converged"
-            yield f"  {how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
+            yield self.outcome()
+
+    def outcome(self) -> str:
+        """How the fit ended, in one line."""
+        if self.history is None or not len(self.history):
+            return "counted"
+        how = "converged" if self.converged else "NOT converged"
+        return f"{how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
 
     def require_same_columns(self, data: Sequences) -> None:
         """ValueError for a frame that has other columns, or has them in another order."""

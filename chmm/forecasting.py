@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import inference, sequences
-from .checks import as_floats, check_count, generator
+from .checks import as_array, as_floats, check_count, generator
 from .emissions import Categorical, Emission, Product
 from .emissions.alternatives import density
 from .emissions.base import mixed
@@ -166,7 +166,7 @@ class Forecast:
     def _read(self, values):
         """(Observed, whether it is one value)."""
         d, rows = self.emission.n_features or 1, values
-        alone = isinstance(values, str) or np.ndim(values) == 0
+        alone = isinstance(values, str) or as_array(values, "values").ndim == 0
         if d > 1 and not hasattr(values, "columns"):
             rows = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
             if rows.ndim == 0:

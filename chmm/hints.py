@@ -21,16 +21,18 @@ ARGUMENTS = {
     "verbose": "history_, converged_ and report_ tell how a fit went",
 }
 ATTRIBUTES = {
-    "means_": "they are emission_.means",
-    "covars_": "they are emission_.covariances",
-    "emissionprob_": "they are emission_.probs",
-    "lambdas_": "they are emission_.rates",
-    "weights_": "they are emission_.weights",
+    "means_": "they are emission_.means, given as Gaussian(means, covariances)",
+    "covars_": "they are emission_.covariances, given as Gaussian(means, covariances)",
+    "emissionprob_": "they are emission_.probs, given as Categorical(probs)",
+    "lambdas_": "they are emission_.rates, given as Poisson(rates)",
+    "weights_": "they are emission_.weights, given as Mixture(Gaussian(...), n, weights)",
     "probs_": "they are emission_.probs",
     "monitor_": "see history_, n_iter_, converged_ and report_",
     "n_components": "it is n_states_",
+    "n_iter": "the largest number of EM steps is max_iter, and n_iter_ is how many a fit took",
     "get_stationary_distribution": "it is stationary_distribution()",
 }
+ELSEWHERE = ARGUMENTS | ATTRIBUTES
 
 
 class Elsewhere:
@@ -45,7 +47,7 @@ class Elsewhere:
 
 def told_elsewhere(model_class):
     """The class, with hints for attributes of other libraries."""
-    for name, hint in ATTRIBUTES.items():
+    for name, hint in ELSEWHERE.items():
         setattr(model_class, name, Elsewhere(name, hint))
     return model_class
 

@@ -46,7 +46,9 @@ class Known:
     def of_path(cls, path, n) -> "Known":
         """From codes (T,), N where unknown: one mask for each state."""
         masks = np.vstack([np.zeros(n), np.where(np.eye(n, dtype=bool), 0.0, -np.inf)])
-        return cls(masks, np.where(path == n, np.int32(0), path + np.int32(1)), path)
+        index = path + np.int32(1)
+        index[path == n] = 0
+        return cls(masks, index, path)
 
     @classmethod
     def of_weights(cls, weights) -> "Known":
@@ -80,13 +82,16 @@ def read(known, data: Sequences, name="known") -> Sequences | Weights:
     if getattr(getattr(known, "index", None), "nlevels", 1) > 1 and _is_table(known):
         known = dict(iter(known.groupby(level=0, sort=False)))
     many, parts = data.form in ("list", "dict"), [known]
+    if many and isinstance(known, np.ndarray) and known.dtype == object:
+        known = list(known)
     if isinstance(known, Mapping):
         if data.form == "dict" and set(known) != set(data.keys):
             raise ValueError(f"{name} must have the keys of X, {shown(data.keys)}, got {shown(list(known))}")
         parts = [known[key] for key in data.keys] if data.form == "dict" else parts
     elif many and isinstance(known, list | tuple | np.ndarray):
         parts = list(known)
-    tables: list = [part for part in parts if _is_table(part)]
+    texts = set(map(type, parts)) <= {str, type(None)}
+    tables: list = [] if texts else [part for part in parts if _is_table(part)]
     if not tables:
         return sequences.labels(known, data, name)
     if not many:
@@ -156,7 +161,7 @@ def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) 
         if table.shape[1] != len(states):
             raise ValueError(f"{name} has {table.shape[1]} columns for {len(states)} states ({states.preview()})")
         if names is not None:
-            table = table[:, checks.order_by_name(names, name, states, "columns")]
+            table = np.take(table, checks.order_by_name(names, name, states, "columns"), axis=1)
         return Known.of_weights(table)
     known = None if known is None else with_gaps(known)
     if known is None or not data.n_steps:

@@ -20,6 +20,7 @@ from . import (
     forecasting,
     frames,
     hints,
+    html,
     missing,
     ordering,
     posterior_paths,
@@ -31,6 +32,7 @@ from . import (
 )  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
+from .display import Display
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
 from .evaluation import Assessment
@@ -221,6 +223,7 @@ class Model:
         ended: Any = None,
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
+        progress: bool = False,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -234,6 +237,8 @@ class Model:
         report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
         parameters so far. Ctrl-C leaves the model as it was.
+        progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
+        may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -260,7 +265,10 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        self._fit = training.fit(self, data, labels, weight, checked, callback, n_skipped=n_skipped)
+        with Display(progress) as display:
+            self._fit = training.fit(
+                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display
+            )
         return self
 
     @named
@@ -435,7 +443,8 @@ class Model:
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
-        checks.check_choice(impossible, "impossible", ("raise", "skip"))
+        if impossible != "raise":
+            checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
 
@@ -913,18 +922,20 @@ class Model:
     @named
     @quiet
     def bootstrap(
-        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None
-    ) -> uncertainty.Summary:
+        self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None,
+        progress: bool = False,
+    ) -> uncertainty.Summary:  # fmt: skip
         """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
         steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
 
         Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
         of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
-        number of threads (n_jobs).
+        number of threads (n_jobs). progress : show on stderr how many refits are done.
         """
         asked = self._asked(X, None, lengths, ids, ended)
         options, rng = checks.options(self), checks.generator(random_state)
-        return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs)
+        with Display(progress) as display:
+            return uncertainty.bootstrap(self, asked, self._structure(), n, level, rng, options.n_jobs, display)
 
     @named
     @quiet
@@ -1096,7 +1107,23 @@ class Model:
         """
         if not isinstance(emissions, list | tuple) or not all(isinstance(family, type) for family in emissions):
             raise TypeError(f"emissions = {emissions!r} must be a list of classes, such as [Rice]")
-        return files.load(cls, path_or_file, emissions)
+        return files.load(cls, path_or_file, emissions, OWN)
+
+    @classmethod
+    def from_hmmlearn(cls, m: Any) -> Self:
+        """The model with the parameters of one of hmmlearn's: the same score for the same data.
+
+        m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM that has its parameters, or one of the
+        variational classes, of which the means of the parameters are taken. States keep their order. Priors and the
+        options of EM stay behind, because they have other defaults here; docs/moving.md has their names.
+
+        TypeError for another object, NotFittedError if it has no parameters, ValueError if rows do not sum to 1.
+        """
+        from . import moving
+
+        model = cls(**moving.from_hmmlearn(m))
+        model._ready()
+        return model
 
     # Parameters ------------------------------------------------------------------------------------------------------
 
@@ -1164,23 +1191,45 @@ class Model:
             return False
 
     def get_params(self, deep: bool = True) -> dict:
-        """The constructor's arguments, including those of a subclass."""
-        return {name: getattr(self, name) for name in _arguments(type(self))}
+        """The constructor's arguments, including those of a subclass; deep : those of the emission, too, such as
+        emission__prior."""
+        own = {name: getattr(self, name) for name in _arguments(type(self))}
+        if deep and isinstance(emission := own.get("emission"), Emission):
+            own |= {f"emission__{name}": value for name, value in emission.nested_arguments().items()}
+        return own
 
     def set_params(self, **params: Any) -> "Model":
-        """Change constructor arguments; what was learnt stays until the next fit."""
+        """Change constructor arguments; what was learnt stays until the next fit.
+
+        emission__prior changes that argument of the emission, emission__step__prior that of the channel `step` of a
+        Product. The model then has a new emission; the one that it was given is not changed.
+
+        >>> from chmm import Gaussian, Model
+        >>> Model(2, Gaussian()).set_params(emission__covariance="full").emission
+        Gaussian(covariance='full')
+        """
         known = _arguments(type(self))
-        for name in params:
-            if name.startswith("emission__"):
+        inner = {name: value for name, value in params.items() if name.startswith("emission__")}
+        if inner and "emission" in known:
+            params = {name: value for name, value in params.items() if name not in inner}
+            emission = params.get("emission", self.emission)
+            if not isinstance(emission, Emission):
                 raise ValueError(
-                    f"Model has no parameter {name!r}: give a whole emission, such as emission=Gaussian(prior=0)"
+                    f"emission = {shown(emission)} has no {next(iter(inner))!r}: give an Emission, such as Gaussian()"
                 )
+            changes = {name.removeprefix("emission__"): value for name, value in inner.items()}
+            params["emission"] = emission.changed(**changes)
+        for name in params:
             if name not in known:
                 hint = hints.ARGUMENTS.get(name, f"it has {', '.join(known)}")
                 raise ValueError(f"{type(self).__name__} has no parameter {name!r}; {hint}")
         for name, value in params.items():
             setattr(self, name, value)
         return self
+
+    def __dir__(self):
+        """Without the names of other libraries, which are there for their errors only."""
+        return sorted(set(super().__dir__()) - hints.ELSEWHERE.keys() | vars(self).keys())
 
     def __setattr__(self, name, value):
         if name not in OWN and not name.startswith("_"):
@@ -1190,7 +1239,8 @@ class Model:
                     "Model(emission=m.emission_, startprob=m.startprob_, transmat=..., states=m.states_)"
                 )
             if type(self) is Model:
-                raise AttributeError(f"Model has no argument {name!r} to set; it has {', '.join(OWN)}")
+                hint = hints.ELSEWHERE.get(name, f"it has {', '.join(OWN)}")
+                raise AttributeError(f"Model has no argument {name!r} to set; {hint}")
         object.__setattr__(self, name, value)
 
     # `_fit` is what was learnt or loaded. A model whose parameters are all given instead keeps what it made of them in
@@ -1234,9 +1284,14 @@ class Model:
         fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
         if fit is None:
             defaults = _arguments(type(self))
-            given = [f"{name}={v!r}" for name, v in self.get_params().items() if v is not defaults[name]]
+            given = [f"{name}={v!r}" for name, v in self.get_params(deep=False).items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(given)})"
         return "\n".join([f"{type(self).__name__}({fit.title()})", *fit.rows_of_text()])
+
+    def _repr_html_(self):
+        if not self.__sklearn_is_fitted__():
+            return html.plain(repr(self))
+        return html.model(self._ready(), type(self).__name__)
 
 
 def _there(data, told, weight, ended):

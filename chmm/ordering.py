@@ -9,7 +9,8 @@ import numpy as np
 from . import checks, inference, sequences
 from .emissions import Emission
 from .fit import Fit
-from .paths import state_path
+from .known import with_gaps
+from .paths import require_names, state_path
 from .symbols import Symbols, shown
 
 EXACT = 8  # states up to which the best assignment is found exactly
@@ -109,7 +110,7 @@ def exchangeable(counts, n: int) -> bool:
 def reorder(model, order):
     fit = model._ready()
     n = len(fit.states)
-    order = np.asarray(order)
+    order = checks.as_array(order, "order")
     if order.shape != (n,) or order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n)):
         raise ValueError(f"order = {shown(order.tolist())} must be a permutation of 0 ... {n - 1}")
     names = fit.states.names if fit.names is None else [fit.states.names[i] for i in order]
@@ -142,14 +143,18 @@ def align_by_labels(model, X, y, lengths=None, ids=None):
     if y is None:
         raise TypeError("align takes another Model, or sequences and their labels: align(X, y)")
     data = fit.read(X, lengths, ids)
-    labels = sequences.labels(y, data)
+    labels = with_gaps(sequences.labels(y, data))
+    if labels is None:
+        raise ValueError("y holds no label to align with")
+    require_names(labels, "y")
     names = Symbols.learn(labels, "y")
     if len(names) != len(fit.states):
         raise ValueError(f"y holds {len(names)} labels, {names.preview()}, the model has {len(fit.states)} states")
     problem = fit.problem(data)
     path, outcome = inference.viterbi(problem, model.n_jobs)
     problem.require_possible(outcome.step)
-    codes = state_path(labels, names, "y")
+    codes = state_path(labels, names, "y", gaps=True)
+    codes[codes == len(names)] = -1
     order = assignment(confusion(path, codes, len(names), len(names)).T)
     return _rearranged(model, fit, order, names.names, names.names)
 
@@ -160,7 +165,7 @@ def _rearranged(model, fit: Fit, order, names, told=None):
     order, states = np.asarray(order), Symbols(names, argument="names")
     structure = checks.structure(model, _given(model), known=fit.states)
     other = copy.copy(model)
-    if told is not None or model.states is not None:
+    if told is not None or checks.without_frames(model, fit.states)["states"] is not None:
         other.states = list(names)
     kept = (np.diff(order) > 0).all()
     if structure.topology is not None and not kept:
@@ -193,12 +198,12 @@ def _rearranged(model, fit: Fit, order, names, told=None):
         endprob=None if fit.endprob is None else fit.endprob[order],
         statistics=fit.statistics if kept else None,  # only a family could say which of its rows are of which state
         anchor=fit.anchor if kept else None,
-        report=_renamed(fit.report, fit.states, states, order),
+        report=renamed(fit.report, fit.states, states, order),
     )
     return other
 
 
-def _renamed(report, old, new, order):
+def renamed(report, old, new, order):
     """The facts of a report under new names, and in a new order of states."""
     place = np.argsort(order)
     called = {name: new.names[place[i]] for i, name in enumerate(old.names)}

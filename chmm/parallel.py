@@ -10,22 +10,28 @@ CHUNK_NS = 2e6  # nanoseconds of work that a chunk holds at least
 POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python can deliver Ctrl-C
 
 
-def run(tasks, seconds, n_jobs=1):
+def run(tasks, seconds, n_jobs=1, tell=None):
     """[task(stop) for task in tasks].
 
     seconds : a rough estimate of the work. The kernels do not hold the GIL and check stop[0], which is set as soon as
     anything is raised here (above all KeyboardInterrupt), even while tasks are still being submitted.
+    tell(n_done, k, answer) is called in the caller's thread when task k is done, if there are threads.
     """
     stop = np.zeros(1, dtype=np.int32)
     if seconds < INLINE:
         return [task(stop) for task in tasks]
+    n_done = 0
     with ThreadPoolExecutor(min(workers(n_jobs), len(tasks))) as pool:
         try:
             pending = futures = [pool.submit(task, stop) for task in tasks]
+            places = {future: k for k, future in enumerate(futures)}
             while pending:
                 done, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
                 for future in done:
-                    future.result()
+                    answer = future.result()
+                    if tell is not None:
+                        n_done += 1
+                        tell(n_done, places[future], answer)
         except BaseException:
             stop[0] = 1
             pool.shutdown(wait=False, cancel_futures=True)

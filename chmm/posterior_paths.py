@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import inference
-from .checks import check_choice, check_count, generator
+from .checks import check_choice, check_count, check_flag, generator
 from .exceptions import quiet
 from .questions import Question, of_possible, of_possible_values, one_by_one
 from .results import Decoding, Viterbi
@@ -29,6 +29,7 @@ def predict(asked: Question, method: str, n_jobs=1):
 @quiet
 def viterbi(asked: Question, scaled: bool):
     problem, answers = asked.problem(), []
+    check_flag(scaled, "scaled")
     for s, alone in enumerate(problem.alone()):
         path, outcome = inference.viterbi(alone)
         problem.require_possible(outcome.step, s)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import inference
+from .checks import check_flag
 from .fit import Fit
 from .kernel_input import Problem, pose
 from .known import Weights, resolve
@@ -124,7 +125,7 @@ def predict_proba(asked: Question, n_jobs=1):
 @of_possible
 def posteriors(asked: Question, pairs: bool, n_jobs=1):
     problem, data = asked.problem(), asked.data
-    if pairs:
+    if check_flag(pairs, "pairs"):
         return data.collect([Posteriors(*answer) for answer in one_by_one(problem, inference.pair_posteriors)])
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
@@ -133,13 +134,13 @@ def posteriors(asked: Question, pairs: bool, n_jobs=1):
 
 @of_possible
 def forward(asked: Question, scaled: bool):
-    answers = one_by_one(asked.problem(), inference.forward, scaled)
+    answers = one_by_one(asked.problem(), inference.forward, check_flag(scaled, "scaled"))
     return asked.data.collect([Forward(*answer) for answer in answers])
 
 
 @of_possible
 def backward(asked: Question, scaled: bool):
-    answers = one_by_one(asked.problem(), inference.backward, scaled)
+    answers = one_by_one(asked.problem(), inference.backward, check_flag(scaled, "scaled"))
     return asked.data.collect([Backward(*answer) for answer in answers])
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from . import html
+from .display import duration
 from .emissions import Emission
 from .symbols import shown
 
@@ -31,6 +33,13 @@ class Progress:
     left: float
     seconds: float
     model: Callable[[], Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        """One line, as fit(progress=True) shows it."""
+        start = f"start {self.start + 1} of {self.n_starts}, " if self.n_starts > 1 else ""
+        gain = f", gain {self.gain:.3g}" if np.isfinite(self.gain) else ""
+        left = f", about {self.left:.2g} left" if np.isfinite(self.left) else ""
+        return f"{start}step {self.step}: objective {self.objective:.9g}{gain}{left}, {duration(self.seconds)}"
 
 
 class Report(Mapping):
@@ -62,6 +71,9 @@ class Report(Mapping):
         return isinstance(other, Mapping) and self._facts == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _repr_html_(self) -> str:
+        return html.report(repr(self))
 
     def __repr__(self) -> str:
         return "\n".join(filter(None, (_sentence(name, value, self._facts) for name, value in self._facts.items())))

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import html
+
 
 class Forward(NamedTuple):
     """Forward variables of one sequence.
@@ -44,6 +46,9 @@ class Posteriors(NamedTuple):
     gamma: np.ndarray
     xi: np.ndarray | None
     loglik: float
+
+    def _repr_html_(self):
+        return html.posteriors(self.gamma, self.loglik)
 
 
 class Decoding(NamedTuple):

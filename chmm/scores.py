@@ -55,14 +55,15 @@ class Scores:
         self, start: Any, transitions: Any, emission: Any, end: Any = None, *, states: Any = None, symbols: Any = None,
         default: float = -np.inf,
     ):  # fmt: skip
-        start, transitions, emission, end = map(_mapping, (start, transitions, emission, end))
+        start, transitions = _given(start, "start", 1), _given(transitions, "transitions", 2)
+        emission, end = _given(emission, "emission", 2), None if end is None else _given(end, "end", 1)
         tables = {"start": start, "transitions": transitions, "emission": emission, "end": end}
         names = _states(tables, states)
         codes = {name: i for i, name in enumerate(names)}
         self._coder = Categorical(symbols=_symbols(emission) if symbols is None else symbols, unknown="missing")
         self.states, self.symbols = names, self._coder.symbols
         self._codes = codes
-        self.default = float(_checked(as_floats(default, "default"), "default", ()))
+        self.default = float(_table(as_floats(default, "default"), "default", (), 0.0))
         columns = {symbol: k for k, symbol in enumerate(self.symbols)}
         self.start = _table(start, "start", (codes,), -np.inf)
         self.transitions = _table(transitions, "transitions", (codes, codes), -np.inf)
@@ -96,15 +97,20 @@ class Scores:
         data = self._read(X, lengths, ids)
         labels: Any = [y] if data.form == "one" else y
         if data.form == "dict":
+            if not isinstance(y, Mapping) or set(y) != set(data.keys):
+                raise ValueError(f"y must be a dict with the keys of X, {shown(data.keys)}, got {shown(y)}")
             labels = [y[key] for key in data.keys]
         elif data.form in ("lengths", "ids"):
+            if _length(y) != data.n_steps:
+                raise ValueError(f"y holds {len(y)} states for {data.n_steps} steps; pass one for each step")
+            y = list(y)
             labels = [y[a:b] for a, b in pairwise(data.bounds.tolist())]
         sizes = np.diff(data.bounds).tolist()
-        if len(labels) != len(sizes):
+        if _length(labels) != len(sizes):
             raise ValueError(f"y holds {len(labels)} paths; X holds {len(sizes)} sequences")
         path = []
         for s, (one, size) in enumerate(zip(labels, sizes, strict=True)):
-            if len(one) != size:
+            if _length(one) != size:
                 raise ValueError(f"y, sequence {s}: {len(one)} states for {size} steps; pass one for each step")
             for t, name in enumerate(one):
                 code = self._codes.get(name) if _can_be_key(name) else None
@@ -204,16 +210,23 @@ class _Question(NamedTuple):
 # Tables ---------------------------------------------------------------------------------------------------------------
 
 
-def _mapping(table):
-    """A Series or data frame as a mapping; anything else as it is."""
-    if not hasattr(table, "iloc"):
+def _given(table, name, n_axes):
+    """A mapping, which a Series or data frame is turned into, or an array."""
+    if hasattr(table, "iloc"):
+        table = table.to_dict("index") if table.ndim == 2 else table.to_dict()
+    if isinstance(table, Mapping):
         return table
-    return table.to_dict("index") if table.ndim == 2 else table.to_dict()
+    array = as_floats(table, name)
+    if array.ndim != n_axes:
+        raise ValueError(f"{name} has shape {array.shape}; it must be a mapping, or an array with {n_axes} axes")
+    return array
 
 
 def _states(tables, states):
     """The names of the states, in their order."""
     if states is not None:
+        if not hasattr(states, "__iter__") or getattr(states, "ndim", 1) != 1:
+            raise TypeError(f"states = {shown(states)} must be a list of names")
         names = tuple(states)
     else:
         maps = [table for table in tables.values() if isinstance(table, Mapping)]
@@ -221,14 +234,14 @@ def _states(tables, states):
         inner = [row for row in inner if isinstance(row, Mapping)]
         names = tuple(dict.fromkeys(name for table in (*maps, *inner) for name in table))
         names = names or tuple(range(len(tables["transitions"])))
-    if not names or len(set(names)) < len(names):
+    if not names or not all(map(_can_be_key, names)) or len(set(names)) < len(names):
         raise ValueError(f"states = {shown(names)} must hold the names of the states, each once")
     return names
 
 
 def _symbols(emission):
     if not isinstance(emission, Mapping):
-        return range(np.shape(emission)[-1])
+        return range(emission.shape[1])
     rows = [row for row in emission.values() if isinstance(row, Mapping)]
     names = {symbol for row in rows for symbol in row}
     try:
@@ -246,7 +259,7 @@ def _table(table, name, axes, default):
     else:
         out = as_floats(table, name)
     if out.shape != shape:
-        raise ValueError(f"{name} has shape {out.shape}; it must be {' x '.join(map(str, shape))}")
+        raise ValueError(f"{name} has shape {out.shape}; it must be {' x '.join(map(str, shape)) or 'one number'}")
     out = _checked(out, name, axes)
     out.flags.writeable = False
     return out
@@ -260,7 +273,10 @@ def _fill(out, table, name, axes):
             raise ValueError(f"{name} names {shown(key)}, which is not among {shown(list(axes[0]))}")
     places = [axes[0][key] for key in table]
     if len(axes) == 1:
-        out[places] = as_floats(list(table.values()), name)
+        scores = as_floats(list(table.values()), name)
+        if scores.ndim != 1:
+            raise ValueError(f"{name} = {shown(dict(table))} must hold one number for each name")
+        out[places] = scores
         return
     for place, (key, row) in zip(places, table.items(), strict=True):
         _fill(out[place], row, f"{name}[{shown(key)}]", axes[1:])
@@ -273,6 +289,13 @@ def _checked(table, name, axes):
         place = "".join(f"[{shown(list(codes)[i])}]" for codes, i in zip(axes, at, strict=True))
         raise ValueError(f"{name}{place} = {table[tuple(at)]}: a score is -inf, or a number within +-{LARGEST:g}")
     return table
+
+
+def _length(path):
+    """The number of states of a path, or of paths."""
+    if not hasattr(path, "__len__") or getattr(path, "ndim", 1) == 0 or isinstance(path, set | frozenset):
+        raise TypeError(f"y holds {shown(path)}, a {type(path).__name__}; it must hold a state for each step")
+    return len(path)
 
 
 def _can_be_key(name):

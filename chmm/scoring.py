@@ -1,9 +1,10 @@
-"""Scorers for scikit-learn's searches and cross-validation, over lists of sequences: `scoring=accuracy`.
+"""For scikit-learn's searches and cross-validation, over lists of sequences: the scorer `scoring=accuracy`, and
+`cross_val_predict`.
 
 Without a scorer these take `model.score(X, y)`, which is a log probability.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,33 @@ def accuracy(model: Any, X: Any, y: Any) -> float:
     if not right:
         raise ValueError("y holds no label to compare with")
     return sum(map(bool, right)) / len(right)
+
+
+def cross_val_predict(
+    model: Any, X: Sequence, y: Any = None, *, groups: Any = None, cv: Any = None, method: str = "predict"
+) -> list:
+    """The answer to each sequence of a model that was fitted to other folds, in the order of X.
+
+    model : a Model, or a pipeline that ends in one. cv : as in scikit-learn, a number of folds (None: 5) or a splitter
+    such as GroupKFold, for which `groups` has the group of each sequence. method : "predict", "predict_proba",
+    "score_samples" and so on. scikit-learn's own function joins answers to one array, so that it takes sequences of one
+    length only.
+
+    >>> import numpy as np
+    >>> from chmm import Gaussian, Model
+    >>> X, y = [[0.1, 5.2], [5.1, 0.3, 0.2], [0.4, 5.0, 0.1]], ["ab", "baa", "aba"]
+    >>> [path.tolist() for path in cross_val_predict(Model(emission=Gaussian(), pseudocount=1), X, y, cv=3)]
+    [['a', 'b'], ['b', 'a', 'a'], ['a', 'b', 'a']]
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import check_cv
+
+    if not isinstance(X, list | tuple):
+        raise TypeError(f"X is a {type(X).__name__}; it must be a list of sequences, of which folds are made")
+    answers: list = [None] * len(X)
+    for learnt, held_out in check_cv(cv).split(X, y, groups):
+        labels = None if y is None else [y[s] for s in learnt]
+        fitted = clone(model).fit([X[s] for s in learnt], labels)
+        for s, answer in zip(held_out, getattr(fitted, method)([X[s] for s in held_out]), strict=True):
+            answers[s] = answer
+    return answers

@@ -7,6 +7,7 @@ order mark at the start of some files. No word begins inside a grapheme cluster,
 emoji of several code points, a letter with combining marks, a flag.
 """
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ _FIRST_END = STATES.index("E")  # E and S are the last states
 _START = np.array([1.0, 0.0, 0.0, 1.0])
 _FOLLOWS = np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]])
 
+Path = str | os.PathLike
 _UNSEEN = 1e-300  # the probability that `cut` assigns to events that no training line showed
 
 _WORD = re.compile("S|BM*E?|M+E?|E")
@@ -160,6 +162,29 @@ class Segmenter:
         segmenter = cls(pseudocount=model.pseudocount)
         segmenter._use(model)
         return segmenter
+
+    @classmethod
+    def from_jieba(cls, folder: Path | None = None) -> "Segmenter":
+        """A segmenter with jieba's tables: those of the installed package, or those in a folder of its three files.
+
+        It cuts as `jieba.finalseg.cut` does, that is without jieba's dictionary. Characters that no table holds are
+        equally likely in all states. `model` is the `Scores`; jieba's emissions do not sum to 1. The files are read,
+        not executed.
+
+        ModuleNotFoundError without jieba and without a folder; OSError or ValueError for files that are not tables.
+        """
+        from . import moving
+
+        return cls.from_model(moving.from_jieba(folder))
+
+    def to_jieba(self, folder: Path) -> None:
+        """Write the tables as jieba's: prob_start.py, prob_trans.py and prob_emit.py in a folder, which is made.
+
+        Copied into the folder jieba/finalseg they replace its own, for words that are not in jieba's dictionary.
+        """
+        from . import moving
+
+        moving.to_jieba(_logs(self.model), _symbols(self.model), folder)
 
     @property
     def model(self) -> Model | Scores:
@@ -336,7 +361,7 @@ def _checked(line, i):
         parts = list(line)
         together = " ".join(parts)
     except TypeError:
-        if not hasattr(line, "__iter__"):
+        if not hasattr(line, "__iter__") or getattr(line, "ndim", 1) == 0:
             raise TypeError(f"line {i} is {line!r}, neither a str nor a list of words") from None
         k = next(k for k, word in enumerate(parts) if not isinstance(word, str))
         raise TypeError(f"line {i}, word {k} is {parts[k]!r}, a {type(parts[k]).__name__}; words are str") from None
@@ -358,18 +383,21 @@ def _spans(found):
 def _without_zeros(tables):
     """The scores of a Model or of Scores, with log _UNSEEN in place of every -inf that the grammar of tags does not
     demand, so that every text has a path. Its states are the indices into STATES."""
-    if isinstance(tables, Scores):
-        logs = tables.start, tables.transitions, tables.emission
-    else:
-        with np.errstate(divide="ignore"):
-            logs = tuple(map(np.log, (tables.startprob_, tables.transmat_, tables.emission_.probs)))
 
     def filled(table, allowed):
         return np.where(np.isneginf(table), np.where(allowed, np.log(_UNSEEN), -np.inf), table)
 
-    start, transitions, emission = map(filled, logs, (_START > 0, _FOLLOWS > 0, True))
+    start, transitions, emission = map(filled, _logs(tables), (_START > 0, _FOLLOWS > 0, True))
     end = np.where(np.arange(len(STATES)) < _FIRST_END, -np.inf, 0.0)
     return Scores(start, transitions, emission, end, symbols="".join(_symbols(tables)), default=0.0)
+
+
+def _logs(tables):
+    """(start, transitions, emission), the logarithms of a Model's parameters, or the Scores."""
+    if isinstance(tables, Scores):
+        return tables.start, tables.transitions, tables.emission
+    with np.errstate(divide="ignore"):
+        return tuple(map(np.log, (tables.startprob_, tables.transmat_, tables.emission_.probs)))
 
 
 def _symbols(tables):

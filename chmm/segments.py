@@ -3,6 +3,7 @@
 import os
 from typing import Any, NamedTuple
 
+from . import html
 from .symbols import shown
 
 MOST = 20  # rows that are printed
@@ -47,6 +48,9 @@ class Segments(tuple[Segment, ...]):
         else:
             with open(os.fspath(path_or_file), "w", encoding="utf-8") as file:
                 file.write(text)
+
+    def _repr_html_(self):
+        return html.segments(self)
 
     def __repr__(self):
         kept = self if len(self) <= MOST else (*self[: MOST // 2], *self[-MOST // 2 :])

@@ -10,14 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import checks, sequences, training
+from . import checks, html, sequences, training
 from . import known as knowledge
 from .choosing import criteria
+from .display import Display, counted
 from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
+from .fit import Fit
 from .model import Model
 from .parallel import run, until
-from .questions import Question
+from .questions import Question, chosen
 from .questions import score as log_likelihood
 from .symbols import shown
 from .uncertainty import n_free
@@ -76,6 +78,9 @@ class Selection(Sequence):
     def best(self) -> Model:
         return self.best_row.model
 
+    def _repr_html_(self) -> str:
+        return html.selection(self, self.best_row, self.criterion)
+
     def __repr__(self) -> str:
         cv = self.criterion == "cv"
         heads = ["", "log L", "parameters", "AIC", "BIC", "ICL", *["held out"] * cv, "starts", "seconds"]
@@ -110,6 +115,7 @@ def select(
     ids=None,
     ended=None,
     n_jobs: int = -1,
+    progress: bool = False,
 ) -> Selection:
     """Fit several models to the same data, and choose one.
 
@@ -120,7 +126,7 @@ def select(
     folds in turn. One sequence is cut into blocks of time, each scored given all that came before it, by a model that
     was fitted to the other blocks. Only the symbols there are, and the scale of priors, are known from all data.
     X, y, lengths, ids, ended : as in `Model.fit`. n_jobs : threads, each with a fit; the same result for any number, if
-    the models have a random_state.
+    the models have a random_state. progress : show on stderr how many fits are done, and what the last one found.
 
     bic = -2 log P + n_parameters log(observed steps); icl = bic + 2 H, with H the entropy of the paths given the data,
     so that states must also be told apart (Biernacki, Celeux & Govaert 2000). Criteria compare densities of the same
@@ -151,12 +157,29 @@ def select(
         tasks += [_naming(name, _held_out, candidate, fold, told) for fold in parts]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table tells
-        answers = run(tasks, np.inf, jobs)
+        answers = _followed(tasks, list(models), jobs, progress)
     each, rows = 1 + len(parts), []
     for k, (name, candidate) in enumerate(models.items()):
         (fit, seconds), *parts = answers[k * each : (k + 1) * each]
         rows.append(_row(name, candidate, fit, data, told, ended, seconds, parts))
     return Selection(rows, criterion)
+
+
+def _followed(tasks, names, jobs, progress):
+    """The answers of the tasks, of which each model has as many."""
+    each = len(tasks) // len(names)
+
+    with Display(progress) as display:
+
+        def tell(n_done, k, answer):
+            fit = answer[0]
+            found = f"; {names[k // each]}: {fit.outcome()}" if isinstance(fit, Fit) else ""
+            display.step(counted(display, n_done, len(tasks), "fits") + found)
+
+        display.step(counted(display, 0, len(tasks), "fits"))
+        answers = run(tasks, np.inf, jobs, tell)
+        display.result(counted(display, len(tasks), len(tasks), "fits"))
+    return answers
 
 
 def _models(model, n_states, emission):
@@ -176,6 +199,7 @@ def _models(model, n_states, emission):
         )
     else:
         sizes = [model.n_states] if n_states is None else _several(n_states, "n_states")
+        sizes = [n if n is None else checks.check_count(n, "n_states", 1) for n in sizes]
         families = [model.emission] if emission is None else _several(emission, "emission")
         models = {}
         for family in families:
@@ -193,7 +217,7 @@ def _models(model, n_states, emission):
 
 
 def _several(values, name):
-    if isinstance(values, str | Emission) or not isinstance(values, Iterable):
+    if isinstance(values, str | Emission) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{name} = {shown(values)} must be a list of what to try")
     return list(values)
 
@@ -295,9 +319,9 @@ def _held_out(model, fold, told, stop):
 
 def _part(told, data, which):
     """What is known of some of the sequences."""
-    if isinstance(told, np.ndarray):
-        return told[np.repeat(which, np.diff(data.bounds))]
-    return None if told is None else replace(told, bounds=data.bounds).chosen(which)
+    if isinstance(told, sequences.Sequences):
+        told = replace(told, bounds=data.bounds)
+    return chosen(which, data, told)[1]
 
 
 def _row(name, model, fit, data, told, ended, seconds, parts):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import inference, sequences
-from .checks import check_count
+from .checks import as_array, check_count
 from .emissions import Emission, Product
 from .exceptions import ImpossibleError, quiet
 from .fit import Fit
@@ -118,7 +118,7 @@ class Stream:
 
     def _weighted(self, logs, known):
         n = len(self._states)
-        told = np.asarray(known)[None] if np.ndim(known) == 1 else [known]
+        told = np.asarray(known)[None] if as_array(known, "known").ndim == 1 else [known]
         weights = resolve(read_known(told, sequences.read([0])), sequences.read([0]), self._fit.states)
         logs = self._nothing if logs is None else logs[:, :n]
         return logs if weights is None else logs + weights.masks[weights.index]
@@ -287,9 +287,11 @@ def _read(emission, value):
     if isinstance(value, str):
         data = sequences.read(value if emission.kind in ("text", "letters") else np.array([value]), kind=emission.kind)
     elif isinstance(value, ROWS) or np.ndim(value) == 1:
-        data = sequences.read(np.array([[np.nan if is_missing(v) else v for v in value]]), kind=emission.kind)
+        row = as_array([[np.nan if is_missing(v) else v for v in value]], "step 0")
+        data = sequences.read(row, kind=emission.kind)
     else:
-        data = sequences.read([value.item() if isinstance(value, np.ndarray) else value], kind=emission.kind)
+        alone = isinstance(value, np.ndarray) and value.ndim == 0
+        data = sequences.read([value.item() if alone else value], kind=emission.kind)
     if data.n_steps != 1:
         raise ValueError(f"step 0: {shown(value)} is {data.n_steps} steps; push takes one")
     seen = emission.check(data)

@@ -40,7 +40,8 @@ class Symbols:
     """
 
     def __init__(self, names: Any, kind: str | None = None, argument: str = "symbols"):
-        if isinstance(names, set | frozenset | dict) or not hasattr(names, "__iter__"):
+        listed = hasattr(names, "__iter__") and getattr(names, "ndim", 1) == 1
+        if isinstance(names, set | frozenset | dict) or not listed:
             raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names")
         if isinstance(names, str):
             kind = kind or "text" if argument == "symbols" else None

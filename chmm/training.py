@@ -12,6 +12,7 @@ import numpy as np
 
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
+from .display import Display, duration
 from .emissions import Emission, Precomputed, Survey, choose
 from .exceptions import ConvergenceWarning, ImpossibleError
 from .fit import Fit, column_names
@@ -45,9 +46,11 @@ def n_sequences(data):
     return int((np.diff(data.bounds) > 0).sum())
 
 
-def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
+def prepared(model, data, seen=None, labels=None, weight=None, ended=None, counting=False):
     """(structure, emission, problem): what a model is told, its emission ready to learn, and the data as a Problem that
-    waits for parameters."""
+    waits for parameters.
+
+    counting : if the state of every step is known, the problem is only counted and needs no rows."""
     if isinstance(labels, Sequences):
         labels = with_gaps(labels)
         if labels is not None:
@@ -66,10 +69,12 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None):
     ended = checks.ended_sequences(ended, data, structure.ends)
     if known is not None and known.path is not None:
         checks.agreeing_labels(known.path, data, structure, "y", ended)
+    final = None if structure.endprob is not None else structure.allowed
+    if counting and known is not None and known.complete:
+        return structure, emission, pose(data, observed, ended=ended, weight=weight)._replace(known=known, final=final)
     problem = pose(
-        data, observed, ends=structure.ends, final=None if structure.endprob is not None else structure.allowed,
-        known=known, ended=ended, weight=weight, learning=True,
-    )  # fmt: skip
+        data, observed, ends=structure.ends, final=final, known=known, ended=ended, weight=weight, learning=True
+    )
     return structure, emission, problem
 
 
@@ -84,8 +89,9 @@ def possible(model, data, labels=None, ended=None):
 
 
 def fit(
-    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None, n_skipped: int = 0
-) -> Fit:
+    model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None, n_skipped: int = 0,
+    display: Display | None = None,
+) -> Fit:  # fmt: skip
     """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states.
 
     seen : the survey of more data than these. n_skipped : how many impossible sequences were left out, for the report.
@@ -95,18 +101,26 @@ def fit(
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
 
     def tell(learnt, **told):
-        return callback(Progress(model=lambda: model._with(learnt()), **told))
+        progress = Progress(model=lambda: model._with(learnt()), **told)
+        if display is not None:
+            display.step(str(progress))
+        return callback is not None and callback(progress)
 
-    structure, emission, problem = prepared(model, data, seen, labels, weight, ended)
+    watched = callback is not None or (display is not None and display.active)
+
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended, counting=True)
     known = problem.known
     if known is None or not known.complete:
         if options.state_order is None or known is not None or not unordered(model, structure, emission):
             options = options._replace(state_order=None)
-        learnt = baum_welch(problem, structure, emission, options, callback and tell)
+        learnt = baum_welch(problem, structure, emission, options, tell if watched else None)
     else:
         learnt = supervised(problem, structure, emission, known.path, options.rng)
     facts = report(problem, structure, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
-    return replace(learnt, emission=learnt.emission.published(), report=facts)
+    learnt = replace(learnt, emission=learnt.emission.published(), report=facts)
+    if display is not None:
+        display.result(f"{learnt.outcome()}, {duration(display.seconds)}")
+    return learnt
 
 
 def unordered(model, structure, emission):

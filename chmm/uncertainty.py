@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, inference, sequences, training
+from . import checks, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
+from .display import Display, counted
 from .exceptions import quiet
 from .fit import Fit
 from .parallel import run, until
@@ -176,6 +177,9 @@ class Summary(Mapping):
     def __len__(self) -> int:
         return len(self._rows)
 
+    def _repr_html_(self) -> str:
+        return html.summary(self, self.title, self.level)
+
     def __repr__(self) -> str:
         width = max(map(len, self._rows), default=0)
         ends = f"{100 * self.level:g} % from", "to"
@@ -318,7 +322,9 @@ def _interval(value, error, quantile, low, high):
 # The bootstrap --------------------------------------------------------------------------------------------------------
 
 
-def bootstrap(model, asked: Question, structure: checks.Structure, n: int, level: float, rng, n_jobs) -> Summary:
+def bootstrap(
+    model, asked: Question, structure: checks.Structure, n: int, level: float, rng, n_jobs, display: Display
+) -> Summary:  # fmt: skip
     """Refits to data that the model draws: of the same lengths, with the same steps missing."""
     n, level, fit = checks.check_count(n, "n", 2), check_level(level), asked.fit
     _require_steps(asked)
@@ -340,7 +346,13 @@ def bootstrap(model, asked: Question, structure: checks.Structure, n: int, level
         return [float(arrays[name][place]) for name, part in parts.items() for place in part.entries]
 
     tasks = [lambda stop, seed=seed: one(stop, seed) for seed in rng.spawn(n)]
-    draws = np.reshape(run(tasks, np.inf, n_jobs), (n, -1))
+
+    def tell(n_done, k=None, answer=None):
+        display.step(counted(display, n_done, n, "refits"))
+
+    tell(0)
+    draws = np.reshape(run(tasks, np.inf, n_jobs, tell), (n, -1))
+    display.result(counted(display, n, n, "refits"))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
     labels = [(called(name, place, part), part.array[place]) for name, part in parts.items() for place in part.entries]
     rows = {

@@ -19,7 +19,7 @@ from refusals import (
     with_transition,
 )
 
-from chmm import Categorical, MarkovChain, Model, NotFittedError, Segmenter
+from chmm import Categorical, Gaussian, MarkovChain, Model, NotFittedError, Segmenter, Tied, normality
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -145,6 +145,21 @@ VERBS = [
         "a segmenter": lambda: Segmenter().cut("今天"),
         "an evaluation": lambda: Segmenter().evaluate(["今天 天气"]),
     }.items()),
+    ("pairs a word", lambda: coins().posteriors(X, pairs="no"), ValueError, "pairs", "no"),
+    ("forward scaled a list", lambda: coins().forward(X, scaled=[0]), ValueError, "scaled"),
+    ("backward scaled an array", lambda: coins().backward(X, scaled=np.ones(2)), ValueError, "scaled"),
+    ("viterbi scaled a word", lambda: coins().viterbi(X, scaled="no"), ValueError, "scaled", "no"),
+    ("ended ragged", lambda: fit(endprob=True).score(X, ended=[[True], [True, False]]), ValueError, "ended"),
+    ("states an array without axes", lambda: fit(states=np.array(1)), TypeError, "states"),
+    ("states a table", lambda: fit(states=np.eye(2, dtype=int)), TypeError, "states"),
+    ("frozen holds no names", lambda: fit(frozen=[None]), ValueError, "frozen holds None"),
+    ("residuals missing", lambda: normality(None), ValueError, "residuals hold 0 numbers"),
+    ("groups too large", lambda: Tied(Gaussian(), [0, 2**62]), ValueError, "groups"),
+    ("groups ragged", lambda: Tied(Gaussian(), [[0], [1, 2]]), ValueError, "groups"),
+    ("push a table", lambda: coins().stream().push([[0, 1], [0]]), ValueError, "step 0"),
+    ("push two steps", lambda: coins().stream().push(np.ones((2, 1), dtype=int)), ValueError, "2 steps"),
+    ("push what is known, ragged", lambda: coins().stream().push(0, [[1], [1, 0]]), ValueError, "known"),
+    ("segmenter learns a number", lambda: Segmenter().fit([np.array(1)]), TypeError, "line 0"),
     ("saving what is not fitted", lambda: Model(2).save("/nowhere/at/all"), (NotFittedError, OSError), "fit|nowhere"),
     ("loading what is not there", lambda: Model.load("/nowhere/at/all"), OSError, "nowhere"),
     ("chain without data", lambda: MarkovChain().fit([]), ValueError, "empty|no "),

@@ -135,6 +135,9 @@ def test_labels_and_ends_go_along():
         rest = [s for s in range(len(X)) if s % 3 != k]
         total += Model(pseudocount=1).fit([X[s] for s in rest], [y[s] for s in rest]).score(X[k::3], y[k::3])
     assert_allclose(labelled.held_out, total / sum(map(len, X)))
+    masks = [[[label == 0, label == 1] for label in states] for states in y]
+    (masked,) = select(Model(pseudocount=1), X, masks, criterion="cv", folds=3)
+    assert masked.held_out == labelled.held_out
     (in_time,) = select(ends, X[0].tolist() * 10, criterion="cv", folds=3)
     assert np.isfinite(in_time.held_out)
 
@@ -163,6 +166,8 @@ def test_impossible_held_out_data_are_minus_infinity():
 def test_bad_searches():
     m = Model(2, Poisson())
     heads = Model(startprob=[1], transmat=[[1]], emission=Categorical([[1, 0]]))
+    found = select(m, COUNTS, n_states=np.arange(1, 3))
+    assert [row.name for row in found] == ["1 state, Poisson", "2 states, Poisson"]
     for call, error, told in [
         (lambda: select(COUNTS, m), TypeError, "must be a Model"),
         (lambda: select(m, COUNTS, n_states=2), TypeError, "n_states = 2 must be a list"),
@@ -172,7 +177,9 @@ def test_bad_searches():
         (lambda: select([m, 3], COUNTS), TypeError, "must be a Model"),
         (lambda: select([], COUNTS), ValueError, "no model"),
         (lambda: select(m, COUNTS, n_states=[]), ValueError, "no model"),
-        (lambda: select(m, COUNTS, n_states=[1, 0]), ValueError, "0 states, Poisson: n_states = 0"),
+        (lambda: select(m, COUNTS, n_states=[1.5]), TypeError, "n_states must be an integer, got 1.5"),
+        (lambda: select(m, COUNTS, n_states=np.array(2)), TypeError, "n_states = .* must be a list"),
+        (lambda: select(m, COUNTS, n_states=[1, 0]), ValueError, "n_states = 0"),
         (lambda: select(m, COUNTS, criterion="loglik"), ValueError, "criterion"),
         (lambda: select(m, COUNTS, criterion="cv", folds=1), ValueError, "folds = 1"),
         (lambda: select(m, COUNTS[:6], criterion="cv"), ValueError, "too short for 5 blocks"),

@@ -6,12 +6,14 @@ import os
 import struct
 import threading
 import zlib
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Product, files
+from chmm import Categorical, Exponential, Gaussian, Mixture, Model, Poisson, Product, files
 
 START = b'{"__metadata__":{"checksum":"'
 DOCUMENT = {
@@ -448,7 +450,10 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type, si
     "learnt.n_iter": ["seven", 1.5, None, -1, True],
     "learnt.converged": ["no", None, 1],
     "learnt.loglik": ["no", 1, []],
-    "learnt.report": [[], None],
+    "learnt.report": [[], None, {"n_steps": 5}],
+    "learnt.report.n_steps": ["five", None, [1]],
+    "learnt.report.states_without_evidence": [["z"], 3],
+    "learnt.report.at_limits": [[[2, "probs"]], [1], True],
     "learnt.columns": ["ab", [1], 3],
     "learnt.history": [[1.0], np.array([np.nan]), np.eye(2), np.arange(3)],
     "emission_": [{"class": "Gaussian", "settings": {}, "members": []}, {"class": "Gauss"}, [], None],
@@ -462,7 +467,7 @@ FORGED = {  # where, and what a forger puts there: of the wrong length, type, si
 def test_forged_claims_of_a_model_are_found(tmp_path, place, value):
     def change(document):
         *inside, name = place.split(".")
-        there = document[inside[0]] if inside else document
+        there = reduce(getitem, inside, document)
         there[name] = value
 
     model = Model(states=["x", "y"], final_states=["y"], random_state=0).fit("ababb")
@@ -512,6 +517,21 @@ def test_forged_names_of_channels_are_found(tmp_path, names):
     model = Model(2, Product(a=Poisson(), b=Poisson()), random_state=0).fit(np.array([[1, 2], [3, 4], [9, 9]]))
     path = tampered(tmp_path, model, lambda document: document["emission_"]["settings"].update(names=names))
     with pytest.raises(ValueError, match="does not hold a whole model: "):
+        Model.load(path)
+
+
+@pytest.mark.parametrize("name", ["endprob", "frozen", "topology"])
+def test_arguments_that_a_file_lacks_are_found(tmp_path, name):
+    path = tampered(tmp_path, Model(1).fit("ab"), lambda document: document["arguments"].pop(name))
+    with pytest.raises(ValueError, match=f"lacks the argument '{name}'"):
+        Model.load(path)
+
+
+def test_a_reference_of_another_shape_is_found(tmp_path):
+    path = tampered(
+        tmp_path, Model(1, Exponential()).fit([1.0, 2.0]), lambda d: d["emission_"].update(reference=np.ones((0, 1)))
+    )
+    with pytest.raises(ValueError, match=r"reference has shape \(0, 1\)"):
         Model.load(path)
 
 

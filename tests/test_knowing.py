@@ -212,6 +212,11 @@ def test_weights_in_a_frame_go_by_the_names_of_its_columns():
     m = Model(states="ab", emission=Categorical(), pseudocount=0.1).fit([x, x], [frame, None])
     assert m.predict(x, known=frame).tolist() == ["b" if b else "a" for b in is_b]
     assert m.score(x, known=frame) == m.score(x, known=np.c_[1 - is_b, is_b])
+    likelihoods = 0.1 + 0.7 * frame
+    assert m.score(x, known=likelihoods) == m.score(x, known=likelihoods[["a", "b"]].to_numpy())
+    parts = np.empty(2, dtype=object)  # an array of lists
+    parts[:] = [["a", None, None, None, None, "b"], None]
+    assert m.score([x, x], known=parts) == m.score([x, x], known=list(parts))
     both = [pd.concat([part, part], keys=["p", "q"]) for part in (pd.DataFrame({"x": x}), frame)]
     assert m.score(both[0], known=both[1]) == 2 * m.score(x, known=frame)
     with pytest.raises(ValueError, match=r"known has the columns \['c', 'a'\].*to_numpy"):

@@ -1,6 +1,8 @@
 """Names of states: those of labels keep their type, those of Series and frames are followed, none is guessed."""
 
+import copy
 import enum
+import io
 
 import numpy as np
 import pytest
@@ -96,6 +98,44 @@ def test_frames_go_by_their_names():
         assert_array_equal(m.transmat_, plain.transmat_)
         assert_array_equal(m.startprob_, plain.startprob_)
         assert m.score([0, 1, 1]) == plain.score([0, 1, 1])
+
+
+def test_frames_keep_their_names_in_files_and_in_another_order():
+    pd = pytest.importorskip("pandas")
+    kept = [[True, False], [True, True]]
+    for states in (None, ["a", "b"]):
+        model = Model(
+            states=states, emission=COINS, startprob=pd.Series({"b": 0.9, "a": 0.1}),
+            transmat=pd.DataFrame([[0.9, 0.1], [0.3, 0.7]], index=["b", "a"], columns=["b", "a"]),
+            endprob=pd.Series({"b": 0.4, "a": 0.2}),
+            frozen={"transmat": pd.DataFrame(kept, index=["b", "a"], columns=["b", "a"])},
+            pseudocount={"transmat": pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=["b", "a"], columns=["b", "a"])},
+        )  # fmt: skip
+        model.save(file := io.BytesIO())
+        loaded = Model.load(io.BytesIO(file.getvalue()))
+        for other, same in ((loaded, model), (model.reorder([1, 0]), model.reorder([1, 0])), (model, model)):
+            assert other.score([0, 1]) == model.score([0, 1])
+            assert sorted(other.states_) == ["a", "b"] and other.states_.tolist() == same.states_.tolist()
+            fitted = clone_and_fit(other)
+            assert sorted(fitted.states_) == ["a", "b"] and fitted.states_.tolist() == other.states_.tolist()
+            assert_allclose(fitted.loglik_, clone_and_fit(model).loglik_)
+
+
+def clone_and_fit(model):
+    return copy.deepcopy(model).fit([[0, 1, 1, 0], [1, 1, 0]])
+
+
+def test_masks_and_pseudocounts_of_an_emission_refuse_names_of_states():
+    pd = pytest.importorskip("pandas")
+    counts = pd.DataFrame([[9.0, 0.0], [0.0, 9.0]], index=["b", "a"])
+    mask = pd.Series({"b": True, "a": False})
+    for wrong in (
+        lambda: Model(states=["a", "b"], pseudocount={"emission": counts}).fit([[0, 1]], [["a", "b"]]),
+        lambda: Categorical(pseudocount=counts),
+        lambda: Gaussian([0, 5], [1, 1], frozen={"means": mask}),
+    ):
+        with pytest.raises(ValueError, match=r"\['b', 'a'\].*an emission does not know states by name"):
+            wrong()
 
 
 def test_frames_with_other_names_are_refused():

@@ -4,8 +4,21 @@ import numpy as np
 import pytest
 from models import weather
 from shared import random_params
+from test_fuzz import FAMILIES
 
-from chmm import Categorical, Gaussian, Model, NotFittedError
+from chmm import (
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    Mixture,
+    Model,
+    NotFittedError,
+    Product,
+    Tied,
+    VonMises,
+    ZeroInflated,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -172,3 +185,35 @@ def test_words_of_other_libraries_get_their_hint(call, hint):
     with pytest.raises((AttributeError, TypeError, ValueError), match=hint):
         call(model)
     assert not hasattr(model, "means_")
+
+
+# Arguments of an emission ---------------------------------------------------------------------------------------------
+
+TAKEN = ("PerState", "Product", "Product of a Mixture")  # their members have no names of their own
+COMBINED = {
+    "Tied": Tied(Gaussian(covariance="full"), [0, 0, 1]),
+    "ZeroInflated": ZeroInflated(Gamma(prior=2), prior=3),
+    "Mixture of two": Mixture([Gaussian([0, 5], [1, 1]), Exponential([0.1, 0.1])], weights=[[0.9, 0.1], [0.5, 0.5]]),
+    "frozen": Gaussian([[0.0, 1.0], [2.0, 3.0]], frozen={"means": np.array([[True, False], [False, False]])}),
+    "Product": Product(step=Mixture(Gaussian(), 3), turn=VonMises()),
+    "letters": Categorical(symbols=["a", "b"]),
+    "Categorical": Categorical([[0.5, 0.5], [0.1, 0.9]], symbols="ab", pseudocount=2, unknown="missing"),
+}
+
+
+def alike(one, other):
+    """Whether two emissions save the same."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    return np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("emission", [*(family() for name, (family, _) in FAMILIES.items() if name not in TAKEN),
+                                      *COMBINED.values()], ids=repr)  # fmt: skip
+def test_an_emission_made_of_its_arguments_is_the_same(emission):
+    assert alike(emission.changed().saved(), emission.saved())
+    for name, value in emission.nested_arguments().items():
+        if value is not None:
+            assert alike(emission.changed(**{name: value}).saved(), emission.saved()), name

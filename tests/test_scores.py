@@ -123,11 +123,31 @@ def test_states_may_have_any_name():
         ({"states": ["noun", "noun"]}, "each once"),
         ({"start": [1, 2]}, r"start has shape \(2,\); it must be 3"),
         ({"default": np.nan}, "default = nan"),
+        ({"default": [1, 2]}, r"default has shape \(2,\); it must be one number"),
+        ({"start": {"noun": [1, 2]}}, r"start = .* must hold one number for each name"),
+        ({"transitions": None}, r"transitions has shape \(\); it must be a mapping, or an array with 2 axes"),
+        ({"emission": 3}, r"emission has shape \(\); it must be a mapping, or an array with 2 axes"),
+        ({"states": 3}, "states = 3 must be a list of names"),
+        ({"states": [["noun"], "verb"]}, "must hold the names of the states, each once"),
     ],
 )
 def test_tables_that_are_wrong_are_named(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         Scores(**{**TABLES, **options})
+
+
+def test_paths_that_do_not_fit_are_named():
+    scores = Scores(**TABLES)
+    words = ["fish", "swim", "fish"]
+    for X, y, options, told in [
+        (words, None, {}, "y holds None, a NoneType"),
+        (words, {"noun", "verb"}, {}, "a set"),
+        ([words, words], [["noun"] * 3, 5], {}, "y holds 5, a int"),
+        (words, ["noun"] * 4, {"lengths": [3]}, "y holds 4 states for 3 steps"),
+        ({"a": words}, {"b": ["noun"] * 3}, {}, "keys of X"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=told):
+            scores.path_score(X, y, **options)
 
 
 def test_the_256_states_of_another_programs_tagger():

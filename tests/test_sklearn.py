@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from chmm import Gaussian, Model, NotFittedError, Poisson, Product
+from chmm import Gaussian, Mixture, Model, NotFittedError, Poisson, Product, SequenceTransformer
+from chmm.scoring import cross_val_predict
 
 pytest.importorskip("sklearn")
 from sklearn.base import clone
@@ -33,6 +34,20 @@ def test_scikit_learns_own_checks():
     )
     failed = [f"{r['check_name']}: {r['exception']}" for r in results if r["status"] == "failed"]
     assert not failed, "\n".join(failed)
+
+
+@pytest.mark.skipif(not hasattr(estimator_checks, "estimator_checks_generator"), reason="scikit-learn before 1.6")
+def test_scikit_learns_checks_of_a_transformer():
+    expected = {
+        "check_fit1d": "a 1-D array is one sequence of numbers",
+        "check_fit2d_predict1d": "the same, of one column, so that the transformer within refuses it in its own words",
+        "check_transformer_data_not_an_array": "a list of lists is a list of sequences, and comes back as one",
+        "check_dtype_object": "the error names the step that is no number, in our words",
+    }
+    results = estimator_checks.check_estimator(
+        SequenceTransformer(StandardScaler()), expected_failed_checks=expected, on_skip=None, on_fail=None
+    )
+    assert not [f"{r['check_name']}: {r['exception']}" for r in results if r["status"] == "failed"]
 
 
 def sequences(n=12, n_steps=60, seed=0):
@@ -130,3 +145,139 @@ def test_columns_have_their_names(tmp_path):
         model.fit(frame.to_numpy()).feature_names_in_  # noqa: B018
     named = Model(2, Product(a=Gaussian(), b=Gaussian()), random_state=0).fit(frame)
     assert named.score(frame) == named.score(frame[["b", "a"]])
+
+
+# Nested parameters ---------------------------------------------------------------------------------------------------
+
+
+def test_parameters_of_the_emission_are_searched():
+    X = sequences(6).X
+    grid = {"emission__covariance": ["diag", "full"], "emission__prior": [1e-3, 1e3]}
+    search = GridSearchCV(Model(2, Gaussian(), n_init=1, random_state=0), grid, cv=2, error_score="raise").fit(X)
+    assert search.best_params_["emission__prior"] == 1e-3
+    want = [Model(2, Gaussian(covariance=c, prior=p), n_init=1, random_state=0) for c in ("diag", "full") for p in (1e-3, 1e3)]
+    for model, row in zip(want, search.cv_results_["mean_test_score"], strict=True):
+        np.testing.assert_allclose(row, cross_val_score(model, X, cv=2).mean(), rtol=1e-12)
+
+
+def test_a_changed_parameter_leaves_the_emission_that_was_given():
+    given = Gaussian([[0.0], [1.0]], [[1.0], [2.0]], prior=0.5)
+    model = Model(startprob=[0.5, 0.5], transmat=np.eye(2), emission=given)
+    before = model.score([0.3, 0.2])
+    assert model.get_params()["emission__prior"] == 0.5 and "emission__prior" not in model.get_params(deep=False)
+    model.set_params(emission__means=[[0.0], [3.0]], emission__frozen="means")
+    assert given.means.tolist() == [[0], [1]] and not given.frozen
+    assert model.emission.prior == 0.5 and model.emission.covariances.tolist() == [[1], [2]]
+    assert model.score([0.3, 0.2]) != before
+    assert clone(model).emission.is_frozen("means")
+    both = Model(2).set_params(emission__prior=0.1, emission=Gaussian(covariance="full")).emission
+    assert both.prior == 0.1 and both.covariance == "full"
+
+
+def test_parameters_within_products_and_mixtures():
+    model = Model(2, Product(step=Mixture(Gaussian(), 3), turn=Poisson(prior=2)))
+    told = model.get_params()
+    assert told["emission__step__n"] == 3 and told["emission__turn__prior"] == 2
+    model.set_params(emission__step__family__prior=0.25, emission__step__n=2)
+    assert model.emission["step"].components.prior == 0.25 and model.emission["step"].n == 2
+    assert model.emission["turn"].prior == 2
+
+
+@pytest.mark.parametrize(
+    "model, name, told",
+    [
+        (Model(2), "emission__prior", "emission = 'auto' has no 'emission__prior': give an Emission"),
+        (Model(2, Gaussian()), "emission__priors", "Gaussian has no argument 'priors'; it has means"),
+        (Model(2, Gaussian()), "emission__prior__x", "Gaussian's prior = 0.001 is no Emission"),
+        (Model(2, Gaussian()), "emission__prior", "prior = -1"),
+        (Model(2, Product(Gaussian(), Poisson())), "emission__0__prior", "none of it has a name"),
+        (Model(2, Gaussian()), "states__x", "Model has no parameter 'states__x'"),
+    ],
+)
+def test_wrong_parameters_say_so_and_change_nothing(model, name, told):
+    emission, tol = model.emission, model.tol
+    with pytest.raises(ValueError, match=told):
+        model.set_params(tol=9.0, **{name: -1})
+    with pytest.raises(ValueError, match="no parameter 'nope'"):
+        model.set_params(emission=Gaussian(), emission__prior=2.0, nope=1)
+    assert model.emission is emission and model.tol == tol
+
+
+def test_a_family_that_keeps_not_its_arguments_is_changed_as_a_whole():
+    class Own(Gaussian):
+        def __init__(self, scale=1.0):
+            super().__init__()
+
+    assert "emission__scale" not in Model(2, Own()).get_params()
+    with pytest.raises(ValueError, match="does not keep its argument 'scale'"):
+        Model(2, Own()).set_params(emission__scale=2.0)
+
+
+def test_an_emission_can_be_cloned():
+    given = Gaussian([[0.0], [1.0]], [[1.0], [2.0]])
+    other = clone(given)
+    assert other is not given and (other.means == given.means).all()
+
+
+# Sequences of several lengths ----------------------------------------------------------------------------------------
+
+
+def ragged():
+    X, y = sequences(6)
+    return [x[: 20 + 5 * k] for k, x in enumerate(X)], [path[: 20 + 5 * k] for k, path in enumerate(y)]
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predictions_of_held_out_sequences(method):
+    X, y = ragged()
+    model = Model(emission=Gaussian())
+    found = cross_val_predict(model, X, y, cv=3, method=method)
+    for learnt, out in KFold(3).split(X):
+        fitted = clone(model).fit([X[s] for s in learnt], [y[s] for s in learnt])
+        for s in out:
+            np.testing.assert_array_equal(found[s], getattr(fitted, method)(X[s]))
+    assert len(cross_val_predict(Model(2, n_init=1, random_state=0), X, cv=2)) == 6
+    with pytest.raises(TypeError, match="a list of sequences"):
+        cross_val_predict(model, X[0], y[0])
+
+
+def test_a_transformer_is_fitted_to_all_steps():
+    X, _ = ragged()
+    scaler = SequenceTransformer(StandardScaler()).fit(X)
+    plain = StandardScaler().fit(np.concatenate(X))
+    together = SequenceTransformer(StandardScaler()).fit_transform(np.concatenate(X), lengths=list(map(len, X)))
+    for a, x in zip(scaler.transform(X), X, strict=True):
+        np.testing.assert_allclose(a, plain.transform(x))
+    np.testing.assert_allclose(together, plain.transform(np.concatenate(X)))
+    by_key = scaler.transform({"a": X[0], "b": X[1]})
+    np.testing.assert_allclose(by_key["b"], plain.transform(X[1]))
+    np.testing.assert_allclose(scaler.transform(X[2]), plain.transform(X[2]))
+    np.testing.assert_allclose(scaler.inverse_transform(scaler.transform(X))[3], X[3])
+    one = SequenceTransformer(StandardScaler()).fit_transform([[1.0, 2.0, np.nan], [4.0]])
+    assert one[0].shape == (3,) and np.isnan(one[0][2]) and abs(np.nanmean(np.concatenate(one))) < 1e-12
+
+
+def test_a_transformer_in_a_pipeline_is_searched():
+    X, _ = ragged()
+    pipe = make_pipeline(SequenceTransformer(StandardScaler()), Model(2, Gaussian(), n_init=1, random_state=0))
+    grid = {"sequencetransformer__transformer__with_std": [True, False], "model__emission__prior": [1e-3, 1.0]}
+    search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(X)
+    assert len(search.best_estimator_.predict(X)) == 6
+    assert len(cross_val_predict(pipe, X, cv=3)) == 6
+    assert clone(pipe).get_params()["sequencetransformer__transformer"].get_params() == StandardScaler().get_params()
+
+
+def test_what_is_no_transformer_says_so():
+    X, _ = ragged()
+    with pytest.raises(TypeError, match="no method 'transform'"):
+        SequenceTransformer(Model(2)).fit(X)
+    for error in (NotFittedError, TheirNotFittedError):
+        with pytest.raises(error, match="has not been fitted"):
+            SequenceTransformer(StandardScaler()).transform(X)
+    with pytest.raises(TypeError, match="takes numbers"):
+        SequenceTransformer(StandardScaler()).fit(["words", "of text"])
+    shorter = FunctionTransformer(lambda x: x[1:])
+    with pytest.raises(ValueError, match="each step must stay one row"):
+        SequenceTransformer(shorter).fit(X).transform(X)
+    with pytest.raises(ValueError, match="no parameter 'scaler'"):
+        SequenceTransformer(StandardScaler()).set_params(scaler=1)

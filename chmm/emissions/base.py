@@ -1,6 +1,7 @@
 """The base class of all emission families, and the helpers that families share."""
 
 import copy
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
@@ -499,6 +500,53 @@ class Emission:
         if self.prior is not None:
             settings["prior"] = [a.tolist() for a in self.prior] if isinstance(self.prior, tuple) else self.prior
         return settings
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as far as they are kept as attributes."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters if hasattr(self, name)}
+
+    def nested_arguments(self) -> dict[str, Any]:
+        """The arguments, and as outer__inner those of the emissions among them."""
+        found = self.arguments()
+        for outer, value in list(found.items()):
+            if isinstance(value, Emission):
+                found |= {f"{outer}__{name}": inner for name, inner in value.nested_arguments().items()}
+        return found
+
+    def changed(self, **changes: Any) -> "Emission":
+        """A new emission with other arguments; outer__inner changes those of an emission among them.
+
+        >>> from chmm import Gaussian, Mixture
+        >>> Mixture(Gaussian(), 3).changed(n=2, family__covariance="full").components
+        Gaussian(covariance='full')
+        """
+        family, arguments = type(self).__name__, self.arguments()
+        inner: dict[str, dict] = {}
+        for parameter in inspect.signature(type(self)).parameters.values():
+            one = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if one and parameter.name not in arguments:
+                raise ValueError(
+                    f"{family} does not keep its argument {parameter.name!r} as an attribute, so that a changed copy "
+                    "cannot be made: give a whole emission"
+                )
+        for name, value in changes.items():
+            outer, _, rest = name.partition("__")
+            if outer not in arguments:
+                told = f"it has {', '.join(arguments)}" if arguments else "none of it has a name to be changed by"
+                raise ValueError(f"{family} has no argument {outer!r}; {told}")
+            if rest:
+                inner.setdefault(outer, {})[rest] = value
+            else:
+                arguments[name] = value
+        for outer, settings in inner.items():
+            if not isinstance(arguments[outer], Emission):
+                told = f"{family}'s {outer} = {shown(arguments[outer])} is no Emission"
+                raise ValueError(f"{told}, and has no argument {next(iter(settings))!r}")
+            arguments[outer] = arguments[outer].changed(**settings)
+        return type(self)(**arguments)
+
+    def __sklearn_clone__(self):
+        return copy.deepcopy(self)
 
     def saved(self) -> dict:
         """What a file keeps of this emission: the name of its class, its settings, its arrays and its members."""

@@ -91,6 +91,10 @@ class Categorical(Emission):
     def kind(self) -> str:  # type: ignore[override]
         return "symbols" if self._symbols is None else self._symbols.kind
 
+    def arguments(self):
+        """A str of characters and a list of them are two kinds of data."""
+        return super().arguments() | {"symbols": "".join(self.symbols) if self.kind == "text" else self.symbols}
+
     def survey(self, data):
         if self._symbols is not None:
             return Survey(kind={data.kind})

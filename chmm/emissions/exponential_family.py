@@ -70,6 +70,14 @@ class ExponentialFamily(Emission):
         means = np.where(pool.count > 0, pool.mean, np.nan)
         self.reference = self._reference(means.reshape(len(self.features), -1))
 
+    @classmethod
+    def restored(cls, settings, arrays, members):
+        emission = super().restored(settings, arrays, members)
+        shape, columns = np.shape(emission.reference), (1, emission.n_features)
+        if len(shape) != 2 or shape[0] != len(cls.features) or shape[1] not in columns:
+            raise ValueError(f"reference has shape {shape}; it must hold {len(cls.features)} means for each column")
+        return emission
+
     @quiet
     def _reference(self, means):
         return read_only(np.stack(self.typical(*means)))

@@ -95,6 +95,7 @@ class Mixture(Alternatives):
     _each = property(lambda self: 1 if self.listed else self.n)  # each member's number of components in a state
     keys = property(lambda self: super().keys if self.listed else ("components",))
     components = property(lambda self: self.members if self.listed else self.members[0])
+    family = property(lambda self: list(self.members) if self.listed else self.members[0])
     domain = property(lambda self: " or ".join(dict.fromkeys(member.domain for member in self.members)))
 
     def title(self, k: int) -> str:

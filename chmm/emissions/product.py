@@ -92,6 +92,10 @@ class Product(Composite):
             return self.members[name]
         raise KeyError(f"there is no channel {name!r}; there are {', '.join(map(repr, self.names))}")
 
+    def arguments(self):
+        """The channels that have names; those in order have none to be changed by."""
+        return dict(zip(self.names, self.members, strict=True)) if self.by_name else {}
+
     @property
     def n_states(self):
         return next((c.n_states for c in self.members if c.n_states is not None), None)

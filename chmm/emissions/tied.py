@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..checks import as_array
 from ..symbols import shown
 from .alternatives import Alternatives
 from .base import Emission, read_only
@@ -34,6 +35,7 @@ class Tied(Alternatives):
 
     keys = ("shared",)
     shared = property(lambda self: self.members[0])
+    family = shared  # as the argument is called
     n_states = property(lambda self: len(self.groups))
     exchangeable = False  # which clusters belong to one group matters
     domain = property(lambda self: self.shared.domain)
@@ -41,15 +43,15 @@ class Tied(Alternatives):
     def __init__(self, family: Emission, groups: Sequence[int]):
         if not isinstance(family, Emission) or isinstance(family, Precomputed | Tied):
             raise TypeError(f"family = {shown(family)} must be an Emission whose states can be shared, as Gaussian()")
-        array = np.asarray(groups)
-        whole = array.ndim == 1 and array.dtype.kind in "iu"
-        if not whole or not array.size or sorted(set(array.tolist())) != list(range(int(array.max()) + 1)):
+        array = as_array(groups, "groups")
+        numbers = sorted(set(array.tolist())) if array.ndim == 1 and array.dtype.kind in "iu" else []
+        if not numbers or numbers != list(range(len(numbers))):
             raise ValueError(
                 f"groups = {shown(groups)} must hold the number of a group for each state, 0 ... n_groups - 1, none "
                 "left out, such as [0, 0, 1]"
             )
         self.groups = read_only(array.astype(np.intp))
-        self.n_groups = int(array.max()) + 1
+        self.n_groups = len(numbers)
         self.members = (copy.deepcopy(family),)
         if family.n_states not in (None, self.n_groups):
             raise ValueError(f"the family has parameters for {family.n_states} states; groups name {self.n_groups}")

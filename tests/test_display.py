@@ -1,0 +1,155 @@
+"""What long work tells: a terminal's line, a log's lines, Python's logging, and nothing unless asked."""
+
+import io
+import logging
+import re
+
+import numpy as np
+import pytest
+from shared import same_bits
+
+from chmm import Gaussian, Model, Poisson, display, select
+from chmm.display import Display, duration
+from chmm.report import Progress
+
+pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+x = np.random.default_rng(0).normal(np.repeat([0, 4, 0, 4], 30))
+counts = np.random.default_rng(0).poisson(np.repeat([3, 9, 3, 9], 20))
+NUMBER = r"[\d.e+-]+"
+STEP = re.compile(
+    rf"(start \d+ of \d+, )?step \d+: objective {NUMBER}(, gain {NUMBER})?(, about {NUMBER} left)?, {NUMBER} s"
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes when it is told to."""
+    now = [0.0]
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
+    return now
+
+
+def model(n_init=3, **options):
+    return Model(2, Gaussian(), random_state=0, n_init=n_init, **options)
+
+
+def test_nothing_is_printed_by_default(capfd, caplog):
+    fitted = model().fit(x)
+    fitted.bootstrap(x, 3, random_state=0)
+    select(Model(emission=Poisson(), n_init=1, random_state=0), counts, n_states=[1, 2])
+    assert capfd.readouterr() == ("", "") and not caplog.records
+
+
+def test_a_fit_tells_its_steps_and_its_end(capsys):
+    told = model().fit(x, progress=True)
+    out, err = capsys.readouterr()
+    *steps, last = err.splitlines()
+    assert out == "" and steps and all(map(STEP.fullmatch, steps)), err
+    assert last.startswith(f"converged after {told.n_iter_} EM steps, objective {told.history_[-1]:.6g}, ")
+    for name in ("startprob_", "transmat_", "history_"):
+        assert same_bits(getattr(told, name), getattr(model().fit(x), name))
+
+
+def test_labels_a_callback_and_a_stop_go_with_it(capsys):
+    model().fit([0.1, 5.0, 0.2], [0, 1, 0], progress=True)
+    assert capsys.readouterr().err.startswith("counted, ")
+    seen: list[Progress] = []
+    model().fit(x, progress=True, callback=lambda p: seen.append(p) or len(seen) == 7)
+    assert len(seen) == 7 and "NOT converged after" in capsys.readouterr().err
+
+
+def test_selection_and_bootstrap_count(capsys):
+    found = select(
+        Model(emission=Poisson(), n_init=1, random_state=0), counts, n_states=[1, 2], criterion="cv", folds=2,
+        progress=True,
+    )  # fmt: skip
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "0 of 6 fits" and last.startswith("6 of 6 fits, ")
+    found.best.bootstrap(counts, 4, random_state=0, progress=True)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "0 of 4 refits" and last.startswith("4 of 4 refits, ")
+
+
+def test_a_log_has_fewer_lines_as_time_goes_on(monkeypatch, clock):
+    monkeypatch.setattr("sys.stderr", stream := io.StringIO())
+    with Display(True) as shown:
+        for second in range(3600):
+            clock[0] = second
+            shown.step(f"at {second}")
+        shown.result("done")
+    lines = stream.getvalue().splitlines()
+    assert lines[:3] == ["at 0", "at 1", "at 2"] and lines[-1] == "done" and "\r" not in stream.getvalue()
+    assert 50 < len(lines) < 100
+
+
+def test_a_terminal_has_one_line(monkeypatch, clock):
+    monkeypatch.setattr("sys.stderr", stream := Terminal())
+    monkeypatch.setenv("COLUMNS", "20")
+    with Display(True) as shown:
+        for k in range(100):
+            clock[0] = 0.01 * k
+            shown.step("long " * 20 if k == 0 else f"at {k}")
+        shown.result("done")
+    text = stream.getvalue()
+    assert text.count("\n") == 1 and text.endswith("\n") and text.split("\r")[-1].rstrip() == "done"
+    parts = text.rstrip("\n").split("\r")[1:]
+    assert len(parts) < 15 and max(map(len, parts)) == 19
+    assert all(len(b) >= len(a.rstrip()) for a, b in zip(parts, parts[1:]))  # nothing of the line before is left
+
+
+def test_what_is_broken_off_ends_its_line(monkeypatch, clock):
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr("sys.stderr", stream)
+        with pytest.raises(KeyboardInterrupt), Display(True) as shown:
+            shown.step("one")
+            shown.step("two")
+            raise KeyboardInterrupt
+        assert stream.getvalue().rstrip().endswith("two") and stream.getvalue().endswith("\n")
+
+
+def test_a_stream_that_fails_ends_no_fit(monkeypatch):
+    closed = io.StringIO()
+    monkeypatch.setattr("sys.stderr", closed)
+    with Display(True) as shown:
+        closed.close()
+        shown.step("one")
+        shown.result("two")
+    for gone in (None, closed):
+        monkeypatch.setattr("sys.stderr", gone)
+        assert model().fit(x, progress=True).converged_
+
+
+def test_logging_has_steps_and_results(caplog):
+    with caplog.at_level(logging.DEBUG, "chmm"):
+        model().fit(x)
+    steps = [r.getMessage() for r in caplog.records if r.levelno == logging.DEBUG]
+    results = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+    assert steps and all(map(STEP.fullmatch, steps)) and len(results) == 1
+    assert {r.name for r in caplog.records} == {"chmm"}
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "chmm"):
+        model().fit(x)
+    assert [r.getMessage().split(",")[0] for r in caplog.records] == [results[0].split(",")[0]]
+
+
+@pytest.mark.parametrize("wrong", [None, 1, "yes", print])
+def test_progress_is_true_or_false(wrong):
+    for ask in (
+        lambda: model().fit(x, progress=wrong),
+        lambda: model().fit(x).bootstrap(x, 3, progress=wrong),
+        lambda: select(model(), x, n_states=[1, 2], progress=wrong),
+    ):
+        with pytest.raises(TypeError, match="must be True or False; callback="):
+            ask()
+
+
+def test_what_is_left_and_how_long_it_took():
+    told = Progress(0, 1, 3, -12.5, 0.25, np.inf, 75.0, lambda: None)
+    assert str(told) == "step 3: objective -12.5, gain 0.25, 1 min 15 s"
+    want = {0: "0.0 s", 59.94: "59.9 s", 59.96: "1 min 0 s", 3599: "59 min 59 s", 3600: "1 h 0 min"}
+    assert {seconds: duration(seconds) for seconds in want} == want

@@ -1,0 +1,231 @@
+"""Models and tables of other programs: hmmlearn's, and jieba's."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from chmm import Categorical, Gaussian, Model, NotFittedError, Segmenter
+
+LENGTHS = [40, 1, 59]
+
+
+def hmmlearn_models():
+    """(model of hmmlearn, data) for every class that has a counterpart, with parameters as different as drawn ones."""
+    hmm, vhmm = pytest.importorskip("hmmlearn.hmm"), pytest.importorskip("hmmlearn.vhmm")
+    rng = np.random.default_rng(3)
+    n, d, k = 3, 2, 4
+    numbers, symbols = rng.normal(size=(100, d)) * [1, 30], rng.integers(0, k, (100, 1))
+    counts = rng.multinomial(7, np.full(k, 1 / k), 100)
+
+    def chain(model, **parameters):
+        model.startprob_, model.transmat_ = rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n), n)
+        for name, value in parameters.items():
+            setattr(model, name, value)
+        return model
+
+    def covariances(*shape):
+        roots = rng.normal(size=(*shape, d, d + 2))
+        return roots @ np.swapaxes(roots, -1, -2)
+
+    forms = {"spherical": lambda *s: rng.gamma(2, size=s), "diag": lambda *s: rng.gamma(2, size=(*s, d))}
+    means = rng.normal(size=(n, d)) * [1, 30]
+    yield chain(hmm.CategoricalHMM(n), emissionprob_=rng.dirichlet(np.ones(k), n)), symbols
+    yield chain(hmm.PoissonHMM(n), lambdas_=rng.gamma(3, size=(n, k))), counts
+    yield chain(hmm.MultinomialHMM(n, n_trials=7), emissionprob_=rng.dirichlet(np.ones(k), n)), counts
+    for form in ("spherical", "diag", "full", "tied"):
+        given = covariances(n) if form == "full" else covariances() if form == "tied" else forms[form](n)
+        yield chain(hmm.GaussianHMM(n, form), n_features=d, means_=means, covars_=given), numbers
+        given = covariances(n, 2) if form == "full" else covariances(n) if form == "tied" else forms[form](n, 2)
+        mixed = hmm.GMMHMM(n, 2, covariance_type=form)
+        weights = rng.dirichlet(np.ones(2), n)
+        yield chain(mixed, n_features=d, weights_=weights, means_=rng.normal(size=(n, 2, d)), covars_=given), numbers
+        yield hmm.GaussianHMM(n, form, n_iter=3, random_state=0).fit(numbers), numbers
+        yield hmm.GMMHMM(n, 2, covariance_type=form, n_iter=3, random_state=0).fit(numbers), numbers
+        yield vhmm.VariationalGaussianHMM(n, form, n_iter=3, random_state=0).fit(numbers), numbers
+    yield vhmm.VariationalCategoricalHMM(n, n_iter=3, random_state=0).fit(symbols), symbols
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_of_hmmlearn_scores_decodes_and_smooths_as_it_did():
+    for theirs, X in hmmlearn_models():
+        ours, told = Model.from_hmmlearn(theirs), f"{theirs}"
+        if type(theirs).__name__.startswith("Variational"):  # their score is a bound, so compare with the plain class
+            theirs = plain(theirs)
+        x = X.ravel() if isinstance(ours.emission, Categorical) else X
+        want = sum(theirs.score(part) for part in np.split(X, np.cumsum(LENGTHS)[:-1]))
+        assert_allclose(ours.score(x, lengths=LENGTHS), want, rtol=1e-10, err_msg=told)
+        assert_allclose(ours.predict_proba(x, lengths=LENGTHS), theirs.predict_proba(X, LENGTHS), atol=1e-9)
+        assert (ours.predict(x, lengths=LENGTHS) == theirs.predict(X, LENGTHS)).all(), told
+
+
+def plain(variational):
+    """hmmlearn's plain model with the means of a variational one."""
+    hmm = pytest.importorskip("hmmlearn.hmm")
+    if hasattr(variational, "emissionprob_"):
+        other = hmm.CategoricalHMM(variational.n_components)
+        other.emissionprob_ = variational.emissionprob_
+    else:
+        other = hmm.GaussianHMM(variational.n_components, "full")
+        other.n_features, other.means_, other.covars_ = 2, variational.means_, variational.covars_
+    other.startprob_, other.transmat_ = variational.startprob_, variational.transmat_
+    return other
+
+
+def test_a_moved_model_owns_its_parameters_and_refits():
+    theirs, X = next(hmmlearn_models())
+    ours = Model.from_hmmlearn(theirs)
+    before = ours.score(X.ravel())
+    theirs.emissionprob_[:] = theirs.transmat_[:] = theirs.startprob_[:] = 0.5
+    assert ours.score(X.ravel()) == before
+    assert ours.fit(X.ravel()).loglik_ > before
+
+    class Mine(Model):
+        pass
+
+    assert isinstance(Mine.from_hmmlearn(next(hmmlearn_models())[0]), Mine)
+
+
+def test_what_cannot_be_moved_says_why():
+    hmm = pytest.importorskip("hmmlearn.hmm")
+
+    class Theirs(hmm.GaussianHMM):
+        pass
+
+    with pytest.raises(TypeError, match="a str; it must be a model of hmmlearn"):
+        Model.from_hmmlearn("GaussianHMM")
+    with pytest.raises(TypeError, match="hmmlearn's BaseHMM has no counterpart"):
+        Model.from_hmmlearn(importlib.import_module("hmmlearn.base").BaseHMM(2))
+    for made in (hmm.GaussianHMM, hmm.CategoricalHMM, hmm.GMMHMM, hmm.PoissonHMM, Theirs):
+        with pytest.raises(NotFittedError, match="has no parameters yet"):
+            Model.from_hmmlearn(made(2))
+    theirs = next(hmmlearn_models())[0]
+    theirs.transmat_[1] = 0  # as a state that is only ever last leaves it there
+    with pytest.raises(ValueError, match=r"transmat\[1\] sums to 0"):
+        Model.from_hmmlearn(theirs)
+
+
+# Words of hmmlearn ---------------------------------------------------------------------------------------------------
+
+
+def fitted():
+    return Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
+
+
+@pytest.mark.parametrize(
+    "name, ours",
+    [
+        ("n_components", "n_states"), ("n_iter", "max_iter"), ("algorithm", "method='posterior'"), ("params", "frozen"),
+        ("covariance_type", "Gaussian(covariance='full')"), ("n_mix", "Mixture"), ("verbose", "history_"),
+    ],
+)  # fmt: skip
+def test_an_argument_of_hmmlearn_is_answered_with_ours(name, ours):
+    with pytest.raises(TypeError) as error:
+        Model(**{name: 2})
+    assert ours in str(error.value)
+    with pytest.raises(AttributeError) as error:
+        getattr(fitted(), name)
+    assert ours in str(error.value)
+    assert not hasattr(Model, name)
+
+
+@pytest.mark.parametrize(
+    "name, ours",
+    [
+        ("means_", "emission_.means"), ("covars_", "emission_.covariances"), ("emissionprob_", "Categorical(probs)"),
+        ("lambdas_", "Poisson(rates)"), ("weights_", "emission_.weights"), ("monitor_", "history_"),
+    ],
+)  # fmt: skip
+def test_an_attribute_of_hmmlearn_is_answered_with_ours(name, ours):
+    for ask in (lambda: getattr(fitted(), name), lambda: setattr(fitted(), name, [1, 2])):
+        with pytest.raises(AttributeError) as error:
+            ask()
+        assert ours in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["fit", "score", "predict", "predict_proba", "decode", "score_samples"])
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_lengths_as_the_second_argument_are_told_by_name(method, kind):
+    with pytest.raises((TypeError, ValueError), match="lengths="):
+        getattr(fitted(), method)([0.1, 5.2, 5.3, 0.4, 0.2], kind([2, 3]))
+
+
+def test_these_names_are_not_among_a_models_own():
+    assert not {"n_components", "means_", "verbose"} & set(dir(fitted())) and "predict" in dir(fitted())
+
+
+def test_a_subclass_may_use_these_names_for_its_own():
+    class Mine(Model):
+        def __init__(self, verbose=False, **options):
+            self.verbose = verbose
+            super().__init__(**options)
+
+    assert Mine(verbose=True, n_states=2).verbose and "verbose" in dir(Mine())
+
+
+# jieba ---------------------------------------------------------------------------------------------------------------
+
+TEXTS = ["他来到了网易杭研大厦", "小明硕士毕业于中国科学院计算所", "研究生命的起源", "结婚的和尚未结婚的", "好"]
+
+
+def test_jiebas_tables_cut_as_jieba_does():
+    finalseg = pytest.importorskip("jieba.finalseg", reason="jieba is not installed")
+    segmenter = Segmenter.from_jieba()
+    for text in TEXTS:
+        assert segmenter.cut(text) == list(finalseg.cut(text))
+    assert segmenter.cut("𪚥𪚥今天") and segmenter.cut("") == []  # of characters that no table holds
+
+
+def test_tables_written_for_jieba_cut_there_as_here(tmp_path, monkeypatch):
+    finalseg = pytest.importorskip("jieba.finalseg", reason="jieba is not installed")
+    lines = ["今天 天气 真 不错", "浦东新区 在 下雨", "我 是 真的 喜欢 晴天", "我 在 浦东新区"]
+    segmenter = Segmenter(pseudocount=0.1).fit(lines)
+    segmenter.to_jieba(tmp_path / "tables")
+    for name in ("start", "trans", "emit"):
+        space: dict = {}
+        exec((tmp_path / "tables" / f"prob_{name}.py").read_text(encoding="utf-8"), space)
+        monkeypatch.setattr(finalseg, f"{name}_P", space["P"])
+    for text in ("真是喜欢下雨", "今天浦东新区下雨", "我真的喜欢天气"):
+        assert list(finalseg.cut(text)) == segmenter.cut(text)
+
+
+def test_tables_come_back_as_they_were_written(tmp_path):
+    segmenter = Segmenter().fit(["今天 天气 真 不错", "浦东新区 在 下雨"])
+    segmenter.to_jieba(tmp_path)
+    back = Segmenter.from_jieba(tmp_path)
+    assert back.cut("今天在下雨") == segmenter.cut("今天在下雨")
+    with np.errstate(divide="ignore"):
+        want = np.log(segmenter.model.emission_.probs)
+    columns = [segmenter.model.emission_.symbols.index(symbol) for symbol in back.model.symbols]
+    assert (back.model.emission == want[:, columns]).all()
+    assert np.isneginf(back.model.start).tolist() == [False, True, True, True]  # no line starts in S
+    again = tmp_path / "again"
+    back.to_jieba(again)
+    assert (again / "prob_start.py").read_text() == (tmp_path / "prob_start.py").read_text()
+
+
+def test_files_that_are_no_tables_are_refused_and_never_run(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Segmenter.from_jieba(tmp_path)
+    with pytest.raises(NotFittedError):
+        Segmenter().to_jieba(tmp_path)
+    Segmenter().fit(["今天 天气 真 不错"]).to_jieba(tmp_path)
+    for text in ("P={'B': print('run')}", "P=", "", "P={'B': {'E': 1}"):
+        (tmp_path / "prob_trans.py").write_text(text)
+        with pytest.raises(ValueError, match="is not a table of jieba"):
+            Segmenter.from_jieba(tmp_path)
+
+
+def test_without_jieba_the_way_out_is_named(monkeypatch):
+    monkeypatch.setattr("chmm.moving.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match="pip install jieba"):
+        Segmenter.from_jieba()
+
+
+def test_the_core_does_not_import_this_room():
+    code = "import sys, chmm; print([m for m in sys.modules if m in ('chmm.moving', 'hmmlearn', 'jieba')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
