@@ -88,7 +88,7 @@ class Stream:
         """One more step: `Pushed(filtered, state, proba, surprise, loglik)`.
 
         observation : a symbol or number; for several columns a row of values, for a Product with names a dict, in which
-        a missing channel may be left out. None: this step was not seen.
+        a missing channel may be left out, or a row of a frame, whose columns go by name. None: this step was not seen.
         known : its state, or likelihoods of the states (n_states,), such as a mask of those that may be.
 
         ImpossibleError if it has probability 0 after what came before; like any other error, it leaves the stream as
@@ -256,6 +256,9 @@ class _Channels:
                     f"step 0: {shown(unknown)} is no channel; they are {', '.join(map(repr, self.names))}"
                 )
             return [value.get(name) for name in self.names]
+        entries = _entries(value)
+        if self.known <= entries.keys() and isinstance(self.names[0], str):
+            return [entries[name] for name in self.names]
         row = value if isinstance(value, ROWS) else list(value) if np.ndim(value) == 1 else None
         if row is None or len(row) != sum(self.widths):
             raise ValueError(
@@ -267,6 +270,13 @@ class _Channels:
             parts.append(row[first] if width == 1 else row[first : first + width])
             first += width
         return parts
+
+
+def _entries(row):
+    """The values by name of a row of a frame, be it a Series or one of `itertuples`."""
+    if hasattr(row, "_asdict"):
+        return row._asdict()
+    return row.to_dict() if hasattr(row, "to_dict") else {}
 
 
 @quiet

@@ -370,3 +370,17 @@ def test_every_form_gives_its_own():
         assert_array_equal(one, listed[0])
         assert_array_equal(one, mapped["a"])
         assert len(ask(np.array([], dtype=int))) == 0 and ask({}) == {}
+
+
+def test_rows_of_a_frame_go_by_name():
+    pandas = pytest.importorskip("pandas")
+    emission = Product(calls=Poisson([1, 9]), hours=Poisson([9, 1]))
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=emission)
+    frame = pandas.DataFrame({"hours": [8, 1], "day": [1, 2], "calls": [2, 7]})
+    want = m.score(frame)
+    for rows in ([frame.iloc[0], frame.iloc[1]], list(frame.itertuples()), list(frame.itertuples(index=False))):
+        stream = m.stream()
+        for row in rows:
+            stream.push(row)
+        assert_allclose(stream.loglik, want, rtol=1e-12)
+    assert_allclose(m.stream().push(pandas.Series([2, 8])).loglik, m.stream().push([2, 8]).loglik)
