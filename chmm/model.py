@@ -443,7 +443,7 @@ class Model:
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
-        if impossible != "raise":
+        if not isinstance(impossible, str) or impossible != "raise":
             checks.check_choice(impossible, "impossible", ("raise", "skip"))
         told = None if known is None else knowledge.read(known, data, name)
         return questions.Question(fit, data, told, checks.ended_sequences(ended, data, fit.ends), name, impossible)
