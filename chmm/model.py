@@ -57,6 +57,7 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
     """The method, with an error that helps if options are not given by name, or by a name from another library."""
     code = inspect.unwrap(method).__code__
     names, most = code.co_varnames[: code.co_argcount], code.co_argcount
+    every = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(method)
     def entered(*args, **options):
@@ -68,6 +69,9 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
             )
         if options:
             hints.refuse_arguments(type(args[0]), options)
+            for name in options:
+                if name not in every and name in OWN and method.__name__ != "__init__":
+                    raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
         return method(*args, **options)
 
     return entered

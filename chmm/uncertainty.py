@@ -223,8 +223,12 @@ def summary(asked: Question, structure: checks.Structure, level: float, n_jobs=1
                 row = Estimate(value, None, None, None, "at its limit" if _at_limit(part, place) else "hardly seen")
             rows[called(name, place, part)] = row
     n = len(score.problem.observed.index)
-    title = f"{len(fit.states)} states, {n_free(every)} free parameters, {n:,} steps; observed information"
+    title = f"{_states(fit)}, {n_free(every)} free parameters, {n:,} steps; observed information"
     return Summary(rows, level, title)
+
+
+def _states(fit):
+    return f"{len(fit.states)} state{'s' * (len(fit.states) != 1)}"
 
 
 def check_level(level):
@@ -359,7 +363,7 @@ def bootstrap(
         label: Estimate(float(value), float(draws[:, k].std(ddof=1)), float(low[k]), float(high[k]))
         for k, (label, value) in enumerate(labels)
     }
-    return Summary(rows, level, f"{len(fit.states)} states, {n} refits to data drawn from the model", draws)
+    return Summary(rows, level, f"{_states(fit)}, {n} refits to data drawn from the model", draws)
 
 
 def drawn(asked: Question, gone, rng):
