@@ -1140,7 +1140,8 @@ class Model:
     n_iter_ = property(lambda self: self._learnt().n_iter, doc="Number of EM steps.")
     converged_ = property(lambda self: self._learnt().converged, doc="Whether the tolerance was met.")
     loglik_ = property(
-        lambda self: self._learnt().loglik, doc="log P(O) of the training data; with labels, log P(O, Q)."
+        lambda self: self._learnt().loglik,
+        doc="log P(O) of the training data; with labels, log P(O, Q); None after `m_step`.",
     )
     report_ = property(
         lambda self: Report(self._learnt().report),
