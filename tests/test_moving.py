@@ -1,13 +1,16 @@
 """Models and tables of other programs: hmmlearn's, and jieba's."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import chmm
 from chmm import Categorical, Gaussian, Model, NotFittedError, Segmenter
 
 LENGTHS = [40, 1, 59]
@@ -225,7 +228,9 @@ def test_without_jieba_the_way_out_is_named(monkeypatch):
         Segmenter.from_jieba()
 
 
-def test_the_core_does_not_import_this_room():
+def test_the_core_does_not_import_this_room(tmp_path):
     code = "import sys, chmm; print([m for m in sys.modules if m in ('chmm.moving', 'hmmlearn', 'jieba')])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    env = {**os.environ, "PYTHONPATH": str(Path(chmm.__file__).parents[1])}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
     assert done.stdout.strip() == "[]"
