@@ -4,6 +4,7 @@ Each class says how an entry becomes a coordinate (`vector`), how coordinates be
 a gradient by entries becomes one by coordinates (`pulled`, the chain rule).
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ SIMPLEX = "simplex"  # the range of rows that sum to 1
 REAL, POSITIVE, SHARE = (-np.inf, np.inf), (0.0, np.inf), (0.0, 1.0)
 
 
-class Coordinates:
+class Coordinates(ABC):
     """Coordinates of one parameter.
 
     array : its value. movable : bool of its shape, the entries that may move. unit : by how much a coordinate changes
@@ -43,14 +44,17 @@ class Coordinates:
         """Between which numbers an entry lies."""
         return REAL
 
+    @abstractmethod
     def vector(self) -> np.ndarray:
-        raise NotImplementedError
+        """(n,), the coordinates of the value."""
 
+    @abstractmethod
     def restored(self, vector) -> np.ndarray:
-        raise NotImplementedError
+        """The value that has these coordinates."""
 
+    @abstractmethod
     def pulled(self, gradient) -> np.ndarray:
-        raise NotImplementedError
+        """(n,), a gradient by coordinates, from one by entries."""
 
 
 class Entrywise(Coordinates):

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import checks, html, sequences, training
 from . import known as knowledge
-from .choosing import criteria
+from .choosing import criteria, n_observed
 from .display import Display, counted
 from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
@@ -312,9 +312,7 @@ def _held_out(model, fold, told, stop):
             front = np.arange(pieces.n_sequences) == 0
             flags = None if ended is None else np.array([stretch == data.n_steps and bool(ended[-1])])
             gain += sign * log_likelihood(Question(fit, pieces.chosen(front), _part(told, pieces, front), flags))
-    observed = fit.emission.check(data.chosen(out))
-    n_steps = int(np.count_nonzero(observed.index < len(observed.distinct)))
-    return gain, n_steps, time.monotonic() - began
+    return gain, n_observed(fit.emission.check(data.chosen(out))), time.monotonic() - began
 
 
 def _part(told, data, which):

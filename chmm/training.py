@@ -389,33 +389,33 @@ def baum_welch(problem, structure, emission, options, tell=None):
     if onward or hard:
         last = problem.under(*parameters)
         loglik = total_loglik(inference.log_likelihood(last, options.n_jobs), last)
-    if alike:
-        names = " and ".join(shown(name) for name in alike[0])
-        warnings.warn(
-            f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
-            "that differ, or none",
-            ConvergenceWarning,
-            stacklevel=6,  # the line that called fit
-        )
-    if run.fell:
-        warnings.warn(
-            f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
-            "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser",
-            ConvergenceWarning,
-            stacklevel=6,  # the line that called fit
-        )
-    elif onward:
-        warnings.warn(
-            f"EM stopped after max_iter = {max_iter} steps, before the gain fell to tol = {options.tol}; fit with a "
-            "larger max_iter, or a larger tol if the fit is good enough",
-            ConvergenceWarning,
-            stacklevel=6,  # the line that called fit
-        )
+    for message in complaints(run, options, alike, onward):
+        warnings.warn(message, ConvergenceWarning, stacklevel=6)  # at the line that called fit
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
     facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}
     if alike:
         facts["identical_starts"] = alike
     return so_far(problem, structure, run, point, parameters, loglik, facts)
+
+
+def complaints(run, options, alike, onward):
+    """What a user should hear about a fit that is over; onward : whether EM would have gone on."""
+    if alike:
+        names = " and ".join(shown(name) for name in alike[0])
+        yield (
+            f"the states {names} were given the same parameters, so that EM cannot tell them apart: give start values "
+            "that differ, or none"
+        )
+    if run.fell:
+        yield (
+            f"EM stopped because a step lowered the objective, from {run.history[-1]:.9g} to {run.fallen:.9g}: the "
+            "numbers are too large for this emission (rescale them), or, if it is your own, its update is no maximiser"
+        )
+    elif onward:
+        yield (
+            f"EM stopped after max_iter = {options.max_iter} steps, before the gain fell to tol = {options.tol}; fit "
+            "with a larger max_iter, or a larger tol if the fit is good enough"
+        )
 
 
 def so_far(problem, structure, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:

@@ -1,5 +1,6 @@
 """What emissions made of others have in common: every hook goes to the members, and their answers are put together."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,7 @@ from ..sequences import Sequences
 from .base import Emission, Survey, part_of
 
 
-class Composite(Emission):
+class Composite(Emission, ABC):
     """An emission made of `members`. A subclass says what each member sees (`shares`) and how `log_likelihood`,
     `sample` and `together` combine the members' answers. An error that a member raises is prefixed with its `title`."""
 
@@ -25,17 +26,17 @@ class Composite(Emission):
         """The name of member k in an error."""
         return f"members[{k}], {type(self.members[k]).__name__}"
 
+    @abstractmethod
     def shares(self, values: Any, weights: np.ndarray) -> Iterable[tuple[Any, np.ndarray]]:
         """The values and weights that each member sees."""
-        raise NotImplementedError
 
     def parts(self, data: Sequences) -> list[Sequences]:
         """The data that each member sees."""
         return [data] * len(self.members)
 
     def together(self, tables: list[np.ndarray | None]) -> np.ndarray | None:
-        """(n_states, n_features) from such a table of each member, None where a member has none."""
-        raise NotImplementedError
+        """(n_states, n_features) from such a table of each member, None where a member has none; by default None."""
+        return None
 
     @contextmanager
     def naming(self, k: int) -> Iterator[Emission]:
