@@ -10,6 +10,7 @@ from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path
 from .stationary import stationary_distribution
 from .statistics import Statistics
+from .structure import structure_of
 
 
 class MarkovChain:
@@ -44,7 +45,7 @@ class MarkovChain:
         self._known: Any = None
         self._statistics: Statistics | None = None
         if startprob is not None and transmat is not None:
-            given = checks.structure(self)
+            given = structure_of(self)
             self._publish(given.states, given.startprob, given.transmat)
 
     def _publish(self, names, startprob, transmat):
@@ -82,7 +83,7 @@ class MarkovChain:
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         require_names(data, "X")
-        structure = checks.structure(self, labels=data, argument="X")
+        structure = structure_of(self, labels=data, argument="X")
         path = state_path(data, structure.states, "X")
         checks.agreeing_labels(path, data, structure, "X")
         start, trans, _ = training.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)

@@ -12,6 +12,7 @@ from .exceptions import ImpossibleError, not_fitted, quiet
 from .model import Model
 from .parallel import run, until
 from .questions import Question
+from .structure import knows_ends
 from .symbols import plain, shown
 
 
@@ -71,7 +72,7 @@ class SequenceClassifier:
             model, own = models[name], None if weight is None else weight[mine]
             emission, seen = training.survey(model.emission, data)  # of all classes
             told = copy.copy(model).set_params(emission=emission, random_state=seeds[name])
-            last = flags[mine] if flags is not None and checks.knows_ends(model) else None
+            last = flags[mine] if flags is not None and knows_ends(model) else None
             return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))
 
         tasks = [partial(quiet(_of_class), learn, name) for name in classes]

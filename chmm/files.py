@@ -24,6 +24,7 @@ from .emissions import FAMILIES, Emission, choose
 from .fit import Fit
 from .ordering import renamed
 from .report import Report
+from .structure import structure_of, without_frames
 from .symbols import Symbols, shown
 
 VERSION = 1
@@ -241,8 +242,8 @@ def _texts(points, offsets):
 def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
     """Write the model's arguments and other attributes, and its fit, to a file."""
     checks.options(model)
-    checks.structure(model, _emission(model), known=fit.states)
-    arguments = checks.without_frames(model, fit.states)
+    structure_of(model, _emission(model), known=fit.states)
+    arguments = without_frames(model, fit.states)
     for name, value in arguments.items():
         if isinstance(value, Emission):
             arguments[name] = value.saved()
@@ -308,7 +309,7 @@ def _rebuilt(model_class, document, families):
     states = Symbols(learnt["states"], argument="states")
     n, n_iter, history = len(states), learnt["n_iter"], learnt["history"]
     columns, final = learnt["columns"], learnt["final"]
-    checks.structure(model, _emission(model), known=states)
+    structure_of(model, _emission(model), known=states)
     for name, good in (
         ("converged", type(learnt["converged"]) is bool),
         ("report", type(learnt["report"]) is dict),

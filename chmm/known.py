@@ -10,6 +10,7 @@ import numpy as np
 from . import checks, sequences
 from .paths import encoded, state_path
 from .sequences import Sequences
+from .structure import order_by_name
 from .symbols import Symbols, shown
 
 
@@ -161,7 +162,7 @@ def resolve(known, data: Sequences, states: Symbols, name="known", strict=True) 
         if table.shape[1] != len(states):
             raise ValueError(f"{name} has {table.shape[1]} columns for {len(states)} states ({states.preview()})")
         if names is not None:
-            table = np.take(table, checks.order_by_name(names, name, states, "columns"), axis=1)
+            table = np.take(table, order_by_name(names, name, states, "columns"), axis=1)
         return Known.of_weights(table)
     known = None if known is None else with_gaps(known)
     if known is None or not data.n_steps:

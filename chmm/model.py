@@ -43,6 +43,7 @@ from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
 from .stationary import stationary_distribution
 from .statistics import Statistics
+from .structure import check_topology, structure_of
 from .symbols import shown
 
 MADE_FROM = attrgetter(  # what given parameters are made from
@@ -397,7 +398,7 @@ class Model:
         fit = self._ready()
         if self._fit is None:
             raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
-        structure = checks.structure(self, fit.emission, known=fit.states)
+        structure = structure_of(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
     # States by another name or in another order ----------------------------------------------------------------------
@@ -1003,7 +1004,7 @@ class Model:
 
     def _structure(self):
         fit = self._ready()
-        return checks.structure(self, fit.emission, known=fit.states)
+        return structure_of(self, fit.emission, known=fit.states)
 
     def _coordinates(self):
         return uncertainty.coordinates(self._structure(), self._ready())
@@ -1269,14 +1270,14 @@ class Model:
             return fit
         emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
-        prescribed = self.startprob is not None or checks.check_topology(self) not in (None, "cyclic")
+        prescribed = self.startprob is not None or check_topology(self) not in (None, "cyclic")
         if not prescribed or self.transmat is None or self.endprob is True or not complete:
             raise not_fitted(
                 "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
                 "emission with its parameters, such as Categorical(probs)"
             )
         checks.options(self)
-        given = checks.structure(self, emission)
+        given = structure_of(self, emission)
         assert given.startprob is not None and given.transmat is not None
         fit = Fit(
             given.startprob, given.transmat, copy.deepcopy(emission).published(), given.states, given.allowed,

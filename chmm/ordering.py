@@ -11,6 +11,7 @@ from .emissions import Emission
 from .fit import Fit
 from .known import with_gaps
 from .paths import require_names, state_path
+from .structure import structure_of, without_frames
 from .symbols import Symbols, shown
 
 EXACT = 8  # states up to which the best assignment is found exactly
@@ -163,9 +164,9 @@ def _rearranged(model, fit: Fit, order, names, told=None):
     """A copy of the model whose state i is what order[i] was, and is called names[i]; its arguments go along, so that
     it can be fitted, saved and asked. told : what its argument `states` shall say; None: as before, in this order."""
     order, states = np.asarray(order), Symbols(names, argument="names")
-    structure = checks.structure(model, _given(model), known=fit.states)
+    structure = structure_of(model, _given(model), known=fit.states)
     other = copy.copy(model)
-    if told is not None or checks.without_frames(model, fit.states)["states"] is not None:
+    if told is not None or without_frames(model, fit.states)["states"] is not None:
         other.states = list(names)
     kept = (np.diff(order) > 0).all()
     if structure.topology is not None and not kept:

@@ -21,6 +21,7 @@ from .model import Model
 from .parallel import run, until
 from .questions import Question, chosen
 from .questions import score as log_likelihood
+from .structure import knows_ends
 from .symbols import shown
 from .uncertainty import n_free
 
@@ -238,7 +239,7 @@ def _unused(name, taken):
 
 def _flags(ended, data, models):
     """(S,) bool; some model must know ends."""
-    if not any(map(checks.knows_ends, models.values())):
+    if not any(map(knows_ends, models.values())):
         raise ValueError("ended= says which sequences were cut off, and no model knows ends: give it endprob=True")
     return checks.ended_sequences(ended, data, True)
 
@@ -258,7 +259,7 @@ def _naming(name, work, *arguments):
 
 def _timed(model, data, told, ended, stop):
     began = time.monotonic()
-    fit = training.fit(model, data, told, None, ended if checks.knows_ends(model) else None, until(stop))
+    fit = training.fit(model, data, told, None, ended if knows_ends(model) else None, until(stop))
     return fit, time.monotonic() - began
 
 
@@ -294,7 +295,7 @@ def _folds(data, ended, n):
 def _held_out(model, fold, told, stop):
     """(log likelihood of what is held out, its observed steps, seconds)."""
     began, data, out = time.monotonic(), fold.data, fold.out
-    ended = fold.ended if checks.knows_ends(model) else None
+    ended = fold.ended if knows_ends(model) else None
     flags = None if ended is None else ended[~out]
     emission, seen = training.survey(model.emission, data)  # which symbols there are is no secret
     learner = copy.copy(model).set_params(emission=emission)
@@ -324,7 +325,7 @@ def _part(told, data, which):
 
 def _row(name, model, fit, data, told, ended, seconds, parts):
     fitted = model._with(fit)
-    asked = Question(fit, data, told, ended if checks.knows_ends(model) else None)
+    asked = Question(fit, data, told, ended if knows_ends(model) else None)
     found = criteria(asked, n_free(fitted._coordinates()))
     held_out = None
     if parts:

@@ -10,6 +10,7 @@ from .exceptions import not_fitted
 from .fit import Fit
 from .known import resolve
 from .statistics import Statistics
+from .structure import structure_of
 from .symbols import shown
 
 POWER = 0.6  # of the step size: above 1/2, so that noise averages out, and below 1, so that early batches are forgotten
@@ -52,7 +53,7 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
     else:
         if fit.statistics is None and fit.n_iter:
             raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
-        structure = checks.structure(model, fit.emission, known=fit.states)
+        structure = structure_of(model, fit.emission, known=fit.states)
         known = resolve(told, data, fit.states, "y")
         ended = checks.ended_sequences(ended, data, fit.ends)
         problem = fit.problem(data, known, ended, weight=weight, learning=True)

@@ -27,6 +27,7 @@ from .report import Progress, twins, unreachable
 from .sequences import Sequences
 from .stationary import ascend, settled
 from .statistics import Digest, Statistics, log_prior, probabilities, spread
+from .structure import structure_of
 from .symbols import shown
 
 PROBED = 1000  # values at which states are compared
@@ -63,7 +64,7 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None, count
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
     if seen["n_columns"] != own["n_columns"]:
         raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
-    structure = checks.structure(model, emission, labels)
+    structure = structure_of(model, emission, labels)
     emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
     observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
     ended = checks.ended_sequences(ended, data, structure.ends)

@@ -22,6 +22,7 @@ from .paths import sample_paths, sample_to_the_end
 from .questions import Question
 from .stationary import settled
 from .statistics import spread
+from .structure import Structure
 from .symbols import shown
 
 LARGEST = 500  # free parameters of which `summary` takes the information
@@ -33,7 +34,7 @@ NEAR = 1e-6  # a probability nearer to 0 or 1 is at its limit
 # The vector -----------------------------------------------------------------------------------------------------------
 
 
-def coordinates(structure: checks.Structure, fit: Fit) -> dict[str, Coordinates]:
+def coordinates(structure: Structure, fit: Fit) -> dict[str, Coordinates]:
     """The free parameters by name: what is structural, frozen, tied or follows from others has no coordinate."""
     found: dict[str, Coordinates] = {}
     if not structure.stationary:
@@ -69,7 +70,7 @@ def called(name, place, part):
     return f"{name}[{', '.join(map(str, place[:1] if column else place))}]"
 
 
-def with_vector(structure: checks.Structure, fit: Fit, parts: Mapping[str, Coordinates], vector) -> Fit:
+def with_vector(structure: Structure, fit: Fit, parts: Mapping[str, Coordinates], vector) -> Fit:
     """The parameters of a vector; what has no coordinate is as in `fit`."""
     ends = np.cumsum([part.n for part in parts.values()])[:-1]
     pieces = np.split(vector, ends)
@@ -190,7 +191,7 @@ class Summary(Mapping):
         return "\n".join(lines)
 
 
-def summary(asked: Question, structure: checks.Structure, level: float, n_jobs=1) -> Summary:
+def summary(asked: Question, structure: Structure, level: float, n_jobs=1) -> Summary:
     """Estimates with standard errors by the observed information of the objective."""
     quantile = NormalDist().inv_cdf((1 + check_level(level)) / 2)
     _require_steps(asked)
@@ -327,7 +328,7 @@ def _interval(value, error, quantile, low, high):
 
 
 def bootstrap(
-    model, asked: Question, structure: checks.Structure, n: int, level: float, rng, n_jobs, display: Display
+    model, asked: Question, structure: Structure, n: int, level: float, rng, n_jobs, display: Display
 ) -> Summary:  # fmt: skip
     """Refits to data that the model draws: of the same lengths, with the same steps missing."""
     n, level, fit = checks.check_count(n, "n", 2), check_level(level), asked.fit
