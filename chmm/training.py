@@ -480,13 +480,15 @@ def started(problem, structure, emission, rng) -> Fit:
 def widened(problem, structure, point):
     """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
     observed, n = problem.observed, structure.n
+    top = 1.0 if problem.weight is None else float(problem.weight.max())
     times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
-    little = np.repeat((times / max(times.sum(), 1))[:, None], n, axis=1)
+    little = np.repeat((top * times / max(times.sum(), 1))[:, None], n, axis=1)
     extra = point.emission.statistics(observed.distinct, little)
     seen = point.statistics
     emission = {key: value + extra[key] for key, value in seen.emission.items()}
-    end = None if seen.end is None else seen.end + 0.01
-    more = replace(seen, start=seen.start + 0.01, trans=seen.trans + 0.01, emission=emission, end=end)
+    end = None if seen.end is None else seen.end + 0.01 * top
+    start, trans = seen.start + 0.01 * top, seen.trans + 0.01 * top
+    more = replace(seen, start=start, trans=trans, emission=emission, end=end)
     return step(structure, more, *point.parameters)
 
 

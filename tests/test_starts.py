@@ -162,6 +162,21 @@ def test_pieces_end_where_sequences_do(monkeypatch):
     assert all(len(np.unique(np.floor(part))) == 1 for part in seen)
 
 
+@pytest.mark.parametrize("emission", [Gaussian(prior=0), Categorical()])
+def test_weights_of_any_unit_lead_from_pieces_to_the_same(monkeypatch, emission):
+    monkeypatch.setattr(starts, "MOST", 60)
+    monkeypatch.setattr(starts, "N_PIECES", 3)
+    rng = np.random.default_rng(0)
+    X = [rng.normal(np.repeat([0, 6], 20)) for _ in range(10)]
+    X = [(x > 3).astype(int) for x in X] if isinstance(emission, Categorical) else X
+    one, other = (
+        Model(2, emission, random_state=0, n_init=2, max_iter=15, tol=0).fit(X, sample_weight=np.full(10, w))
+        for w in (1.0, 2.0**-40)
+    )
+    assert_allclose(other.history_[:1] * 2.0**40, one.history_[:1], rtol=1e-9)
+    assert_allclose(other.transmat_, one.transmat_, rtol=1e-6)
+
+
 def test_pieces_are_whole_sequences_where_the_chain_is_given(monkeypatch):
     X = [np.arange(20.0) + 0.1 * k for k in range(10)]
     seen, _ = pieces(monkeypatch, X, emission=Gaussian(), transmat=[[0.5, 0.5], [0, 1]])
