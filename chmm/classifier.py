@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from . import checks, inference, sequences, training
 from .exceptions import ImpossibleError, not_fitted, quiet
 from .model import Model
-from .parallel import run, until
+from .parallel import run, titled, until
 from .questions import Question
 from .structure import knows_ends
 from .symbols import plain, shown
@@ -75,7 +74,7 @@ class SequenceClassifier:
             last = flags[mine] if flags is not None and knows_ends(model) else None
             return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))
 
-        tasks = [partial(quiet(_of_class), learn, name) for name in classes]
+        tasks = [titled(f"class {shown(name)}", learn, name) for name in classes]
         learnt = run(tasks, np.inf, jobs)
         self.classes_ = np.array(classes)
         self.models_ = dict(zip(classes, learnt, strict=True))
@@ -208,16 +207,18 @@ class SequenceClassifier:
 
     def set_params(self, **params: Any) -> "SequenceClassifier":
         """Change arguments, such as model__n_states of the model; what was learnt stays until the next fit."""
-        inner = {name.removeprefix("model__"): v for name, v in params.items() if name.startswith("model__")}
-        for name, value in params.items():
-            if name in ("model", "priors", "n_jobs"):
-                setattr(self, name, value)
-            elif not name.startswith("model__"):
+        own = {name: value for name, value in params.items() if not name.startswith("model__")}
+        inner = {name.removeprefix("model__"): params[name] for name in params.keys() - own.keys()}
+        for name in own:
+            if name not in ("model", "priors", "n_jobs"):
                 raise ValueError(f"SequenceClassifier has no parameter {name!r}: model, priors, n_jobs, model__...")
-        if inner and not isinstance(self.model, Model):
-            raise ValueError("model is a dict: change the models in it")
-        if inner and isinstance(self.model, Model):
-            self.model.set_params(**inner)
+        model = own.get("model", self.model)
+        if inner:
+            if not isinstance(model, Model):
+                raise ValueError("model is a dict: change the models in it")
+            model.set_params(**inner)
+        for name, value in own.items():
+            setattr(self, name, value)
         return self
 
     def __repr__(self) -> str:
@@ -228,15 +229,6 @@ class SequenceClassifier:
             fit = model._ready()
             lines.append(f"  {shown(name)}: prior {prior:.3g}, {fit.title()}")
         return "\n".join(lines)
-
-
-def _of_class(learn, name, stop):
-    """An error says which class raised it."""
-    try:
-        return learn(name, stop)
-    except (TypeError, ValueError) as error:
-        error.args = (f"class {shown(name)}: {error}", *error.args[1:])
-        raise
 
 
 def _classes(y, data):

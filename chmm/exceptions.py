@@ -22,6 +22,11 @@ def quiet(function: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
+def entitle(error: Exception, title: str) -> None:
+    """Put a title before the message of an error, unless it is empty."""
+    error.args = (f"{title}: {error}" if title else str(error), *error.args[1:])
+
+
 class NotFittedError(ValueError, AttributeError):
     """The model has no parameters yet: fit it, or give all of them."""
 

@@ -43,7 +43,6 @@ def like(x, table, columns=None):
     return pandas.DataFrame(table, index=x.index, columns=columns)
 
 
-
 def filled(X, answer, form):
     """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames."""
     if form == "dict":

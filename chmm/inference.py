@@ -236,7 +236,7 @@ def _one_way(problem, kernel, exactly, scaled):
     return table, log_scale, Outcome(loglik, step)
 
 
-def in_log_space(problem, ask):
+def in_log_space(problem, ask, passes=8):
     """(ask(Exact), Outcome) of one sequence of at least one step; None if it is impossible."""
     loglik, _, step = _outputs(problem)
 
@@ -246,7 +246,7 @@ def in_log_space(problem, ask):
         loglik[0], step[0] = exact.loglik, exact.step
         return ask(exact) if exact.step < 0 else None
 
-    (answer,) = _in_chunks(problem, work, 8, 1)
+    (answer,) = _in_chunks(problem, work, passes, 1)
     return answer, Outcome(loglik, step)
 
 
@@ -412,19 +412,10 @@ def entropy(problem):
 
 def _backwards(problem, fill, out, passes=1):
     """(out, Outcome), filled from the filter of one sequence, window by window from its end."""
-    loglik, _, step = _outputs(problem)
-    loglik[0], step[0] = 0.0, -1
-
-    def work(first, last, stop):
-        with np.errstate(all="ignore"):
-            exact = Exact(problem.chain, problem.rows, problem.index, stop, BUDGET)
-            loglik[0], step[0] = exact.loglik, exact.step
-            if exact.step < 0:
-                fill(exact, out)
-
-    if len(problem.index):
-        _in_chunks(problem, work, 4 + passes, 1)
-    return out, Outcome(loglik, step)
+    if not len(problem.index):
+        return out, Outcome(np.zeros(1), np.array([-1]))
+    _, outcome = in_log_space(problem, lambda exact: fill(exact, out), 4 + passes)
+    return out, outcome
 
 
 # What they share ---------------------------------------------------------------------------------------------------

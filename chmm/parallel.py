@@ -5,6 +5,8 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
 
+from .exceptions import entitle, quiet
+
 INLINE = 0.02  # seconds: shorter work is done in the caller's thread
 CHUNK_NS = 2e6  # nanoseconds of work that a chunk holds at least
 POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python can deliver Ctrl-C
@@ -37,6 +39,20 @@ def run(tasks, seconds, n_jobs=1, tell=None):
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def titled(title, work, *arguments):
+    """The task work(*arguments, stop); an error of the arguments begins with the title."""
+
+    @quiet
+    def task(stop):
+        try:
+            return work(*arguments, stop)
+        except (TypeError, ValueError) as error:
+            entitle(error, title)
+            raise
+
+    return task
 
 
 def until(stop):

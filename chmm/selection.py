@@ -18,7 +18,7 @@ from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
 from .fit import Fit
 from .model import Model
-from .parallel import run, until
+from .parallel import run, titled, until
 from .questions import Question, chosen
 from .questions import score as log_likelihood
 from .structure import knows_ends
@@ -154,8 +154,8 @@ def select(
     parts = list(_folds(data, ended, folds)) if criterion == "cv" else []
     tasks = []
     for name, candidate in models.items():
-        tasks.append(_naming(name, _timed, candidate, data, told, ended))
-        tasks += [_naming(name, _held_out, candidate, fold, told) for fold in parts]
+        tasks.append(titled(name, _timed, candidate, data, told, ended))
+        tasks += [titled(name, _held_out, candidate, fold, told) for fold in parts]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table tells
         answers = _followed(tasks, list(models), jobs, progress)
@@ -242,19 +242,6 @@ def _flags(ended, data, models):
     if not any(map(knows_ends, models.values())):
         raise ValueError("ended= says which sequences were cut off, and no model knows ends: give it endprob=True")
     return checks.ended_sequences(ended, data, True)
-
-
-def _naming(name, work, *arguments):
-    """A task, work(*arguments, stop); an error says which candidate raised it."""
-
-    def named(stop):
-        try:
-            return quiet(work)(*arguments, stop)
-        except (TypeError, ValueError) as error:
-            error.args = (f"{name}: {error}", *error.args[1:])
-            raise
-
-    return named
 
 
 def _timed(model, data, told, ended, stop):

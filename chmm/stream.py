@@ -8,7 +8,7 @@ import numpy as np
 from . import inference, sequences
 from .checks import as_array, check_count
 from .emissions import Emission, Product
-from .exceptions import ImpossibleError, quiet
+from .exceptions import ImpossibleError, entitle, quiet
 from .fit import Fit
 from .kernels.status import Status
 from .kernels.stream import Past
@@ -241,7 +241,7 @@ class _Channels:
             try:
                 logs = None if part is None else self.doors[k](part)
             except (TypeError, ValueError) as error:
-                error.args = (f"channel {name!r}: {error}",)
+                entitle(error, f"channel {name!r}")
                 raise
             if logs is not None:
                 total = logs if total is None else total + logs

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..exceptions import entitle
 from ..sequences import Sequences
 from .base import Emission, Survey, part_of
 
@@ -44,13 +45,8 @@ class Composite(Emission, ABC):
         try:
             yield self.members[k]
         except (TypeError, ValueError) as error:
-            self.blame(k, error)
+            entitle(error, self.title(k))
             raise
-
-    def blame(self, k: int, error: Exception) -> None:
-        """Put the name of a member before the message of an error."""
-        title = self.title(k)
-        error.args = (f"{title}: {error}" if title else str(error), *error.args[1:])
 
     @property
     def complete(self) -> bool:

@@ -6,6 +6,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from ..exceptions import entitle
 from ..sequences import NO_STEPS
 from ..symbols import shown
 from .base import Emission, Observed, distinct_rows, unshared
@@ -134,7 +135,7 @@ class Product(Composite):
             for channel, part in zip(self.members, parts, strict=True):
                 seen.append(channel.observe(part))
         except (TypeError, ValueError) as error:
-            self.blame(len(seen), error)
+            entitle(error, self.title(len(seen)))
             raise
         tables, places = [o.distinct for o in seen], [o.index for o in seen]
         gone = [_gone(o) for o in seen]
