@@ -191,6 +191,6 @@ def test_accuracy_of_nothing_and_of_one():
 def test_no_parameter_is_changed_where_one_is_wrong():
     clf = SequenceClassifier(Model(2), n_jobs=1)
     for wrong in ({"n_jobs": 2, "foo": 1}, {"n_jobs": 2, "model__foo": 1}, {"n_jobs": 2, "model": {}, "model__tol": 1}):
-        with pytest.raises(ValueError, match="foo|dict"):
+        with pytest.raises(ValueError, match=r"foo|dict"):
             clf.set_params(**wrong)
         assert clf.n_jobs == 1 and isinstance(clf.model, Model)
