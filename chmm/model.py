@@ -23,6 +23,7 @@ from . import (
     html,
     missing,
     ordering,
+    passes,
     posterior_paths,
     questions,
     sequences,
@@ -326,7 +327,7 @@ class Model:
         survey = sum(model.survey(shard) for shard in shards)
         """
         data, _ = self._data(X, lengths, ids)
-        return training.survey(self.emission, data)[1]
+        return passes.survey(self.emission, data)[1]
 
     @named
     @quiet
@@ -385,7 +386,7 @@ class Model:
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options, shards=shards)
+        return passes.expectation(problem, options, shards=shards)
 
     @named
     @quiet
