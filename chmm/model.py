@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from itertools import pairwise
 from operator import attrgetter, is_
@@ -33,6 +35,7 @@ from . import (
 )  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
+from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
@@ -236,6 +239,8 @@ class Model:
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
         progress: bool = False,
+        checkpoint: str | os.PathLike | None = None,
+        resume: bool = False,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -251,6 +256,11 @@ class Model:
         parameters so far. Ctrl-C leaves the model as it was.
         progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
         may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
+        checkpoint : path of a file that keeps the model so far and the state of the fit, every 30 seconds, at the end,
+        and on Ctrl-C; `Model.load` reads it. resume : go on from that file if there is one, with the same data and the
+        same arguments, to the same result, to the last bit, as a fit without a break; max_iter may be larger, n_jobs
+        another. Without resume, a file that exists is a FileExistsError. The search for a start is not kept: see the
+        guide to learning.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -266,6 +276,7 @@ class Model:
         ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
         together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
+        keep = self._checkpoint(checkpoint, resume)
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:
@@ -277,9 +288,9 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        with Display(progress) as display:
+        with Display(progress) as display, keep or nullcontext():
             self._fit = training.fit(
-                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display
+                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display, keep=keep
             )
         return self
 
@@ -444,6 +455,11 @@ class Model:
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         return data, checks.sequence_weights(sample_weight, data)
+
+    def _checkpoint(self, path, resume):
+        if checks.check_flag(resume, "resume") and path is None:
+            raise ValueError("resume=True goes on from a file: give its path, checkpoint=")
+        return None if path is None else Checkpoint(path, resume, self)
 
     def _with(self, fit):
         model = copy.copy(self)
