@@ -1,6 +1,8 @@
 """Pictures of code blocks: each page that draws is run while it is read, and shows after a block what the block drew."""
 
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from blocks import blocks, run
 from sphinx.errors import ExtensionError
@@ -14,10 +16,16 @@ def hook(app, name, source):
     """For source-read."""
     path = Path(app.env.doc2path(name))
     if path.suffix == ".md" and "plot." in source[0]:
-        source[0] = illustrated(source[0], name, Path(app.srcdir) / FOLDER)
+        source[0] = illustrated(source[0], name, Path(app.srcdir).resolve() / FOLDER)
 
 
 def illustrated(page, name, folder):
+    """The page with an image after each block that drew one. What the code saves goes into a folder of its own."""
+    with TemporaryDirectory() as room, chdir(room):
+        return drawn(page, name, folder)
+
+
+def drawn(page, name, folder):
     import matplotlib
 
     matplotlib.use("Agg")
