@@ -64,7 +64,8 @@ class Piece:
     ):
         self.name, self.data, self.labels = name, data, labels
         self.scratch = inference.Scratch()
-        self._problem, self._token, self._counts = problem, "", None
+        self._problem, self._token = problem, ""
+        self._counts: tuple | None = None
 
     def __reduce__(self):
         return Piece, (self.name, self.data, self.labels)
@@ -127,8 +128,8 @@ class Pieces:
         for k, (size, answer) in enumerate(self._engine.map(_sized, task, *args)):
             if self.sizes is not None and size != self.sizes[k]:
                 raise ValueError(
-                    f"shard {shown(self.names[k])} has changed since the fit began: it had {_size(*self.sizes[k])}, now "
-                    f"it has {_size(*size)}"
+                    f"shard {shown(self.names[k])} has changed since the fit began: it had {_size(*self.sizes[k])}, "
+                    f"now it has {_size(*size)}"
                 )
             sizes.append(size)
             if self._tell is not None:
@@ -146,9 +147,14 @@ def _size(n_sequences, n_steps):
 
 
 def _sized(piece, task, *args):
-    """The answer to a task, with the size of the piece; an error names the piece."""
+    """The answer to a task, with the size of the piece."""
+    return piece.size, entitled(piece, task, *args)
+
+
+def entitled(piece, task, *args):
+    """The answer to a task; an error names the piece."""
     try:
-        return piece.size, task(piece, *args)
+        return task(piece, *args)
     except (TypeError, ValueError, MemoryError) as error:
         if piece.name is not None:
             entitle(error, f"shard {shown(piece.name)}")
@@ -290,8 +296,8 @@ class Place:
 
 class Chosen:
     """Which stretches of the pieces starts see: about `starts.MOST` steps, spread evenly over all data, or everything
-    if there is no more. They are whole sequences if the chain's start or end is prescribed, or if states are known: then
-    half of these steps are from sequences of which a state is known.
+    if there is no more. They are whole sequences if the chain's start or end is prescribed, or if states are known:
+    then half of these steps are from sequences of which a state is known.
 
     sizes : of each piece, (sequences, steps). told : the same of the sequences of which a state is known.
     """
