@@ -40,6 +40,8 @@ class Checkpoint:
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
             raise FileNotFoundError(f"checkpoint = {shown(path)}: there is no folder {folder}; make it first")
+        if os.path.isdir(self.path):
+            raise ValueError(f"checkpoint = {shown(path)} is a folder: give the name of a file in it")
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"checkpoint = {shown(path)}: nothing can be written to the folder {folder}")
         self.resumed: tuple[Search, dict] | None = None
@@ -182,6 +184,10 @@ def _feed(found, value):
         rows = max(1, BLOCK // max(1, value[:1].size))
         for first in range(0, len(value), rows):
             found.update(np.ascontiguousarray(value[first : first + rows], dtype=kind).data)
+    elif isinstance(value, np.ndarray):
+        _feed(found, value.tolist())
+    elif hasattr(value, "__dict__"):  # such as the cells of a Product
+        _feed(found, vars(value))
     else:
         found.update(repr(value).encode())
 
