@@ -49,6 +49,7 @@ ATTRIBUTES = {
     "n_components": "it is n_states_",
     "n_iter": "the largest number of EM steps is max_iter, and n_iter_ is how many a fit took",
     "n_features": "it is emission_.n_features",
+    "plot": "pictures are functions, from chmm import plot: plot.states(model, x)",
     "get_stationary_distribution": "it is stationary_distribution()",
     "log_probability": "it is score_samples(X)",
     "summarize": "it is e_step(X), which gives statistics for m_step",
