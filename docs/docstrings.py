@@ -14,11 +14,14 @@ ITEM = re.compile(rf"(?:^|(?<=[.;] )|(?<=\n))({NAME}(?:, {NAME})*) : ")
 FORMULA = re.compile(r"\s*[A-Za-z_]\w*(\[[^\]]*\]|\([^)]*\))? = \S")
 FULL_STOP = re.compile(r"[a-z)]\. |\.$")
 TABLE = re.compile(r"\S {3,}\S")
+CALL = r"[A-Za-z_][\w.]*\((?:[^()`]|\([^()`]*\))*\)"
 CODE = re.compile(
     r"`[^`]+`"
     r"|(?P<strong>\*\*[^*\s][^*]*\*\*)"
-    r"|\b[a-z]\w*=(?:\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|[\w.-]*\w)"  # an argument and its value
+    rf"|\b[a-z]\w*=(?:{CALL}|\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|\{{[^}}]*\}}|[\w.-]*\w)"  # an argument and its value
+    rf"|\b{CALL}"
     r"|\b[a-z]\w*\[[^\]]+\]"  # an entry
+    r"|\(n_[a-z]+,[^()]*\)"  # a shape
     r"|\b(?:n|[a-z]{2,})(?:_[a-z]{2,})+_?\b(?!\()|\b[a-z]{2,}_(?![\w(])"  # a name with an underscore
 )
 
