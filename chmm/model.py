@@ -71,8 +71,14 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
         if options:
             hints.refuse_arguments(type(args[0]), options)
             for name in options:
-                if name not in every and name in OWN and method.__name__ != "__init__":
+                if name in every or method.__name__ == "__init__":
+                    continue
+                if name in OWN:
                     raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
+                public = ((k, f) for k, f in inspect.getmembers(Model, inspect.isfunction) if not k.startswith("_"))
+                takers = [other for other, its in public if name in inspect.signature(its).parameters]
+                if takers:
+                    raise TypeError(f"{method.__name__} has no argument {name!r}, unlike {', '.join(takers)}")
         return method(*args, **options)
 
     return entered
