@@ -108,7 +108,8 @@ def marked(found):
     name = re.fullmatch(r"([A-Za-z_][\w.]*)(\([^()]*\))?", code)
     if not name:
         return literal(code) + "\\ "
-    return f":py:obj:`{code} <{name[1]}>`\\ " if name[2] else f":py:obj:`{code}`\\ "
+    target = f".{name[1]}" if re.match("[A-Z][a-z]", name[1]) else name[1]  # a class, in whatever module
+    return f":py:obj:`{code} <{target}>`\\ "
 
 
 def literal(text):
