@@ -91,8 +91,7 @@ def undocumented(out):
 
 def public():
     """Names that a user may call: those of the package, of its public modules, and the methods of classes."""
-    modules = chmm, chmm.plot, chmm.scoring
-    for module in modules:
+    for module in (chmm, *filter(inspect.ismodule, (getattr(chmm, name) for name in chmm.__all__))):
         for name in getattr(module, "__all__", None) or own_functions(module):
             thing = getattr(module, name)
             yield f"{module.__name__}.{name}"
