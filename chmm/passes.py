@@ -56,19 +56,21 @@ class Told(NamedTuple):
 class Piece:
     """Sequences that a task works on, and what is known of their states.
 
-    name : None: these are all the data.
+    name : None: these are all the data. ids : of its first and last step, if steps have ids. scratch : of an engine,
+    for all its pieces.
     """
 
     def __init__(
-        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, problem: Problem | None = None
-    ):
-        self.name, self.data, self.labels = name, data, labels
-        self.scratch = inference.Scratch()
+        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, ids: tuple | None = None,
+        problem: Problem | None = None, scratch: inference.Scratch | None = None,
+    ):  # fmt: skip
+        self.name, self.data, self.labels, self.ids = name, data, labels, ids
+        self.scratch = inference.Scratch(scratch)
         self._problem, self._token = problem, ""
         self._counts: tuple | None = None
 
     def __reduce__(self):
-        return Piece, (self.name, self.data, self.labels)
+        return Piece, (self.name, self.data, self.labels, self.ids)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -209,7 +211,7 @@ class Found(NamedTuple):
     survey: Survey | None
     labels: Sequences | Weights | None  # the distinct ones, or no rows of weights; None: none
     labelled: tuple[int, int]  # the number of sequences of which a label is known, and of their steps
-    names: tuple | None  # of the columns
+    ids: tuple | None  # as of `Piece`
 
 
 def look(piece, family) -> Found:
@@ -223,7 +225,7 @@ def look(piece, family) -> Found:
             require_names(labels, "y")
     told = _told(data, labels)
     n_told, n_steps = int(told.sum()), int(np.diff(data.bounds)[told].sum())
-    return Found(emission, seen, _distinct(labels), (n_told, n_steps), data.names)
+    return Found(emission, seen, _distinct(labels), (n_told, n_steps), piece.ids)
 
 
 def _told(data, labels):
