@@ -22,7 +22,7 @@ from .known import Weights, resolve, with_gaps
 from .log_space import compensated_sum
 from .parallel import run
 from .paths import require_names
-from .reading import NO_STEPS
+from .reading import NO_STEPS, Steps
 from .sequences import Sequences
 from .statistics import Digest, Statistics
 from .structure import Structure
@@ -127,12 +127,14 @@ class Pieces:
 
     def map(self, task: Callable, *args: Any) -> Iterator:
         sizes, n = [], len(self.names)
-        for k, (size, answer) in enumerate(self._engine.map(_sized, task, *args)):
+        for k, (size, answer, error) in enumerate(self._engine.map(_sized, task, *args)):
             if self.sizes is not None and size != self.sizes[k]:
                 raise ValueError(
                     f"shard {shown(self.names[k])} has changed since the fit began: it had {_size(*self.sizes[k])}, "
                     f"now it has {_size(*size)}"
                 )
+            if error is not None:
+                raise error
             sizes.append(size)
             if self._tell is not None:
                 self._tell(k + 1, n)
@@ -149,8 +151,11 @@ def _size(n_sequences, n_steps):
 
 
 def _sized(piece, task, *args):
-    """The answer to a task, with the size of the piece."""
-    return piece.size, entitled(piece, task, *args)
+    """(the size of the piece, the answer to a task, its error): an error may come of a size that is not what it was."""
+    try:
+        return piece.size, entitled(piece, task, *args), None
+    except Exception as error:
+        return piece.size, None, error
 
 
 def entitled(piece, task, *args):
@@ -245,7 +250,9 @@ def _distinct(labels):
         return labels._replace(table=labels.table[:0])
     if labels is None or not labels.n_steps:
         return None
-    values = labels.values if labels.missing is None else reading.selected(labels, ~labels.missing).values
+    values = labels.values
+    if labels.missing is not None:
+        values = reading.selected(Steps(values, labels.kind), ~labels.missing).values
     values = np.unique(values) if isinstance(values, np.ndarray) else sorted(set(values))
     bounds = np.array([0, len(values)], dtype=np.int64)
     return Sequences(values, bounds, labels.kind, None, "one", None, labels.categories)
