@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import reading
-from .memory import aligned
+from .memory import aligned, windows
 from .reading import NO_STEPS, ROWS, TEXTS, Columns, Steps
 from .symbols import Letters, distinct, shown
 
@@ -86,14 +86,18 @@ class Sequences:
             values[...] = rows
         if math.isfinite(np.einsum("td,td->", values, values)):  # one pass: nothing is missing, infinite or huge
             return values, False
-        huge = np.abs(values) > LARGEST
-        if huge.any():
-            t, k = np.argwhere(huge)[0].tolist()
-            value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
-            if np.isinf(value):
-                raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
-            raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
-        return values, bool(np.isnan(values).any())
+        gaps = False
+        for where in windows(len(values)):
+            size = np.abs(values[where])
+            gaps |= bool(np.isnan(size).any())
+            if (size > LARGEST).any():
+                t, k = np.argwhere(size > LARGEST)[0].tolist()
+                t += where.start
+                value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
+                if np.isinf(value):
+                    raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
+                raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
+        return values, gaps
 
     @property
     def numbers(self) -> np.ndarray:
@@ -116,15 +120,19 @@ class Sequences:
         value as of no kind; anything else unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
-        values, missing = self.values, None
-        whole = (values == np.round(values)) & (np.abs(values) < 2**53)
-        if not whole.all():
-            missing = np.isnan(values)
-            if not (whole | missing).all():
-                return self
-            values = np.where(missing, 0, values)
+        values, missing = np.empty(len(self.values), dtype=np.int64), None
+        for where in windows(len(values)):
+            part = self.values[where]
+            whole = (part == np.round(part)) & (np.abs(part) < 2**53)
+            if not whole.all():
+                gone = np.isnan(part)
+                if not (whole | gone).all():
+                    return self
+                missing = np.zeros(len(values), dtype=bool) if missing is None else missing
+                missing[where], part = gone, np.where(gone, 0, part)
+            values[where] = part
         kind = "integers" if missing is None or not missing.all() else NO_STEPS
-        steps = Steps(values.astype(np.int64), kind, missing, self.names, self.categories)
+        steps = Steps(values, kind, missing, self.names, self.categories)
         return _sequences(steps, self.bounds, self.form, self.keys)
 
     def without(self, gone: np.ndarray) -> "Sequences":

@@ -20,6 +20,7 @@ from .kernel_input import pose
 from .kernels import counting
 from .known import resolve, with_gaps
 from .log_space import compensated_sum
+from .memory import tally, windows
 from .ordering import canonical, exchangeable
 from .parallel import run
 from .paths import EVIDENCE, require_names
@@ -136,7 +137,7 @@ def unordered(model, structure, emission):
 
 def count(path, index, bounds, weight, n_states, n_values):
     """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
-    with each value. path, index : (T,) int32 of states and values."""
+    with each value. path (T,) int32 or intp, index (T,) int32 or uint8: states and values."""
     start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
 
     def work(stop):
@@ -481,7 +482,7 @@ def widened(problem, structure, point):
     """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
     observed, n = problem.observed, structure.n
     top = 1.0 if problem.weight is None else float(problem.weight.max())
-    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    times = tally(observed.index, len(observed.distinct) + 1)[:-1]
     little = np.repeat((top * times / max(times.sum(), 1))[:, None], n, axis=1)
     extra = point.emission.statistics(observed.distinct, little)
     seen = point.statistics
@@ -498,7 +499,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     if options.training == "viterbi":
         path, outcome = inference.viterbi(problem, options.n_jobs)
         problem.require_possible(outcome.step)
-        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
+        return of_path(problem, path, total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
@@ -527,7 +528,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
 
 
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    """The Statistics of one path (T,) of codes under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
     observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
     n_values = len(observed.distinct) + 1
@@ -594,6 +595,7 @@ def next_fit(structure, statistics, fit) -> Fit:
 def report(problem, structure, learnt):
     """What the fit met, as a dict."""
     statistics, observed, data = learnt.statistics, problem.observed, problem.data
+    n_steps = len(observed.index)
     visits = statistics.start + statistics.trans.sum(axis=0)
     top = 1.0 if problem.weight is None else problem.weight.max()
     alike = twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED])
@@ -605,7 +607,7 @@ def report(problem, structure, learnt):
         "n_steps": statistics.n_steps,
         "kind": data.kind,
         **({"labelled": problem.known.n_known} if problem.known is not None else {}),
-        "missing": int(np.count_nonzero(observed.index == len(observed.distinct))),
+        "missing": sum(np.count_nonzero(observed.index[w] == len(observed.distinct)) for w in windows(n_steps)),
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],

@@ -26,6 +26,7 @@ suffice: together up to the middle of the shorter one, then the rest of the long
 
 from libc.string cimport memcpy
 
+from .index cimport Index, row_of
 from .simd cimport (
     for_medium, for_plain, for_wide, inline_int, vector, medium, outer_product, smaller, smaller_medium, smaller_wide,
     broadcast, sum_lanes, wide,
@@ -139,14 +140,14 @@ cdef inline inline_int load_table(Py_ssize_t size, const double* table, Py_ssize
 
 
 cdef inline inline_int step_together(
-    vector* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const vector* a, const vector* a_T,
-    vector* front, vector* back, Py_ssize_t k, int* status,
+    vector* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, const Index* index, Sequence* seq, const vector* a,
+    const vector* a_T, vector* front, vector* back, Py_ssize_t k, int* status,
 ) noexcept nogil:
     """Each end advances by one step: to those at depth k."""
     cdef Py_ssize_t t = seq.n_steps - 1 - k
     cdef const double* rows = job.chain.rows
-    advance(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
-    advance(size, stride, a_T, rows + seq.index[t] * size, back, seq.delta + t * stride, t, &seq.back, status)
+    advance(size, stride, a, rows + row_of(index, k) * size, front, seq.alpha + k * stride, k, &seq.front, status)
+    advance(size, stride, a_T, rows + row_of(index, t) * size, back, seq.delta + t * stride, t, &seq.back, status)
     return 0
 
 
@@ -165,12 +166,14 @@ cdef inline inline_int to_middle(
     cdef vector y[ROW]
     cdef vector sums
     cdef const double* rows = job.chain.rows
+    cdef Index index[2]         # what is not pointed to can be kept in registers
     cdef Sequence* seq
     cdef int status = 0
     load_table(size, job.chain.transmat, n, a)
     load_table(size, job.chain.transposed, n, a_T)
     for c in range(lines):
         seq = &seqs[c]
+        index[c] = seq.index
         last = seq.n_steps - 1
         together = min(together, seq.to_depth)
         if lines == 1 and seq.from_depth:
@@ -183,14 +186,16 @@ cdef inline inline_int to_middle(
         for j in range(vectors):
             front[c * ROW + j] = (<const vector*> job.chain.startprob)[j]
             back[c * ROW + j] = front[c * ROW + j] * 0 + 1.0
-        condition(size, stride, rows + seq.index[0] * size, front + c * ROW, seq.alpha, 0, &seq.front, &status)
+        condition(size, stride, rows + row_of(&seq.index, 0) * size, front + c * ROW, seq.alpha, 0, &seq.front, &status)
         condition(
-            size, stride, rows + seq.index[last] * size, back + c * ROW, seq.delta + last * stride, last, &seq.back,
-            &status,
+            size, stride, rows + row_of(&seq.index, last) * size, back + c * ROW, seq.delta + last * stride, last,
+            &seq.back, &status,
         )
     for k in range(max(seqs[0].from_depth, 1), together):
         for c in range(lines):
-            step_together(kind, size, stride, job, &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status)
+            step_together(
+                kind, size, stride, job, &index[c], &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status,
+            )
         if status:
             break
         if k % STOP_STEPS == 0 and job.stop[0]:
@@ -200,7 +205,9 @@ cdef inline inline_int to_middle(
         seq = &seqs[c]
         if lines > 1:
             for k in range(together, seq.n_steps // 2):
-                step_together(kind, size, stride, job, seq, a, a_T, front + c * ROW, back + c * ROW, k, &status)
+                step_together(
+                    kind, size, stride, job, &index[c], seq, a, a_T, front + c * ROW, back + c * ROW, k, &status,
+                )
         elif seq.to_depth < seq.n_steps // 2:
             for j in range(vectors):
                 (<vector*> seq.border)[j] = front[j]
@@ -210,8 +217,8 @@ cdef inline inline_int to_middle(
         if status == 0 and seq.n_steps % 2:
             k = seq.n_steps // 2
             advance(
-                size, stride, a, rows + seq.index[k] * size, front + c * ROW, seq.alpha + k * stride, k, &seq.front,
-                &status,
+                size, stride, a, rows + row_of(&seq.index, k) * size, front + c * ROW, seq.alpha + k * stride, k,
+                &seq.front, &status,
             )
         vec_mat(size, front + c * ROW, a, y)
         sums = y[0] * back[c * ROW]
@@ -298,14 +305,16 @@ cdef inline inline_int add_pairs(
 
 
 cdef struct Cursor:             # on the way through the other end's half
+    Index index
     double* block               # (BLOCK, size) what the pairs of a block are made of, if they are not in registers
     Py_ssize_t place            # see scaling_at
     Py_ssize_t following
 
 
 cdef inline inline_int start_cursor(
-    double* block, const Scalings* scalings, Py_ssize_t place, Cursor* cursor,
+    const Index* index, double* block, const Scalings* scalings, Py_ssize_t place, Cursor* cursor,
 ) noexcept nogil:
+    cursor.index = index[0]
     cursor.block = block
     cursor.place = place
     cursor.following = scalings.items[place - 1].step if place else -1
@@ -317,10 +326,10 @@ cdef inline inline_int backward_step(
     vector* early, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
     """The back crosses step t of the first half. Its block is filled from the end, so rows are in the order of time."""
+    cdef Py_ssize_t row = row_of(&cursor.index, t) * size
     cross_step(
-        size, stride, counts, first, a_T, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
-        job.weights + seq.index[t] * size, early, cursor.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
-        &cursor.place, &cursor.following,
+        size, stride, counts, first, a_T, job.chain.rows + row, s, seq.alpha + t * stride, job.weights + row, early,
+        cursor.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front, &cursor.place, &cursor.following,
     )
     return 0
 
@@ -330,10 +339,10 @@ cdef inline inline_int forward_step(
     vector* late, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
     """The front crosses step t of the second half."""
+    cdef Py_ssize_t row = row_of(&cursor.index, t) * size
     cross_step(
-        size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.delta + t * stride,
-        job.weights + seq.index[t] * size, late, cursor.block + filled * size, gamma, t, &seq.back,
-        &cursor.place, &cursor.following,
+        size, stride, counts, first, a, job.chain.rows + row, s, seq.delta + t * stride, job.weights + row, late,
+        cursor.block + filled * size, gamma, t, &seq.back, &cursor.place, &cursor.following,
     )
     return 0
 
@@ -385,15 +394,15 @@ cdef inline inline_int through_other_half(
         backs = seq.n_steps - half
         together = min(together, backs)
         if lines == 1 and seq.to_depth < backs:
-            start_cursor(seq.scratch, &seq.front, seq.places[0], &back_cursors[0])
-            start_cursor(seq.scratch + BLOCK * size, &seq.back, seq.places[1], &front_cursors[0])
+            start_cursor(&seq.index, seq.scratch, &seq.front, seq.places[0], &back_cursors[0])
+            start_cursor(&seq.index, seq.scratch + BLOCK * size, &seq.back, seq.places[1], &front_cursors[0])
             for j in range(vectors):
                 front[j] = (<const vector*> seq.border)[j]
                 back[j] = (<const vector*> seq.border)[vectors + j]
             begin = backs - seq.to_depth
             continue
-        start_cursor(seq.scratch + 2 * c * BLOCK * size, &seq.front, seq.front.n, &back_cursors[c])
-        start_cursor(seq.scratch + (2 * c + 1) * BLOCK * size, &seq.back, seq.back.n, &front_cursors[c])
+        start_cursor(&seq.index, seq.scratch + 2 * c * BLOCK * size, &seq.front, seq.front.n, &back_cursors[c])
+        start_cursor(&seq.index, seq.scratch + (2 * c + 1) * BLOCK * size, &seq.back, seq.back.n, &front_cursors[c])
         scale = seq.weight / seq.total
         for j in range(vectors):
             front[c * ROW + j] = (<const vector*> (seq.alpha + (half - 1) * stride))[j] * scale
