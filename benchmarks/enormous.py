@@ -1,5 +1,5 @@
-"""How much memory one enormous sequence takes, and how long a step of it: a memory map of int8, each task in a process of
-its own.
+"""How much memory one enormous sequence takes, and how long a step of it: a memory map of int8, each task in a process
+of its own.
 
     python benchmarks/enormous.py                       # 10^8 steps; log P of 10^9. About 20 minutes, 1 GB on disk
     python benchmarks/enormous.py --edge 2,4,8,16,32    # instead: time per step on both sides of 1 GiB of alpha
@@ -82,8 +82,9 @@ def measured(task, path, n):
 
 def edge(n, budget):
     """Nanoseconds a step of an E-step with 0.5 to 1.5 times the alpha that is kept."""
-    from chmm import inference
     from chmm.kernels.forward_backward import row_width
+
+    from chmm import inference
     from chmm.questions import Question
 
     fit, times = model(n)._ready(), {}

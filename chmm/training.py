@@ -528,7 +528,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
 
 
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) of codes under the parameters of the problem; loglik: log P(O, path), if known."""
+    """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
     observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
     n_values = len(observed.distinct) + 1

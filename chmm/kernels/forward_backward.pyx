@@ -27,7 +27,7 @@ from .recursions cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, LN2, LOGLIK, Chain, Job, Sequence, certify, counts_pass, forward_pass,
     scale_table, table_pass,
 )
-from .index cimport look_from, point_to, row_of
+from .index cimport look_from, point_to, row_in, row_of
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .side_by_side cimport counts_together, forward_together
 from .bidirectional cimport (
@@ -42,7 +42,9 @@ cdef enum:
     CACHE = 8388608     # bytes
 
 
-cdef inline inline_int shift_sum(const double* shift, const Sequence* seq, double* result) noexcept nogil:
+cdef inline inline_int shift_sum_with(
+    bint bytes, const double* shift, const Sequence* seq, double* result,
+) noexcept nogil:
     """Sum of the shifts: plain in blocks of 128, in four chains, and a compensated sum of the blocks."""
     cdef Py_ssize_t t = 0, end, n_steps = seq.n_steps
     cdef double s0, s1, s2, s3
@@ -52,19 +54,24 @@ cdef inline inline_int shift_sum(const double* shift, const Sequence* seq, doubl
         end = min(t + 128, n_steps)
         s0 = s1 = s2 = s3 = 0
         while t + 4 <= end:
-            s0 += shift[row_of(&seq.index, t)]
-            s1 += shift[row_of(&seq.index, t + 1)]
-            s2 += shift[row_of(&seq.index, t + 2)]
-            s3 += shift[row_of(&seq.index, t + 3)]
+            s0 += shift[row_in(&seq.index, bytes, t)]
+            s1 += shift[row_in(&seq.index, bytes, t + 1)]
+            s2 += shift[row_in(&seq.index, bytes, t + 2)]
+            s3 += shift[row_in(&seq.index, bytes, t + 3)]
             t += 4
         if t < end:     # one to three more, without a branch for each
-            s0 += shift[row_of(&seq.index, t)]
-            s1 += shift[row_of(&seq.index, min(t + 1, end - 1))] * (t + 1 < end)
-            s2 += shift[row_of(&seq.index, min(t + 2, end - 1))] * (t + 2 < end)
+            s0 += shift[row_in(&seq.index, bytes, t)]
+            s1 += shift[row_in(&seq.index, bytes, min(t + 1, end - 1))] * (t + 1 < end)
+            s2 += shift[row_in(&seq.index, bytes, min(t + 2, end - 1))] * (t + 2 < end)
             t = end
         add(&sum, (s0 + s1) + (s2 + s3))
     result[0] = sum.total + sum.compensation
     return 0
+
+
+cdef inline inline_int shift_sum(const double* shift, const Sequence* seq, double* result) noexcept nogil:
+    return shift_sum_with(False, shift, seq, result) if seq.index.bytes == NULL \
+        else shift_sum_with(True, shift, seq, result)
 
 
 # One chunk of sequences ------------------------------------------------------------------------------------------

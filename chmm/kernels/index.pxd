@@ -27,6 +27,11 @@ cdef inline inline_int row_of(const Index* index, Py_ssize_t t) noexcept nogil:
     return index.ints[t] if index.bytes == NULL else index.bytes[t]
 
 
+cdef inline inline_int row_in(const Index* index, bint bytes, Py_ssize_t t) noexcept nogil:
+    """The same for loops that are compiled for either type: `bytes` is a literal."""
+    return index.bytes[t] if bytes else index.ints[t]
+
+
 cdef inline inline_int look_from(const Index* index, Py_ssize_t t, Index* part) noexcept nogil:
     """The index from step t on."""
     part.ints = NULL if index.ints == NULL else index.ints + t
