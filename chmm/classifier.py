@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checks, inference, sequences, training
+from . import checks, inference, passes, sequences, training
 from .exceptions import ImpossibleError, not_fitted, quiet
 from .model import Model
 from .parallel import run, titled, until
@@ -69,7 +69,7 @@ class SequenceClassifier:
             if not (np.diff(data.bounds)[mine] > 0).any():
                 raise ValueError(f"class {shown(name)} has no sequence with steps to learn from")
             model, own = models[name], None if weight is None else weight[mine]
-            emission, seen = training.survey(model.emission, data)  # of all classes
+            emission, seen = passes.survey(model.emission, data)  # of all classes
             told = copy.copy(model).set_params(emission=emission, random_state=seeds[name])
             last = flags[mine] if flags is not None and knows_ends(model) else None
             return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))

@@ -31,6 +31,7 @@ ATTRIBUTES = {
     "n_components": "it is n_states_",
     "n_iter": "the largest number of EM steps is max_iter, and n_iter_ is how many a fit took",
     "get_stationary_distribution": "it is stationary_distribution()",
+    "plot": "pictures are functions, from chmm import plot: plot.states(model, x)",
 }
 ELSEWHERE = ARGUMENTS | ATTRIBUTES
 

@@ -23,6 +23,7 @@ from . import (
     html,
     missing,
     ordering,
+    passes,
     posterior_paths,
     questions,
     sequences,
@@ -71,8 +72,14 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
         if options:
             hints.refuse_arguments(type(args[0]), options)
             for name in options:
-                if name not in every and name in OWN and method.__name__ != "__init__":
+                if name in every or method.__name__ == "__init__":
+                    continue
+                if name in OWN:
                     raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
+                public = ((k, f) for k, f in inspect.getmembers(Model, inspect.isfunction) if not k.startswith("_"))
+                takers = [other for other, its in public if name in inspect.signature(its).parameters]
+                if takers:
+                    raise TypeError(f"{method.__name__} has no argument {name!r}, unlike {', '.join(takers)}")
         return method(*args, **options)
 
     return entered
@@ -326,7 +333,7 @@ class Model:
         survey = sum(model.survey(shard) for shard in shards)
         """
         data, _ = self._data(X, lengths, ids)
-        return training.survey(self.emission, data)[1]
+        return passes.survey(self.emission, data)[1]
 
     @named
     @quiet
@@ -385,7 +392,7 @@ class Model:
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options, shards=shards)
+        return passes.expectation(problem, options, shards=shards)
 
     @named
     @quiet

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import checks, html, sequences, training
+from . import checks, html, passes, sequences, training
 from . import known as knowledge
 from .choosing import criteria, n_observed
 from .display import Display, counted
@@ -284,7 +284,7 @@ def _held_out(model, fold, told, stop):
     began, data, out = time.monotonic(), fold.data, fold.out
     ended = fold.ended if knows_ends(model) else None
     flags = None if ended is None else ended[~out]
-    emission, seen = training.survey(model.emission, data)  # which symbols there are is no secret
+    emission, seen = passes.survey(model.emission, data)  # which symbols there are is no secret
     learner = copy.copy(model).set_params(emission=emission)
     fit = training.fit(learner, data.chosen(~out), _part(told, data, ~out), None, flags, until(stop), seen)
     if not fold.in_time:
