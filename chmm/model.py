@@ -42,6 +42,7 @@ from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
+from .shards import Shards
 from .stationary import stationary_distribution
 from .statistics import Statistics
 from .structure import check_topology, structure_of
@@ -266,6 +267,12 @@ class Model:
         ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
         together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
+        if isinstance(X, Shards):
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            engine = X.engine(checks.options(self).n_jobs)
+            with Display(progress) as display:
+                self._fit = training.fit_pieces(self, engine, callback, display)
+            return self
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:

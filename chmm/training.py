@@ -21,6 +21,7 @@ from .known import Weights, with_gaps
 from .ordering import canonical, exchangeable
 from .passes import (
     Chosen,
+    Cut,
     Engine,
     Pieces,
     Told,
@@ -46,7 +47,7 @@ from .report import Progress, twins, unreachable
 from .sequences import Sequences, joined, unknown
 from .stationary import ascend, settled
 from .statistics import Digest, Statistics, log_prior, probabilities, spread
-from .structure import structure_of
+from .structure import Structure, structure_of
 from .symbols import shown
 
 PROBED = 1000  # values at which states are compared
@@ -160,41 +161,63 @@ def fit_pieces(model, engine: Engine, callback: Callable | None = None, display:
             display.step(f"{lines[0]}shard {k} of {n}")
 
     passes = Pieces(engine, count)
-    found = list(passes.map(look, model.emission))
-    emission = next((one.emission for one in found if one.emission is not None), None)
-    sizes, surveys = passes.sizes, [one.survey for one in found if one.survey is not None]
-    if emission is None:
-        raise ValueError("the shards hold no steps to learn from")
-    labels = distinct_labels(passes.names, [one.labels for one in found])
-    total = sum_of_surveys(passes.names, found)
-    structure, emission = told_of(model, emission, total, surveys[0]["n_columns"], labels)
-    told = Told.of(structure)
-    whole = labels is not None or bool(structure.free) or structure.stationary or structure.ends
-    chosen = Chosen(passes.names, sizes, [one.labelled for one in found], whole)
-    cuts = list(passes.map(cut, told, emission, chosen))
-    data, own_labels = sample_of(passes.names, cuts)
-    if chosen.everything:
-        learnt = fit(model, data, own_labels, callback=callback, display=display)
+    gathered = gather(model, passes)
+    structure, emission, cuts = gathered.structure, gathered.emission, gathered.cuts
+    if gathered.everything:
+        learnt = fit(model, gathered.data, gathered.labels, callback=callback, display=display)
         own: Any = learnt.statistics
         return replace(learnt, statistics=replace(own, shards=passes.shards))
-    n_steps, n_known = sum(size[1] for size in sizes), sum(one.n_known for one in cuts)
+    n_sequences, n_steps = (sum(counts) for counts in zip(*passes.sizes, strict=True))
+    n_known = sum(one.n_known for one in cuts)
     counting = n_known == n_steps and all(one.labelled for one in cuts)
-    problem = posed(structure, emission, data, own_labels, counting=counting)
+    problem = posed(structure, emission, gathered.data, gathered.labels, counting=counting)
     material = Material(
         passes,
         Told.of(structure, counting),
         problem if counting else starts.sample(problem, structure, emission),
         problem.observed.distinct[:PROBED],
-        sum(size[0] for size in sizes),
+        n_sequences,
         n_steps,
         sum(one.n_missing for one in cuts),
-        None if labels is None else n_known,
+        n_known or None,
         notes_of(one.notes for one in cuts),
     )
     return learn(model, material, emission, options, tell, display)
 
 
-def sum_of_surveys(names, found):
+def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
+    """Start values from data in pieces; `started` for those in memory."""
+    gathered = gather(model, Pieces(engine), seen)
+    structure, emission = gathered.structure, gathered.emission
+    problem = posed(structure, emission, gathered.data, gathered.labels)
+    return started(problem, structure, emission, checks.options(model).rng)
+
+
+class Gathered(NamedTuple):
+    """What two passes find: what a model is told, its emission ready to learn, and what starts see of the data."""
+
+    structure: Structure
+    emission: Emission
+    data: Sequences
+    labels: Sequences | Weights | None
+    everything: bool  # whether these are all data
+    cuts: list[Cut]
+
+
+def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
+    found = list(passes.map(look, model.emission))
+    seen = survey_of(passes.names, found) if seen is None else seen
+    first = next(one for one in found if one.emission is not None)
+    labels = distinct_labels(passes.names, [one.labels for one in found])
+    structure, emission = told_of(model, first.emission, seen, first.survey["n_columns"], labels)
+    whole = labels is not None or bool(structure.free) or structure.stationary or structure.ends
+    chosen = Chosen(passes.names, passes.sizes, [one.labelled for one in found], whole)
+    cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
+    data, own = sample_of(passes.names, cuts)
+    return Gathered(structure, emission, data, own, chosen.everything, cuts)
+
+
+def survey_of(names, found) -> Survey:
     """The survey of all pieces; an error names the piece that does not agree with those before it."""
     total: Any = 0
     for name, one in zip(names, found, strict=True):
@@ -204,6 +227,8 @@ def sum_of_surveys(names, found):
             except (TypeError, ValueError) as error:
                 entitle(error, f"shard {shown(name)}, beside those before it")
                 raise
+    if total == 0:
+        raise ValueError("the shards hold no steps to learn from")
     return total
 
 

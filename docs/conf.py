@@ -71,6 +71,7 @@ sphinx_gallery_conf = {
     "image_srcset": ["2x"],
     "thumbnail_size": (480, 320),
     "remove_config_comments": True,
+    "capture_repr": ("_repr_html_",),  # of tables; the Axes that a picture returns say nothing
 }
 
 # The address of the repository, such as https://example.org/chmm, for links to edit a page.

@@ -1,0 +1,199 @@
+"""Data in pieces, on disk or wherever they come from, which are read again in every pass over them.
+
+A shard is read by one thread while those before it are worked on. What is learnt from them adds up in their order, so
+that it has the same bits for any number of threads.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+
+from . import known as knowledge
+from . import sequences, sources
+from .exceptions import entitle, quiet
+from .parallel import POLL, within, workers
+from .passes import Piece
+from .sources import PATHS, Choice
+from .symbols import shown
+
+END = object()
+
+
+def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) -> "Shards":
+    """Data in pieces, for data that do not fit into memory. `Model.fit` takes them in the place of X, and so do those
+    questions that have an answer for each sequence or step.
+
+    source :
+
+    - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
+      sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
+    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are.
+    - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
+      `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
+
+    columns : the column, or a list of the columns, that is observed: a name, or the number of a column of an array;
+    None: all but the next two. ids : a column that identifies the sequence of each step, as in `fit`; without it, a
+    table or an array is one sequence, and a column of Arrow lists has one in each row. No sequence goes on in the next
+    shard. y : a column of labels, in the forms that `fit` takes; of .txt and .npy files also paths of files of labels.
+
+    A shard is called by the name of its file, or by its number. Shards are read in every pass over the data, and must
+    hold the same each time. At most n_jobs + 1 of them are in memory at a time.
+
+    >>> import numpy as np
+    >>> import chmm
+    >>> rng = np.random.default_rng(0)
+    >>> data = chmm.shards([rng.normal(np.repeat([0, 5], 50)) for _ in range(4)])
+    >>> data
+    Shards(0, 1, 2, ... (4 in all))
+    >>> model = chmm.Model(2, chmm.Gaussian(), random_state=0).fit(data)
+    >>> model.emission_.means.round().ravel().tolist()
+    [0.0, 5.0]
+    """
+    choice = Choice(columns, ids, y)
+    if isinstance(source, PATHS) or (isinstance(source, list | tuple) and _are_paths(source)):
+        return Shards(*sources.files(source, choice))
+    if isinstance(source, Mapping):
+        return Shards(list(source.values()), list(source), choice)
+    if hasattr(source, "get_fragments"):
+        source = list(source.get_fragments())
+    elif hasattr(source, "to_batches"):
+        source = source.to_batches()
+    if isinstance(source, Iterator):
+        raise TypeError(
+            f"source is a {type(source).__name__}, which can be walked only once, and shards are read in every pass "
+            "over the data: give a list, or functions that read a shard each"
+        )
+    if not isinstance(source, Iterable) or hasattr(source, "__array__"):
+        raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
+    return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
+
+
+def _are_paths(items):
+    return len(items) > 0 and all(isinstance(item, PATHS) for item in items)
+
+
+def _named(item, k):
+    """(name, what is to be read) of a shard, which has the number k."""
+    if isinstance(item, tuple) and len(item) in (2, 3) and isinstance(item[0], str) and not isinstance(item[1], str):
+        return item[0], item[1:] if len(item) == 3 else item[1]
+    return k, item
+
+
+class Shards:
+    """Data in pieces, each with a name; `shards` makes them.
+
+    names : of the shards, in their order.
+    """
+
+    def __init__(self, items: Iterable, names: list, choice: Choice):
+        if not names:
+            raise ValueError("source holds no shards")
+        seen: set = set()
+        for name in names:
+            if name in seen:
+                raise ValueError(f"two shards are called {shown(name)}; each must have a name of its own")
+            seen.add(name)
+        self.names = names
+        self._items, self._choice = items, choice
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        more = f", ... ({len(self)} in all)" if len(self) > 3 else ""
+        return f"Shards({', '.join(map(shown, self.names[:3]))}{more})"
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self.pieces()
+
+    def refuse(self, **given: Any) -> None:
+        """TypeError for an argument that shards do not go with."""
+        for name, value in given.items():
+            if value is not None:
+                told = f"say it there, chmm.shards(..., {name}=...)" if name in ("y", "ids") else "they go without it"
+                raise TypeError(f"{name} = {shown(value)} was given beside shards: {told}")
+
+    def pieces(self, kind: str | None = None) -> Iterator[Piece]:
+        """The shards, read one after the other. kind : of the symbols that a model knows."""
+        items = iter(self._items)
+        for k in range(len(self)):
+            item = next(items, END)
+            if item is END:
+                raise ValueError(f"there were {len(self)} shards, and now there are {k}")
+            yield self._piece(k, item, kind)
+
+    def read(self, k: int, kind: str | None = None) -> Piece:
+        """The k-th shard."""
+        if not isinstance(self._items, Sequence):
+            raise TypeError("these shards can only be read one after the other: give a list of them")
+        return self._piece(k, self._items[k], kind)
+
+    def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
+        """Hands out the shards, to n_jobs threads."""
+        return Threads(self, workers(n_jobs), kind)
+
+    @quiet
+    def _piece(self, k, item, kind):
+        name = self.names[k]
+        try:
+            parts = sources.read(_named(item, k)[1], self._choice)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if type(error) in (TypeError, ValueError, ModuleNotFoundError):
+                entitle(error, f"shard {shown(name)}")
+                raise
+            raise OSError(f"shard {shown(name)} cannot be read: {type(error).__name__}: {error}") from error
+        try:
+            data = sequences.read(parts.X, parts.lengths, parts.ids, kind=kind)
+            return Piece(name, data, None if parts.y is None else knowledge.read(parts.y, data, "y"))
+        except (TypeError, ValueError) as error:
+            entitle(error, f"shard {shown(name)}")
+            raise
+
+
+class Threads:
+    """The engine of shards on one machine: one thread reads them, n_jobs threads work on them."""
+
+    def __init__(self, shards: Shards, n_jobs: int, kind: str | None = None):
+        self.names = shards.names
+        self._shards, self._n_jobs, self._kind = shards, n_jobs, kind
+
+    def map(self, task, *args) -> Iterator:
+        """task(piece, *args) for each shard, in their order. At most n_jobs + 1 shards are in memory at a time; answers
+        that come before their turn wait, but no more than twice n_jobs of them."""
+        pieces, stop = self._shards.pieces(self._kind), np.zeros(1, dtype=np.int32)
+        reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(self._n_jobs)
+        reading: Future | None = None
+        working: dict[Future, int] = {}
+        answers: dict[int, Future] = {}  # that may be given, in their turn
+        n_read, n_given, more = 0, 0, True
+        try:
+            while more or n_given < n_read:
+                if more and reading is None and len(working) <= self._n_jobs and n_read - n_given <= 2 * self._n_jobs:
+                    reading = reader.submit(next, pieces, END)
+                pending = [*working, reading] if reading is not None else [*working]
+                done, _ = wait(pending, timeout=POLL, return_when=FIRST_COMPLETED)
+                if reading in done:
+                    failed = reading.exception() is not None
+                    more = not failed and reading.result() is not END
+                    if failed:
+                        answers[n_read] = reading
+                    elif more:
+                        working[pool.submit(quiet(within), stop, task, reading.result(), *args)] = n_read
+                    n_read += failed or more
+                    reading = None
+                for future in working.keys() & done:
+                    answers[working.pop(future)] = future
+                del done, pending  # they hold what was read
+                while n_given in answers:
+                    n_given += 1
+                    yield answers.pop(n_given - 1).result()
+        except BaseException:
+            stop[0] = 1
+            raise
+        finally:
+            reader.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
