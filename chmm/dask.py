@@ -1,8 +1,9 @@
 """EM on a cluster of Dask's. It needs dask and distributed: pip install "chmm[dask]".
 
-Each worker has a share of the shards, and keeps what it has read of them while its memory lasts. A pass over the data is
-one task for each worker, which goes through its share and gives back what it found in each shard; the client adds that
-up in the order of the shards. So parameters go out, sums come back, and the result has the bits of `model.fit(shards)`.
+Each worker has a share of the shards, and keeps what it has read of them while its memory lasts. A pass over the data
+is one task for each worker, which goes through its share and gives back what it found in each shard; the client adds
+that up in the order of the shards. So parameters go out, sums come back, and the result has the bits of
+`model.fit(shards)`.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,59 +16,95 @@ try:
     import distributed
     from dask.core import flatten
     from dask.optimization import cull
-    from distributed.client import ClosedClientError
+    from distributed.client import CancelledError, ClosedClientError
+    from distributed.comm import CommClosedError
 except ImportError as error:
     raise ImportError('chmm.dask needs dask and distributed: pip install "chmm[dask]"') from error
 
-from . import inference, training
+from . import checks, inference, training
 from .display import Display
-from .exceptions import quiet
+from .report import Progress
 from .shards import Shards, Threads
+from .shards import shards as made_from
 from .symbols import shown
 
 LARGE = 2**16  # bytes of arguments above which workers pass them on, so that the client need not send them to each
 FULL = 0.5  # of a worker's memory limit: what is read when it uses more is not kept
 PATIENCE = 60  # seconds to wait for a first worker
+GONE = CommClosedError, ClosedClientError, CancelledError
+
+
+def fit(
+    model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto",
+    callback: Callable[[Progress], Any] | None = None, progress: bool = False,
+) -> Any:  # fmt: skip
+    """`model.fit(shards)` on a cluster, with the same bits. Returns the model.
+
+    shards : `Shards`, or what `chmm.shards` makes them from; workers must be able to read them. Of a Dask bag, array or
+    data frame each partition is a shard.
+    client : a distributed.Client; None: the one in use.
+    persist : whether workers keep what they have read, instead of reading it in every pass; "auto": while a worker uses
+    less than half of its memory limit.
+    callback, progress : as in `Model.fit`.
+
+    A task of a worker that dies is done by another one, and the next pass divides the shards among those that are left,
+    or have come: nothing is lost or counted twice. Errors are those of `Model.fit`, and leave the model as it was;
+    ConnectionError if the scheduler is gone, MemoryError if shards kill every worker that works on them.
+    Cost: a pass sends each worker the parameters, and the client the statistics of each shard.
+    """
+    engine = Cluster(_shards(shards), _client(client), persist)
+    checks.options(model)
+    with Display(progress) as display:
+        model._fit = training.fit_pieces(model, engine, callback, display)
+    return model
+
+
+def _shards(source):
+    if isinstance(source, Shards):
+        return source
+    return made_from(partitions(source) if dask.is_dask_collection(source) else source)
+
+
+def _client(client):
+    if client is None:
+        return distributed.get_client()
+    if not isinstance(client, distributed.Client) or client.asynchronous:
+        raise TypeError(f"client = {shown(client)} must be a distributed.Client that is not asynchronous, or None")
+    return client
 
 
 class Cluster:
     """The engine of shards that are spread over the workers of a cluster."""
 
-    def __init__(self, shards: Shards, client, persist="auto", kind: str | None = None):
+    def __init__(self, shards: Shards, client: Any, persist: bool | str = "auto", kind: str | None = None):
+        if persist not in (True, False, "auto"):
+            raise ValueError(f"persist = {shown(persist)} must be True, False or 'auto'")
         self.names = shards.names
         self._shards, self._client, self._persist, self._kind = shards, client, persist, kind
         self._homes: dict = {}  # {number of a shard: worker}
-        self._shares: dict = {}  # {worker: (numbers of its shards, its Share as a Future)}
+        self._shares: dict = {}  # {worker: (numbers of its shards, the shards as a Future)}
         self._kept: dict = {}  # {worker: its Kept as a Future}
 
     def map(self, task, *args) -> Iterator:
-        """task(piece, *args) for each shard, in their order.
-
-        If a worker dies, Dask gives its task to another; the next pass divides the shards anew.
-        """
-        futures: list = []
+        """task(piece, *args) for each shard, in their order."""
+        futures: dict = {}  # {worker: its task}
         try:
             self._divide()
             packed: Any = cloudpickle.dumps((task, args, self._kind, self._persist))
             if len(packed) > LARGE:
                 packed = self._client.submit(bytes, packed, pure=False)
             for worker, (_, share) in self._shares.items():
-                futures.append(self._submit(worker, work, share, self._kept[worker], packed))
-            found = dict(zip(self._shares, map(iter, self._client.gather(futures))))
-        except distributed.KilledWorker as error:
-            names = ", ".join(shown(name) for name in self._names_of(futures, error))
-            raise MemoryError(
-                f"every worker that worked on these shards died, perhaps of too little memory: {names}; make them "
-                "smaller, or give workers more memory"
-            ) from error
-        except (distributed.comm.CommClosedError, ClosedClientError, distributed.client.FuturesCancelledError) as error:
-            raise ConnectionError(
-                "the scheduler, or the connection to it, is gone; nothing of the model has changed"
-            ) from error
-        finally:  # also of those that nobody waits for after an error or Ctrl-C
+                futures[worker] = self._submit(worker, work, share, self._kept[worker], packed)
+            answers = {worker: iter(found) for worker, found in self._client.gather(futures).items()}
+        except BaseException as error:  # Ctrl-C, too
             with suppress(Exception):
-                self._client.cancel(futures)
-        return (next(found[self._homes[k]]) for k in range(len(self.names)))
+                self._client.cancel(list(futures.values()))
+            if isinstance(error, distributed.KilledWorker):
+                raise self._deadly(futures, error) from error
+            if isinstance(error, GONE) or (isinstance(error, Exception) and self._client.status != "running"):
+                raise ConnectionError("the scheduler is gone, or the connection to it") from error
+            raise
+        return (next(answers[self._homes[k]]) for k in range(len(self.names)))
 
     def _submit(self, worker, *call):
         return self._client.submit(*call, workers=[worker], allow_other_workers=True, pure=False)
@@ -85,8 +122,16 @@ class Cluster:
         shares, kept, self._shares, self._kept = self._shares, self._kept, {}, {}
         for worker, mine in numbers.items():
             share = shares[worker][1] if worker in shares and shares[worker][0] == mine else None
-            self._shares[worker] = mine, share or self._submit(worker, Share, self._shards.some(mine))
+            self._shares[worker] = mine, share or self._submit(worker, handed, self._shards.some(mine))
             self._kept[worker] = kept.get(worker) or self._submit(worker, Kept)
+
+    def _deadly(self, futures, error):
+        mine = next((self._shares[w][0] for w, future in futures.items() if future.key == error.task), [])
+        names = ", ".join(shown(self.names[k]) for k in mine)
+        return MemoryError(
+            f"all workers died that worked on {names}, {error.allowed_failures + 1} of them, perhaps of too little "
+            "memory: make shards smaller, or give workers more memory or fewer threads"
+        )
 
 
 def divided(n: int, homes: dict, threads: dict) -> dict:
@@ -111,3 +156,77 @@ def divided(n: int, homes: dict, threads: dict) -> dict:
             found[k] = min(threads, key=lambda worker: (load[worker] + 1) / threads[worker])
             load[found[k]] += 1
     return found
+
+
+# On a worker ----------------------------------------------------------------------------------------------------------
+
+
+class Kept(dict):
+    """{name of a shard: its Piece}, on one worker. It travels, and is spilt to disk, without them."""
+
+    def __init__(self):
+        super().__init__()
+        self.scratch = inference.Scratch()
+
+    def __reduce__(self):
+        return Kept, ()
+
+
+def handed(shards):
+    return shards
+
+
+def work(shards, kept, packed) -> list:
+    """[task(piece, *args) for each of these shards], in as many threads as the worker has."""
+    task, args, kind, persist = cloudpickle.loads(packed)
+    worker = distributed.get_worker()
+    limit = worker.memory_manager.memory_limit
+
+    def has_room():
+        return persist is True or (persist and (not limit or worker.monitor.get_process_memory() < FULL * limit))
+
+    share = Share(shards, kept, has_room)
+    if worker.state.nthreads == 1 and kept.keys() >= set(shards.names):  # nothing to read meanwhile
+        return [task(piece, *args) for piece in share.pieces(kind)]
+    return list(Threads(share, worker.state.nthreads, kind).map(task, *args))
+
+
+class Share:
+    """Shards that are read unless they are kept, and kept as long as there is room."""
+
+    def __init__(self, shards, kept, has_room):
+        self.names, self._shards, self._kept, self._has_room = shards.names, shards, kept, has_room
+        for name in kept.keys() - set(self.names):  # they are another worker's now
+            del kept[name]
+
+    def pieces(self, kind):
+        for k, name in enumerate(self.names):
+            piece = self._kept.get(name)
+            if piece is None:
+                piece = self._shards.read(k, kind)
+                piece.scratch = self._kept.scratch.beside()
+                if self._has_room():
+                    self._kept[name] = piece
+            yield piece
+
+
+# Dask's collections ---------------------------------------------------------------------------------------------------
+
+
+def partitions(collection: Any) -> dict:
+    """{name: a function that computes it} for each partition of a bag, array or data frame, for `chmm.shards`."""
+    if len(set(getattr(collection, "numblocks", (1, 1))[1:]) - {1}):
+        raise ValueError("this array is cut between its columns: rechunk({1: -1}) makes blocks of whole rows")
+    graph = dict(collection.__dask_graph__())
+    keys = list(flatten(collection.__dask_keys__()))
+    return {f"partition {k}": Partition(cull(graph, [key])[0], key) for k, key in enumerate(keys)}
+
+
+class Partition:
+    """One partition of a collection, computed where it is called."""
+
+    def __init__(self, graph, key):
+        self.graph, self.key = graph, key
+
+    def __call__(self):
+        return dask.get(self.graph, self.key)

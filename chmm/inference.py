@@ -429,6 +429,12 @@ class Scratch:
         self._free: list[np.ndarray] = []
         self._lock = threading.Lock()
 
+    def beside(self) -> "Scratch":
+        """Another one, for other data, which shares the blocks."""
+        other = Scratch()
+        other._free, other._lock = self._free, self._lock
+        return other
+
     def take(self, size: int) -> np.ndarray:
         with self._lock:
             for i, block in enumerate(self._free):

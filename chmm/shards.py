@@ -130,6 +130,13 @@ class Shards:
             raise TypeError("these shards can only be read one after the other: give a list of them")
         return self._piece(k, self._items[k], kind)
 
+    def some(self, numbers: Iterable[int]) -> "Shards":
+        """Those with these numbers."""
+        if not isinstance(self._items, Sequence):
+            raise TypeError("these shards can only be read one after the other: give a list of them")
+        numbers = list(numbers)
+        return Shards([self._items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
+
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
         """Hands out the shards, to n_jobs threads."""
         return Threads(self, workers(n_jobs), kind)
