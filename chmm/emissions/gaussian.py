@@ -57,6 +57,8 @@ class Gaussian(Emission):
     ):  # fmt: skip
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
+        if isinstance(means, str):
+            raise TypeError(f"means = {shown(means)}: the form of covariances is given by name, covariance={means!r}")
         self.covariance = covariance
         self.prior = check_prior(prior)
         self.means = check_parameter(means, "means")
