@@ -323,6 +323,14 @@ class Model:
         [1.0, 6.0]
         """
         kind = None if self._fit is None else self._fit.emission.kind
+        if isinstance(X, Shards):
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            fit = self._fit
+            for piece in X.pieces(kind):
+                if piece.data.n_steps:
+                    fit = stepwise.next_fit(self, fit, piece.data, piece.labels, None, None, step)
+            self._fit = fit
+            return self
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
         told = None if y is None else knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
@@ -339,6 +347,9 @@ class Model:
 
         survey = sum(model.survey(shard) for shard in shards)
         """
+        if isinstance(X, Shards):
+            X.refuse(lengths=lengths, ids=ids)
+            return training.survey_pieces(self, X.engine(checks.options(self).n_jobs))
         data, _ = self._data(X, lengths, ids)
         return passes.survey(self.emission, data)[1]
 
@@ -369,6 +380,9 @@ class Model:
         >>> bool(model.history_[-1] > model.history_[0])
         True
         """
+        if isinstance(sample, Shards):
+            sample.refuse(y=y, lengths=lengths, ids=ids, ended=ended)
+            return self._with(training.start_pieces(self, sample.engine(checks.options(self).n_jobs), survey))
         data, _ = self._data(sample, lengths, ids)
         told = None if y is None else knowledge.read(y, data, "y")
         structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
@@ -393,6 +407,9 @@ class Model:
         shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
         """
         fit, options = self._ready(), checks.options(self)
+        if isinstance(X, Shards):
+            X.refuse(shard=shard, known=known, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            return X.statistics(fit, options)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
@@ -459,6 +476,16 @@ class Model:
 
     # Questions: each takes one sequence or many ----------------------------------------------------------------------
 
+    def _of_shards(self, X, told, impossible, to, format, ask, *options):
+        """(name, answer) of each shard, or the files of them."""
+        if not isinstance(X, Shards):
+            raise TypeError(f"to = {shown(to)} is where the answers about shards go: X must be chmm.shards(...)")
+        X.refuse(**told, impossible=None if impossible == "raise" else impossible)
+        fit, n_jobs = self._ready(), checks.options(self).n_jobs
+        if to is None:
+            return X.answers(fit, ask, *options, n_jobs=n_jobs)
+        return X.written(fit, ask, *options, to=to, format=format, n_jobs=n_jobs)
+
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
@@ -483,13 +510,16 @@ class Model:
         """
         if y is not None and known is not None:
             raise ValueError("y and known are two words for one thing; give one of them")
+        if isinstance(X, Shards):
+            X.refuse(y=y, known=known, lengths=lengths, ids=ids, ended=ended)
+            return float(sum(score for _, score in X.answers(self._ready(), questions.score, n_jobs=self.n_jobs)))
         name = "known" if y is None else "y"
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
     def predict(
         self, X: Any, *, method: str = "viterbi", known: Any = None, lengths: Any = None, ids: Any = None,
-        ended: Any = None, impossible: str = "raise",
+        ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
@@ -501,7 +531,10 @@ class Model:
         up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
         1 GiB.
         """
-        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
+        if isinstance(X, Shards) or to is not None:
+            return self._of_shards(X, told, impossible, to, format, posterior_paths.predict, method)
+        asked = self._asked(X, **told, impossible=impossible)
         return frames.as_data(X, posterior_paths.predict(asked, method, self.n_jobs))
 
     @named
@@ -523,7 +556,7 @@ class Model:
     @named
     def predict_proba(
         self, X: Any, *, lag: int | None = None, known: Any = None, lengths: Any = None, ids: Any = None,
-        ended: Any = None, impossible: str = "raise",
+        ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
@@ -533,7 +566,11 @@ class Model:
         ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
         Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
-        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
+        if isinstance(X, Shards) or to is not None:
+            ask, options = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
+            return self._of_shards(X, told, impossible, to, format, ask, *options)
+        asked = self._asked(X, **told, impossible=impossible)
         if lag is None:
             answer = questions.predict_proba(asked, self.n_jobs)
         else:
@@ -677,6 +714,9 @@ class Model:
         >>> coin.score_samples([[0, 1], [1, 1, 0]]).round(3).tolist()
         [-1.386, -2.079]
         """
+        if isinstance(X, Shards):
+            X.refuse(known=known, lengths=lengths, ids=ids, ended=ended)
+            return X.answers(self._ready(), questions.score_samples, n_jobs=self.n_jobs)
         return questions.score_samples(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
@@ -958,7 +998,7 @@ class Model:
 
     @named
     @quiet
-    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+    def evaluate(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
         """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
         precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
 
@@ -976,6 +1016,11 @@ class Model:
         'fever'           1.0000  0.5000  0.6667        2
         macro average     0.7500  0.7500  0.6667        3
         """
+        if isinstance(X, Shards):
+            X.refuse(y=y, known=known, lengths=lengths, ids=ids, ended=ended)
+            return X.assessment(self._ready(), checks.options(self).n_jobs)
+        if y is None:
+            raise TypeError("y is missing: the labels of X")
         asked = self._asked(X, known, lengths, ids, ended)
         return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
 

@@ -147,9 +147,14 @@ def _size(n_sequences, n_steps):
 
 
 def _sized(piece, task, *args):
-    """The answer to a task, with the size of the piece; an error names the piece."""
+    """The answer to a task, with the size of the piece."""
+    return piece.size, entitled(piece, task, *args)
+
+
+def entitled(piece, task, *args):
+    """The answer to a task; an error names the piece."""
     try:
-        return piece.size, task(piece, *args)
+        return task(piece, *args)
     except (TypeError, ValueError, MemoryError) as error:
         if piece.name is not None:
             entitle(error, f"shard {shown(piece.name)}")

@@ -4,21 +4,29 @@ A shard is read by one thread while those before it are worked on. What is learn
 that it has the same bits for any number of threads.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import known as knowledge
 from . import sequences, sources
+from .checks import check_choice
+from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
+from .fit import Fit
+from .known import with_gaps
 from .parallel import POLL, within, workers
-from .passes import Piece
+from .passes import Piece, entitled, expectation
+from .questions import Question
 from .sources import PATHS, Choice
+from .statistics import Statistics
 from .symbols import shown
 
 END = object()
+Name = Any  # of a shard: a str, or its number
 
 
 def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) -> "Shards":
@@ -141,6 +149,43 @@ class Shards:
         """Hands out the shards, to n_jobs threads."""
         return Threads(self, workers(n_jobs), kind)
 
+    # Questions
+
+    def answers(self, fit: Fit, ask: Callable, *options: Any, n_jobs: int = 1) -> Iterator[tuple[Name, Any]]:
+        """(name, ask(Question, *options)) for each shard, in their order."""
+        found = self.engine(n_jobs, fit.emission.kind).map(entitled, answered, fit, ask, options)
+        return zip(self.names, found, strict=True)
+
+    def written(
+        self, fit: Fit, ask: Callable, *options: Any, to: Any, format: str | None = None, n_jobs: int = 1
+    ) -> list[Path]:
+        """The files in the folder `to` that hold these answers, in their order."""
+        folder = Path(to)
+        if format is not None:
+            check_choice(format, "format", tuple(WRITERS))
+        folder.mkdir(parents=True, exist_ok=True)
+        engine = self.engine(n_jobs, fit.emission.kind)
+        return list(engine.map(entitled, write, fit, ask, options, folder, format, self._sources()))
+
+    def assessment(self, fit: Fit, n_jobs: int = 1) -> Assessment:
+        """How good the most probable paths are beside the labels of the shards."""
+        engine = self.engine(n_jobs, fit.emission.kind)
+        found = [one for one in engine.map(entitled, assessed, fit) if one is not None]
+        if not found:
+            raise ValueError("the shards hold no label to compare with: chmm.shards(..., y=...) says where labels are")
+        return sum(found[1:], found[0])
+
+    def statistics(self, fit: Fit, options: Any) -> Statistics:
+        """The E-step over all shards."""
+        engine = self.engine(options.n_jobs, fit.emission.kind)
+        return sum(engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None)))
+
+    def _sources(self):
+        """The files that must not be overwritten."""
+        items = self._items if isinstance(self._items, Sequence) else ()
+        files = [item for item in items if isinstance(item, sources.File)]
+        return {path.resolve() for file in files for path in file if path is not None}
+
     @quiet
     def _piece(self, k, item, kind):
         name = self.names[k]
@@ -204,3 +249,83 @@ class Threads:
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+# Questions about a piece ----------------------------------------------------------------------------------------------
+
+
+def answered(piece, fit, ask, options):
+    return ask(Question(fit, piece.data), *options)
+
+
+def assessed(piece, fit):
+    """An `Assessment`; None if no label is known."""
+    labels = piece.labels
+    if labels is None or (labels := with_gaps(labels)) is None or not labels.n_steps:
+        return None
+    return evaluate(Question(fit, piece.data), labels)
+
+
+def counted(piece, fit, options):
+    problem = Question(fit, piece.data, piece.labels, name="y").problem(learning=True)
+    return expectation(problem, options, shards=frozenset([piece.name]))
+
+
+def write(piece, fit, ask, options, folder, format, taken):
+    """Write an answer to a file, as a whole or not at all; its path."""
+    answer = answered(piece, fit, ask, options)
+    path = folder / str(piece.name)
+    if format is None:
+        format = path.suffix[1:] if path.suffix[1:] in WRITERS else "npy"
+    path = path.with_suffix(f".{format}") if path.suffix[1:] in WRITERS else path.with_name(f"{path.name}.{format}")
+    if path.resolve() in taken:
+        raise ValueError(f"{str(path)!r} is a file that is read: answers need another folder, to=")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with open(temporary, "wb") as file:
+            WRITERS[format](file, answer, fit.states.names, piece.data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _listed(answer):
+    return list(answer.values()) if isinstance(answer, dict) else answer if isinstance(answer, list) else [answer]
+
+
+def _npy(file, answer, states, data):
+    """All sequences, end to end."""
+    parts = _listed(answer)
+    np.save(file, np.concatenate(parts) if parts else np.empty(0), allow_pickle=False)
+
+
+def _npz(file, answer, states, data):
+    keys = data.keys or range(len(_listed(answer)))
+    np.savez(file, **{str(key): part for key, part in zip(keys, _listed(answer), strict=True)})
+
+
+def _txt(file, answer, states, data):
+    """A line for each sequence: of characters if all states are called by one, else with spaces between the names."""
+    parts = _listed(answer)
+    if any(part.ndim > 1 for part in parts):
+        raise ValueError("format = 'txt' takes states; probabilities need 'npy', 'npz' or 'parquet'")
+    between = "" if all(len(str(name)) == 1 for name in states) else " "
+    for part in parts:
+        file.write((between.join(map(str, part.tolist())) + "\n").encode())
+
+
+def _parquet(file, answer, states, data):
+    """A row for each step, with the key or number of its sequence, if there are several."""
+    pyarrow, parquet = sources.arrow()
+    parts = _listed(answer)
+    table = np.concatenate(parts) if parts else np.empty(0)
+    columns = {"state": table} if table.ndim == 1 else dict(zip(map(str, states), table.T, strict=True))
+    if data.form in ("list", "dict"):
+        keys = data.keys or range(len(parts))
+        columns = {"sequence": [key for key, part in zip(keys, parts, strict=True) for _ in part]} | columns
+    parquet.write_table(pyarrow.table(columns), file)
+
+
+WRITERS = {"npy": _npy, "npz": _npz, "parquet": _parquet, "txt": _txt}

@@ -68,13 +68,20 @@ def _txt(path, choice):
 
 
 def _parquet(path, choice):
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ModuleNotFoundError(NO_ARROW) from error
+    _, parquet = arrow()
     with parquet.ParquetFile(path) as file:
         names, _ = _columns(file.schema_arrow.names, choice)
         return of_arrow(file.read(names, use_threads=False), choice)
+
+
+def arrow():
+    """pyarrow and its reader of Parquet."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ModuleNotFoundError(NO_ARROW) from error
+    return pyarrow, parquet
 
 
 READERS: dict[str, Callable[[Path, Choice], Parts]] = {

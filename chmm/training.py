@@ -193,6 +193,12 @@ def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
     return started(problem, structure, emission, checks.options(model).rng)
 
 
+def survey_pieces(model, engine: Engine) -> Survey:
+    """The survey of all pieces."""
+    passes = Pieces(engine)
+    return survey_of(passes.names, list(passes.map(look, model.emission)))
+
+
 class Gathered(NamedTuple):
     """What two passes find: what a model is told, its emission ready to learn, and what starts see of the data."""
 
