@@ -24,8 +24,6 @@ import chmm
 import chmm.dask
 from chmm import starts
 
-TASKS = "overhead", "speed-up", "constants"
-
 
 @contextmanager
 def cluster(n_workers):
@@ -135,7 +133,7 @@ def constants(rounds=10, work=0.5):
     for n_workers in (1, 2, 4, 8, 16):
         with cluster(n_workers) as client:
             for each in (1, 8, 32):
-                engine = chmm.dask.Cluster(chmm.shards([[0, 1]] * (n_workers * each)), client)
+                engine = chmm.dask.spread([[0, 1]] * (n_workers * each), client).engine()
                 sum(engine.map(wait, 0.0))
                 taken = []
                 for _ in range(rounds):
@@ -151,6 +149,7 @@ def constants(rounds=10, work=0.5):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tasks", nargs="*", choices=[*TASKS, []], default=TASKS)
-    for task in parser.parse_args().tasks or TASKS:
-        {"overhead": overhead, "speed-up": speed_up, "constants": constants}[task]()
+    parser.add_argument("tasks", nargs="*", help="overhead, speed-up, constants; all of them")
+    tasks = {"overhead": overhead, "speed-up": speed_up, "constants": constants}
+    for task in parser.parse_args().tasks or tasks:
+        tasks[task]()

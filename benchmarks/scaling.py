@@ -1,4 +1,4 @@
-"""How far a cluster carries EM: the seconds of one iteration with W workers, simulated, beside the law of docs/scale.md.
+"""How far a cluster carries EM: seconds of an iteration with W workers, simulated, beside the law of docs/scale.md.
 
     python benchmarks/scaling.py                               # 10⁹ and 10¹² steps
     python benchmarks/scaling.py --steps 1e10 --ns 120         # other data, a dearer model
@@ -60,8 +60,10 @@ if __name__ == "__main__":
     asked = parser.parse_args()
     for n_steps in asked.steps:
         alone, rng = n_steps * asked.ns * 1e-9, np.random.default_rng(0)
-        print(f"{n_steps:.0e} steps, {asked.ns:g} ns each: {alone:.4g} s on one core; best with {best(n_steps, asked.ns):.0f} workers")
+        print(f"{n_steps:.0e} steps, {asked.ns:g} ns each: {alone:.4g} s on one core", end="")
+        print(f"; best with {best(n_steps, asked.ns):.0f} workers")
         print(f"{'workers':>8} {'simulated':>10} {'law':>10} {'speed-up':>9} {'used':>5}")
         for workers in (1, 2, 10, 100, 300, 1000, 3000, 10_000):
             t = float(np.median([simulated(n_steps, workers, asked.ns, rng) for _ in range(5)]))
-            print(f"{workers:8} {t:10.4g} {law(n_steps, workers, asked.ns):10.4g} {alone / t:9.1f} {alone / t / workers:5.0%}")
+            told = law(n_steps, workers, asked.ns)
+            print(f"{workers:8} {t:10.4g} {told:10.4g} {alone / t:9.1f} {alone / t / workers:5.0%}")

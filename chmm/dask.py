@@ -7,13 +7,11 @@ that up in the order of the shards. So parameters go out, sums come back, and th
 """
 
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from . import checks, inference, training
-from .display import Display
-from .report import Progress
+from . import inference
 from .shards import Shards, Threads
 from .shards import shards as made_from
 from .symbols import shown
@@ -24,57 +22,79 @@ PATIENCE = 60  # seconds to wait for a first worker
 NEEDED = 'a cluster needs dask and distributed, which are not installed: python -m pip install "chmm[dask]"'
 
 
-def fit(
-    model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto",
-    callback: Callable[[Progress], Any] | None = None, progress: bool = False,
-) -> Any:  # fmt: skip
-    """`model.fit(shards)` on a cluster, with the same bits. Returns the model.
+def fit(model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto", **options: Any) -> Any:
+    """`model.fit(shards, **options)` on a cluster, with the same bits. Returns the model.
 
-    shards : `Shards`, or what `chmm.shards` makes them from; workers must be able to read them. Of a Dask bag, array or
-    data frame each partition is a shard.
-    client : a distributed.Client; None: the one in use.
-    persist : whether workers keep what they have read, instead of reading it in every pass; "auto": while a worker uses
-    less than half of its memory limit.
-    callback, progress : as in `Model.fit`.
+    shards, client, persist : as in `spread`. options : of `Model.fit`, such as callback and progress.
 
-    A task of a worker that dies is done by another one, and the next pass divides the shards among those that are left,
-    or have come: nothing is lost or counted twice. Errors are those of `Model.fit`, and leave the model as it was;
-    ConnectionError if the scheduler is gone, MemoryError if shards kill every worker that works on them.
-    Cost: a pass sends each worker the parameters, and the client the statistics of each shard.
+    What a worker that dies was at is done by another one, and the next pass divides the shards among those that are
+    left, or have come: nothing is lost, and nothing counts twice. Errors are those of `Model.fit`, and leave the model
+    as it was; ConnectionError if the scheduler is gone, MemoryError if shards kill every worker that works on them.
+    Cost of a pass: each worker is sent the parameters, and the client the statistics of each shard.
     """
-    engine = Cluster(_shards(shards), _client(client), persist)
-    checks.options(model)
-    with Display(progress) as display:
-        model._fit = training.fit_pieces(model, engine, callback, display)
-    return model
+    return model.fit(spread(shards, client, persist=persist), **options)
 
 
-def _shards(source):
-    if isinstance(source, Shards):
-        return source
-    return made_from(partitions(source) if hasattr(source, "__dask_graph__") else source)
+def score(model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto") -> float:
+    """`model.score(shards)` on a cluster: log P(O), summed over all sequences."""
+    return model.score(spread(shards, client, persist=persist))
 
 
-def _client(client):
+def predict(model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto", **options: Any) -> Any:
+    """`model.predict(shards, **options)` on a cluster.
+
+    options : of `Model.predict`. With to=, a folder that the workers share, the paths are written by the workers that
+    found them; without it, all of them come to the client.
+    """
+    return model.predict(spread(shards, client, persist=persist), **options)
+
+
+def spread(shards: Any, client: Any = None, *, persist: bool | str = "auto") -> "Spread":
+    """Shards that a cluster works on, for `Model.fit` and every question that takes shards.
+
+    shards : what `chmm.shards` returns, or what it takes, with paths as the workers know them. Of a Dask bag, array or
+    data frame, each partition is a shard.
+    client : a distributed.Client; None: the one in use.
+    persist : whether workers keep what they have read for the next pass or question: "auto", while they use less than
+    half of the memory that Dask allows them; True, False.
+
+    Workers use as many threads as they have. `n_jobs` says nothing.
+    """
     try:
         import distributed
     except ImportError as error:
         raise ModuleNotFoundError(NEEDED) from error
+    if persist not in (True, False, "auto"):
+        raise ValueError(f"persist = {shown(persist)} must be True, False or 'auto'")
     if client is None:
-        return distributed.get_client()
+        client = distributed.get_client()
     if not isinstance(client, distributed.Client) or client.asynchronous:
         raise TypeError(f"client = {shown(client)} must be a distributed.Client that is not asynchronous, or None")
-    return client
+    return Spread(shards if isinstance(shards, Shards) else made_from(shards), client, persist)
+
+
+class Spread(Shards):
+    """Shards that a cluster works on; `spread` makes them."""
+
+    def __init__(self, shards, client, persist):
+        shards.some([0])  # or an error, if they can only be read one after the other
+        super().__init__(shards._items, shards.names, shards._choice)
+        self._client, self._persist, self._engine = client, persist, None
+
+    def engine(self, n_jobs: int = 1, kind: str | None = None) -> Any:
+        """Hands out the shards, to the workers; those that were kept, too."""
+        if self._engine is None or self._engine.kind != kind:
+            self._engine = None  # workers let go of what they keep
+            self._engine = Cluster(self, self._client, self._persist, kind)
+        return self._engine
 
 
 class Cluster:
     """The engine of shards that are spread over the workers of a cluster."""
 
-    def __init__(self, shards: Shards, client: Any, persist: bool | str = "auto", kind: str | None = None):
-        if persist not in (True, False, "auto"):
-            raise ValueError(f"persist = {shown(persist)} must be True, False or 'auto'")
-        self.names = shards.names
-        self._shards, self._client, self._persist, self._kind = shards, client, persist, kind
+    def __init__(self, shards: Shards, client: Any, persist: bool | str, kind: str | None = None):
+        self.names, self.kind = shards.names, kind
+        self._shards, self._client, self._persist = shards, client, persist
         self._homes: dict = {}  # {number of a shard: worker}
         self._shares: dict = {}  # {worker: (numbers of its shards, the shards as a Future)}
         self._kept: dict = {}  # {worker: its Kept as a Future}
@@ -87,7 +107,7 @@ class Cluster:
         futures: dict = {}  # {worker: its task}
         try:
             self._divide()
-            packed: Any = cloudpickle.dumps((task, args, self._kind, self._persist))
+            packed: Any = cloudpickle.dumps((task, args, self.kind, self._persist))
             if len(packed) > LARGE:
                 packed = self._client.submit(bytes, packed, pure=False)
             for worker, (_, share) in self._shares.items():
@@ -119,7 +139,11 @@ class Cluster:
         shares, kept, self._shares, self._kept = self._shares, self._kept, {}, {}
         for worker, mine in numbers.items():
             share = shares[worker][1] if worker in shares and shares[worker][0] == mine else None
-            self._shares[worker] = mine, share or self._submit(worker, handed, self._shards.some(mine))
+            if share is None:
+                some = self._shards.some(mine)
+                held = {k: item.held for k, item in enumerate(some._items) if isinstance(item, Partition) and item.held}
+                share = self._submit(worker, handed, some, held)
+            self._shares[worker] = mine, share
             self._kept[worker] = kept.get(worker) or self._submit(worker, Kept)
 
     def _is_gone(self, error):
@@ -176,7 +200,10 @@ class Kept(dict):
         return Kept, ()
 
 
-def handed(shards):
+def handed(shards, held):
+    """The shards, and {number of a partition: what its collection has in the memory of the workers}."""
+    for k, data in held.items():
+        shards._items[k].held = data
     return shards
 
 
@@ -232,12 +259,23 @@ def partitions(collection: Any) -> dict:
 
 
 class Partition:
-    """One partition of a collection, computed where it is called."""
+    """One partition of a collection, computed where it is called.
+
+    held : what the workers have in memory, of a collection that was persisted: Futures, which become data on the way.
+    """
 
     def __init__(self, graph, key):
-        self.graph, self.key = graph, key
+        from distributed import Future
+
+        self.held = {name: value for name, value in graph.items() if isinstance(value, Future)}
+        self.key, self.graph = key, {name: value for name, value in graph.items() if name not in self.held}
+
+    def __getstate__(self):
+        return {"graph": self.graph, "key": self.key, "held": {}}
 
     def __call__(self):
         import dask
+        from distributed import Future
 
-        return dask.get(self.graph, self.key)
+        held = {name: value.result() if isinstance(value, Future) else value for name, value in self.held.items()}
+        return held[self.key] if self.key in held else dask.get(self.graph | held, self.key)

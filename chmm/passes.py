@@ -243,7 +243,9 @@ def _distinct(labels):
         return labels._replace(table=labels.table[:0])
     if labels is None or not labels.n_steps:
         return None
-    values = labels.values if labels.missing is None else reading.selected(labels, ~labels.missing).values
+    values = labels.values if labels.missing is None else reading.selected(
+        reading.Steps(labels.values, labels.kind, labels.missing), ~labels.missing
+    ).values
     values = np.unique(values) if isinstance(values, np.ndarray) else sorted(set(values))
     bounds = np.array([0, len(values)], dtype=np.int64)
     return Sequences(values, bounds, labels.kind, None, "one", None, labels.categories)

@@ -37,7 +37,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
 
     - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
       sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
-    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are.
+    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are; a Dask bag, array
+      or data frame, whose partitions are.
     - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
       `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
 
@@ -64,6 +65,10 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
+    if hasattr(source, "__dask_graph__"):
+        from .dask import partitions
+
+        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
     elif hasattr(source, "to_batches"):

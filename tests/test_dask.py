@@ -14,6 +14,7 @@ from chmm import Categorical, Gaussian, Model, starts
 pytest.importorskip("distributed", reason="a cluster needs dask and distributed")
 
 import dask
+import dask.array
 import distributed
 
 import chmm.dask
@@ -110,6 +111,54 @@ def test_sums_on_the_way_to_large_parameters(client):
     same(chmm.dask.fit(model(max_iter=2), shards, client), model(max_iter=2).fit(shards))
 
 
+def test_questions_about_shards_on_a_cluster(client, tmp_path):
+    shards = chmm.shards({f"part {k}": partial(drawn, k) for k in range(4)})
+    model = normal().fit(shards)
+    assert chmm.dask.score(model, shards, client) == model.score(shards)
+    there, here = chmm.dask.predict(model, shards, client), model.predict(shards)
+    for (one, paths), (other, own) in zip(there, here, strict=True):
+        assert one == other and all(map(np.array_equal, paths, own))
+    files = chmm.dask.predict(model, shards, client, to=tmp_path / "there")
+    for one, other in zip(files, model.predict(shards, to=tmp_path / "here"), strict=True):
+        assert one.name == other.name and one.read_bytes() == other.read_bytes()
+    spread = chmm.dask.spread(shards, client)
+    for (_, gamma), (_, own) in zip(model.predict_proba(spread), model.predict_proba(shards), strict=True):
+        assert all(map(np.array_equal, gamma, own))
+
+
+def collections():
+    import dask.bag
+
+    bag = dask.bag.from_sequence(range(6), npartitions=3).map(lambda k: drawn(k, 1)[0])
+    yield bag, [[drawn(k, 1)[0] for k in ks] for ks in ([0, 1], [2, 3], [4, 5])], {}
+    x = np.concatenate(drawn(0))[:240]
+    yield dask.array.from_array(x, chunks=80), [x[:80], x[80:160], x[160:]], {}
+    try:
+        import dask.dataframe
+        import pandas as pd
+    except ImportError:
+        return
+    frame = pd.DataFrame({"user": np.repeat(np.arange(12), 20), "value": x})
+    parts = [frame[:80], frame[80:160], frame[160:]]
+    yield dask.dataframe.from_pandas(frame, npartitions=3, sort=False), parts, {"ids": "user"}
+
+
+@pytest.mark.parametrize("k", range(3), ids=["bag", "array", "data frame"])
+@pytest.mark.parametrize("persisted", [False, True], ids=["", "persisted"])
+def test_the_partitions_of_a_collection_are_shards(client, k, persisted):
+    every = list(collections())
+    if k == len(every):
+        pytest.skip("this needs dask.dataframe")
+    collection, parts, options = every[k]
+    expected = normal().fit(chmm.shards({f"partition {i}": part for i, part in enumerate(parts)}, **options))
+    collection = collection.persist() if persisted else collection
+    shards = chmm.shards(collection, **options)
+    assert len(shards) == 3
+    same(chmm.dask.fit(normal(), shards, client), expected)
+    if not options:
+        same(chmm.dask.fit(normal(), collection, client), expected)
+
+
 # Workers that die -----------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +213,21 @@ def test_shards_are_divided_again_when_workers_go_and_come():
             mine = {k for k, home in before.items() if home == worker}
             if len(mine) <= share * threads[worker]:
                 assert {k for k in mine if homes[k] != worker} == set()
+
+
+@pytest.mark.parametrize("wrong, error, told", [
+    ({"client": 3}, TypeError, r"client = 3 must be a distributed\.Client"),
+    ({"persist": "yes"}, ValueError, "persist = 'yes' must be True, False or 'auto'"),
+    ({"shards": {1: iter([])}.values()}, TypeError, "only be read one after the other"),
+])  # fmt: skip
+def test_what_is_refused(client, wrong, error, told):
+    with pytest.raises(error, match=told):
+        chmm.dask.fit(normal(), **{"shards": [drawn(0)], "client": client} | wrong)
+
+
+def test_an_array_cut_between_its_columns_is_refused():
+    with pytest.raises(ValueError, match="rechunk"):
+        chmm.shards(dask.array.zeros((10, 4), chunks=(5, 2)))
 
 
 # Shards that fail -----------------------------------------------------------------------------------------------------
