@@ -6,8 +6,9 @@
 overhead  : two workers and 16 shards with next to no data, against the same fit on one machine; in alternation.
 speed-up  : two workers against one, on passes of more than a second. Beside it, what the machine has to give: two
             processes of pure arithmetic against one, measured in the same round.
-constants : those of benchmarks/scaling.py. The workers only wait, so that many of them fit on one machine; what an
-            iteration takes beyond that is fitted by L + W d + S b, for W workers and S shards.
+constants : those of benchmarks/scaling.py, from passes in which workers have nothing to do. L is what a pass takes with
+            one worker and one shard; d and b are the processor time that client and scheduler (one process here) need
+            for each further worker and shard: what stays serial where every worker has a machine of its own.
 
 Others may be at work on the machine, so that each figure is the best of several rounds.
 """
@@ -122,29 +123,32 @@ def speed_up(rounds=4, n=4, n_steps=40_000_000):
     print(f"  round by round: {rounds}")
 
 
-def wait(piece, share):
-    """A task that takes its time and needs no core."""
-    time.sleep(share)
+def nothing(piece):
+    """A task that takes no time and gives back statistics."""
     return chmm.Statistics(np.ones(3), np.ones((3, 3)), {"counts": np.ones((3, 12))}, -1.0, 1, 1)
 
 
-def constants(rounds=10, work=0.5):
+def constants(rounds=5, n=10):
     seen = []
     for n_workers in (1, 2, 4, 8, 16):
         with cluster(n_workers) as client:
             for each in (1, 8, 32):
                 engine = chmm.dask.spread([[0, 1]] * (n_workers * each), client).engine()
-                sum(engine.map(wait, 0.0))
-                taken = []
+                sum(engine.map(nothing))
+                wall, cpu = [], []
                 for _ in range(rounds):
-                    t = time.perf_counter()
-                    sum(engine.map(wait, work / each))
-                    taken.append(time.perf_counter() - t - work)
-                seen.append((1, n_workers, n_workers * each, min(taken)))
-                print(f"  {n_workers:3} workers, {n_workers * each:4} shards: {1e3 * min(taken):6.1f} ms", flush=True)
+                    began = time.process_time()
+                    for _ in range(n):
+                        t = time.perf_counter()
+                        sum(engine.map(nothing))
+                        wall.append(time.perf_counter() - t)
+                    cpu.append((time.process_time() - began) / n)
+                seen.append((1, n_workers, n_workers * each, min(cpu), min(wall)))
+                print(f"  {n_workers:3} workers, {n_workers * each:4} shards: {1e3 * min(cpu):6.2f} ms", end="")
+                print(f" of processor, a pass of {1e3 * min(wall):6.1f} ms", flush=True)
     table = np.array(seen)
-    latency, worker, shard = np.linalg.lstsq(table[:, :3], table[:, 3], rcond=None)[0]
-    print(f"L = {1e3 * latency:.1f} ms, d = {1e3 * worker:.2f} ms a worker, b = {1e3 * shard:.3f} ms a shard")
+    _, worker, shard = np.linalg.lstsq(table[:, :3], table[:, 3], rcond=None)[0]
+    print(f"L = {1e3 * table[0, 4]:.1f} ms, d = {1e3 * worker:.2f} ms a worker, b = {1e3 * shard:.3f} ms a shard")
 
 
 if __name__ == "__main__":
