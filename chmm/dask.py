@@ -232,12 +232,11 @@ class Share:
         for name in kept.keys() - set(self.names):  # they are another worker's now
             del kept[name]
 
-    def pieces(self, kind):
+    def pieces(self, kind, scratch=None):
         for k, name in enumerate(self.names):
             piece = self._kept.get(name)
             if piece is None:
-                piece = self._shards.read(k, kind)
-                piece.scratch = self._kept.scratch.beside()
+                piece = self._shards.read(k, kind, self._kept.scratch)
                 if self._has_room():
                     self._kept[name] = piece
             yield piece

@@ -432,12 +432,6 @@ class Scratch:
         self._free: list[np.ndarray] = [] if beside is None else beside._free
         self._lock: threading.Lock = threading.Lock() if beside is None else beside._lock
 
-    def beside(self) -> "Scratch":
-        """Another one, for other data, which shares the blocks."""
-        other = Scratch()
-        other._free, other._lock = self._free, self._lock
-        return other
-
     def take(self, size: int) -> np.ndarray:
         with self._lock:
             for i, block in enumerate(self._free):

@@ -141,11 +141,11 @@ class Shards:
                 raise ValueError(f"there were {len(self)} shards, and now there are {k}")
             yield self._piece(k, item, kind, scratch)
 
-    def read(self, k: int, kind: str | None = None) -> Piece:
+    def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
-        return self._piece(k, self._items[k], kind)
+        return self._piece(k, self._items[k], kind, scratch)
 
     def some(self, numbers: Iterable[int]) -> "Shards":
         """Those with these numbers."""
