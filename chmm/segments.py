@@ -21,6 +21,8 @@ class Segment(NamedTuple):
 class Segments(tuple[Segment, ...]):
     """The runs of the most probable path of one sequence, in order: a tuple of `Segment`, which prints as a table."""
 
+    names: tuple = ()  # of the states
+
     def to_frame(self):
         """A pandas DataFrame with the columns start, stop, state and proba."""
         import pandas
@@ -50,7 +52,7 @@ class Segments(tuple[Segment, ...]):
                 file.write(text)
 
     def _repr_html_(self):
-        return html.segments(self)
+        return html.segments(self, self.names)
 
     def __repr__(self):
         kept = self if len(self) <= MOST else (*self[: MOST // 2], *self[-MOST // 2 :])
