@@ -39,6 +39,20 @@ class Assessment(Mapping):
         rows = zip(*(column.tolist() for column in table), is_.tolist(), strict=True)
         self._scores = {name: StateScores(*row) for name, row in zip(names, rows, strict=True)}
 
+    def __add__(self, other: "Assessment") -> "Assessment":
+        """The scores on both data, of models with the same states."""
+        if not isinstance(other, Assessment):
+            return NotImplemented
+        names = (*self.names, *(name for name in other.names if name not in self.names))
+        total = np.zeros((len(names), len(names)), dtype=self.confusion.dtype)
+        for one in (self, other):
+            places = [names.index(name) for name in one.names]
+            total[np.ix_(places, places)] += one.confusion
+        return Assessment(names, total, self.n_states)
+
+    def __radd__(self, other):
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
+
     def __getitem__(self, name: Any) -> StateScores:
         return self._scores[name]
 

@@ -22,7 +22,7 @@ from .known import Weights, resolve, with_gaps
 from .log_space import compensated_sum
 from .parallel import run
 from .paths import require_names
-from .reading import NO_STEPS
+from .reading import NO_STEPS, Steps
 from .sequences import Sequences
 from .statistics import Digest, Statistics
 from .structure import Structure
@@ -56,19 +56,21 @@ class Told(NamedTuple):
 class Piece:
     """Sequences that a task works on, and what is known of their states.
 
-    name : None: these are all the data.
+    name : None: these are all the data. ids : of its first and last step, if steps have ids. scratch : of an engine,
+    for all its pieces.
     """
 
     def __init__(
-        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, problem: Problem | None = None
-    ):
-        self.name, self.data, self.labels = name, data, labels
-        self.scratch = inference.Scratch()
+        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, ids: tuple | None = None,
+        problem: Problem | None = None, scratch: inference.Scratch | None = None,
+    ):  # fmt: skip
+        self.name, self.data, self.labels, self.ids = name, data, labels, ids
+        self.scratch = inference.Scratch(scratch)
         self._problem, self._token = problem, ""
         self._counts: tuple | None = None
 
     def __reduce__(self):
-        return Piece, (self.name, self.data, self.labels)
+        return Piece, (self.name, self.data, self.labels, self.ids)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -125,12 +127,14 @@ class Pieces:
 
     def map(self, task: Callable, *args: Any) -> Iterator:
         sizes, n = [], len(self.names)
-        for k, (size, answer) in enumerate(self._engine.map(_sized, task, *args)):
+        for k, (size, answer, error) in enumerate(self._engine.map(_sized, task, *args)):
             if self.sizes is not None and size != self.sizes[k]:
                 raise ValueError(
                     f"shard {shown(self.names[k])} has changed since the fit began: it had {_size(*self.sizes[k])}, "
                     f"now it has {_size(*size)}"
                 )
+            if error is not None:
+                raise error
             sizes.append(size)
             if self._tell is not None:
                 self._tell(k + 1, n)
@@ -147,9 +151,17 @@ def _size(n_sequences, n_steps):
 
 
 def _sized(piece, task, *args):
-    """The answer to a task, with the size of the piece; an error names the piece."""
+    """(the size of the piece, the answer to a task, its error): an error may come of a size that is not what it was."""
     try:
-        return piece.size, task(piece, *args)
+        return piece.size, entitled(piece, task, *args), None
+    except Exception as error:
+        return piece.size, None, error
+
+
+def entitled(piece, task, *args):
+    """The answer to a task; an error names the piece."""
+    try:
+        return task(piece, *args)
     except (TypeError, ValueError, MemoryError) as error:
         if piece.name is not None:
             entitle(error, f"shard {shown(piece.name)}")
@@ -204,7 +216,7 @@ class Found(NamedTuple):
     survey: Survey | None
     labels: Sequences | Weights | None  # the distinct ones, or no rows of weights; None: none
     labelled: tuple[int, int]  # the number of sequences of which a label is known, and of their steps
-    names: tuple | None  # of the columns
+    ids: tuple | None  # as of `Piece`
 
 
 def look(piece, family) -> Found:
@@ -218,7 +230,7 @@ def look(piece, family) -> Found:
             require_names(labels, "y")
     told = _told(data, labels)
     n_told, n_steps = int(told.sum()), int(np.diff(data.bounds)[told].sum())
-    return Found(emission, seen, _distinct(labels), (n_told, n_steps), data.names)
+    return Found(emission, seen, _distinct(labels), (n_told, n_steps), piece.ids)
 
 
 def _told(data, labels):
@@ -238,7 +250,9 @@ def _distinct(labels):
         return labels._replace(table=labels.table[:0])
     if labels is None or not labels.n_steps:
         return None
-    values = labels.values if labels.missing is None else reading.selected(labels, ~labels.missing).values
+    values = labels.values
+    if labels.missing is not None:
+        values = reading.selected(Steps(values, labels.kind), ~labels.missing).values
     values = np.unique(values) if isinstance(values, np.ndarray) else sorted(set(values))
     bounds = np.array([0, len(values)], dtype=np.int64)
     return Sequences(values, bounds, labels.kind, None, "one", None, labels.categories)

@@ -4,21 +4,30 @@ A shard is read by one thread while those before it are worked on. What is learn
 that it has the same bits for any number of threads.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import known as knowledge
 from . import sequences, sources
+from .checks import check_choice
+from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
+from .fit import Fit
+from .inference import Scratch
+from .known import with_gaps
 from .parallel import POLL, within, workers
-from .passes import Piece
+from .passes import Piece, entitled, expectation
+from .questions import Question
 from .sources import PATHS, Choice
-from .symbols import shown
+from .statistics import Statistics
+from .symbols import plain, shown
 
 END = object()
+Name = Any  # of a shard: a str, or its number
 
 
 def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) -> "Shards":
@@ -29,7 +38,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
 
     - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
       sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
-    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are.
+    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are; a Dask bag, array
+      or data frame, whose partitions are.
     - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
       `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
 
@@ -56,8 +66,15 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
+    if hasattr(source, "__dask_graph__"):
+        from .dask import partitions
+
+        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
+        paths = [Path(fragment.path) for fragment in source]
+        if len(set(paths)) == len(paths):
+            return Shards(source, sources.names_of(paths), choice)
     elif hasattr(source, "to_batches"):
         source = source.to_batches()
     if isinstance(source, Iterator):
@@ -115,27 +132,74 @@ class Shards:
                 told = f"say it there, chmm.shards(..., {name}=...)" if name in ("y", "ids") else "they go without it"
                 raise TypeError(f"{name} = {shown(value)} was given beside shards: {told}")
 
-    def pieces(self, kind: str | None = None) -> Iterator[Piece]:
+    def pieces(self, kind: str | None = None, scratch: Scratch | None = None) -> Iterator[Piece]:
         """The shards, read one after the other. kind : of the symbols that a model knows."""
         items = iter(self._items)
         for k in range(len(self)):
             item = next(items, END)
             if item is END:
                 raise ValueError(f"there were {len(self)} shards, and now there are {k}")
-            yield self._piece(k, item, kind)
+            yield self._piece(k, item, kind, scratch)
 
-    def read(self, k: int, kind: str | None = None) -> Piece:
+    def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
-        return self._piece(k, self._items[k], kind)
+        return self._piece(k, self._items[k], kind, scratch)
+
+    def some(self, numbers: Iterable[int]) -> "Shards":
+        """Those with these numbers."""
+        if not isinstance(self._items, Sequence):
+            raise TypeError("these shards can only be read one after the other: give a list of them")
+        numbers = list(numbers)
+        return Shards([self._items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
 
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
         """Hands out the shards, to n_jobs threads."""
         return Threads(self, workers(n_jobs), kind)
 
+    # Questions
+
+    def answers(self, fit: Fit, ask: Callable, *options: Any, n_jobs: int = 1) -> Iterator[tuple[Name, Any]]:
+        """(name, ask(Question, *options)) for each shard, in their order."""
+        found = self.engine(n_jobs, fit.emission.kind).map(entitled, answered, fit, ask, options)
+        return zip(self.names, found, strict=True)
+
+    def written(
+        self, fit: Fit, ask: Callable, *options: Any, to: Any, format: str | None = None, n_jobs: int = 1
+    ) -> list[Path]:
+        """The files in the folder `to` that hold these answers, in their order."""
+        folder = Path(to)
+        if format is not None:
+            check_choice(format, "format", tuple(WRITERS))
+        read = self._files()
+        for name in self.names:
+            if (path := target(name, folder, format)).resolve() in read:
+                raise ValueError(f"to = {shown(str(to))}: {str(path)!r} is read, answers need another folder")
+        engine = self.engine(n_jobs, fit.emission.kind)
+        return list(engine.map(entitled, write, fit, ask, options, folder, format))
+
+    def assessment(self, fit: Fit, n_jobs: int = 1) -> Assessment:
+        """How good the most probable paths are beside the labels of the shards."""
+        engine = self.engine(n_jobs, fit.emission.kind)
+        found = [one for one in engine.map(entitled, assessed, fit) if one is not None]
+        if not found:
+            raise ValueError("the shards hold no label to compare with: chmm.shards(..., y=...) says where labels are")
+        return sum(found[1:], found[0])
+
+    def statistics(self, fit: Fit, options: Any) -> Statistics:
+        """The E-step over all shards."""
+        engine = self.engine(options.n_jobs, fit.emission.kind)
+        return sum(engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None)))
+
+    def _files(self):
+        """The files that are read."""
+        items = self._items if isinstance(self._items, Sequence) else ()
+        files = [item for item in items if isinstance(item, sources.File)]
+        return {path.resolve() for file in files for path in file if path is not None}
+
     @quiet
-    def _piece(self, k, item, kind):
+    def _piece(self, k, item, kind, scratch=None):
         name = self.names[k]
         try:
             parts = sources.read(_named(item, k)[1], self._choice)
@@ -148,10 +212,21 @@ class Shards:
             raise OSError(f"shard {shown(name)} cannot be read: {type(error).__name__}: {error}") from error
         try:
             data = sequences.read(parts.X, parts.lengths, parts.ids, kind=kind)
-            return Piece(name, data, None if parts.y is None else knowledge.read(parts.y, data, "y"))
+            if data.kind == "numbers":
+                _ = data.numbers  # here, while others are worked on
+            labels = None if parts.y is None else knowledge.read(parts.y, data, "y")
+            return Piece(name, data, labels, _ends(parts.ids) if data.n_steps else None, scratch=scratch)
         except (TypeError, ValueError) as error:
             entitle(error, f"shard {shown(name)}")
             raise
+
+
+def _ends(ids):
+    """The ids of the first and last step."""
+    if ids is None:
+        return None
+    array = np.asarray(ids)
+    return plain(array[0]), plain(array[-1])
 
 
 class Threads:
@@ -160,11 +235,12 @@ class Threads:
     def __init__(self, shards: Shards, n_jobs: int, kind: str | None = None):
         self.names = shards.names
         self._shards, self._n_jobs, self._kind = shards, n_jobs, kind
+        self._scratch = Scratch()
 
     def map(self, task, *args) -> Iterator:
         """task(piece, *args) for each shard, in their order. At most n_jobs + 1 shards are in memory at a time; answers
         that come before their turn wait, but no more than twice n_jobs of them."""
-        pieces, stop = self._shards.pieces(self._kind), np.zeros(1, dtype=np.int32)
+        pieces, stop = self._shards.pieces(self._kind, self._scratch), np.zeros(1, dtype=np.int32)
         reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(self._n_jobs)
         reading: Future | None = None
         working: dict[Future, int] = {}
@@ -197,3 +273,85 @@ class Threads:
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+# Questions about a piece ----------------------------------------------------------------------------------------------
+
+
+def answered(piece, fit, ask, options):
+    return ask(Question(fit, piece.data), *options)
+
+
+def assessed(piece, fit):
+    """An `Assessment`; None if no label is known."""
+    labels = piece.labels
+    if labels is None or (labels := with_gaps(labels)) is None or not labels.n_steps:
+        return None
+    return evaluate(Question(fit, piece.data), labels)
+
+
+def counted(piece, fit, options):
+    problem = Question(fit, piece.data, piece.labels, name="y").problem(learning=True)
+    return expectation(problem, options, shards=frozenset([piece.name]))
+
+
+def target(name, folder, format):
+    """The file of the answer about a shard; without a format, in that of its name, or .npy."""
+    path = folder / str(name)
+    known = path.suffix[1:] in WRITERS
+    return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
+
+
+def write(piece, fit, ask, options, folder, format):
+    """Write an answer to a file, as a whole or not at all; its path."""
+    answer = answered(piece, fit, ask, options)
+    path = target(piece.name, folder, format)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with open(temporary, "wb") as file:
+            WRITERS[path.suffix[1:]](file, answer, fit.states.names, piece.data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _listed(answer):
+    return list(answer.values()) if isinstance(answer, dict) else answer if isinstance(answer, list) else [answer]
+
+
+def _npy(file, answer, states, data):
+    """All sequences, end to end."""
+    parts = _listed(answer)
+    np.save(file, np.concatenate(parts) if parts else np.empty(0), allow_pickle=False)
+
+
+def _npz(file, answer, states, data):
+    keys = data.keys or range(len(_listed(answer)))
+    np.savez(file, **{str(key): part for key, part in zip(keys, _listed(answer), strict=True)})
+
+
+def _txt(file, answer, states, data):
+    """A line for each sequence: of characters if all states are called by one, else with spaces between the names."""
+    parts = _listed(answer)
+    if any(part.ndim > 1 for part in parts):
+        raise ValueError("format = 'txt' takes states; probabilities need 'npy', 'npz' or 'parquet'")
+    between = "" if all(len(str(name)) == 1 for name in states) else " "
+    for part in parts:
+        file.write((between.join(map(str, part.tolist())) + "\n").encode())
+
+
+def _parquet(file, answer, states, data):
+    """A row for each step, with the key or number of its sequence, if there are several."""
+    pyarrow, parquet = sources.arrow()
+    parts = _listed(answer)
+    table = np.concatenate(parts) if parts else np.empty(0)
+    columns = {"state": table} if table.ndim == 1 else dict(zip(map(str, states), table.T, strict=True))
+    if data.form in ("list", "dict"):
+        keys = data.keys or range(len(parts))
+        columns = {"sequence": [key for key, part in zip(keys, parts, strict=True) for _ in part]} | columns
+    parquet.write_table(pyarrow.table(columns), file)
+
+
+WRITERS = {"npy": _npy, "npz": _npz, "parquet": _parquet, "txt": _txt}

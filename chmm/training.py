@@ -193,6 +193,12 @@ def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
     return started(problem, structure, emission, checks.options(model).rng)
 
 
+def survey_pieces(model, engine: Engine) -> Survey:
+    """The survey of all pieces."""
+    passes = Pieces(engine)
+    return survey_of(passes.names, list(passes.map(look, model.emission)))
+
+
 class Gathered(NamedTuple):
     """What two passes find: what a model is told, its emission ready to learn, and what starts see of the data."""
 
@@ -206,6 +212,7 @@ class Gathered(NamedTuple):
 
 def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     found = list(passes.map(look, model.emission))
+    refuse_cut_sequences(passes.names, found)
     seen = survey_of(passes.names, found) if seen is None else seen
     first = next(one for one in found if one.emission is not None)
     labels = distinct_labels(passes.names, [one.labels for one in found])
@@ -215,6 +222,20 @@ def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
     data, own = sample_of(passes.names, cuts)
     return Gathered(structure, emission, data, own, chosen.everything, cuts)
+
+
+def refuse_cut_sequences(names, found):
+    """ValueError if a piece begins with the id with which the one before it ends."""
+    last = None
+    for name, one in zip(names, found, strict=True):
+        if one.ids is None:
+            continue
+        if last is not None and last[1] == one.ids[0]:
+            raise ValueError(
+                f"shard {shown(name)} begins with the id {shown(last[1])}, with which shard {shown(last[0])} ends, and "
+                "a sequence cannot go on in the next shard: cut the data between ids, or give ids that differ"
+            )
+        last = name, one.ids[1]
 
 
 def survey_of(names, found) -> Survey:
