@@ -1,15 +1,17 @@
 """The README's code, run as it stands.
 
 readme.py block NAME README.md    print the ```bash block that follows the comment <!-- NAME -->
-readme.py links PAGE.md ...       is every file there that the pages link to?
+readme.py links PAGE.md ...       is every file there that the pages link to? A folder: its pages, at any depth
 readme.py python README.md        run the ```python blocks; where a ```text block follows, that must be what is printed
 """
 
-import io
 import re
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+
+from blocks import blocks, run
 
 
 def block(name, text):
@@ -21,23 +23,20 @@ def block(name, text):
 
 def run_python(text):
     """Run all blocks in one namespace; complain where one prints other things than the README says."""
-    pattern = r"^```python\n(.*?)^```\n(?:\n*```text\n(.*?)^```\n)?"
-    blocks = re.findall(pattern, text, re.DOTALL | re.MULTILINE)
-    if not any(shown for _, shown in blocks):
+    found = blocks(text)
+    if not any(block.shown for block in found):
         sys.exit("the README has no ```python block with its output in a ```text block after it")
     names = {"__name__": "__main__"}
-    for number, (source, shown) in enumerate(blocks, 1):
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            exec(compile(source, f"README block {number}", "exec"), names)
-        if shown and printed.getvalue() != shown:
-            sys.exit(f"block {number} of the README prints\n{printed.getvalue()}\nand not\n{shown}")
-    print(f"{len(blocks)} blocks of Python run, {sum(bool(shown) for _, shown in blocks)} print what the README says")
+    for number, block in enumerate(found, 1):
+        printed = run(block, names, f"README block {number}")
+        if block.shown and printed != block.shown:
+            sys.exit(f"block {number} of the README prints\n{printed}\nand not\n{block.shown}")
+    print(f"{len(found)} blocks of Python run, {sum(bool(b.shown) for b in found)} print what the README says")
 
 
 def links(pages):
     broken = []
-    for page in map(Path, pages):
+    for page in [page for path in map(Path, pages) for page in (path.rglob("*.md") if path.is_dir() else [path])]:
         targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
         broken += [f"{page} links to {t}" for t in targets if ":" not in t and not (page.parent / t).exists()]
     sys.exit("\n".join(broken) or None)

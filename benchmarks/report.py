@@ -87,9 +87,26 @@ def cell(times):
     return f"{digits(times[0])} ({digits(times[1])})" if times else "fails"
 
 
-def readme(results, clock):
-    """The table for the project's README: one row for each N, of the problem `long`, and what it was measured with."""
-    table = {key[1:]: cells for key, cells in rows(results, clock).items() if key[0] == "long"}
+def of_long(results, clock):
+    """{(task, n_states): cells} of the problem `long`."""
+    return {key[1:]: cells for key, cells in rows(results, clock).items() if key[0] == "long"}
+
+
+def sentence(results, clock):
+    """For the project's README: how many times as long the fastest of the other libraries takes, over all tasks."""
+    table = of_long(results, clock)
+    ratios = [ratio for cells in table.values() if (ratio := fastest_other(cells))]
+    names = {libraries.LIBRARIES[name][0] for cells in table.values() for name in cells if name not in YARDSTICKS}
+    parts = ["One long sequence, one core"]
+    if ratios:
+        others = ", ".join(name for name in results["versions"] if name.split()[0] in names)
+        parts.append(f"the fastest of {others} takes {min(ratios):.2g} to {max(ratios):.2g} times as long as chmm")
+    return f"{': '.join(parts)} ({results['machine']}, {results['date']})."
+
+
+def table_of_long(results, clock):
+    """The table of docs/benchmarks.md: one row for each N, of the problem `long`, and what it was measured with."""
+    table = of_long(results, clock)
     tasks = [task for task in NAMES if any(key[0] == task for key in table)]
     lines = ["| N | " + " | ".join(NAMES[task] for task in tasks) + " |", "|--:" * (len(tasks) + 1) + "|"]
     for n_states in sorted({n_states for _, n_states in table}):
@@ -110,8 +127,13 @@ def readme(results, clock):
 def short_cell(cells):
     if "chmm" not in cells:
         return ""
-    ratios = [times[1] for name, times in cells.items() if times and name not in YARDSTICKS]
-    return " ×".join([f"**{digits(cells['chmm'][0])}**"] + [f"{min(ratios):.2g}" for _ in ratios[:1]])
+    ratio = fastest_other(cells)
+    return f"**{digits(cells['chmm'][0])}**" + (f" ×{ratio:.2g}" if ratio else "")
+
+
+def fastest_other(cells):
+    """The time of the fastest other library, as a multiple of chmm's; None if there is none."""
+    return min((times[1] for name, times in cells.items() if times and name not in YARDSTICKS), default=None)
 
 
 def compiler():

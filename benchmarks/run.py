@@ -18,7 +18,7 @@ import native
 import report
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent / "README.md"
+README, PAGE = HERE.parent / "README.md", HERE.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 PROBLEMS = ["long", "short", "call", "text", "sentence", "left-right", "dense", "gaussian", "gaussian-8"]
 ROUNDS = 7  # of --against
@@ -51,7 +51,9 @@ def main():
         report.plot(results, args.plot, args.clock)
     if args.readme:
         report.plot(results, HERE / "speed.svg", args.clock, ["long"])
-        put_into_readme(report.readme(results, args.clock))
+        picture = "![time per step and N² against N, one line a library]"
+        put_into(README, f"{picture}(benchmarks/speed.svg)\n\n{report.sentence(results, args.clock)}")
+        put_into(PAGE, f"{report.table_of_long(results, args.clock)}\n\n{picture}(../benchmarks/speed.svg)")
 
 
 def orders_for(args, names, directory):
@@ -78,13 +80,13 @@ def compare_trees(args, directory):
     return "\n".join(lines)
 
 
-def put_into_readme(table):
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+def put_into(page, body):
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     command = "python benchmarks/run.py " + " ".join(sys.argv[1:])
-    picture = "![time per step and N² against N, one line a library](benchmarks/speed.svg)"
-    body = f"{BEGIN}\n<!-- Written by `{command}`; do not edit. -->\n\n{table}\n\n{picture}\n\n{END}"
-    README.write_text(before + body + after, encoding="utf-8")
+    page.write_text(
+        f"{before}{BEGIN}\n<!-- Written by `{command}`; do not edit. -->\n\n{body}\n\n{END}{after}", encoding="utf-8"
+    )
 
 
 def measure(orders, tree=None):
@@ -140,12 +142,14 @@ def arguments():
     parser.add_argument("--json", type=Path, help="write every figure")
     parser.add_argument("--write", type=Path, help="write the tables to this file")
     parser.add_argument("--readme", action="store_true",
-                        help="write the problem `long` into the project's README.md and speed.svg (needs matplotlib)")
+                        help="write the problem `long` into docs/benchmarks.md, its picture speed.svg, and one line of "
+                             "it into the project's README.md (needs matplotlib)")
     args = parser.parse_args()
     if args.readme and "long" not in args.problem:
         parser.error("--readme shows the problem `long`, which --problem leaves out")
-    if args.readme and not all(mark in README.read_text(encoding="utf-8") for mark in (BEGIN, END)):
-        parser.error(f"{README} has no {BEGIN} ... {END} to write between")
+    for page in (README, PAGE) if args.readme else ():
+        if not all(mark in page.read_text(encoding="utf-8") for mark in (BEGIN, END)):
+            parser.error(f"{page} has no {BEGIN} ... {END} to write between")
     return args
 
 

@@ -39,6 +39,7 @@ from .scores import Scores
 from .segmentation import Evaluation, Segmenter
 from .segments import Segment, Segments
 from .selection import Selection, select
+from .shards import Shards, shards
 from .statistics import Statistics
 from .stream import Stream
 from .transformer import SequenceTransformer
@@ -85,6 +86,7 @@ __all__ = [
     "Selection",
     "SequenceClassifier",
     "SequenceTransformer",
+    "Shards",
     "Statistics",
     "Stream",
     "StudentT",
@@ -97,4 +99,5 @@ __all__ = [
     "plot",
     "scoring",
     "select",
+    "shards",
 ]

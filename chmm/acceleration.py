@@ -7,7 +7,8 @@ into valid parameters, whose rows sum to 1, with zeros and frozen parameters as 
 """
 
 from collections import deque
-from itertools import islice
+from copy import copy
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +29,8 @@ class Run:
     point : the parameters reached, with their statistics and objective. history : the objective at the parameters of
     every E-step that was kept; it never falls. n_steps : E-steps taken, including dropped jumps. left : what more steps
     would gain, by extrapolation. gain : what the last E-step gained. fell : a step of EM itself lowered the objective,
-    so the M-step is no maximiser. failed : a step was impossible. watch : is called with the run after every E-step.
+    to `fallen`, so the M-step is no maximiser. failed : a step was impossible. watch : is called with the run after
+    every E-step.
     """
 
     def __init__(self, em, start, tol, accelerate=True, memory=MEMORY, watch=None):
@@ -36,19 +38,10 @@ class Run:
         self.point, self.history, self.left, self.gain = None, [], np.inf, np.inf
         self.n_steps = self.n_dropped = 0
         self.converged = self.fell = self.failed = False
-        self._reached = deque(maxlen=CALM)  # objectives after the last E-steps
-        self._calm = 0  # EM steps in a row after which nothing seemed left
-        self._steps = self._climb(em, start, memory)
-
-    def _climb(self, em, start, memory):
-        point = em.expect(start)
-        yield point, None
-        steps = plain(em, point)
-        if self.accelerate:
-            for point, rate in islice(steps, WARM):
-                yield point, rate
-            steps = ascend(em, point, memory)
-        yield from steps
+        self.fallen = None
+        self.climb = Climb(em, start, accelerate, memory)
+        self.reached: deque = deque(maxlen=CALM)  # objectives after the last E-steps
+        self.calm = 0  # EM steps in a row after which nothing seemed left
 
     @property
     def stopped(self):
@@ -59,9 +52,19 @@ class Run:
         for _ in range(n_steps):
             if self.stopped:
                 break
-            self._keep(*next(self._steps))
+            self._keep(*self.climb.step())
             if self.watch is not None:
                 self.watch(self)
+
+    def state(self) -> dict:
+        """What a run is between two E-steps, as data that stay as they are when it goes on."""
+        return data(self, "tol", "accelerate", "watch") | {"climb": self.climb.state()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from the state of another run, with the bits of that one."""
+        state = dict(state)
+        self.climb.restore(state.pop("climb"))
+        vars(self).update(copied(state))
 
     def _keep(self, point, rate):
         self.n_steps += 1
@@ -85,85 +88,132 @@ class Run:
                 rate = 0.0
             if rate is not None:
                 self.left = gain * rate**2 / (1 - rate**2) if rate < 1 else np.inf
-                self._calm = self._calm + 1 if self.left <= self.tol else 0
-        self._reached.append(self.history[-1])
-        if self.accelerate and self._calm >= 2 and len(self._reached) == CALM:
-            self.converged = self._reached[-1] - self._reached[0] <= self.tol
+                self.calm = self.calm + 1 if self.left <= self.tol else 0
+        self.reached.append(self.history[-1])
+        if self.accelerate and self.calm >= 2 and len(self.reached) == CALM:
+            self.converged = self.reached[-1] - self.reached[0] <= self.tol
 
 
-def ascend(em, point, memory=MEMORY):
-    """Yield (point, rate) after every E-step from that of `point` on, without end; (None, None) after a failed jump.
+class Climb:
+    """EM's way up from some parameters, an E-step at a time.
 
     em : expect(parameters) -> point, with the statistics and the objective at these parameters, and
         maximise(point, statistics) -> parameters.
-    rate : the factor by which EM's own steps shrink, after the second of two in a row; otherwise None.
 
-    A cycle is three E-steps: a step of EM, a jump, and a step of EM that steadies it. The jump is SQUAREM's S3
-    (Varadhan & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander & Lange 2011).
-    It is kept only if the objective is at least that of the EM step before it.
+    After a few steps of EM, a cycle is three E-steps: a step of EM, a jump, and a step of EM that steadies it. The jump
+    is SQUAREM's S3 (Varadhan & Roland 2008) until there are four pairs of EM steps, then quasi-Newton (Zhou, Alexander
+    & Lange 2011). It is kept only if the objective is at least that of the EM step before it.
+
+    Between two E-steps a climb is nothing but data: the point it stands on (None before the first E-step); the vectors
+    of this point and of those before it, as far as a step of EM led from each to the next (`trail`); the pairs of such
+    steps that are remembered; and the jump it will try next, if any.
     """
-    vectors = Vectors(point)
-    secants = SECANTS if (2 * SECANTS + 4) * vectors.n_bytes <= memory else 0
-    firsts, seconds = deque(maxlen=secants), deque(maxlen=secants)
-    longest, rest, wait = 4.0, 0, 2  # of a SQUAREM jump; cycles without quasi-Newton, now and after the next failure
-    before, x0 = point, vectors.of(point)
-    own = em.expect(em.maximise(before, before.statistics))
-    x1 = vectors.of(own)
-    yield own, None
-    while True:
-        last = em.expect(em.maximise(own, own.statistics))
-        x2 = vectors.of(last)
+
+    def __init__(self, em, start, accelerate=True, memory=MEMORY):
+        self.em, self.start, self.memory = em, start, memory
+        self.point, self.vectors, self.trail, self.jump = None, None, [], None
+        self.firsts: deque = deque(maxlen=SECANTS)
+        self.seconds: deque = deque(maxlen=SECANTS)
+        self.warm = WARM if accelerate else None  # steps of EM until the first pair begins; None: there is none
+        self.longest = 4.0  # of a SQUAREM jump
+        self.rest, self.wait = 0, 2  # cycles without quasi-Newton, now and after the next failure
+
+    def step(self):
+        """(point, rate) after one more E-step; (None, None) after a jump that failed.
+
+        rate : the factor by which EM's own steps shrink, after the second of two in a row; otherwise None.
+        """
+        return self._walk() if self.jump is None else self._leap()
+
+    def state(self) -> dict:
+        anchor = None if self.vectors is None else self.vectors.anchor
+        return data(self, "em", "start", "vectors") | {"anchor": anchor}
+
+    def restore(self, state: dict) -> None:
+        state = dict(state)
+        anchor = state.pop("anchor")
+        vars(self).update(copied(state))
+        self.vectors = None if anchor is None else Vectors(self.point, anchor)
+
+    def _walk(self):
+        """A step of EM."""
+        here = self.point
+        self.point = self.em.expect(self.start if here is None else self.em.maximise(here, here.statistics))
+        if self.warm is None:
+            return self.point, None
+        if self.warm:
+            self.warm -= here is not None
+        if self.warm:
+            return self.point, None
+        if self.vectors is None:
+            self.vectors = Vectors(self.point)
+        self.trail.append(self.vectors.of(self.point))
+        return self.point, self._aim() if len(self.trail) == 3 else None
+
+    def _aim(self):
+        """Where to jump after two steps of EM in a row, and the rate at which they shrink."""
+        x0, x1, x2 = self.trail
+        self.trail = [x1, x2]
         r, s = x1 - x0, x2 - x1
-        unit = vectors.unit(x2)
+        unit = self.vectors.unit(x2)
         size, change = length(r, unit), length(s - r, unit)
         reach = size / change if change > 0 else 0.0
-        yield last, max(1 - 1 / reach, length(s, unit) / size) if reach > 0 else 0.0
         if not reach > 0:  # a fixed point
-            before, own, x0, x1 = own, last, x1, x2
-            continue
-        firsts.append(r)
-        seconds.append(s)
-        jump, capped = None, reach >= longest
-        if secants and len(firsts) >= secants - 1 and rest <= 0:
-            jump = quasi_newton(np.array(firsts), np.array(seconds), s, unit)
-        newton = jump is not None
+            return 0.0
+        secants = SECANTS if (2 * SECANTS + 4) * self.vectors.n_bytes <= self.memory else 0
+        if secants:
+            self.firsts.append(r)
+            self.seconds.append(s)
+        ahead = None
+        if secants and len(self.firsts) >= secants - 1 and self.rest <= 0:
+            ahead = quasi_newton(np.array(self.firsts), np.array(self.seconds), s, unit)
+        newton = ahead is not None
         if newton:
-            x = x2 + jump
+            x = x2 + ahead
         else:
-            rest -= 1
-            step = min(max(reach, 1.0), longest)
-            if step < 1.01:
-                before, own, x0, x1 = own, last, x1, x2
-                continue
-            x = x0 + 2 * step * r + step * step * (s - r)
-        x = np.where(vectors.masses, np.maximum(x, 0.01 * x2), x)
-        trial = attempt(em, last, vectors.statistics(x, last))
-        climbs = trial is not None and trial.objective >= last.objective
-        yield (trial if climbs else None), None
-        if climbs:
+            self.rest -= 1
+            step = min(max(reach, 1.0), self.longest)
+            x = x0 + 2 * step * r + step * step * (s - r) if step >= 1.01 else None
+        if x is not None:
+            self.jump = Jump(np.where(self.vectors.masses, np.maximum(x, 0.01 * x2), x), float(reach), newton)
+        return max(1 - 1 / reach, length(s, unit) / size)
+
+    def _leap(self):
+        """The jump, from which EM goes on if it led higher."""
+        (x, reach, newton), self.jump = self.jump, None
+        trial = attempt(self.em, self.point, self.vectors.statistics(x, self.point))
+        if trial is not None and trial.objective >= self.point.objective:
             if newton:
-                wait = 2
-            elif capped:
-                longest *= 4
-            before, x0 = trial, vectors.of(trial)
-            own = em.expect(em.maximise(before, before.statistics))
-            x1 = vectors.of(own)
-            yield own, None
+                self.wait = 2
+            elif reach >= self.longest:
+                self.longest *= 4
+            self.point, self.trail = trial, [self.vectors.of(trial)]
+            return trial, None
+        if newton:
+            self.firsts.clear()
+            self.seconds.clear()
+            self.rest, self.wait = self.wait, min(2 * self.wait, 64)
         else:
-            if newton:
-                firsts.clear()
-                seconds.clear()
-                rest, wait = wait, min(2 * wait, 64)
-            else:
-                longest = max(2.0, min(reach, longest) / 4)
-            before, own, x0, x1 = own, last, x1, x2
+            self.longest = max(2.0, min(reach, self.longest) / 4)
+        return None, None
 
 
-def plain(em, point):
-    """`ascend` with EM's own steps only."""
-    while True:
-        point = em.expect(em.maximise(point, point.statistics))
-        yield point, None
+class Jump(NamedTuple):
+    """Where to, as a vector of statistics; how far EM's steps would lead, in steps; and by which method."""
+
+    x: np.ndarray
+    reach: float
+    newton: bool
+
+
+def data(what, *context) -> dict:
+    """The attributes of an object, without those that are the context it works in."""
+    return copied({name: value for name, value in vars(what).items() if name not in context})
+
+
+def copied(attributes) -> dict:
+    """With copies of what grows; arrays and points never change."""
+    return {name: copy(value) if isinstance(value, list | deque) else value for name, value in attributes.items()}
 
 
 def length(x, unit):
@@ -196,9 +246,9 @@ def attempt(em, point, statistics):
 class Vectors:
     """Statistics as vectors, all about the parameters of one emission, so that they can be combined."""
 
-    def __init__(self, point):
+    def __init__(self, point, anchor=None):
         statistics = point.statistics
-        self.anchor = point.emission
+        self.anchor = point.emission if anchor is None else anchor
         self.chain = ["start", "trans"] if statistics.end is None else ["start", "trans", "end"]
         arrays = [getattr(statistics, name) for name in self.chain] + [*statistics.emission.values()]
         self.names = [*self.chain, *statistics.emission]

@@ -12,8 +12,9 @@ from .sequences import Sequences
 from .symbols import shown
 
 MOST_NAMES = 8  # states that a legend lists; more are told by a colour bar
-MOST_COLUMNS = 2000  # of a picture; more steps are averaged
+MOST_COLUMNS = 1000  # of a picture; more steps are averaged
 STYLES = ("-", "--", "-.", ":")
+BLANKS = str.maketrans(" \t\n", "␣⇥↵")
 
 
 def axes(ax: Any, width: float = 7.0, height: float = 4.0) -> Any:
@@ -76,13 +77,13 @@ def states_of(fit: Fit) -> States:
     return States([str(name) for name in fit.states.names], colours.of_states(len(fit.states)))
 
 
-def ticks(axis: Any, states: States, most: int = 25) -> None:
+def ticks(axis: Any, states: States, most: int = 35) -> None:
     """The names of the states on an axis, each beside its colour; of more than `most`, some."""
     n = len(states.names)
     shown_ = range(0, n, -(-n // most))
     longest = max(map(len, states.names))
     turned = {"rotation": 90} if axis.axis_name == "x" and longest * n > 40 else {}
-    axis.set_ticks(list(shown_), [cut(states.names[i]) for i in shown_], fontsize=10 if n <= 25 else 7, **turned)
+    axis.set_ticks(list(shown_), [cut(states.names[i]) for i in shown_], fontsize=10 if n <= 25 else 8, **turned)
     axis.set_tick_params(length=0, pad=13)
     ax, places = axis.axes, np.arange(n)
     from matplotlib.transforms import offset_copy
@@ -100,8 +101,12 @@ def key(ax: Any, states: States, panels_: list | None = None) -> None:
     if n <= MOST_NAMES:
         from matplotlib.patches import Patch
 
-        patches = [Patch(color=colour, label=cut(name, 20)) for name, colour in zip(*states)]
-        ax.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, borderaxespad=0.2)
+        names = [cut(name, 20) for name in states.names]
+        columns = n if sum(8 + len(name) for name in names) <= 100 else -(-n // 2)
+        patches = [Patch(color=colour, label=name) for name, colour in zip(names, states.colours)]
+        patches = [patch for k in range(columns) for patch in patches[k::columns]]  # matplotlib fills columns, we rows
+        where = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "columnspacing": 1.2}
+        ax.legend(handles=patches, ncols=columns, frameon=False, **where)
         return
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
@@ -114,7 +119,16 @@ def key(ax: Any, states: States, panels_: list | None = None) -> None:
 
 
 def cut(name: str, most: int = 14) -> str:
+    """A name that fits, with blanks that can be seen."""
+    name = name.translate(BLANKS) if name.isspace() else name
     return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def outlined(colour: str, width: float) -> list:
+    """Path effects: an edge of a darker shade for lines of a light colour, which are hard to see on white."""
+    from matplotlib.patheffects import Normal, Stroke
+
+    return [] if colours.is_dark(colour) else [Stroke(linewidth=width + 1, foreground=colours.darker(colour)), Normal()]
 
 
 # Steps ----------------------------------------------------------------------------------------------------------------
@@ -198,12 +212,16 @@ def times_of(x: Any, n_steps: int) -> Times:
 
 def averaged(table: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A table (T, N) and its edges, the rows averaged until there are at most MOST_COLUMNS."""
-    n = len(table)
-    if n <= MOST_COLUMNS:
+    if len(table) <= MOST_COLUMNS:
         return table, edges
-    starts = np.unique(np.linspace(0, n, MOST_COLUMNS + 1).astype(np.int64))
+    starts = stretches(len(table))
     sizes = np.diff(starts)
     return np.add.reduceat(table, starts[:-1], axis=0) / sizes[:, None], edges[starts]
+
+
+def stretches(n: int) -> np.ndarray:
+    """The limits of MOST_COLUMNS stretches of n steps."""
+    return np.linspace(0, n, MOST_COLUMNS + 1).astype(np.int64)
 
 
 def shade(ax: Any, edges: np.ndarray, path: np.ndarray, states: States) -> None:
@@ -215,13 +233,16 @@ def shade(ax: Any, edges: np.ndarray, path: np.ndarray, states: States) -> None:
         if runs.any():
             left = edges[starts[runs]]
             spans = np.stack([left, edges[ends[runs]] - left], axis=1)
-            style = {"color": colour, "alpha": 0.35, "lw": 0, "label": name, "zorder": 0}
+            style = {"color": colour, "alpha": 0.45, "lw": 0, "label": name, "zorder": 0}
             ax.broken_barh(spans, (0, 1), transform=ax.get_xaxis_transform(), **style)
 
 
 def stacked(ax: Any, edges: np.ndarray, table: np.ndarray, states: States) -> None:
     """Probabilities of the states (T, N), one above the other."""
     table, edges = averaged(table, edges)
-    ax.stackplot(edges, np.vstack([table, table[-1:]]).T, step="post", colors=states.colours, labels=states.names, lw=0)
+    tops = np.vstack([table, table[-1:]]).cumsum(axis=1).T
+    for i, (name, colour) in enumerate(zip(*states, strict=True)):  # each before the next, so that no seam shows
+        style = {"color": colour, "label": name, "lw": 0, "zorder": 1 - i / len(tops)}
+        ax.fill_between(edges, 0, tops[i], step="post", **style)
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 1])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checks, sequences, training
+from . import checks, passes, sequences, training
 from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path
 from .stationary import stationary_distribution
@@ -86,8 +86,8 @@ class MarkovChain:
         structure = structure_of(self, labels=data, argument="X")
         path = state_path(data, structure.states, "X")
         checks.agreeing_labels(path, data, structure, "X")
-        start, trans, _ = training.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
-        statistics = Statistics(start, trans, {}, 0.0, training.n_sequences(data), data.n_steps)
+        start, trans, _ = passes.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
+        statistics = Statistics(start, trans, {}, 0.0, passes.n_sequences(data), data.n_steps)
         startprob, transmat = training.maximise(structure, statistics)
         self._statistics = statistics
         self._publish(structure.states, startprob, transmat)

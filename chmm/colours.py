@@ -20,5 +20,13 @@ def _between(share):
 
 def is_dark(colour: str) -> bool:
     """Whether white is easier to read on it than black."""
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    red, green, blue = _parts(colour)
     return 0.299 * red + 0.587 * green + 0.114 * blue < 140
+
+
+def darker(colour: str) -> str:
+    return "#" + "".join(f"{round(0.6 * part):02x}" for part in _parts(colour))
+
+
+def _parts(colour):
+    return [int(colour[k : k + 2], 16) for k in (1, 3, 5)]

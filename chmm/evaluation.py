@@ -26,18 +26,32 @@ class StateScores(NamedTuple):
 class Assessment(Mapping):
     """The scores of the states by name; prints as a table.
 
-    accuracy : the share of steps whose predicted state is right. names : the states, and labels that are no states,
-    which are always missed. confusion : (n_names, n_names), how many steps of the row's label were predicted as the
-    column's. Unknown labels do not count.
+    accuracy : the share of steps whose predicted state is right. names : the n_states states, and labels that are no
+    states, which are always missed. confusion : (n_names, n_names), how many steps of the row's label were predicted as
+    the column's. Unknown labels do not count.
     """
 
-    def __init__(self, names: tuple, confusion: np.ndarray):
-        self.names, self.confusion = names, confusion
+    def __init__(self, names: tuple, confusion: np.ndarray, n_states: int):
+        self.names, self.confusion, self.n_states = names, confusion, n_states
         right, is_, said = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
         self.accuracy = float(right.sum() / max(confusion.sum(), 1))
         table = [_share(right, said), _share(right, is_), _share(2 * right, said + is_)]
         rows = zip(*(column.tolist() for column in table), is_.tolist(), strict=True)
         self._scores = {name: StateScores(*row) for name, row in zip(names, rows, strict=True)}
+
+    def __add__(self, other: "Assessment") -> "Assessment":
+        """The scores on both data, of models with the same states."""
+        if not isinstance(other, Assessment):
+            return NotImplemented
+        names = (*self.names, *(name for name in other.names if name not in self.names))
+        total = np.zeros((len(names), len(names)), dtype=self.confusion.dtype)
+        for one in (self, other):
+            places = [names.index(name) for name in one.names]
+            total[np.ix_(places, places)] += one.confusion
+        return Assessment(names, total, self.n_states)
+
+    def __radd__(self, other):
+        return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
 
     def __getitem__(self, name: Any) -> StateScores:
         return self._scores[name]
@@ -56,7 +70,7 @@ class Assessment(Mapping):
         return StateScores(means[0], means[1], means[2], sum(support))
 
     def _repr_html_(self) -> str:
-        return html.assessment(self)
+        return html.assessment(self, self.n_states)
 
     def __repr__(self) -> str:
         rows = [*((shown(name), row) for name, row in self._scores.items()), ("macro average", self.macro)]
@@ -77,7 +91,7 @@ def evaluate(asked: Question, y: Sequences, n_jobs=1) -> Assessment:
     if labels is None:
         raise ValueError("y holds no label to compare with")
     codes, names = _codes(labels, states)
-    return Assessment(names, confusion(path, codes, len(names), len(names)).T)
+    return Assessment(names, confusion(path, codes, len(names), len(names)).T, len(states))
 
 
 def _codes(labels, states):

@@ -1,5 +1,6 @@
 """The package's own exceptions and warning, and `quiet`, which keeps NumPy's floating-point errors away."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -25,6 +26,14 @@ def quiet(function: Callable[P, R]) -> Callable[P, R]:
 def entitle(error: Exception, title: str) -> None:
     """Put a title before the message of an error, unless it is empty."""
     error.args = (f"{title}: {error}" if title else str(error), *error.args[1:])
+
+
+def outside() -> int:
+    """The stacklevel of a warning that is to appear at the line that called the package."""
+    frame, level, own = sys._getframe(1), 1, os.path.dirname(__file__)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -74,6 +74,8 @@ def write(target: PathOrFile, document: dict, metadata: dict | None = None) -> N
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError(f"{path} exists and is not a file: give the name of a file to write")
     folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder} to write {name} in: make it first")
     temporary = os.path.join(folder, f".{name}.tmp")  # beside the target: os.replace works within one file system
     with _saving:
         try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import inference, sequences
+from . import html, inference, sequences
 from .checks import as_array, as_floats, check_count, generator
 from .emissions import Categorical, Emission, Product
 from .emissions.alternatives import density
@@ -14,6 +14,7 @@ from .paths import sample_paths
 from .questions import of_possible
 from .symbols import shown
 
+MOST_COLUMNS = 6  # of values that a table for notebooks has
 FARTHEST = 1e300  # of numbers; quantiles are sought up to there
 
 
@@ -185,6 +186,26 @@ class Forecast:
             t = int((seen.index == len(seen.distinct)).argmax())
             raise ValueError(f"values[{t}] is missing, or no symbol of the model")
         return seen, alone and len(seen.index) == 1
+
+    def _repr_html_(self) -> str:
+        return html.forecast(self, self._names, self._told)
+
+    def _told(self, steps: list[int]) -> dict[str, list]:
+        """For notebooks: what values these steps may have, one column or several."""
+        some = Forecast(self.log_states[steps], self.emission, self._moves, self._names)
+        if isinstance(self.emission, Categorical):
+            best = some.probs.argmax(axis=1)
+            return {"most probable": [f"{shown(self.symbols[k])} {p[k]:.3g}" for p, k in zip(some.probs, best)]}
+        d = self.emission.n_features or 1
+        if holds_symbols(self.emission) or self.emission.mean() is None or d > MOST_COLUMNS:
+            return {}
+        middle, (low, high) = some.mean().reshape(-1, d), some.quantile([0.05, 0.95]).reshape(2, -1, d)
+        return {
+            "mean, and 90 %" + f" of column {j}" * (d > 1): [
+                f"{m:.4g} ({a:.4g} to {b:.4g})" for m, a, b in zip(middle[:, j], low[:, j], high[:, j])
+            ]
+            for j in range(d)
+        }
 
     def __repr__(self) -> str:
         return f"Forecast({len(self)} step{'s' * (len(self) != 1)}, {self.states.shape[1]} states)"

@@ -423,18 +423,23 @@ def _backwards(problem, fill, out, passes=1):
 
 
 class Scratch:
-    """Large blocks that are reused: fresh pages would cost more than the whole E-step of a small model."""
+    """Large blocks that are reused: fresh pages would cost more than the whole E-step of a small model.
 
-    def __init__(self) -> None:
+    beside : another, whose blocks this one uses, too.
+    """
+
+    def __init__(self, beside: "Scratch | None" = None) -> None:
         self.both_ends = True  # whether to try a long sequence from both ends
-        self._free: list[np.ndarray] = []
-        self._lock = threading.Lock()
+        self._free: list[np.ndarray] = [] if beside is None else beside._free
+        self._lock: threading.Lock = threading.Lock() if beside is None else beside._lock
 
     def take(self, size: int) -> np.ndarray:
         with self._lock:
             for i, block in enumerate(self._free):
                 if len(block) >= size:
                     return self._free.pop(i)
+            if self._free:
+                self._free.pop()  # too small, and others would be as well
         return aligned(size)
 
     def give(self, block: np.ndarray) -> None:

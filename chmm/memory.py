@@ -59,6 +59,11 @@ def tally(index, n_codes):
     return sum(np.bincount(index[where], minlength=n_codes) for where in windows(len(index)))
 
 
+def n_equal(index, code):
+    """How often one code occurs."""
+    return sum(int(np.count_nonzero(index[where] == code)) for where in windows(len(index)))
+
+
 def blocks(values, width):
     """(slice, values[slice]) for each block, at least one, of values whose rows of `width` doubles fit into the cache;
     values that are not an array are one block."""

@@ -23,6 +23,7 @@ from . import (
     html,
     missing,
     ordering,
+    passes,
     posterior_paths,
     questions,
     sequences,
@@ -41,6 +42,7 @@ from .fit import Fit
 from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
+from .shards import Shards
 from .stationary import stationary_distribution
 from .statistics import Statistics
 from .structure import check_topology, structure_of
@@ -71,8 +73,14 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
         if options:
             hints.refuse_arguments(type(args[0]), options)
             for name in options:
-                if name not in every and name in OWN and method.__name__ != "__init__":
+                if name in every or method.__name__ == "__init__":
+                    continue
+                if name in OWN:
                     raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
+                public = ((k, f) for k, f in inspect.getmembers(Model, inspect.isfunction) if not k.startswith("_"))
+                takers = [other for other, its in public if name in inspect.signature(its).parameters]
+                if takers:
+                    raise TypeError(f"{method.__name__} has no argument {name!r}, unlike {', '.join(takers)}")
         return method(*args, **options)
 
     return entered
@@ -89,7 +97,7 @@ class Model:
         the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
         floats `Gaussian`; for other data the emission must be given.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
-    startprob : (n_states,), transmat : (n_states, n_states), given parameters. EM starts from them; a 0 is structural
+    startprob, transmat : given parameters, (n_states,) and (n_states, n_states). EM starts from them; a 0 is structural
         and stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
         startprob="stationary": the chain has run for a long time, so that startprob_ is the p with p = p transmat_, in
         every question and in learning, with labels too. Every state must be reachable from every other.
@@ -260,6 +268,12 @@ class Model:
         ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
         together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
+        if isinstance(X, Shards):
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            engine = X.engine(checks.options(self).n_jobs)
+            with Display(progress) as display:
+                self._fit = training.fit_pieces(self, engine, callback, display)
+            return self
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
         if y is not None:
@@ -298,6 +312,7 @@ class Model:
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
         y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
+
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
@@ -310,6 +325,14 @@ class Model:
         [1.0, 6.0]
         """
         kind = None if self._fit is None else self._fit.emission.kind
+        if isinstance(X, Shards):
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            fit = self._fit
+            for piece in X.pieces(kind):
+                if piece.data.n_steps:
+                    fit = stepwise.next_fit(self, fit, piece.data, piece.labels, None, None, step)
+            self._fit = fit
+            return self
         data, weight = self._data(X, lengths, ids, sample_weight, kind)
         told = None if y is None else knowledge.read(y, data, "y")
         checked = checks.ended_sequences(ended, data, True)
@@ -326,8 +349,11 @@ class Model:
 
         survey = sum(model.survey(shard) for shard in shards)
         """
+        if isinstance(X, Shards):
+            X.refuse(lengths=lengths, ids=ids)
+            return training.survey_pieces(self, X.engine(checks.options(self).n_jobs))
         data, _ = self._data(X, lengths, ids)
-        return training.survey(self.emission, data)[1]
+        return passes.survey(self.emission, data)[1]
 
     @named
     @quiet
@@ -356,6 +382,9 @@ class Model:
         >>> bool(model.history_[-1] > model.history_[0])
         True
         """
+        if isinstance(sample, Shards):
+            sample.refuse(y=y, lengths=lengths, ids=ids, ended=ended)
+            return self._with(training.start_pieces(self, sample.engine(checks.options(self).n_jobs), survey))
         data, _ = self._data(sample, lengths, ids)
         told = None if y is None else knowledge.read(y, data, "y")
         structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
@@ -377,16 +406,21 @@ class Model:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
         training="viterbi" the counts of their most probable paths.
 
-        shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
+        shard : a name for these data; statistics that share a shard do not add.
+
+        ImpossibleError if P(O) = 0.
         """
         fit, options = self._ready(), checks.options(self)
+        if isinstance(X, Shards):
+            X.refuse(shard=shard, known=known, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            return X.statistics(fit, options)
         data = fit.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
         told = None if known is None else knowledge.read(known, data)
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return training.expectation(problem, options, shards=shards)
+        return passes.expectation(problem, options, shards=shards)
 
     @named
     @quiet
@@ -446,6 +480,16 @@ class Model:
 
     # Questions: each takes one sequence or many ----------------------------------------------------------------------
 
+    def _of_shards(self, X, told, impossible, to, format, ask, *options):
+        """(name, answer) of each shard, or the files of them."""
+        if not isinstance(X, Shards):
+            raise TypeError(f"to = {shown(to)} is where the answers about shards go: X must be chmm.shards(...)")
+        X.refuse(**told, impossible=None if impossible == "raise" else impossible)
+        fit, n_jobs = self._ready(), checks.options(self).n_jobs
+        if to is None:
+            return X.answers(fit, ask, *options, n_jobs=n_jobs)
+        return X.written(fit, ask, *options, to=to, format=format, n_jobs=n_jobs)
+
     def _asked(self, X, known, lengths, ids, ended, name="known", impossible="raise"):
         fit = self._ready()
         data = fit.read(X, lengths, ids)
@@ -470,13 +514,16 @@ class Model:
         """
         if y is not None and known is not None:
             raise ValueError("y and known are two words for one thing; give one of them")
+        if isinstance(X, Shards):
+            X.refuse(y=y, known=known, lengths=lengths, ids=ids, ended=ended)
+            return float(sum(score for _, score in X.answers(self._ready(), questions.score, n_jobs=self.n_jobs)))
         name = "known" if y is None else "y"
         return questions.score(self._asked(X, known if y is None else y, lengths, ids, ended, name), self.n_jobs)
 
     @named
     def predict(
         self, X: Any, *, method: str = "viterbi", known: Any = None, lengths: Any = None, ids: Any = None,
-        ended: Any = None, impossible: str = "raise",
+        ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
         """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
 
@@ -487,7 +534,10 @@ class Model:
         Memory beside the path, 8 bytes a step: none up to 16 states; above, for each thread, n_states doubles for each
         step of the longest sequence, or for about 2 sqrt(n_steps) steps where that would take more than 1 GiB.
         """
-        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
+        if isinstance(X, Shards) or to is not None:
+            return self._of_shards(X, told, impossible, to, format, posterior_paths.predict, method)
+        asked = self._asked(X, **told, impossible=impossible)
         return frames.as_data(X, posterior_paths.predict(asked, method, self.n_jobs))
 
     @named
@@ -509,7 +559,7 @@ class Model:
     @named
     def predict_proba(
         self, X: Any, *, lag: int | None = None, known: Any = None, lengths: Any = None, ids: Any = None,
-        ended: Any = None, impossible: str = "raise",
+        ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
         """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
 
@@ -519,7 +569,11 @@ class Model:
         ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
         Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
-        asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
+        told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
+        if isinstance(X, Shards) or to is not None:
+            ask, options = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
+            return self._of_shards(X, told, impossible, to, format, ask, *options)
+        asked = self._asked(X, **told, impossible=impossible)
         if lag is None:
             answer = questions.predict_proba(asked, self.n_jobs)
         else:
@@ -548,7 +602,8 @@ class Model:
     ) -> Forward:  # fmt: skip
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
-        alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
+        alpha[1, i] = startprob[i] b_i(o_1)
+        alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
 
         Scaled (Bishop, PRML 13.2.4), rows of alpha sum to 1: the filter P(q_t | o_1 ... o_t), which does not use the
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
@@ -563,7 +618,8 @@ class Model:
     ) -> Backward:  # fmt: skip
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
-        beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
+        beta[T, i] = 1
+        beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
 
         Scaled so that alpha * beta = gamma, wherever alpha is not below 1e-308. `scaled=False` gives the textbook's
         beta. `final_states` act like part of the last observation: alpha[T] is 0 outside them, beta[T] is 1.
@@ -663,6 +719,9 @@ class Model:
         >>> coin.score_samples([[0, 1], [1, 1, 0]]).round(3).tolist()
         [-1.386, -2.079]
         """
+        if isinstance(X, Shards):
+            X.refuse(known=known, lengths=lengths, ids=ids, ended=ended)
+            return X.answers(self._ready(), questions.score_samples, n_jobs=self.n_jobs)
         return questions.score_samples(self._asked(X, known, lengths, ids, ended), self.n_jobs)
 
     @named
@@ -709,8 +768,9 @@ class Model:
         loglik)`.
 
         filtered : P(q_t = i | o_1 ... o_t). proba : P(q_t-lag = i | o_1 ... o_t), and its most probable state; None for
-        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t). `push(None)`: the
-        step was not seen. `close()` gives the last `lag` steps.
+        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t).
+
+        `push(None)`: the step was not seen. `close()` gives the last `lag` steps.
 
         Equal to predict_proba(X, lag=lag), of any length: each state has an exponent of its own, so that nothing
         underflows. Cost of a push: (1 + lag) n_states^2. It keeps the parameters it was made with.
@@ -733,7 +793,8 @@ class Model:
     ) -> Viterbi:  # fmt: skip
         """The tables of the Viterbi algorithm: `Viterbi(path, log_prob, delta, psi, log_scale)`.
 
-        delta[1, i] = startprob[i] b_i(o_1);  delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
+        delta[1, i] = startprob[i] b_i(o_1)
+        delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
         psi[t+1, j] = the i of that maximum, as a number; psi[1, j] = 0
 
         Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError where
@@ -779,7 +840,9 @@ class Model:
         """P(what is known | O), a float for each sequence: how sure a whole path is, a stretch, or one label.
 
         known : labels, with None where anything may be, or a mask (n_steps, n_states) of what may be. (Likelihoods give
-        the mean of their product.) ImpossibleError if P(O) = 0. Cost: twice that of `score`.
+        the mean of their product.)
+
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -796,8 +859,10 @@ class Model:
     ) -> Any:
         """The runs of the most probable path: `Segments` of rows (start, stop, state, proba) for each sequence.
 
-        proba : P(q_start = ... = q_stop-1 = state | O), exact. A `Segments` is a tuple that prints as a table, and has
-        `to_frame()` and `to_bed(file, chrom)`. ImpossibleError if P(O) = 0.
+        proba : P(q_start = ... = q_stop-1 = state | O), exact.
+
+        A `Segments` is a tuple that prints as a table, and has `to_frame()` and `to_bed(file, chrom)`. ImpossibleError
+        if P(O) = 0.
 
         >>> from chmm import Gaussian, Model
         >>> m = Model(states=["low", "high"], startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -917,9 +982,10 @@ class Model:
         coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
         its limit, or was expected less than once, is held fixed, and has no standard error but a note.
 
-        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
-        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
-        Series, section 3.6.
+        known, ended : as in the fit.
+
+        ValueError if the model is not at a maximum, or has more than 500 free parameters. Cost: two E-steps for each.
+        Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time Series, section 3.6.
         """
         asked = self._asked(X, known, lengths, ids, ended)
         return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
@@ -944,11 +1010,12 @@ class Model:
 
     @named
     @quiet
-    def evaluate(self, X: Any, y: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
+    def evaluate(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
         """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
         precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
 
         y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+
         `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
 
         >>> from chmm import Categorical, Model
@@ -962,6 +1029,11 @@ class Model:
         'fever'           1.0000  0.5000  0.6667        2
         macro average     0.7500  0.7500  0.6667        3
         """
+        if isinstance(X, Shards):
+            X.refuse(y=y, known=known, lengths=lengths, ids=ids, ended=ended)
+            return X.assessment(self._ready(), checks.options(self).n_jobs)
+        if y is None:
+            raise TypeError("y is missing: the labels of X")
         asked = self._asked(X, known, lengths, ids, ended)
         return evaluation.evaluate(asked, sequences.labels(y, asked.data), checks.options(self).n_jobs)
 
@@ -1092,7 +1164,9 @@ class Model:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
 
         metadata : notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors
-        return. The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
+        return.
+
+        The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
         a whole or not at all. `Model.load` reads it.
         """
         files.save(self, self._ready(), path_or_file, metadata)
@@ -1119,8 +1193,10 @@ class Model:
         """The model with the parameters of one of hmmlearn's: the same score for the same data.
 
         m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM that has its parameters, or one of the
-        variational classes, of which the means of the parameters are taken. States keep their order. Priors and the
-        options of EM stay behind, because they have other defaults here; docs/moving.md has their names.
+        variational classes, of which the means of the parameters are taken.
+
+        States keep their order. Priors and the options of EM stay behind, because they have other defaults here;
+        docs/moving.md has their names.
 
         TypeError for another object, NotFittedError if it has no parameters, ValueError if rows do not sum to 1.
         """

@@ -1,6 +1,7 @@
 """Long calls in threads: chunks of sequences side by side, stopped as soon as the user presses Ctrl-C."""
 
 import os
+import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
@@ -10,6 +11,23 @@ from .exceptions import entitle, quiet
 INLINE = 0.02  # seconds: shorter work is done in the caller's thread
 CHUNK_NS = 2e6  # nanoseconds of work that a chunk holds at least
 POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python can deliver Ctrl-C
+_outer = threading.local()  # .stop : of the work that this thread is part of
+
+
+NEVER = np.zeros(1, dtype=np.int32)
+
+
+class Stopped(Exception):
+    """The work that this is part of was stopped, and nobody waits for an answer."""
+
+
+def within(stop, work, *args):
+    """work(*args), whose own `run` ends soon after stop[0] is set."""
+    _outer.stop = stop
+    try:
+        return work(*args)
+    finally:
+        _outer.stop = NEVER
 
 
 def run(tasks, seconds, n_jobs=1, tell=None):
@@ -29,6 +47,8 @@ def run(tasks, seconds, n_jobs=1, tell=None):
             places = {future: k for k, future in enumerate(futures)}
             while pending:
                 done, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
+                if getattr(_outer, "stop", NEVER)[0]:
+                    raise Stopped
                 for future in done:
                     answer = future.result()
                     if tell is not None:

@@ -27,6 +27,7 @@ from .canvas import (
     fit_of,
     key,
     one_sequence,
+    outlined,
     panels,
     shade,
     stacked,
@@ -43,6 +44,7 @@ from .selection import Selection
 from .symbols import shown
 
 MOST_ARROWS = 400
+MOST_FIGURES = 20  # beside arrows; of more arrows, only those of at least 0.1 have one
 MOST_LINES = 12  # that a legend lists
 TRELLIS = 20, 10  # steps and states of a trellis
 
@@ -61,7 +63,8 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     """A sequence shaded by its most probable path; beneath, P(state | all of x) at each step, stacked.
 
     x : one sequence. A Series or frame has its dates on the axis. columns : numbers or names of the columns to draw,
-    a panel each; None: the first six. Symbols are written out in up to 60 steps, then drawn in rows, if there are at
+    a panel each; None: the first six. Beyond 10,000 steps, numbers are drawn as their range within each thousandth of
+    the picture. Symbols are written out in up to 60 steps, then drawn in rows, if there are at
     most 30. asked : known= and ended=, as in `Model.predict`.
     """
     fit = fit_of(model)
@@ -218,7 +221,7 @@ def transitions(model: Any, *, ax: Any = None) -> Any:
 @quiet
 def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
     """The states on a circle, with arrows as wide as their transitions are probable, in the colour of the state that
-    they leave; figures are written up to 8 states.
+    they leave; figures are written up to 8 states, and where there are more than 20 arrows, from 0.1 upwards.
 
     least : transitions of a smaller probability are left out, as are all but the 400 most probable; the title says how
     many. For more than some 15 states that go everywhere, `transitions` is easier to read.
@@ -227,7 +230,7 @@ def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
     if not 0 <= least < 1:
         raise ValueError(f"least = {shown(least)} must be a probability, 0 <= least < 1")
     drawn, n = states_of(fit), len(fit.states)
-    ax = axes(ax, 5, 5)
+    ax = axes(ax, 5, 5 if n > 2 else 2.5)
     angles = np.pi / 2 - 2 * np.pi * np.arange(n) / n if n != 2 else np.array([np.pi, 0.0])
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (n > 1)
     radius = min(0.22, 2.0 / n)
@@ -240,26 +243,28 @@ def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
     order = np.argsort(-fit.transmat[tuple(there.T)], kind="stable")[:MOST_ARROWS]
     arrows = [(i, j, p) for i, j in there[order].tolist() if (p := float(fit.transmat[i, j])) >= least]
     for i, j, p in arrows:
-        _arrow(ax, nodes, angles, i, j, p, n <= 8)
+        _arrow(ax, nodes, angles, i, j, p, n <= 8 and (len(arrows) <= MOST_FIGURES or p >= 0.1))
     n_left = len(there) - len(arrows)
     if n_left:
         ax.set_title(f"{n_left} rare transition{'s' * (n_left != 1)} not drawn", fontsize=9)
     for (x, y), angle, name, colour in zip(centres, angles, *drawn):
         if n <= 8:
             lines = "\n".join(wrap(name, 9)[:3]) or name
-            ax.text(x, y, lines, ha="center", va="center", zorder=4, fontsize=10 if len(name) <= 6 else 7,
+            ax.text(x, y, lines, ha="center", va="center", zorder=4, fontsize=10 if len(name) <= 6 else 8,
                     color="white" if palette.is_dark(colour) else "black")  # fmt: skip
             continue
         right = np.cos(angle) >= 0
         ax.text(x + 3.6 * radius * np.cos(angle), y + 3.6 * radius * np.sin(angle), cut(name), va="center",
                 ha="left" if right else "right", rotation=np.degrees(angle) - (0 if right else 180),
                 rotation_mode="anchor", fontsize=10 if n <= 20 else 7)  # fmt: skip
-    ax.set(xlim=(-1.75, 1.75), ylim=(-1.75, 1.75), aspect="equal")
+    high = 1.75 if n > 2 else 0.85
+    ax.set(xlim=(-1.75, 1.75), ylim=(-high, high), aspect="equal")
     ax.axis("off")
     return ax
 
 
 def _arrow(ax, nodes, angles, i, j, p, told):
+    from matplotlib.colors import to_hex
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.path import Path
 
@@ -283,21 +288,23 @@ def _arrow(ax, nodes, angles, i, j, p, told):
         curve = Path([a + out, middle, b + back], [Path.MOVETO, Path.CURVE3, Path.CURVE3])
         arrow = FancyArrowPatch(path=curve, **style)
         where = 0.55 * a + 0.45 * b + 0.09 * aside
-    arrow.set_gid(f"{i} to {j}")
+    arrow.set(gid=f"{i} to {j}", path_effects=outlined(to_hex(colour), style["lw"]))
     ax.add_patch(arrow)
     if told:
-        ax.text(*where, _figure(p), ha="center", va="center", fontsize=8, zorder=5,
-                bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.85})  # fmt: skip
+        ax.text(*where, _figure(p), ha="center", va="center", fontsize=9, zorder=5,
+                bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85})  # fmt: skip
 
 
 @quiet
 def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked: Any) -> Any:
     """How long visits last: P(duration >= d) of the visits of the most probable paths (steps), and of the model
-    (lines), stay^(d-1), which is straight on this logarithmic axis. Where steps leave their
-    line, durations are not geometric.
+    (lines), stay^(d-1), which is straight on this logarithmic axis. Where steps leave their line, durations are not
+    geometric.
 
     X : one sequence or many. The visit that a sequence breaks off in counts as one that may have lasted longer (Kaplan
-    & Meier 1958). states : which to draw, by name; None: all that were visited. asked : as in `Model.predict`.
+    & Meier 1958). Where states overlap, the most probable path passes over short visits, so that steps lie a little
+    above the lines even of a model that is right. states : which to draw, by name; None: all that were visited.
+    asked : as in `Model.predict`.
     """
     fit = fit_of(model)
     drawn, data = states_of(fit), fit.read(X)
@@ -313,11 +320,11 @@ def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked
     for i in chosen:
         lengths, over = _visits(path, data.bounds, i, fit.endprob is not None)
         days, share = _survival(lengths, over)
-        style = {"color": drawn.colours[i], "ls": STYLES[i % 4]}
-        ax.step(days, share, where="post", lw=2, color=drawn.colours[i],
+        colour, grid = drawn.colours[i], np.array([1.0, days[-1]])
+        style = {"color": colour, "path_effects": outlined(colour, 2)}
+        ax.step(days, share, where="post", lw=2, **style,
                 label=f"{cut(drawn.names[i])} ({len(lengths)} visit{'s' * (len(lengths) != 1)})")  # fmt: skip
-        grid = np.array([1.0, days[-1]])
-        ax.plot(grid, stay[i] ** (grid - 1), lw=1.2, **style, label="_model")
+        ax.plot(grid, stay[i] ** (grid - 1), lw=1.2, color=colour, ls=STYLES[i % 4], label="_model")
     ax.set(yscale="log", xlabel="duration d, in steps", ylabel="P(duration ≥ d)")
     ax.set_yticks([f * 10.0**-k for k in range(6) for f in (1, 0.5, 0.2)])
     ax.yaxis.set_major_formatter("{x:g}")
@@ -406,7 +413,8 @@ def _densities(ax, emission, k, drawn, share, values, low, high, name):
     ax.plot(at, table @ share, color="black", alpha=0.35, lw=4, label="sum", zorder=1)
     marked = {"marker": "o", "ms": 3} if whole and len(at) <= 60 else {}
     for i, (label, colour) in enumerate(zip(*drawn)):
-        ax.plot(at, share[i] * table[:, i], color=colour, ls=STYLES[i % 4], lw=2, label=cut(label), **marked)
+        style = {"color": colour, "ls": STYLES[i % 4], "lw": 2, "path_effects": outlined(colour, 2), **marked}
+        ax.plot(at, share[i] * table[:, i], label=cut(label), **style)
     ax.set(ylabel="probability" if whole and high - low <= 200 else "density", xlabel=name, ylim=(0, None))
     ax.margins(x=0)
     if whole:
@@ -431,8 +439,8 @@ def _top_symbols(ax, family, drawn, most):
         ax.barh([i] * len(best), 0.95 * row[best] / probs.max(), left=np.arange(len(best)), height=0.8, color=colour,
                 alpha=0.45, label=drawn.names[i])  # fmt: skip
         for place, k in enumerate(best):
-            ax.text(place + 0.04, i, cut(str(names[k]), 9), va="center", fontsize=9)
-            ax.text(place + 0.93, i, _figure(row[k]), va="center", ha="right", fontsize=7, color="0.25")
+            ax.text(place + 0.04, i - 0.14, cut(str(names[k]), max(3, 72 // most)), va="center", fontsize=10)
+            ax.text(place + 0.04, i + 0.22, _figure(row[k]), va="center", fontsize=7, color="0.2")
     ax.set(xlim=(-0.05, most), ylim=(len(probs) - 0.5, -0.5), xlabel="symbols, the most probable first")
     ax.set_xticks([])
     ax.set_yticks(range(len(probs)), [cut(name) for name in drawn.names])
@@ -587,23 +595,25 @@ def selection(found: Selection, *, ax: Any = None) -> Any:
     ax = axes(ax)
     sizes = [row.model.n_states_ for row in found]
     in_order = all(row.name.startswith(f"{n} state") for row, n in zip(found, sizes)) and len(set(sizes)) == len(sizes)
-    at = sizes if in_order else list(range(len(found)))
+    at, top = sizes if in_order else list(range(len(found))), 0.0
     order = np.argsort(at)
+    best, turn = [row is found.best_row for row in found].index(True), 1 if in_order else -1  # names go to the left
     which = [("held_out", "held out")] if found.criterion == "cv" else [("aic", "AIC"), ("bic", "BIC"), ("icl", "ICL")]
     for (field, label), style, mark in zip(which, STYLES, "so^"):
         chosen = field == found.criterion or found.criterion == "cv"
         values = np.array([getattr(row, field) for row in found], dtype=np.float64)
-        ax.plot(np.array(at)[order], values[order], ls=style if in_order else "none", marker=mark, label=label,
-                color="black" if chosen else "0.55", lw=2 if chosen else 1)  # fmt: skip
-        if chosen:
-            k = [row is found.best_row for row in found].index(True)
-            ax.plot([at[k]], [values[k]], "*", ms=18, mfc="gold", mec="black", zorder=4, label="best")
+        ax.plot(*(np.array(at)[order], values[order])[::turn], ls=style if in_order else "none", marker=mark,
+                label=label, color="black" if chosen else "0.55", lw=2 if chosen else 1)  # fmt: skip
+        top = values[best] if chosen else top
+    ax.plot(*([at[best]], [top])[::turn], "*", ms=18, mfc="gold", mec="black", zorder=4, label="best")
+    merit = "log P per held-out step" if found.criterion == "cv" else "less is better"
     if in_order:
-        ax.set_xlabel("number of states")
+        ax.set(xlabel="number of states", ylabel=merit)
         ax.xaxis.get_major_locator().set_params(integer=True)
     else:
-        ax.set_xticks(at, [cut(row.name, 30) for row in found], rotation=30, ha="right")
-    ax.set_ylabel("log P per held-out step" if found.criterion == "cv" else "less is better")
+        ax.set_yticks(at, [cut(row.name, 40) for row in found])
+        ax.set(xlabel=merit, ylim=(len(at) - 0.5, -0.5))
+        ax.grid(axis="y", color="0.9")
     ax.legend()
     return ax
 

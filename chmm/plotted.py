@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .canvas import cut
+from .canvas import MOST_COLUMNS, cut, stretches
 from .emissions import Categorical, Precomputed, Product
 from .missing import places
 from .reading import columns_of
@@ -104,17 +104,23 @@ def is_short(told):
 def height(steps, emission):
     """Of the panel of a column, in inches."""
     told = [] if is_number(steps, emission) else texts(steps)
-    if is_short(told):
-        return 1.6
+    if told and is_short(told):
+        return 0.6
     n = len(set(told))
     return max(1.6, 0.14 * n) if n <= MOST_SYMBOLS else 1.6
 
 
 def draw_numbers(ax, at, steps):
+    """A line; where many steps share a column of the picture, their range."""
     values = np.asarray(steps.values, dtype=np.float64)
     if steps.missing is not None:
         values = np.where(steps.missing, np.nan, values)
-    ax.plot(at, values, color="black", lw=0.8 if len(at) <= 2000 else 0.4, marker="." if len(at) <= 200 else None)
+    if len(at) <= 10 * MOST_COLUMNS:
+        ax.plot(at, values, color="black", lw=0.8 if len(at) <= 2000 else 0.4, marker="." if len(at) <= 200 else None)
+        return
+    starts = stretches(len(at))[:-1]
+    low, high = (which.reduceat(values, starts) for which in (np.fmin, np.fmax))
+    ax.fill_between(at[starts], low, high, step="post", color="black", alpha=0.4, lw=0)
 
 
 def symbols(data):
@@ -151,7 +157,8 @@ def draw_symbols(ax, at, steps, emission):
         return
     rows = {name: k for k, name in enumerate(names)}
     there = np.array([k for k, one in enumerate(told) if one], dtype=np.intp)
-    ax.plot(at[there], [rows[told[k]] for k in there.tolist()], "|" if len(at) > 200 else ".", color="black", ms=5)
+    style = {"color": "black", "ms": 5, "alpha": max(0.05, min(1.0, 2 * MOST_COLUMNS / len(at)))}
+    ax.plot(at[there], [rows[told[k]] for k in there.tolist()], "|" if len(at) > 200 else ".", **style)
     ax.set_ylim(len(names) - 0.5, -0.5)
     if len(names) <= MOST_SYMBOLS:
         ax.set_yticks(range(len(names)), [cut(name) for name in names], fontsize=10 if len(names) <= 10 else 7)

@@ -6,7 +6,7 @@ from . import inference
 from .checks import check_choice, check_count, check_flag, generator
 from .exceptions import quiet
 from .questions import Question, of_possible, of_possible_values, one_by_one
-from .results import Decoding, Viterbi
+from .results import Decoding, Viterbi, naming
 from .segments import Segment, Segments
 
 METHODS = ("viterbi", "posterior")
@@ -44,7 +44,7 @@ def viterbi(asked: Question, scaled: bool):
                     f"delta[{t}, {i}] is below 1e-308 without scaling; use scaled=True, which holds any length"
                 )
         answers.append(Viterbi(asked.fit.named(path), float(outcome.loglik[0]), np.exp(logs), psi, log_scale))
-    return asked.data.collect(answers)
+    return asked.data.collect(naming(answers, asked.fit.states.names))
 
 
 @of_possible
@@ -52,7 +52,8 @@ def best_paths(asked: Question, n_paths: int):
     n_paths = check_count(n_paths, "n_paths", 1)
     answers = []
     for paths, log_prob, _ in one_by_one(asked.problem(), inference.best_paths, n_paths):
-        answers.append(list(map(Decoding, asked.fit.named(paths), log_prob.tolist())))
+        found = map(Decoding, asked.fit.named(paths), log_prob.tolist())
+        answers.append(naming(found, asked.fit.states.names))
     return asked.data.collect(answers)
 
 
@@ -79,7 +80,7 @@ def segments(asked: Question):
         path, outcome = inference.viterbi(alone)
         problem.require_possible(outcome.step, s)
         answers.append(_runs(alone, path, asked.fit.states.names))
-    return asked.data.collect(answers)
+    return asked.data.collect(naming(answers, asked.fit.states.names))
 
 
 @quiet

@@ -1,7 +1,7 @@
 """The questions that can be asked about sequences. Answers have the form of the data: one, a list or a dict."""
 
 from functools import partial, wraps
-from itertools import repeat
+from itertools import repeat, starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from .fit import Fit
 from .kernel_input import Problem, pose
 from .known import Weights, resolve
 from .log_space import compensated_sum
-from .results import Backward, Decoding, Forward, Posteriors
+from .results import Backward, Decoding, Forward, Posteriors, naming
 from .sequences import Sequences
 
 
@@ -111,7 +111,8 @@ def decode(asked: Question, n_jobs=1):
     problem, fit, data = asked.problem(), asked.fit, asked.data
     path, outcome = inference.viterbi(problem, n_jobs)
     problem.require_possible(outcome.step)
-    return data.collect(list(map(Decoding, _parts(fit.named(path), data), outcome.loglik.tolist())))
+    answers = map(Decoding, _parts(fit.named(path), data), outcome.loglik.tolist())
+    return data.collect(naming(answers, fit.states.names))
 
 
 @of_possible
@@ -124,24 +125,25 @@ def predict_proba(asked: Question, n_jobs=1):
 
 @of_possible
 def posteriors(asked: Question, pairs: bool, n_jobs=1):
-    problem, data = asked.problem(), asked.data
+    problem, data, names = asked.problem(), asked.data, asked.fit.states.names
     if check_flag(pairs, "pairs"):
-        return data.collect([Posteriors(*answer) for answer in one_by_one(problem, inference.pair_posteriors)])
+        answers = starmap(Posteriors, one_by_one(problem, inference.pair_posteriors))
+        return data.collect(naming(answers, names))
     gamma, outcome = inference.posteriors(problem, n_jobs)
     problem.require_possible(outcome.step)
-    return data.collect(list(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist())))
+    return data.collect(naming(map(Posteriors, _parts(gamma, data), repeat(None), outcome.loglik.tolist()), names))
 
 
 @of_possible
 def forward(asked: Question, scaled: bool):
     answers = one_by_one(asked.problem(), inference.forward, check_flag(scaled, "scaled"))
-    return asked.data.collect([Forward(*answer) for answer in answers])
+    return asked.data.collect(naming(starmap(Forward, answers), asked.fit.states.names))
 
 
 @of_possible
 def backward(asked: Question, scaled: bool):
     answers = one_by_one(asked.problem(), inference.backward, check_flag(scaled, "scaled"))
-    return asked.data.collect([Backward(*answer) for answer in answers])
+    return asked.data.collect(naming(starmap(Backward, answers), asked.fit.states.names))
 
 
 def _parts(table, data):

@@ -73,6 +73,14 @@ def selected(steps, which):
     return steps._replace(values=values, missing=missing)
 
 
+def within(begin, end, n):
+    """(n,) bool: the steps in any of these stretches."""
+    ends = np.zeros(n + 1, dtype=np.int8)
+    ends[begin] += 1
+    ends[end] -= 1
+    return np.cumsum(ends[:-1], dtype=np.int8) > 0
+
+
 _MASKED = type(np.ma.masked)  # what a masked array has in the place of a missing value; an array by its class
 TEXTS = (str, bytes, bytearray)  # isinstance takes a tuple of types faster than a union
 ROWS = (list, tuple)
@@ -116,7 +124,7 @@ def steps_of_all(X, types, name, keys):
     expected = _EACH if keys is None else f"{name} is a dict, and {_EACH}"
     keys = range(len(X)) if keys is None else keys
     parts = [steps_of(x, f"{name}[{key!r}]", expected) for key, x in zip(keys, X, strict=True)]
-    return _join(parts, name, keys), [len(part.values) for part in parts]
+    return join(parts, name, keys), [len(part.values) for part in parts]
 
 
 def _alike(X, types, name):
@@ -135,7 +143,7 @@ def _alike(X, types, name):
     return None
 
 
-def _join(parts, name, keys):
+def join(parts, name, keys):
     """The steps of several sequences, end to end."""
     if any(p.kind == "columns" for p in parts):
         return _join_columns(parts, name, keys)
@@ -190,7 +198,7 @@ def _join_columns(parts, name, keys):
             raise ValueError(f"{name} has sequences of {n} and of {len(other)} columns ({key!r}); all must agree")
     names = _same_names(parts, name, keys)
     called = range(n) if names is None else map(repr, names)
-    joined = [_join([c[k] for c in columns], f"column {label} of {name}", keys) for k, label in enumerate(called)]
+    joined = [join([c[k] for c in columns], f"column {label} of {name}", keys) for k, label in enumerate(called)]
     return Steps(Columns(joined), "columns", None, names)
 
 

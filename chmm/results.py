@@ -1,12 +1,30 @@
 """The answers to questions about one sequence; each field is defined by its probability."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from . import html
 
+T = TypeVar("T")
 
+
+def aware(kind: type[T]) -> type[T]:
+    """A NamedTuple that has, besides its fields, the attribute `names`: of the states, if they are known."""
+    told = {"__doc__": kind.__doc__, "__module__": kind.__module__, "__qualname__": kind.__qualname__, "names": ()}
+    return type(kind.__name__, (kind,), told)
+
+
+def naming(answers: Iterable[T], names: tuple) -> list[T]:
+    """The same answers, which know the names of the states: their tables show them."""
+    answers = list(answers)
+    for answer in answers:
+        answer.names = names  # type: ignore[attr-defined]
+    return answers
+
+
+@aware
 class Forward(NamedTuple):
     """Forward variables of one sequence.
 
@@ -20,7 +38,11 @@ class Forward(NamedTuple):
     log_scale: np.ndarray
     loglik: float
 
+    def _repr_html_(self):
+        return html.variables("forward variables α", *self, self.names)
 
+
+@aware
 class Backward(NamedTuple):
     """Backward variables of one sequence.
 
@@ -34,7 +56,11 @@ class Backward(NamedTuple):
     log_scale: np.ndarray
     loglik: float
 
+    def _repr_html_(self):
+        return html.variables("backward variables β", *self, self.names)
 
+
+@aware
 class Posteriors(NamedTuple):
     """Posterior probabilities of one sequence.
 
@@ -48,9 +74,10 @@ class Posteriors(NamedTuple):
     loglik: float
 
     def _repr_html_(self):
-        return html.posteriors(self.gamma, self.loglik)
+        return html.posteriors(self.gamma, self.loglik, self.names)
 
 
+@aware
 class Decoding(NamedTuple):
     """The most probable path of one sequence.
 
@@ -61,7 +88,11 @@ class Decoding(NamedTuple):
     path: np.ndarray
     log_prob: float
 
+    def _repr_html_(self):
+        return html.decoding(*self, self.names)
 
+
+@aware
 class Viterbi(NamedTuple):
     """The tables of the Viterbi algorithm for one sequence.
 
@@ -77,6 +108,9 @@ class Viterbi(NamedTuple):
     delta: np.ndarray
     psi: np.ndarray
     log_scale: np.ndarray
+
+    def _repr_html_(self):
+        return html.viterbi(self, self.names)
 
 
 class Pushed(NamedTuple):

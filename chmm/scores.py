@@ -13,7 +13,7 @@ from .emissions import Categorical
 from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .memory import aligned
-from .results import Decoding
+from .results import Decoding, naming
 from .symbols import shown
 
 LARGEST = 1e280  # of a score; sums of them must not overflow
@@ -90,7 +90,7 @@ class Scores:
         path, index = self._best(data)
         scores, bounds = self._scores(data, path, index), pairwise(data.bounds.tolist())
         parts = [self._names[path[a:b]] for a, b in bounds]
-        return data.collect(list(map(Decoding, parts, scores)))
+        return data.collect(naming(map(Decoding, parts, scores), self.states))
 
     def path_score(self, X: Any, y: Any, *, lengths=None, ids=None) -> Any:
         """The score of given paths y, in the form of X: a number, or one for each sequence; -inf if impossible."""

@@ -10,7 +10,10 @@ MOST = 20  # rows that are printed
 
 
 class Segment(NamedTuple):
-    """A run of one state: the steps start ... stop - 1, and P(all of them are in this state | O)."""
+    """A run of one state in a path.
+
+    start, stop : its steps are start ... stop - 1. state : its name. proba : P(all of them are in this state | O).
+    """
 
     start: int
     stop: int
@@ -20,6 +23,8 @@ class Segment(NamedTuple):
 
 class Segments(tuple[Segment, ...]):
     """The runs of the most probable path of one sequence, in order: a tuple of `Segment`, which prints as a table."""
+
+    names: tuple = ()  # of the states
 
     def to_frame(self):
         """A pandas DataFrame with the columns start, stop, state and proba."""
@@ -50,7 +55,7 @@ class Segments(tuple[Segment, ...]):
                 file.write(text)
 
     def _repr_html_(self):
-        return html.segments(self)
+        return html.segments(self, self.names)
 
     def __repr__(self):
         kept = self if len(self) <= MOST else (*self[: MOST // 2], *self[-MOST // 2 :])

@@ -72,6 +72,13 @@ class Sequences:
         bounds = _bounds(np.diff(self.bounds)[which])
         return replace(self, values=part.values, missing=part.missing, bounds=bounds, keys=tuple(compress(keys, which)))
 
+    def cut(self, begin: np.ndarray, end: np.ndarray) -> "Sequences":
+        """Stretches of steps, ascending and apart from each other, as sequences of their own."""
+        part = reading.selected(_steps(self), reading.within(begin, end, self.n_steps))
+        return replace(
+            self, values=part.values, missing=part.missing, bounds=_bounds(end - begin), form="list", keys=None
+        )
+
     @cached_property
     def _checked(self):
         if self.kind == "columns":
@@ -239,6 +246,22 @@ def _refuse_single_steps(n_steps, together, name):
 def _alone(x, name, expected=_MANY):
     steps = reading.steps_of(x, name, expected)
     return _sequences(steps, np.array([0, len(steps.values)], dtype=np.int64), "one")
+
+
+def joined(parts: list[Sequences], names: list, keys: tuple, name: str = "X") -> Sequences:
+    """The sequences of several parts, one after the other. names : of the parts. keys : of all sequences."""
+    steps = reading.join([_steps(part) for part in parts], name, names)
+    return _sequences(steps, _bounds(np.concatenate([np.diff(part.bounds) for part in parts])), "dict", keys)
+
+
+def unknown(data: Sequences) -> Sequences:
+    """Labels of which none is known."""
+    gone = np.ones(data.n_steps, dtype=bool)
+    return _sequences(Steps(np.zeros(data.n_steps), NO_STEPS, gone), data.bounds, data.form, data.keys)
+
+
+def _steps(data):
+    return Steps(data.values, data.kind, data.missing, data.names, data.categories)
 
 
 def _sequences(steps, bounds, form, keys=None):

@@ -426,10 +426,11 @@ def exchange(run, em, follow, rng):
     follow(starts, goal) : the best run from these starts, which is given up if it will not pass the goal; None if all
         fail.
     """
-    view, misses, n_moved = View(em.problem, em.structure, run.point.emission), 0, 0
+    problem = em.passes.problem
+    view, misses, n_moved = View(problem, em.told.structure, run.point.emission), 0, 0
     while misses < min(MISSES, view.n):
         point = run.point
-        gamma, _ = posteriors(em.problem.under(*point.parameters), em.options.n_jobs)
+        gamma, _ = posteriors(problem.under(*point.parameters), em.options.n_jobs)
         need = view.weight @ -np.log(np.maximum(1 - gamma, 1e-9))  # about -log P(the path is never in a state)
         i = int(np.argsort(need, kind="stable")[misses])
         others = np.delete(np.arange(view.n), i)

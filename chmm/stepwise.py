@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import checks, training
+from . import checks, passes, training
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
@@ -59,9 +59,9 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         problem = fit.problem(data, known, ended, weight=weight, learning=True)
     if problem.known is not None and problem.known.complete:
         checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
-        new = training.of_path(problem, problem.known.path)
+        new = passes.of_path(problem, problem.known.path)
     else:
-        new = training.expectation(problem, options)
+        new = passes.expectation(problem, options)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:

@@ -47,8 +47,13 @@ class Case:
         """A copy, updated until the objective stops rising."""
         emission = copy.deepcopy(emission)
         for _ in range(1 if emission.max_inner_iter == 1 else rounds):
-            tallies = emission.statistics(self.values, weights)
-            training.settle(emission, self.values, weights, tallies, 1e-6)
+            training.settle(
+                emission,
+                emission.statistics(self.values, weights),
+                lambda emission: emission.statistics(self.values, weights),
+                lambda emission: starts.explained(emission, self.values, weights),
+                1e-6,
+            )
         return emission
 
     def objective(self, emission):

@@ -3,49 +3,57 @@
 import copy
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import checks, inference, starts
 from .acceleration import MEMORY, Run
 from .display import Display, duration
-from .emissions import Emission, Precomputed, Survey, choose
-from .exceptions import ConvergenceWarning, ImpossibleError
+from .emissions import Emission, Precomputed, Survey
+from .exceptions import ConvergenceWarning, ImpossibleError, entitle, outside
 from .fit import Fit, column_names
-from .kernel_input import pose
-from .kernels import counting
-from .known import resolve, with_gaps
-from .log_space import compensated_sum
-from .memory import tally, windows
+from .kernel_input import Problem
+from .known import Weights, with_gaps
+from .memory import n_equal
 from .ordering import canonical, exchangeable
-from .parallel import run
+from .passes import (
+    Chosen,
+    Cut,
+    Engine,
+    Pieces,
+    Told,
+    Whole,
+    chain_loglik,
+    counted,
+    cut,
+    expect,
+    explained,
+    labelled_values,
+    likelihood,
+    little,
+    look,
+    n_sequences,
+    notes_of,
+    posed,
+    possible_labels,
+    survey,
+    tallied,
+)
 from .paths import EVIDENCE, require_names
 from .report import Progress, twins, unreachable
-from .sequences import Sequences
+from .sequences import Sequences, joined, unknown
 from .stationary import ascend, settled
 from .statistics import Digest, Statistics, log_prior, probabilities, spread
-from .structure import structure_of
+from .structure import Structure, structure_of
 from .symbols import shown
 
 PROBED = 1000  # values at which states are compared
 AGREE = 0.1  # nats: starts that end so near to each other found the same optimum
 ASCENTS = 2  # steps uphill that an M-step takes where startprob follows transmat
-
-
-def survey(family, data) -> tuple[Emission, Survey]:
-    """The emission that learns from these data, and what it must know of all data before its first step."""
-    emission = choose(family, data)
-    checks.frozen_given(emission)
-    counts = {"n_sequences": n_sequences(data), "n_steps": data.n_steps, "n_columns": {data.n_columns}}
-    return emission, Survey({type(emission).__name__: emission.survey(data), **counts})
-
-
-def n_sequences(data):
-    return int((np.diff(data.bounds) > 0).sum())
 
 
 def prepared(model, data, seen=None, labels=None, weight=None, ended=None, counting=False):
@@ -58,26 +66,52 @@ def prepared(model, data, seen=None, labels=None, weight=None, ended=None, count
         if labels is not None:
             require_names(labels, "y")
     emission, own = survey(model.emission, data)
-    seen, name, emission = own if seen is None else seen, type(emission).__name__, copy.deepcopy(emission)
+    structure, emission = told_of(model, emission, own if seen is None else seen, own["n_columns"], labels)
+    return structure, emission, posed(structure, emission, data, labels, weight, ended, counting)
+
+
+def told_of(model, emission, seen, n_columns, labels):
+    """(structure, emission): what a model is told, and its emission ready to learn.
+
+    seen : the survey of all data. n_columns : the numbers of columns in the data at hand."""
+    name, emission = type(emission).__name__, copy.deepcopy(emission)
     if not isinstance(seen, Survey):
         raise TypeError(f"survey = {shown(seen)} must be a Survey, such as sum(model.survey(X) for X in shards)")
     if name not in seen:
         raise ValueError(f"survey is of {next(iter(seen))}, the model learns {name}")
-    if seen["n_columns"] != own["n_columns"]:
-        raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {data.n_columns}")
+    if seen["n_columns"] != n_columns:
+        raise ValueError(f"survey is of data with {min(seen['n_columns'])} columns, sample has {min(n_columns)}")
     structure = structure_of(model, emission, labels)
     emission.prepare(seen[name], structure.n, structure.pseudocount.emission)
-    observed, known = emission.check(data), resolve(labels, data, structure.states, "y")
-    ended = checks.ended_sequences(ended, data, structure.ends)
-    if known is not None and known.path is not None:
-        checks.agreeing_labels(known.path, data, structure, "y", ended)
-    final = None if structure.endprob is not None else structure.allowed
-    if counting and known is not None and known.complete:
-        return structure, emission, pose(data, observed, ended=ended, weight=weight)._replace(known=known, final=final)
-    problem = pose(
-        data, observed, ends=structure.ends, final=final, known=known, ended=ended, weight=weight, learning=True
-    )
-    return structure, emission, problem
+    return structure, emission
+
+
+class Material(NamedTuple):
+    """What a fit learns from: all data by passes over them, and what starts see of them."""
+
+    passes: Whole | Pieces
+    told: Told
+    seen: Problem
+    probed: Any  # values at which states are compared
+    n_sequences: int
+    n_steps: int
+    n_missing: int
+    n_known: int | None  # steps of which something is known; None: nothing is
+    notes: Mapping  # as of `Observed`
+    top: float = 1.0  # the largest weight of a sequence
+
+    @property
+    def structure(self):
+        return self.told.structure
+
+    @property
+    def partial(self):
+        """Whether starts see less than all data."""
+        return len(self.seen.index) < self.n_steps
+
+    @property
+    def columns(self):
+        return column_names(self.seen.data)
 
 
 def possible(model, data, labels=None, ended=None):
@@ -99,26 +133,189 @@ def fit(
     seen : the survey of more data than these. n_skipped : how many impossible sequences were left out, for the report.
     """
     options = checks.options(model)
+    tell = told_to(model, callback, display)
+    structure, emission, problem = prepared(model, data, seen, labels, weight, ended, counting=True)
+    known, observed = problem.known, problem.observed
+    counting = known is not None and known.complete
+    material = Material(
+        Whole(problem),
+        Told.of(structure, counting),
+        problem if counting else starts.sample(problem, structure, emission),
+        observed.distinct[:PROBED],
+        n_sequences(data),
+        data.n_steps,
+        n_equal(observed.index, len(observed.distinct)),
+        None if known is None else known.n_known,
+        observed.notes,
+        1.0 if weight is None else float(weight.max()),
+    )
+    return learn(model, material, emission, options, tell, display, n_skipped)
+
+
+def fit_pieces(model, engine: Engine, callback: Callable | None = None, display: Display | None = None) -> Fit:
+    """All of Model.fit for data in pieces, which an engine hands out. What starts see of them is held in memory."""
+    options, lines = checks.options(model), [""]
+    tell = told_to(model, callback, display, lines)
+
+    def count(k, n):
+        if display is not None and display.active:
+            display.step(f"{lines[0]}shard {k} of {n}")
+
+    passes = Pieces(engine, count)
+    gathered = gather(model, passes)
+    structure, emission, cuts = gathered.structure, gathered.emission, gathered.cuts
+    if gathered.everything:
+        learnt = fit(model, gathered.data, gathered.labels, callback=callback, display=display)
+        own: Any = learnt.statistics
+        return replace(learnt, statistics=replace(own, shards=passes.shards))
+    n_sequences, n_steps = (sum(counts) for counts in zip(*passes.sizes, strict=True))
+    n_known = sum(one.n_known for one in cuts)
+    counting = n_known == n_steps and all(one.labelled for one in cuts)
+    problem = posed(structure, emission, gathered.data, gathered.labels, counting=counting)
+    material = Material(
+        passes,
+        Told.of(structure, counting),
+        problem if counting else starts.sample(problem, structure, emission),
+        problem.observed.distinct[:PROBED],
+        n_sequences,
+        n_steps,
+        sum(one.n_missing for one in cuts),
+        n_known or None,
+        notes_of(one.notes for one in cuts),
+    )
+    return learn(model, material, emission, options, tell, display)
+
+
+def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
+    """Start values from data in pieces; `started` for those in memory."""
+    gathered = gather(model, Pieces(engine), seen)
+    structure, emission = gathered.structure, gathered.emission
+    problem = posed(structure, emission, gathered.data, gathered.labels)
+    return started(problem, structure, emission, checks.options(model).rng)
+
+
+def survey_pieces(model, engine: Engine) -> Survey:
+    """The survey of all pieces."""
+    passes = Pieces(engine)
+    return survey_of(passes.names, list(passes.map(look, model.emission)))
+
+
+class Gathered(NamedTuple):
+    """What two passes find: what a model is told, its emission ready to learn, and what starts see of the data."""
+
+    structure: Structure
+    emission: Emission
+    data: Sequences
+    labels: Sequences | Weights | None
+    everything: bool  # whether these are all data
+    cuts: list[Cut]
+
+
+def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
+    found = list(passes.map(look, model.emission))
+    refuse_cut_sequences(passes.names, found)
+    seen = survey_of(passes.names, found) if seen is None else seen
+    first = next(one for one in found if one.emission is not None)
+    labels = distinct_labels(passes.names, [one.labels for one in found])
+    structure, emission = told_of(model, first.emission, seen, first.survey["n_columns"], labels)
+    whole = labels is not None or bool(structure.free) or structure.stationary or structure.ends
+    chosen = Chosen(passes.names, passes.sizes, [one.labelled for one in found], whole)
+    cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
+    data, own = sample_of(passes.names, cuts)
+    return Gathered(structure, emission, data, own, chosen.everything, cuts)
+
+
+def refuse_cut_sequences(names, found):
+    """ValueError if a piece begins with the id with which the one before it ends."""
+    last = None
+    for name, one in zip(names, found, strict=True):
+        if one.ids is None:
+            continue
+        if last is not None and last[1] == one.ids[0]:
+            raise ValueError(
+                f"shard {shown(name)} begins with the id {shown(last[1])}, with which shard {shown(last[0])} ends, and "
+                "a sequence cannot go on in the next shard: cut the data between ids, or give ids that differ"
+            )
+        last = name, one.ids[1]
+
+
+def survey_of(names, found) -> Survey:
+    """The survey of all pieces; an error names the piece that does not agree with those before it."""
+    total: Any = 0
+    for name, one in zip(names, found, strict=True):
+        if one.survey is not None:
+            try:
+                total = total + one.survey
+            except (TypeError, ValueError) as error:
+                entitle(error, f"shard {shown(name)}, beside those before it")
+                raise
+    if total == 0:
+        raise ValueError("the shards hold no steps to learn from")
+    return total
+
+
+def distinct_labels(names, labels):
+    """The labels of all pieces as those of one; None if there are none."""
+    some = [(name, part) for name, part in zip(names, labels, strict=True) if part is not None]
+    if not some:
+        return None
+    weights = [part for _, part in some if isinstance(part, Weights)]
+    if weights:
+        if len(weights) < len(some) or len({part.table.shape[1] for part in weights}) > 1:
+            raise ValueError("y holds labels in some shards and weights of states in others; all must be alike")
+        return weights[0]
+    all_labels = joined([part for _, part in some], [name for name, _ in some], ("all",), "y")
+    return replace(all_labels, bounds=all_labels.bounds[[0, -1]], form="one", keys=None)
+
+
+def sample_of(names, cuts):
+    """(Sequences, labels or None) of what was cut from the pieces."""
+    some = [(name, one) for name, one in zip(names, cuts, strict=True) if one.data.n_steps]
+    places = tuple(place for _, one in some for place in one.places)
+    data = joined([one.data for _, one in some], [name for name, _ in some], places)
+    labels = [one.labels for _, one in some]
+    weights = next((part for part in labels if isinstance(part, Weights)), None)
+    if weights is not None:
+        n = weights.table.shape[1]
+        tables = [np.ones((one.data.n_steps, n)) if one.labels is None else one.labels.table for _, one in some]
+        return data, weights._replace(table=np.concatenate(tables))
+    if all(part is None for part in labels):
+        return data, None
+    return data, joined(
+        [unknown(one.data) if one.labels is None else one.labels for _, one in some], [name for name, _ in some],
+        places, "y",
+    )  # fmt: skip
+
+
+def told_to(model, callback, display, lines=None):
+    """A function of (a function that gives what was learnt, what is told), for those who watch the fit; None: nobody
+    does. lines[0] becomes the last line that was shown."""
     if callback is not None and not callable(callback):
         raise TypeError(f"callback = {shown(callback)} must be a function that takes a Progress, or None")
+    if callback is None and (display is None or not display.active):
+        return None
 
     def tell(learnt, **told):
         progress = Progress(model=lambda: model._with(learnt()), **told)
         if display is not None:
             display.step(str(progress))
+            if lines is not None:
+                lines[0] = f"{progress}, "
         return callback is not None and callback(progress)
 
-    watched = callback is not None or (display is not None and display.active)
+    return tell
 
-    structure, emission, problem = prepared(model, data, seen, labels, weight, ended, counting=True)
-    known = problem.known
-    if known is None or not known.complete:
-        if options.state_order is None or known is not None or not unordered(model, structure, emission):
-            options = options._replace(state_order=None)
-        learnt = baum_welch(problem, structure, emission, options, tell if watched else None)
+
+def learn(model, material, emission, options, tell, display, n_skipped=0) -> Fit:
+    """Count if the states are known, else follow EM; and say what was met."""
+    if material.told.counting:
+        learnt = supervised(material, emission, options.rng)
     else:
-        learnt = supervised(problem, structure, emission, known.path, options.rng)
-    facts = report(problem, structure, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
+        told_apart = material.n_known is not None or not unordered(model, material.structure, emission)
+        if options.state_order is None or told_apart:
+            options = options._replace(state_order=None)
+        learnt = baum_welch(material, emission, options, tell)
+    facts = report(material, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
     learnt = replace(learnt, emission=learnt.emission.published(), report=facts)
     if display is not None:
         display.result(f"{learnt.outcome()}, {duration(display.seconds)}")
@@ -135,78 +332,52 @@ def unordered(model, structure, emission):
 # Labelled data --------------------------------------------------------------------------------------------------------
 
 
-def count(path, index, bounds, weight, n_states, n_values):
-    """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
-    with each value. path (T,) int32 or intp, index (T,) int32 or uint8: states and values."""
-    start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
-
-    def work(stop):
-        counting.count(path, index, bounds, weight, stop, start, trans, weights)
-
-    run([work], len(path) * 3e-9)
-    return start, trans, weights
-
-
-def supervised(problem, structure, emission, path, rng):
-    """Supervised learning: relative frequencies of the states `path` (T,), which go with the observations."""
-    observed, n = problem.observed, structure.n
-    distinct = observed.distinct
-    start, trans, weights = count(path, observed.index, problem.bounds, problem.weight, n, len(distinct) + 1)
-    weights = weights[:-1]
-    if emission.max_inner_iter > 1:
-        emission.start(distinct, weights, rng)  # its statistics may need parameters
-    tallies = emission.statistics(distinct, weights)
-    n_steps = problem.data.n_steps
+def supervised(material, emission, rng):
+    """Supervised learning: relative frequencies of the states, which go with the observations."""
+    passes, told, structure = material.passes, material.told, material.structure
+    if emission.max_inner_iter > 1:  # its statistics may need parameters
+        source = passes if isinstance(passes, Whole) else Whole(material.seen)
+        for distinct, weights in source.map(labelled_values, told, emission):
+            emission.start(distinct, weights, rng)
+    statistics = sum(passes.map(counted, told, emission))
     anchor = copy.copy(emission)
-    digest = Digest(None, None, anchor)
-    end = None if structure.endprob is None else count_ends(problem, path, n)
-    statistics = Statistics(start, trans, tallies, 0.0, n_sequences(problem.data), n_steps, digest, end=end)
-    settle(emission, distinct, weights, tallies, n_steps)
-    fits = starts.explained(emission, distinct, weights)
-    if fits == -np.inf:
-        checks.possible_labels(path, problem, structure, emission)
+    statistics = replace(statistics, digest=Digest(None, None, anchor), shards=passes.shards)
+
+    def tally(emission):
+        return sum(passes.map(tallied, told, emission))
+
+    def fits(emission):
+        return sum(passes.map(explained, told, emission))
+
+    settle(emission, statistics.emission, tally, fits, material.n_steps)
+    fit = fits(emission)
+    if fit == -np.inf:
+        list(passes.map(possible_labels, told, emission))
     startprob, transmat = maximise(structure, statistics)
     endprob = maximise_end(structure, statistics)
-    chain = chain_loglik(start, trans, end, startprob, transmat, endprob)
+    chain = chain_loglik(statistics.start, statistics.trans, statistics.end, startprob, transmat, endprob)
     return Fit(
-        startprob, transmat, emission, structure.states, structure.allowed, column_names(problem.data),
-        np.empty(0), loglik=float(chain + fits), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
+        startprob, transmat, emission, structure.states, structure.allowed, material.columns,
+        np.empty(0), loglik=float(chain + fit), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
         endprob=endprob,
     )  # fmt: skip
 
 
-def count_ends(problem, path, n):
-    """(N,), how often a sequence ends in each state."""
-    some = np.diff(problem.bounds) > 0
-    some = some if problem.ended is None else some & problem.ended
-    last = path[problem.bounds[1:][some] - 1]
-    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
+def settle(emission, tallies, tally, fits, n_steps):
+    """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do.
 
-
-def chain_loglik(start, trans, end, startprob, transmat, endprob):
-    """log P of what was counted."""
-    loglik = xlogy(start, startprob) + xlogy(trans, transmat)
-    return loglik if end is None else loglik + xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
-
-
-def xlogy(counts, probs):
-    """sum counts * log(probs), where 0 log 0 = 0."""
-    return (counts * np.log(np.where(counts > 0, probs, 1.0))).sum()
-
-
-def settle(emission, distinct, weights, tallies, n_steps):
-    """Update to the maximiser; again and again where statistics depend on the parameters, as a mixture's do."""
+    tally(emission) : the statistics that it takes. fits(emission) : log P of the values."""
     before, looked, look = -np.inf, 0, 1
     for k in range(1, emission.max_inner_iter + 1):
         emission.update(tallies)
         if k == emission.max_inner_iter:
             break
         if k == look and emission.max_inner_iter > 2:  # rarely: the objective costs more than a round
-            objective = starts.explained(emission, distinct, weights) + emission.log_prior()
+            objective = fits(emission) + emission.log_prior()
             if objective - before <= 1e-9 * n_steps * (k - looked):
                 break
             before, looked, look = objective, k, k + 1 + k // 4
-        tallies = emission.statistics(distinct, weights)
+        tallies = tally(emission)
 
 
 # The M-step of the chain ----------------------------------------------------------------------------------------------
@@ -298,34 +469,33 @@ class Point(NamedTuple):
 
 
 class EM:
-    """The two steps of EM, for one Problem."""
+    """The two steps of EM, over all pieces of the data."""
 
-    def __init__(self, problem, structure, options):
-        self.problem, self.structure, self.options = problem, structure, options
-        self.scratch = inference.Scratch()
+    def __init__(self, passes, told, options):
+        self.passes, self.told, self.options = passes, told, options
 
     def expect(self, parameters) -> Point:
         startprob, transmat, emission, endprob = parameters
-        statistics = expectation(self.problem.under(*parameters), self.options, self.scratch)
-        objective = statistics.loglik + prior(self.structure, *parameters)
+        statistics = sum(self.passes.map(expect, self.told, parameters, self.passes.within(self.options)))
+        statistics = replace(statistics, digest=Digest(*parameters), shards=self.passes.shards)
+        objective = statistics.loglik + prior(self.told.structure, *parameters)
         return Point(startprob, transmat, emission, endprob, statistics, objective)
 
     def maximise(self, point, statistics):
-        return step(self.structure, statistics, *point.parameters)
+        return step(self.told.structure, statistics, *point.parameters)
 
 
 class Halt(Exception):
     """The callback asked a fit to stop, or raised the error that caused this one: which is no failure of a run."""
 
 
-def baum_welch(problem, structure, emission, options, tell=None):
+def baum_welch(material, emission, options, tell=None):
     """EM from several starts, of which the best is followed to its end."""
+    passes, told, seen, structure = material.passes, material.told, material.seen, material.structure
     max_iter, hard = options.max_iter, options.training == "viterbi"
     accelerate = options.accelerate and not hard
-    tol = options.tol * (1.0 if problem.weight is None else float(problem.weight.max()))
-    seen = starts.sample(problem, structure, emission)
-    on_pieces = len(seen.index) < len(problem.index)
-    movable, n_init, n_moved = starts.free(problem, structure, emission), options.n_init, 0
+    tol = options.tol * material.top
+    movable, n_init, n_moved = starts.free(seen, structure, emission), options.n_init, 0
     if n_init == "auto":
         n_init = starts.enough(structure.n, emission.exchangeable)
     drawn = starts.draw(seen, structure, emission, n_init, options.rng)
@@ -333,10 +503,10 @@ def baum_welch(problem, structure, emission, options, tell=None):
     began = time.monotonic()
 
     def watch(k, run):
-        told = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
-        told |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
+        facts = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
+        facts |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
         try:
-            stop = bool(tell(partial(so_far, problem, structure, run), **told))
+            stop = bool(tell(partial(so_far, material, run), **facts))
         except Exception as error:
             raise Halt from error
         if stop:
@@ -354,7 +524,7 @@ def baum_welch(problem, structure, emission, options, tell=None):
         stage = [leader(stage), *tried]
         return starts.pursued(tried, goal, max_iter)
 
-    em = EM(seen, structure, options)
+    em = EM(Whole(seen), told, options)
     runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
     halted = False
     try:
@@ -363,10 +533,10 @@ def baum_welch(problem, structure, emission, options, tell=None):
         if movable and len(runs) > 1 and max_iter >= starts.TRIED:
             run.advance(starts.TRIED - run.n_steps)
             run, n_moved = starts.exchange(run, em, pursue, options.rng)
-        if on_pieces:
+        if material.partial:
             run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em = EM(problem, structure, options)
-            stage = [follow(em, widened(problem, structure, run.point), k)]
+            em = EM(passes, told, options)
+            stage = [follow(em, widened(material, run.point), k)]
             run = stage[0]
         run.advance(max_iter - run.n_steps)
     except Halt as halt:
@@ -374,9 +544,9 @@ def baum_welch(problem, structure, emission, options, tell=None):
             raise halt.__cause__ from None
         halted = True
         run = leader(stage)
-        if em.problem is not problem:
-            em = EM(problem, structure, options)
-            run = Run(em, widened(problem, structure, run.point), tol, accelerate)
+        if material.partial and em.passes is not passes:
+            em = EM(passes, told, options)
+            run = Run(em, widened(material, run.point), tol, accelerate)
             run.advance(1)
     point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
     if onward:
@@ -389,15 +559,14 @@ def baum_welch(problem, structure, emission, options, tell=None):
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
     if onward or hard:
-        last = problem.under(*parameters)
-        loglik = total_loglik(inference.log_likelihood(last, options.n_jobs), last)
+        loglik = sum(passes.map(likelihood, told, parameters, passes.within(options)))
     for message in complaints(run, options, alike, onward):
-        warnings.warn(message, ConvergenceWarning, stacklevel=6)  # at the line that called fit
+        warnings.warn(message, ConvergenceWarning, stacklevel=outside())  # at the line that called fit
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
     facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}
     if alike:
         facts["identical_starts"] = alike
-    return so_far(problem, structure, run, point, parameters, loglik, facts)
+    return so_far(material, run, point, parameters, loglik, facts)
 
 
 def complaints(run, options, alike, onward):
@@ -420,13 +589,13 @@ def complaints(run, options, alike, onward):
         )
 
 
-def so_far(problem, structure, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:
+def so_far(material, run, point=None, parameters=None, loglik=None, facts=None) -> Fit:
     """What a run has learnt until now."""
     point = run.point if point is None else point
     startprob, transmat, emission, endprob = point.parameters if parameters is None else parameters
     return Fit(
-        startprob.copy(), transmat.copy(), emission.published(), structure.states, structure.allowed,
-        column_names(problem.data), np.array(run.history), len(run.history), run.converged,
+        startprob.copy(), transmat.copy(), emission.published(), material.structure.states, material.structure.allowed,
+        material.columns, np.array(run.history), len(run.history), run.converged,
         point.statistics.loglik if loglik is None else loglik, point.statistics, point.emission, facts or {},
         endprob=endprob,
     )  # fmt: skip
@@ -478,93 +647,16 @@ def started(problem, structure, emission, rng) -> Fit:
     )  # fmt: skip
 
 
-def widened(problem, structure, point):
+def widened(material, point):
     """The M-step from pieces of the data, and a little of all of it: what no piece showed must not be impossible."""
-    observed, n = problem.observed, structure.n
-    top = 1.0 if problem.weight is None else float(problem.weight.max())
-    times = tally(observed.index, len(observed.distinct) + 1)[:-1]
-    little = np.repeat((top * times / max(times.sum(), 1))[:, None], n, axis=1)
-    extra = point.emission.statistics(observed.distinct, little)
-    seen = point.statistics
+    top, told, seen = material.top, material.told, point.statistics
+    n_seen = material.n_steps - material.n_missing
+    extra = sum(material.passes.map(little, told, point.emission, top, n_seen))
     emission = {key: value + extra[key] for key, value in seen.emission.items()}
     end = None if seen.end is None else seen.end + 0.01 * top
     start, trans = seen.start + 0.01 * top, seen.trans + 0.01 * top
     more = replace(seen, start=start, trans=trans, emission=emission, end=end)
-    return step(structure, more, *point.parameters)
-
-
-def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistics:
-    """The E-step: Statistics of all sequences; in hard EM those of their most probable paths, so that EM climbs
-    log P(O, path) (segmental k-means, Juang & Rabiner 1990)."""
-    if options.training == "viterbi":
-        path, outcome = inference.viterbi(problem, options.n_jobs)
-        problem.require_possible(outcome.step)
-        return of_path(problem, path, total_loglik(outcome, problem), shards)
-    emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
-    # weights at most 1 inside, so that nothing overflows
-    top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, options.n_jobs
-    )
-    problem.require_possible(outcome.step)
-    loglik, labelled = total_loglik(outcome, problem), problem.labelled
-    observed, bounds = problem.observed, problem.bounds
-    startprob, transmat, endprob = chain.given
-    digest = Digest(startprob, transmat, emission, endprob)
-    del problem, chain  # its rows may be as large as the data times the states
-    weights = weights if top == 1 else top * weights  # no copy unless it must be
-    weights = weights if labelled is None else weights + labelled
-    return Statistics(
-        top * start,
-        top * trans,
-        emission.statistics(observed.distinct, weights),
-        loglik,
-        int((np.diff(bounds) > 0).sum()),
-        int(bounds[-1]),
-        digest,
-        shards,
-        None if endprob is None else top * end,
-    )
-
-
-def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
-    emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
-    observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
-    n_values = len(observed.distinct) + 1
-    start, trans, weights = count(path, observed.index, bounds, problem.weight, n, n_values)
-    end = None if endprob is None else count_ends(problem, path, n)
-    if loglik is None:
-        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob)
-        loglik += starts.explained(emission, observed.distinct, weights[:-1])
-    return Statistics(
-        start,
-        trans,
-        emission.statistics(observed.distinct, weights[:-1]),
-        float(loglik),
-        int((np.diff(bounds) > 0).sum()),
-        int(bounds[-1]),
-        Digest(startprob, transmat, emission, endprob),
-        shards,
-        end,
-    )
-
-
-def total_loglik(outcome, problem):
-    """log P of all sequences, with that of labelled values which the recursions did not see."""
-    emission, observed, weight = problem.rows.emission, problem.observed, problem.weight
-    loglik = compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
-    if problem.labelled is None:
-        return loglik
-    apart = float(starts.explained(emission, observed.distinct, problem.labelled))
-    if apart == -np.inf:
-        cannot = np.pad(emission.log_likelihood(observed.distinct) == -np.inf, ((0, 1), (0, 1)))
-        t = np.flatnonzero(cannot[observed.index, problem.known.path])[::-1]
-        s = np.searchsorted(problem.bounds, t, "right") - 1
-        step = np.full(problem.n_sequences, -1)
-        step[s] = t - problem.bounds[s]
-        problem.require_possible(step)
-    return loglik + apart
+    return step(told.structure, more, *point.parameters)
 
 
 def step(structure, statistics, startprob, transmat, emission, endprob=None):
@@ -592,22 +684,21 @@ def next_fit(structure, statistics, fit) -> Fit:
     )  # fmt: skip
 
 
-def report(problem, structure, learnt):
+def report(material, learnt):
     """What the fit met, as a dict."""
-    statistics, observed, data = learnt.statistics, problem.observed, problem.data
-    n_steps = len(observed.index)
+    statistics, structure = learnt.statistics, material.structure
     visits = statistics.start + statistics.trans.sum(axis=0)
-    top = 1.0 if problem.weight is None else problem.weight.max()
-    alike = twins(learnt.startprob, learnt.transmat, learnt.emission, observed.distinct[:PROBED])
+    top = material.top
+    alike = twins(learnt.startprob, learnt.transmat, learnt.emission, material.probed)
     twin = named_pairs(apart_by_end(alike, learnt.endprob), structure)
     lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
     dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
     return {
         "n_sequences": statistics.n_sequences,
         "n_steps": statistics.n_steps,
-        "kind": data.kind,
-        **({"labelled": problem.known.n_known} if problem.known is not None else {}),
-        "missing": sum(np.count_nonzero(observed.index[w] == len(observed.distinct)) for w in windows(n_steps)),
+        "kind": material.seen.data.kind,
+        **({"labelled": material.n_known} if material.n_known is not None else {}),
+        "missing": material.n_missing,
         "states_without_evidence": [
             name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
         ],
@@ -616,6 +707,6 @@ def report(problem, structure, learnt):
         **({"twin_states": twin} if twin else {}),
         **({"unreachable_states": lost} if lost else {}),
         **learnt.report,
-        **observed.notes,
+        **material.notes,
         **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
     }

@@ -197,7 +197,7 @@ def test_threads_may_save_to_one_path(path):
 def test_missing_places(tmp_path):
     with pytest.raises(FileNotFoundError):
         files.read(tmp_path / "nowhere.chmm")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere to write model\.chmm"):
         files.write(tmp_path / "nowhere" / "model.chmm", {})
     with pytest.raises(OSError):
         files.read(tmp_path)

@@ -8,10 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import chmm
-from chmm import Categorical, Gaussian, Model, NotFittedError, Segmenter
+from chmm import (
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    Model,
+    Multinomial,
+    NotFittedError,
+    PerState,
+    Poisson,
+    Product,
+    Segmenter,
+)
+from chmm.moving import HMMLEARN
 
 LENGTHS = [40, 1, 59]
 
@@ -39,6 +52,7 @@ def hmmlearn_models():
     yield chain(hmm.CategoricalHMM(n), emissionprob_=rng.dirichlet(np.ones(k), n)), symbols
     yield chain(hmm.PoissonHMM(n), lambdas_=rng.gamma(3, size=(n, k))), counts
     yield chain(hmm.MultinomialHMM(n, n_trials=7), emissionprob_=rng.dirichlet(np.ones(k), n)), counts
+    yield hmm.MultinomialHMM(n, n_iter=3, random_state=0).fit(counts), counts  # which leaves n_trials an array
     for form in ("spherical", "diag", "full", "tied"):
         given = covariances(n) if form == "full" else covariances() if form == "tied" else forms[form](n)
         yield chain(hmm.GaussianHMM(n, form), n_features=d, means_=means, covars_=given), numbers
@@ -78,6 +92,18 @@ def plain(variational):
     return other
 
 
+def test_every_class_of_hmmlearn_can_be_moved():
+    modules = [pytest.importorskip(f"hmmlearn.{name}") for name in ("hmm", "vhmm")]
+    base = importlib.import_module("hmmlearn.base")
+    found = {
+        name
+        for module in modules
+        for name, made in vars(module).items()
+        if isinstance(made, type) and issubclass(made, base._AbstractHMM) and made.__module__ == module.__name__
+    }
+    assert found == HMMLEARN.keys()
+
+
 def test_a_moved_model_owns_its_parameters_and_refits():
     theirs, X = next(hmmlearn_models())
     ours = Model.from_hmmlearn(theirs)
@@ -107,8 +133,85 @@ def test_what_cannot_be_moved_says_why():
             Model.from_hmmlearn(made(2))
     theirs = next(hmmlearn_models())[0]
     theirs.transmat_[1] = 0  # as a state that is only ever last leaves it there
-    with pytest.raises(ValueError, match=r"transmat\[1\] sums to 0"):
+    with pytest.raises(ValueError, match=r"transmat\[1\] sums to 0.*m\.transmat_\[1\] = 1 / 3"):
         Model.from_hmmlearn(theirs)
+    theirs.transmat_[1] = 1 / 3
+    assert Model.from_hmmlearn(theirs).transmat_[1, 1] == 1 / 3
+
+
+# Tables of docs/moving.md --------------------------------------------------------------------------------------------
+
+CHAIN = {"startprob": [0.6, 0.4], "transmat": [[0.9, 0.1], [0.2, 0.8]], "endprob": [0.05, 0.1]}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_statsmodels_gives_the_same_under_its_own_names(tied):
+    markov = pytest.importorskip("statsmodels.tsa.regime_switching.markov_regression", reason="statsmodels is missing")
+    y = np.random.default_rng(0).normal(np.repeat([0.0, 3.0, 1.0, 3.0], 30), np.repeat([1.0, 2.0, 1.0, 2.0], 30))
+    A, variances = np.array(CHAIN["transmat"]), [1.7] if tied else [1.0, 3.5]
+    theirs = markov.MarkovRegression(y, k_regimes=2, switching_variance=not tied)
+    parameters = [A[0, 0], A[1, 0], 0.2, 2.9, *variances]
+    told = dict(zip(theirs.param_names, parameters))
+    assert list(told) == ["p[0->0]", "p[1->0]", "const[0]", "const[1]"] + (
+        ["sigma2"] if tied else ["sigma2[0]", "sigma2[1]"]
+    )
+    emission = Gaussian([0.2, 2.9], [variances] if tied else variances, covariance="tied" if tied else "diag")
+    ours, result = Model(startprob="stationary", transmat=A, emission=emission), theirs.smooth(parameters)
+
+    assert_allclose(ours.score(y), result.llf, rtol=1e-12)
+    assert_allclose(-ours.surprise(y), result.llf_obs, rtol=1e-9)
+    assert_allclose(ours.predict_proba(y), result.smoothed_marginal_probabilities, atol=1e-12)
+    assert_allclose(ours.predict_proba(y, lag=0), result.filtered_marginal_probabilities, atol=1e-12)
+    assert_allclose(ours.predict_proba(y, lag=-1), result.predicted_marginal_probabilities, atol=1e-12)
+    assert_allclose(ours.transmat_[0, 1], result.regime_transition[1, 0, 0], rtol=1e-12)
+    assert_allclose(ours.expected_durations(), result.expected_durations)
+    assert_allclose([ours.aic(y), ours.bic(y)], [result.aic, result.bic])
+
+    theirs.initialize_known(np.array([0.9, 0.1]))  # of a time two moves before the first observation
+    ours = Model(startprob=np.array([0.9, 0.1]) @ A @ A, transmat=A, emission=emission)
+    assert_allclose(ours.score(y), theirs.smooth(parameters).llf, rtol=1e-12)
+
+
+def test_pomegranate_gives_the_same_under_its_own_names():
+    torch = pytest.importorskip("torch", reason="pomegranate needs PyTorch")
+    hmm, theirs = pytest.importorskip("pomegranate.hmm"), pytest.importorskip("pomegranate.distributions")
+    rng, start, ends = np.random.default_rng(0), CHAIN["startprob"], np.array(CHAIN["endprob"])
+    edges = np.array(CHAIN["transmat"]) * (1 - ends)[:, None]
+    numbers = rng.normal(np.tile([0, 0, 3, 3, 0, 3], 5), 1, (4, 30))
+
+    def states(made, *columns):
+        return [made(*(torch.tensor(np.array(value, np.float32)) for value in each)) for each in zip(*columns)]
+
+    def components(*families):
+        return [theirs.IndependentComponents(list(each)) for each in zip(*families)]
+
+    normals, waits = states(theirs.Normal, [[0], [3]], [[[1]], [[2]]]), states(theirs.Exponential, [[2], [0.5]])
+    kinds = {
+        "normal": (normals, Gaussian([0, 3], [1, 2]), numbers),
+        "poisson": (states(theirs.Poisson, [[2], [7]]), Poisson([2, 7]), rng.poisson(4, (4, 30))),
+        "exponential": (waits, Exponential([0.5, 2]), np.abs(numbers) + 0.1),
+        "gamma": (states(theirs.Gamma, [[2], [5]], [[1], [0.5]]), Gamma([2, 5], [1, 0.5]), np.abs(numbers) + 0.1),
+        "categorical": (
+            states(theirs.Categorical, [[[0.2, 0.5, 0.3]], [[0.6, 0.3, 0.1]]]),
+            Categorical([[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]),
+            rng.integers(0, 3, (4, 30)),
+        ),
+        "each state its own": ([normals[0], waits[1]], PerState([Gaussian([0], [1]), Exponential([2])]), numbers + 9),
+        "columns": (
+            components(normals, waits),
+            Product(Gaussian([0, 3], [1, 2]), Exponential([0.5, 2])),
+            np.stack([numbers, np.abs(numbers) + 0.1], axis=-1),
+        ),
+    }
+    for kind, (distributions, emission, x) in kinds.items():
+        made = hmm.DenseHMM(distributions, *(torch.tensor(np.array(v, np.float32)) for v in (edges, start, ends)))
+        given = torch.tensor(x if x.dtype.kind == "i" else x.astype(np.float32)).reshape(4, 30, -1)
+        ours, many = Model(emission=emission, **CHAIN), list(x)
+        assert_allclose(ours.score_samples(many), made.log_probability(given).numpy(), rtol=2e-6, err_msg=kind)
+        assert_allclose(np.stack(ours.predict_proba(many)), made.predict_proba(given).numpy(), atol=1e-4, err_msg=kind)
+        assert_array_equal(np.stack(ours.predict(many)), made.viterbi(given).numpy(), err_msg=kind)
+        single = np.stack(ours.predict(many, method="posterior"))
+        assert_array_equal(single, made.predict(given).numpy(), err_msg=kind)
 
 
 # Words of hmmlearn ---------------------------------------------------------------------------------------------------
@@ -123,6 +226,8 @@ def fitted():
     [
         ("n_components", "n_states"), ("n_iter", "max_iter"), ("algorithm", "method='posterior'"), ("params", "frozen"),
         ("covariance_type", "Gaussian(covariance='full')"), ("n_mix", "Mixture"), ("verbose", "history_"),
+        ("min_covar", "prior"), ("transmat_prior", "pseudocount"), ("implementation", "exact"), ("ends", "endprob"),
+        ("k_regimes", "n_states"), ("init_params", "where EM starts"),
     ],
 )  # fmt: skip
 def test_an_argument_of_hmmlearn_is_answered_with_ours(name, ours):
@@ -140,6 +245,8 @@ def test_an_argument_of_hmmlearn_is_answered_with_ours(name, ours):
     [
         ("means_", "emission_.means"), ("covars_", "emission_.covariances"), ("emissionprob_", "Categorical(probs)"),
         ("lambdas_", "Poisson(rates)"), ("weights_", "emission_.weights"), ("monitor_", "history_"),
+        ("llf", "loglik_"), ("log_probability", "score_samples"), ("bse", "summary(X)"),
+        ("smoothed_marginal_probabilities", "predict_proba(X)"),
     ],
 )  # fmt: skip
 def test_an_attribute_of_hmmlearn_is_answered_with_ours(name, ours):
@@ -147,6 +254,16 @@ def test_an_attribute_of_hmmlearn_is_answered_with_ours(name, ours):
         with pytest.raises(AttributeError) as error:
             ask()
         assert ours in str(error.value)
+
+
+def test_words_of_hmmlearn_are_answered_by_families_too():
+    for make, ours in (
+        (lambda: Gaussian(min_covar=1), r"Gaussian\(prior"), (lambda: Poisson(lambdas_prior=1), r"Poisson\(prior"),
+        (lambda: Categorical(n_features=6), "symbols="), (lambda: Multinomial(n_trials=5), "n_draws"),
+        (lambda: Gaussian("full"), "covariance='full'"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=ours):
+            make()
 
 
 @pytest.mark.parametrize("method", ["fit", "score", "predict", "predict_proba", "decode", "score_samples"])
@@ -180,6 +297,15 @@ def test_jiebas_tables_cut_as_jieba_does():
     for text in TEXTS:
         assert segmenter.cut(text) == list(finalseg.cut(text))
     assert segmenter.cut("𪚥𪚥今天") and segmenter.cut("") == []  # of characters that no table holds
+
+
+def test_jiebas_tables_come_back_entry_by_entry(tmp_path):
+    finalseg = pytest.importorskip("jieba.finalseg", reason="jieba is not installed")
+    Segmenter.from_jieba().to_jieba(tmp_path)
+    for name in ("start", "trans", "emit"):
+        space: dict = {}
+        exec((tmp_path / f"prob_{name}.py").read_text(encoding="utf-8"), space)
+        assert space["P"] == getattr(finalseg, f"{name}_P")
 
 
 def test_tables_written_for_jieba_cut_there_as_here(tmp_path, monkeypatch):

@@ -169,6 +169,8 @@ def test_a_subclass_is_saved_whole(tmp_path):
         (lambda m: Model(2, covariance_type="full"), "covariance='full'"),
         (lambda m: Gaussian(covariance_type="full"), r"Gaussian has no argument 'covariance_type'.*covariance='full'"),
         (lambda m: m.fit([0, 1], n_init=3), "n_init is an argument of Model"),
+        (lambda m: m.predict(X, lag=0), "predict has no argument 'lag', unlike predict_proba"),
+        (lambda m: m.plot(X), r"plot\.states\(model, x\)"),
         (lambda m: Model(2, algorithm="map"), "method=.posterior."),
         (lambda m: Model(2).set_params(n_iter=10), "max_iter"),
         (lambda m: m.means_, r"emission_\.means"),

@@ -109,6 +109,9 @@ def test_states_shades_the_path_and_stacks_the_posterior():
     assert_allclose(lower.get_xlim(), (-0.5, len(X) - 0.5))
     first = lower.collections[0].get_paths()[0].vertices[:, 1].max()
     assert_allclose(first, M.predict_proba(X)[:, 0].max())
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in lower.collections]
+    assert_allclose(tops, M.predict_proba(X).cumsum(axis=1).max(axis=0))  # what is in front hides the lower part
+    assert (np.diff([area.get_zorder() for area in lower.collections]) < 0).all()
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["low", "middle", "high"]
     assert len(plot.states(M, X, posterior=False).figure.axes) == 1
 
@@ -175,9 +178,49 @@ def test_long_data_are_averaged():
     long = M.sample(9001, random_state=1).X
     mesh = plot.posterior(M, long).collections[0]
     table = np.asarray(mesh.get_array()).reshape(3, -1)
-    assert table.shape[1] == 2000
+    assert table.shape[1] == 1000
     assert_allclose(table.sum(axis=0), 1)
     assert plot.posterior(M, long).get_xlim() == (-0.5, 9000.5)
+
+
+def test_long_numbers_are_drawn_as_their_range():
+    long = M.sample(20_000, random_state=1).X
+    long[5:9] = np.nan
+    ax = plot.states(M, long, posterior=False)
+    (band,) = [c for c in ax.collections if c.get_label() not in M.states_]
+    assert not ax.lines
+    outline = band.get_paths()[0].vertices[:, 1]
+    assert_allclose([outline.min(), outline.max()], [np.nanmin(long), np.nanmax(long)])
+    assert len(plot.states(M, long[:9000], posterior=False).lines) == 1
+
+
+def test_many_columns_of_symbols_get_fainter():
+    faint = [plot.states(WEATHER, ["walk", "shop"] * n).lines[0].get_alpha() for n in (100, 5000, 50_000)]
+    assert faint[0] == 1 and faint == sorted(faint, reverse=True) and faint[-1] > 0
+
+
+def test_a_legend_reads_from_left_to_right():
+    model = Model(startprob=[0.2] * 5, transmat=np.full((5, 5), 0.2), emission=Gaussian(np.arange(5), np.ones(5)))
+    legend = plot.states(model, [0, 1, 2.0]).get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == list("01234") and legend._ncols == 5
+    named = model.relabel({i: f"a state with a long name, {i}" for i in range(5)})
+    legend = plot.states(named, [0, 1, 2.0]).get_legend()
+    assert legend._ncols == 3
+    colours_ = list(plot.colours(named).values())
+    told = [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
+    assert told == [colours_[k] for k in (0, 3, 1, 4, 2)]  # filled column by column
+
+
+def test_blanks_can_be_seen():
+    model = Model(**TWO, emission=Categorical([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], symbols=[" ", "\n", "a b"]))
+    assert texts(plot.emissions(model))[::2] == ["␣", "↵", "a b", "a b", "␣", "↵"]
+
+
+def test_light_lines_have_a_dark_edge():
+    lines = {line.get_label(): line for line in plot.emissions(M, X).lines}
+    assert [bool(lines[name].get_path_effects()) for name in M.states_] == [False, False, True]
+    arrows = [p for p in plot.graph(M).patches if isinstance(p, FancyArrowPatch)]
+    assert sum(bool(a.get_path_effects()) for a in arrows) == 2  # out of "high"
 
 
 def test_what_is_known_is_drawn():
@@ -246,6 +289,12 @@ def test_arrows_are_as_wide_as_transitions_are_probable():
     assert rare.get_title() == "2 rare transitions not drawn"
     with pytest.raises(ValueError, match="least = 3"):
         plot.graph(M, least=3)
+    full = 0.76 * np.eye(6) + 0.04
+    full[0] = [0.5, 0.3, 0.05, 0.05, 0.05, 0.05]
+    emission = Gaussian(np.arange(6), np.ones(6))
+    many = plot.graph(Model(startprob=[1 / 6] * 6, transmat=full, emission=emission))
+    figures = [t for t in texts(many) if t.startswith(".")]
+    assert len(figures) == 7 and ".05" not in figures  # of 36 arrows
 
 
 def test_durations_of_the_visits():
@@ -360,7 +409,8 @@ def test_the_curve_of_select():
     assert lines["best"].get_xdata() == [found.best.n_states_]
     models = {"one": Model(2, Poisson(), n_init=1), "other": Model(1, Poisson())}
     named = drawn(plot.selection(select(models, counts, criterion="cv", folds=2)))
-    assert [t.get_text() for t in named.get_xticklabels()] == ["one", "other"]
+    assert named.get_xlabel() == "log P per held-out step"
+    assert [t.get_text() for t in named.get_yticklabels()] == ["one", "other"]
     assert {line.get_label() for line in named.lines} == {"held out", "best"}
     with pytest.raises(TypeError, match="found = 3"):
         plot.selection(3)

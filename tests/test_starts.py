@@ -25,6 +25,7 @@ from chmm import (
     training,
 )
 from chmm.acceleration import Run
+from chmm.passes import Told, Whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -271,7 +272,7 @@ def stuck():
 
 def test_a_state_moves_from_where_there_is_one_too_many():
     problem, structure, _, start = stuck()
-    em = training.EM(problem, structure, checks.options(Model()))
+    em = training.EM(Whole(problem), Told.of(structure), checks.options(Model()))
     run = Run(em, start, 1e-3)
     run.advance(200)
     assert (np.sort(run.point.emission.means.ravel())[[0, 1, 4]] < [2, 5, 36]).all()  # EM leaves it where it is
@@ -290,7 +291,7 @@ def test_a_state_moves_from_where_there_is_one_too_many():
 def test_a_moved_state_starts_from_proper_values(family, data, u):
     weight = np.array([1e-6, 3e-6, 2e-6])
     problem, structure, emission = told(Model(3, family), data(), weight)
-    em, rng = training.EM(problem, structure, checks.options(Model())), np.random.default_rng(0)
+    em, rng = training.EM(Whole(problem), Told.of(structure), checks.options(Model())), np.random.default_rng(0)
     point = em.expect(starts.draw(problem, structure, emission, 1, rng)[0])
     gamma, _ = inference.posteriors(problem.under(*point.parameters))
     view = starts.View(problem, structure, emission)

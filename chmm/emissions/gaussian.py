@@ -18,7 +18,10 @@ ROUNDING = 1e-15  # eigenvalues of correlations that rounding makes of 0, for ea
 
 
 class Gaussian(Emission):
-    """Normal: log b_i(o) = -(D log 2pi + log |S_i| + (o - m_i)' S_i^-1 (o - m_i)) / 2.
+    """Measurements, by the normal distribution.
+
+        log b_i(o) = -(D log 2pi + log |S_i| + (o - m_i)' S_i^-1 (o - m_i)) / 2
+        m_i = means[i], S_i = the covariance matrix of state i
 
     Parameters
     ----------
@@ -57,6 +60,8 @@ class Gaussian(Emission):
     ):  # fmt: skip
         if not isinstance(covariance, str) or covariance not in FORMS:
             raise ValueError(f"covariance = {shown(covariance)} must be one of {', '.join(map(repr, FORMS))}")
+        if isinstance(means, str):
+            raise TypeError(f"means = {shown(means)}: the form of covariances is given by name, covariance={means!r}")
         self.covariance = covariance
         self.prior = check_prior(prior)
         self.means = check_parameter(means, "means")

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
+from ..hints import hinted
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission, Frozen, Given, read_only
@@ -14,7 +15,9 @@ LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
 
 class Multinomial(Emission):
-    """Count vectors: log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d], with n = sum_d o_d of each step.
+    """Count vectors: how often each symbol occurred among the n = sum_d o_d draws of a step.
+
+        log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d]
 
     For one symbol per step use `Categorical`.
 
@@ -39,6 +42,7 @@ class Multinomial(Emission):
     ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
+    @hinted
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
         refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..coordinates import POSITIVE, ratio
+from ..hints import hinted
 from .base import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import gamma_cdf, log_poisson
@@ -13,7 +14,9 @@ MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
 
 class Poisson(ExponentialFamily):
-    """Counts: log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!.
+    """Counts, by the Poisson distribution.
+
+        log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!
 
     Parameters
     ----------
@@ -37,6 +40,7 @@ class Poisson(ExponentialFamily):
     domain = "counts 0, 1, 2 ..."
     counts = True
 
+    @hinted
     def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
         self.free = None if self.rates is None else self.rates > 0

@@ -1,0 +1,251 @@
+"""What a shard may be, a file, a table or an array, and what is read of it: values, ids and labels."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .symbols import shown
+
+PATHS = (str, os.PathLike)
+NO_ARROW = 'Parquet needs pyarrow, which is not installed: python -m pip install "chmm[arrow]"'
+
+
+class Choice(NamedTuple):
+    """The columns that are asked for, by name or number."""
+
+    columns: Any = None  # one, or a list; None: all that are not named below
+    ids: Any = None
+    y: Any = None
+
+
+class Parts(NamedTuple):
+    """What is read of a shard, as the arguments of `sequences.read` and `known.read`."""
+
+    X: Any
+    lengths: Any = None
+    ids: Any = None
+    y: Any = None
+
+
+ALL = Choice()
+
+
+class File(NamedTuple):
+    """A file, and one of labels."""
+
+    path: Path
+    labels: Path | None = None
+
+    def read(self, choice: Choice) -> Parts:
+        if self.labels is None:
+            return READERS[self.path.suffix](self.path, choice)
+        parts = READERS[self.path.suffix](self.path, choice._replace(y=None))
+        return parts._replace(y=READERS[self.labels.suffix](self.labels, ALL).X)
+
+
+def _npy(path, choice):
+    return of_array(np.load(path), choice)
+
+
+def _npz(path, choice):
+    """A sequence under each name, or columns under names."""
+    with np.load(path) as arrays:
+        if choice == ALL:
+            return Parts({name: arrays[name] for name in arrays.files})
+        names, _ = _columns(arrays.files, choice)
+        return of_table(Table({name: arrays[name] for name in names}), choice)
+
+
+def _txt(path, choice):
+    """A text on each line, by its number."""
+    if choice != ALL:
+        raise ValueError("a text has no columns; y may be a path of files of labels")
+    with open(path, encoding="utf-8") as file:
+        return Parts(dict(enumerate(line.removesuffix("\n") for line in file)))
+
+
+def _parquet(path, choice):
+    _, parquet = arrow()
+    with parquet.ParquetFile(path) as file:
+        names, _ = _columns(file.schema_arrow.names, choice)
+        return of_arrow(file.read(names, use_threads=False), choice)
+
+
+def arrow():
+    """pyarrow and its reader of Parquet."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ModuleNotFoundError(NO_ARROW) from error
+    return pyarrow, parquet
+
+
+READERS: dict[str, Callable[[Path, Choice], Parts]] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".txt": _txt,
+    ".parquet": _parquet,
+}
+
+
+def read(item: Any, choice: Choice) -> Parts:
+    """Of a `File`, X, (X, y), or a function that returns one of these."""
+    if isinstance(item, File):
+        return item.read(choice)
+    if callable(item) and not hasattr(item, "__array__"):
+        item = item()
+    X, y = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
+    if hasattr(X, "to_table"):  # an Arrow dataset, or a fragment of one
+        schema = X.physical_schema if hasattr(X, "physical_schema") else X.schema
+        X = X.to_table(columns=_columns(schema.names, choice)[0], use_threads=False)
+    if hasattr(X, "schema") and hasattr(X, "num_rows"):
+        parts = of_arrow(X, choice)
+    elif hasattr(X, "columns") and np.ndim(X) == 2:
+        parts = of_table(X, choice)
+    else:
+        parts = Parts(X) if choice == ALL else of_array(X, choice)
+    return parts if y is None else parts._replace(y=y)
+
+
+def _columns(names, choice):
+    """(the names of the columns to read, how many of them are observed)."""
+    names, others = list(names), [name for name in (choice.ids, choice.y) if name is not None]
+    wanted = choice.columns
+    if wanted is None:
+        wanted = [name for name in names if name not in others]
+    elif not isinstance(wanted, list | tuple):
+        wanted = [wanted]
+    for name in (*wanted, *others):
+        if name not in names:
+            raise ValueError(f"there is no column {shown(name)}, there are {shown(names)}")
+    return [*wanted, *others], len(wanted)
+
+
+class Table(dict):
+    """Columns by name, as of a data frame."""
+
+    ndim = 2
+
+    @property
+    def columns(self):
+        return list(self)
+
+    def __getitem__(self, names):
+        return Table({name: self[name] for name in names}) if isinstance(names, list) else super().__getitem__(names)
+
+    def __len__(self):
+        return len(next(iter(self.values()), ()))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.column_stack(list(self.values()))
+
+
+def of_table(table: Any, choice: Choice) -> Parts:
+    """Of a data frame, or a `Table`."""
+    names, n = _columns(table.columns, choice)
+    ids, y = (None if name is None else table[name] for name in (choice.ids, choice.y))
+    return Parts(table[names[:n]], None, ids, y)
+
+
+def of_arrow(table: Any, choice: Choice) -> Parts:
+    """Of an Arrow table. A column of lists has a sequence in each row."""
+    names, n = _columns(table.schema.names, choice)
+    columns = {name: table.column(name) for name in names}
+    if n != 1 or not _is_list(columns[names[0]]):
+        return of_table(Table({name: np.asarray(column) for name, column in columns.items()}), choice)
+    if choice.ids is not None:
+        raise ValueError(f"column {shown(names[0])} has a sequence in each row, so that ids= says too much")
+    lists = columns[names[0]]
+    lengths = [0 if row is None else row for row in _lengths(lists)]
+    y = None
+    if choice.y is not None:
+        labels = columns[choice.y]
+        if not _is_list(labels) or _lengths(labels) != _lengths(lists):
+            raise ValueError(f"column {shown(choice.y)} must have a list of labels in each row, as long as that of X")
+        y = np.asarray(_flat(labels))
+    return Parts(np.asarray(_flat(lists)), lengths, None, y)
+
+
+def _is_list(column):
+    return "list" in str(column.type).partition("<")[0]
+
+
+def _lengths(lists):
+    from pyarrow import compute
+
+    return compute.list_value_length(lists).to_pylist()
+
+
+def _flat(lists):
+    from pyarrow import compute
+
+    return compute.list_flatten(lists)
+
+
+def of_array(x: Any, choice: Choice) -> Parts:
+    """Of an array, whose columns have numbers."""
+    if choice == ALL:
+        return Parts(x)
+    if not hasattr(x, "shape") or np.ndim(x) != 2:
+        raise ValueError(f"columns, ids and y are columns of a table, and a {type(x).__name__} has none")
+    names, n = _columns(range(x.shape[1]), choice)
+    ids, y = (None if k is None else x[:, k] for k in (choice.ids, choice.y))
+    if y is not None and x.dtype.kind == "f" and (np.isnan(y) | (y == np.round(y))).all():  # beside measurements
+        y = np.where(np.isnan(y), None, np.nan_to_num(y).astype(np.int64)) if np.isnan(y).any() else y.astype(np.int64)
+    return Parts(x[:, names[:n]], None, ids, y)
+
+
+# Which shards there are -----------------------------------------------------------------------------------------------
+
+
+def files(paths: Any, choice: Choice) -> tuple[list[File], list[str], Choice]:
+    """(files, their names, what is to be read of them) of a path or paths, some of which may have wildcards."""
+    found, y = _found(paths, "source"), choice.y
+    names = names_of(found)
+    if not isinstance(y, (*PATHS, list, tuple)) or not {path.suffix for path in found} <= {".npy", ".txt"}:
+        return [File(path) for path in found], names, choice
+    labels = _found(y, "y")
+    if len(labels) != len(found):
+        raise ValueError(f"there are {len(found)} shards and {len(labels)} files of labels; there must be one for each")
+    return [File(path, own) for path, own in zip(found, labels, strict=True)], names, choice._replace(y=None)
+
+
+def _found(paths, argument):
+    """Paths of files that can be read; those of a wildcard are sorted."""
+    found = []
+    for path in [paths] if isinstance(paths, PATHS) else paths:
+        path = Path(path)
+        parts = [k for k, part in enumerate(path.parts) if any(mark in part for mark in "*?[")]
+        if parts and not path.exists():
+            some = sorted(Path(*path.parts[: parts[0]]).glob(str(Path(*path.parts[parts[0] :]))))
+            if not some:
+                raise FileNotFoundError(f"{argument}: no file is called {str(path)!r}")
+            found += some
+        else:
+            found.append(path)
+    for path in found:
+        if path.is_dir():
+            which = str(path / "*.npy")
+            raise IsADirectoryError(f"{argument}: {str(path)!r} is a folder; say which files, as in {which!r}")
+        if not path.exists():
+            raise FileNotFoundError(f"{argument}: there is no file {str(path)!r}")
+        if path.suffix not in READERS:
+            raise ValueError(
+                f"{argument}: {str(path)!r} is none of {', '.join(READERS)}; for other files give functions that read "
+                "one each"
+            )
+    return found
+
+
+def names_of(paths):
+    """The names of files, with as much of the path as tells them apart."""
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        whole = [path.absolute() for path in paths]
+        top = os.path.commonpath([path.parent for path in whole])
+        names = [path.relative_to(top).as_posix() for path in whole]
+    return names
