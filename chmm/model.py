@@ -143,7 +143,8 @@ class Model:
 
     **One or many.** Every question takes one sequence (a text, an array, a flat list) and returns one answer; for a
     list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id for
-    each step), one array holds all sequences end to end, and an answer with a value for each step is one array, too.
+    each step, or the name of a frame's column of them), one array holds all sequences end to end, and an answer with a
+    value for each step is one array, too.
 
     **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
     posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
@@ -530,9 +531,8 @@ class Model:
         often; transitions between them may be impossible.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
-        Memory beside the path, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state
-        up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
-        1 GiB.
+        Memory beside the path, 8 bytes a step: none up to 16 states; above, for each thread, n_states doubles for each
+        step of the longest sequence, or for about 2 sqrt(n_steps) steps where that would take more than 1 GiB.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
         if isinstance(X, Shards) or to is not None:

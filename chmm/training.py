@@ -18,6 +18,7 @@ from .exceptions import ConvergenceWarning, ImpossibleError, entitle, outside
 from .fit import Fit, column_names
 from .kernel_input import Problem
 from .known import Weights, with_gaps
+from .memory import n_equal
 from .ordering import canonical, exchangeable
 from .passes import (
     Chosen,
@@ -143,7 +144,7 @@ def fit(
         observed.distinct[:PROBED],
         n_sequences(data),
         data.n_steps,
-        int(np.count_nonzero(observed.index == len(observed.distinct))),
+        n_equal(observed.index, len(observed.distinct)),
         None if known is None else known.n_known,
         observed.notes,
         1.0 if weight is None else float(weight.max()),
