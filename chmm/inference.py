@@ -294,13 +294,13 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
 def viterbi_tables(problem):
     """(delta (T, N), in logarithms, the largest of each step taken out; log_scale (T,), what was taken out in addition
     to the step before; psi (T, N)) of one possible sequence."""
-    n_steps, n = len(problem.index), problem.chain.n
+    n_steps, n, index = len(problem.index), problem.chain.n, problem.index.astype(np.int32, copy=False)
 
     def work(first, last, stop):
         delta, log_scale, psi = np.empty((n_steps, n)), np.empty(n_steps), np.empty((n_steps, n), dtype=np.intp)
         chain = problem.chain
         viterbi_kernel.tables(
-            chain.log_startprob, chain.log_transmat, problem.rows.logs, problem.index, stop, delta, log_scale, psi
+            chain.log_startprob, chain.log_transmat, problem.rows.logs, index, stop, delta, log_scale, psi
         )
         return delta, log_scale, psi
 
@@ -346,7 +346,8 @@ def past(problem, lag=None):
         table = None if lag is None else np.empty((n_steps, chain.n))
         if n_steps:
             memory = Past(*chain.numbers, 0 if lag is None else lag)
-            status = memory.run(logs, problem.index, stop, log_scale, table)
+            index = problem.index.astype(np.int32, copy=False)
+            status = memory.run(logs, index, stop, log_scale, table)
             if status == INEXACT:
                 _ = problem.rows.scaled  # says which number is too large
             if status == IMPOSSIBLE:
@@ -422,18 +423,23 @@ def _backwards(problem, fill, out, passes=1):
 
 
 class Scratch:
-    """Large blocks that are reused: fresh pages would cost more than the whole E-step of a small model."""
+    """Large blocks that are reused: fresh pages would cost more than the whole E-step of a small model.
 
-    def __init__(self) -> None:
+    beside : another, whose blocks this one uses, too.
+    """
+
+    def __init__(self, beside: "Scratch | None" = None) -> None:
         self.both_ends = True  # whether to try a long sequence from both ends
-        self._free: list[np.ndarray] = []
-        self._lock = threading.Lock()
+        self._free: list[np.ndarray] = [] if beside is None else beside._free
+        self._lock: threading.Lock = threading.Lock() if beside is None else beside._lock
 
     def take(self, size: int) -> np.ndarray:
         with self._lock:
             for i, block in enumerate(self._free):
                 if len(block) >= size:
                     return self._free.pop(i)
+            if self._free:
+                self._free.pop()  # too small, and others would be as well
         return aligned(size)
 
     def give(self, block: np.ndarray) -> None:

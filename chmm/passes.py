@@ -20,9 +20,10 @@ from .kernel_input import Problem, pose
 from .kernels import counting
 from .known import Weights, resolve, with_gaps
 from .log_space import compensated_sum
+from .memory import n_equal, tally
 from .parallel import run
 from .paths import require_names
-from .reading import NO_STEPS
+from .reading import NO_STEPS, Steps
 from .sequences import Sequences
 from .statistics import Digest, Statistics
 from .structure import Structure
@@ -56,19 +57,21 @@ class Told(NamedTuple):
 class Piece:
     """Sequences that a task works on, and what is known of their states.
 
-    name : None: these are all the data.
+    name : None: these are all the data. ids : of its first and last step, if steps have ids. scratch : of an engine,
+    for all its pieces.
     """
 
     def __init__(
-        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, problem: Problem | None = None
-    ):
-        self.name, self.data, self.labels = name, data, labels
-        self.scratch = inference.Scratch()
+        self, name: Any, data: Sequences, labels: Sequences | Weights | None = None, ids: tuple | None = None,
+        problem: Problem | None = None, scratch: inference.Scratch | None = None,
+    ):  # fmt: skip
+        self.name, self.data, self.labels, self.ids = name, data, labels, ids
+        self.scratch = inference.Scratch(scratch)
         self._problem, self._token = problem, ""
         self._counts: tuple | None = None
 
     def __reduce__(self):
-        return Piece, (self.name, self.data, self.labels)
+        return Piece, (self.name, self.data, self.labels, self.ids)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -125,12 +128,14 @@ class Pieces:
 
     def map(self, task: Callable, *args: Any) -> Iterator:
         sizes, n = [], len(self.names)
-        for k, (size, answer) in enumerate(self._engine.map(_sized, task, *args)):
+        for k, (size, answer, error) in enumerate(self._engine.map(_sized, task, *args)):
             if self.sizes is not None and size != self.sizes[k]:
                 raise ValueError(
                     f"shard {shown(self.names[k])} has changed since the fit began: it had {_size(*self.sizes[k])}, "
                     f"now it has {_size(*size)}"
                 )
+            if error is not None:
+                raise error
             sizes.append(size)
             if self._tell is not None:
                 self._tell(k + 1, n)
@@ -147,8 +152,11 @@ def _size(n_sequences, n_steps):
 
 
 def _sized(piece, task, *args):
-    """The answer to a task, with the size of the piece."""
-    return piece.size, entitled(piece, task, *args)
+    """(the size of the piece, the answer to a task, its error): an error may come of a size that is not what it was."""
+    try:
+        return piece.size, entitled(piece, task, *args), None
+    except Exception as error:
+        return piece.size, None, error
 
 
 def entitled(piece, task, *args):
@@ -209,7 +217,7 @@ class Found(NamedTuple):
     survey: Survey | None
     labels: Sequences | Weights | None  # the distinct ones, or no rows of weights; None: none
     labelled: tuple[int, int]  # the number of sequences of which a label is known, and of their steps
-    names: tuple | None  # of the columns
+    ids: tuple | None  # as of `Piece`
 
 
 def look(piece, family) -> Found:
@@ -223,7 +231,7 @@ def look(piece, family) -> Found:
             require_names(labels, "y")
     told = _told(data, labels)
     n_told, n_steps = int(told.sum()), int(np.diff(data.bounds)[told].sum())
-    return Found(emission, seen, _distinct(labels), (n_told, n_steps), data.names)
+    return Found(emission, seen, _distinct(labels), (n_told, n_steps), piece.ids)
 
 
 def _told(data, labels):
@@ -243,7 +251,9 @@ def _distinct(labels):
         return labels._replace(table=labels.table[:0])
     if labels is None or not labels.n_steps:
         return None
-    values = labels.values if labels.missing is None else reading.selected(labels, ~labels.missing).values
+    values = labels.values
+    if labels.missing is not None:
+        values = reading.selected(Steps(values, labels.kind), ~labels.missing).values
     values = np.unique(values) if isinstance(values, np.ndarray) else sorted(set(values))
     bounds = np.array([0, len(values)], dtype=np.int64)
     return Sequences(values, bounds, labels.kind, None, "one", None, labels.categories)
@@ -278,7 +288,7 @@ def cut(piece, told, emission, chosen) -> Cut:
         labels = labels._replace(table=labels.table[reading.within(begin, end, data.n_steps)])
     elif labels is not None:
         labels = labels.cut(begin, end)
-    n_missing = int(np.count_nonzero(observed.index == len(observed.distinct)))
+    n_missing = n_equal(observed.index, len(observed.distinct))
     n_known, labelled = (0, True) if known is None else (known.n_known, known.path is not None)
     return Cut(data.cut(begin, end), labels, places, n_missing, n_known, labelled, dict(observed.notes))
 
@@ -380,7 +390,7 @@ def likelihood(piece, told, parameters, options) -> float:
 def little(piece, told, emission, mass, n_seen) -> Sums:
     """The statistics of a little of all values, equally in all states: of a mass for all n_seen steps together."""
     observed = piece.problem(told, emission).observed
-    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    times = tally(observed.index, len(observed.distinct) + 1)[:-1]
     weights = np.repeat((mass * times / max(n_seen, 1))[:, None], told.structure.n, axis=1)
     return Sums(emission.statistics(observed.distinct, weights))
 
@@ -435,7 +445,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     if options.training == "viterbi":
         path, outcome = inference.viterbi(problem, options.n_jobs)
         problem.require_possible(outcome.step)
-        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
+        return of_path(problem, path, total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
@@ -464,7 +474,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
 
 
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
     observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
     n_values = len(observed.distinct) + 1
@@ -505,7 +515,7 @@ def total_loglik(outcome, problem):
 
 def count(path, index, bounds, weight, n_states, n_values):
     """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
-    with each value. path, index : (T,) int32 of states and values."""
+    with each value. path (T,) int32 or intp, index (T,) int32 or uint8: states and values."""
     start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
 
     def work(stop):

@@ -17,13 +17,14 @@ from .checks import check_choice
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
 from .fit import Fit
+from .inference import Scratch
 from .known import with_gaps
 from .parallel import POLL, within, workers
 from .passes import Piece, entitled, expectation
 from .questions import Question
 from .sources import PATHS, Choice
 from .statistics import Statistics
-from .symbols import shown
+from .symbols import plain, shown
 
 END = object()
 Name = Any  # of a shard: a str, or its number
@@ -37,7 +38,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
 
     - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
       sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
-    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are.
+    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are; a Dask bag, array
+      or data frame, whose partitions are.
     - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
       `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
 
@@ -64,8 +66,15 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
+    if hasattr(source, "__dask_graph__"):
+        from .dask import partitions
+
+        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
+        paths = [Path(fragment.path) for fragment in source]
+        if len(set(paths)) == len(paths):
+            return Shards(source, sources.names_of(paths), choice)
     elif hasattr(source, "to_batches"):
         source = source.to_batches()
     if isinstance(source, Iterator):
@@ -123,20 +132,27 @@ class Shards:
                 told = f"say it there, chmm.shards(..., {name}=...)" if name in ("y", "ids") else "they go without it"
                 raise TypeError(f"{name} = {shown(value)} was given beside shards: {told}")
 
-    def pieces(self, kind: str | None = None) -> Iterator[Piece]:
+    def pieces(self, kind: str | None = None, scratch: Scratch | None = None) -> Iterator[Piece]:
         """The shards, read one after the other. kind : of the symbols that a model knows."""
         items = iter(self._items)
         for k in range(len(self)):
             item = next(items, END)
             if item is END:
                 raise ValueError(f"there were {len(self)} shards, and now there are {k}")
-            yield self._piece(k, item, kind)
+            yield self._piece(k, item, kind, scratch)
 
-    def read(self, k: int, kind: str | None = None) -> Piece:
+    def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
-        return self._piece(k, self._items[k], kind)
+        return self._piece(k, self._items[k], kind, scratch)
+
+    def some(self, numbers: Iterable[int]) -> "Shards":
+        """Those with these numbers."""
+        if not isinstance(self._items, Sequence):
+            raise TypeError("these shards can only be read one after the other: give a list of them")
+        numbers = list(numbers)
+        return Shards([self._items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
 
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
         """Hands out the shards, to n_jobs threads."""
@@ -156,9 +172,12 @@ class Shards:
         folder = Path(to)
         if format is not None:
             check_choice(format, "format", tuple(WRITERS))
-        folder.mkdir(parents=True, exist_ok=True)
+        read = self._files()
+        for name in self.names:
+            if (path := target(name, folder, format)).resolve() in read:
+                raise ValueError(f"to = {shown(str(to))}: {str(path)!r} is read, answers need another folder")
         engine = self.engine(n_jobs, fit.emission.kind)
-        return list(engine.map(entitled, write, fit, ask, options, folder, format, self._sources()))
+        return list(engine.map(entitled, write, fit, ask, options, folder, format))
 
     def assessment(self, fit: Fit, n_jobs: int = 1) -> Assessment:
         """How good the most probable paths are beside the labels of the shards."""
@@ -173,14 +192,14 @@ class Shards:
         engine = self.engine(options.n_jobs, fit.emission.kind)
         return sum(engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None)))
 
-    def _sources(self):
-        """The files that must not be overwritten."""
+    def _files(self):
+        """The files that are read."""
         items = self._items if isinstance(self._items, Sequence) else ()
         files = [item for item in items if isinstance(item, sources.File)]
         return {path.resolve() for file in files for path in file if path is not None}
 
     @quiet
-    def _piece(self, k, item, kind):
+    def _piece(self, k, item, kind, scratch=None):
         name = self.names[k]
         try:
             parts = sources.read(_named(item, k)[1], self._choice)
@@ -193,10 +212,21 @@ class Shards:
             raise OSError(f"shard {shown(name)} cannot be read: {type(error).__name__}: {error}") from error
         try:
             data = sequences.read(parts.X, parts.lengths, parts.ids, kind=kind)
-            return Piece(name, data, None if parts.y is None else knowledge.read(parts.y, data, "y"))
+            if data.kind == "numbers":
+                _ = data.numbers  # here, while others are worked on
+            labels = None if parts.y is None else knowledge.read(parts.y, data, "y")
+            return Piece(name, data, labels, _ends(parts.ids) if data.n_steps else None, scratch=scratch)
         except (TypeError, ValueError) as error:
             entitle(error, f"shard {shown(name)}")
             raise
+
+
+def _ends(ids):
+    """The ids of the first and last step."""
+    if ids is None:
+        return None
+    array = np.asarray(ids)
+    return plain(array[0]), plain(array[-1])
 
 
 class Threads:
@@ -205,11 +235,12 @@ class Threads:
     def __init__(self, shards: Shards, n_jobs: int, kind: str | None = None):
         self.names = shards.names
         self._shards, self._n_jobs, self._kind = shards, n_jobs, kind
+        self._scratch = Scratch()
 
     def map(self, task, *args) -> Iterator:
         """task(piece, *args) for each shard, in their order. At most n_jobs + 1 shards are in memory at a time; answers
         that come before their turn wait, but no more than twice n_jobs of them."""
-        pieces, stop = self._shards.pieces(self._kind), np.zeros(1, dtype=np.int32)
+        pieces, stop = self._shards.pieces(self._kind, self._scratch), np.zeros(1, dtype=np.int32)
         reader, pool = ThreadPoolExecutor(1), ThreadPoolExecutor(self._n_jobs)
         reading: Future | None = None
         working: dict[Future, int] = {}
@@ -264,20 +295,22 @@ def counted(piece, fit, options):
     return expectation(problem, options, shards=frozenset([piece.name]))
 
 
-def write(piece, fit, ask, options, folder, format, taken):
+def target(name, folder, format):
+    """The file of the answer about a shard; without a format, in that of its name, or .npy."""
+    path = folder / str(name)
+    known = path.suffix[1:] in WRITERS
+    return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
+
+
+def write(piece, fit, ask, options, folder, format):
     """Write an answer to a file, as a whole or not at all; its path."""
     answer = answered(piece, fit, ask, options)
-    path = folder / str(piece.name)
-    if format is None:
-        format = path.suffix[1:] if path.suffix[1:] in WRITERS else "npy"
-    path = path.with_suffix(f".{format}") if path.suffix[1:] in WRITERS else path.with_name(f"{path.name}.{format}")
-    if path.resolve() in taken:
-        raise ValueError(f"{str(path)!r} is a file that is read: answers need another folder, to=")
+    path = target(piece.name, folder, format)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
         with open(temporary, "wb") as file:
-            WRITERS[format](file, answer, fit.states.names, piece.data)
+            WRITERS[path.suffix[1:]](file, answer, fit.states.names, piece.data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -99,8 +99,9 @@ def read(item: Any, choice: Choice) -> Parts:
     if callable(item) and not hasattr(item, "__array__"):
         item = item()
     X, y = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
-    if hasattr(X, "to_table"):  # a fragment of an Arrow dataset
-        X = X.to_table(columns=_columns(getattr(X, "physical_schema", X.schema).names, choice)[0], use_threads=False)
+    if hasattr(X, "to_table"):  # an Arrow dataset, or a fragment of one
+        schema = X.physical_schema if hasattr(X, "physical_schema") else X.schema
+        X = X.to_table(columns=_columns(schema.names, choice)[0], use_threads=False)
     if hasattr(X, "schema") and hasattr(X, "num_rows"):
         parts = of_arrow(X, choice)
     elif hasattr(X, "columns") and np.ndim(X) == 2:
@@ -204,7 +205,7 @@ def of_array(x: Any, choice: Choice) -> Parts:
 def files(paths: Any, choice: Choice) -> tuple[list[File], list[str], Choice]:
     """(files, their names, what is to be read of them) of a path or paths, some of which may have wildcards."""
     found, y = _found(paths, "source"), choice.y
-    names = _names(found)
+    names = names_of(found)
     if not isinstance(y, (*PATHS, list, tuple)) or not {path.suffix for path in found} <= {".npy", ".txt"}:
         return [File(path) for path in found], names, choice
     labels = _found(y, "y")
@@ -240,7 +241,7 @@ def _found(paths, argument):
     return found
 
 
-def _names(paths):
+def names_of(paths):
     """The names of files, with as much of the path as tells them apart."""
     names = [path.name for path in paths]
     if len(set(names)) < len(names):

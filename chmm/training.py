@@ -18,6 +18,7 @@ from .exceptions import ConvergenceWarning, ImpossibleError, entitle, outside
 from .fit import Fit, column_names
 from .kernel_input import Problem
 from .known import Weights, with_gaps
+from .memory import n_equal
 from .ordering import canonical, exchangeable
 from .passes import (
     Chosen,
@@ -144,7 +145,7 @@ def fit(
         observed.distinct[:PROBED],
         n_sequences(data),
         data.n_steps,
-        int(np.count_nonzero(observed.index == len(observed.distinct))),
+        n_equal(observed.index, len(observed.distinct)),
         None if known is None else known.n_known,
         observed.notes,
         1.0 if weight is None else float(weight.max()),
@@ -215,6 +216,7 @@ class Gathered(NamedTuple):
 
 def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     found = list(passes.map(look, model.emission))
+    refuse_cut_sequences(passes.names, found)
     seen = survey_of(passes.names, found) if seen is None else seen
     first = next(one for one in found if one.emission is not None)
     labels = distinct_labels(passes.names, [one.labels for one in found])
@@ -224,6 +226,20 @@ def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
     data, own = sample_of(passes.names, cuts)
     return Gathered(structure, emission, data, own, chosen.everything, cuts)
+
+
+def refuse_cut_sequences(names, found):
+    """ValueError if a piece begins with the id with which the one before it ends."""
+    last = None
+    for name, one in zip(names, found, strict=True):
+        if one.ids is None:
+            continue
+        if last is not None and last[1] == one.ids[0]:
+            raise ValueError(
+                f"shard {shown(name)} begins with the id {shown(last[1])}, with which shard {shown(last[0])} ends, and "
+                "a sequence cannot go on in the next shard: cut the data between ids, or give ids that differ"
+            )
+        last = name, one.ids[1]
 
 
 def survey_of(names, found) -> Survey:

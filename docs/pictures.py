@@ -1,4 +1,4 @@
-"""Pictures of code blocks: each page that draws is run while it is read, and shows after a block what the block drew."""
+"""Pictures of code blocks: a page that draws is run while it is read, and shows after each block what that one drew."""
 
 from contextlib import chdir
 from pathlib import Path
@@ -8,7 +8,7 @@ from blocks import blocks, run
 from sphinx.errors import ExtensionError
 
 FOLDER = "_pictures"  # in the source folder, where Sphinx looks for images; git does not know it
-INCH = 80  # pixels of the page
+INCH = 96  # pixels of the page
 DENSITY = 2  # pixels of the picture for each
 
 
