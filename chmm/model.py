@@ -255,14 +255,13 @@ class Model:
         impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
         report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
-        parameters so far. Ctrl-C leaves the model as it was.
+        parameters so far. Ctrl-C leaves the model as it was, and a checkpoint that goes on.
         progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
         may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
-        checkpoint : path of a file that keeps the model so far and the state of the fit, every 30 seconds, at the end,
-        and on Ctrl-C; `Model.load` reads it. resume : go on from that file if there is one, with the same data and the
-        same arguments, to the same result, to the last bit, as a fit without a break; max_iter may be larger, n_jobs
-        another. Without resume, a file that exists is a FileExistsError. The search for a start is not kept: see the
-        guide to learning.
+        checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
+        and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
+        without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
+        n_jobs. The search for a start is not kept. Without resume, an existing file is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
