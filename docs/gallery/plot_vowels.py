@@ -18,7 +18,7 @@ text = re.sub("[^a-z]+", " ", " ".join(topics.values()).lower())[100_000:140_000
 model = Model(2, random_state=0).fit(text)
 
 # %%
-# One state has the vowels, with y and the space; the other all consonants. Markov (1913) counted vowels and consonants of
+# One state shows the vowels and the space, the other the consonants. Markov (1913) counted vowels and consonants of
 # Pushkin's *Onegin* to show that letters depend on their neighbours. Here the dependence finds the vowels.
 
 plot.emissions(model, n_symbols=12)
