@@ -34,3 +34,5 @@ ax.legend()
 # eruptions in a row do not occur. After a long one, the next is short four to seven times in ten.
 
 plot.graph(model)
+
+# sphinx_gallery_thumbnail_number = 2

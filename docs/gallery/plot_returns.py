@@ -20,7 +20,7 @@ prices = pd.Series(prices["Close"].to_numpy(), index=pd.to_datetime(prices["Date
 returns = (100 * np.log(prices).diff())["1999":].rename("return, %")
 model = Model(3, StudentT(), random_state=0).fit(returns)
 model = model.relabel({0: "wild", 1: "nervous", 2: "calm"})  # a fit has sorted them by their means
-print(model)
+model
 
 # %%
 # Wild were the autumn of 2008, of course, and the summers of 2002 and 2011; 2017 was the calmest year.

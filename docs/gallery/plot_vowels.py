@@ -32,3 +32,5 @@ plot.transitions(model)
 # A line of the text, each letter on the colour of its most probable state.
 
 plot.states(model, text[1000:1060], posterior=False)
+
+# sphinx_gallery_thumbnail_number = 3
