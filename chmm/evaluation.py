@@ -48,7 +48,7 @@ class Assessment(Mapping):
         for one in (self, other):
             places = [names.index(name) for name in one.names]
             total[np.ix_(places, places)] += one.confusion
-        return Assessment(names, total)
+        return Assessment(names, total, self.n_states)
 
     def __radd__(self, other):
         return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
