@@ -343,13 +343,14 @@ def test_ctrl_c_leaves_the_model_as_it_was(n_jobs, monkeypatch):
 LIMITED = """
 import os, resource, sys
 import numpy as np
-import chmm
+import chmm.starts
 
 paths = sorted(os.path.join(sys.argv[1], name) for name in os.listdir(sys.argv[1]))
+chmm.starts.MOST = 20_000
 chmm.Model(2, chmm.Gaussian(), max_iter=2).fit([0.5, 1.5, 4.0] * 300)  # libraries have their memory
 with open("/proc/self/status") as status:
     used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))
-resource.setrlimit(resource.RLIMIT_DATA, (used + 120 * 2**20, used + 120 * 2**20))
+resource.setrlimit(resource.RLIMIT_DATA, (used + 100 * 2**20,) * 2)
 try:
     everything = [np.load(path) for path in paths]
     raise SystemExit("all data fit into the memory allowed")
@@ -357,8 +358,8 @@ except MemoryError:
     everything = None
 data = chmm.shards(paths)
 model = chmm.Model(2, chmm.Gaussian(), random_state=0, n_init=1, max_iter=2, n_jobs=1).fit(data)
-assert model.report_["n_steps"] == 312_500 * len(paths)
-assert sum(len(path) for _, path in model.predict(data)) == 312_500 * len(paths)
+assert model.report_["n_steps"] == 156_250 * len(paths)
+assert sum(len(path) for _, path in model.predict(data)) == 156_250 * len(paths)
 print(model.emission_.means.ravel().round(1).tolist())
 """
 
@@ -367,8 +368,8 @@ print(model.emission_.means.ravel().round(1).tolist())
 def test_data_that_do_not_fit_into_memory_are_fitted(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "data").mkdir()
-    np.save(tmp_path / "data" / "0.npy", rng.normal(np.repeat(3.0 * rng.integers(0, 2, 6250), 50)))
-    for k in range(1, 96):  # 240 MB, which take no more room on the disk than one file
+    np.save(tmp_path / "data" / "0.npy", rng.normal(np.repeat(3.0 * rng.integers(0, 2, 3125), 50)))
+    for k in range(1, 144):  # 180 MB, which take no more room on the disk than one file
         os.link(tmp_path / "data" / "0.npy", tmp_path / "data" / f"{k}.npy")
     env = {**os.environ, "PYTHONPATH": str(Path(chmm.__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path / "data")]
