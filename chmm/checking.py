@@ -128,8 +128,9 @@ class Normality(NamedTuple):
 def normality(residuals) -> Normality:
     """A test whether residuals are draws of a standard normal, as pseudo-residuals of a model that is right are.
 
-    residuals : an array of one column, NaN left out; or a list or dict of these, as of several sequences. The test of
-    Jarque & Bera (1980) is of the shape alone: look at mean, deviation and correlation, too.
+    residuals : an array of one column, NaN left out; or a list or dict of these, as of several sequences.
+
+    The test of Jarque & Bera (1980) is of the shape alone: look at mean, deviation and correlation, too.
 
     >>> import numpy as np
     >>> from chmm import normality

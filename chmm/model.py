@@ -97,7 +97,7 @@ class Model:
         the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
         floats `Gaussian`; for other data the emission must be given.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
-    startprob : (n_states,), transmat : (n_states, n_states), given parameters. EM starts from them; a 0 is structural
+    startprob, transmat : given parameters, (n_states,) and (n_states, n_states). EM starts from them; a 0 is structural
         and stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
         startprob="stationary": the chain has run for a long time, so that startprob_ is the p with p = p transmat_, in
         every question and in learning, with labels too. Every state must be reachable from every other.
@@ -311,6 +311,7 @@ class Model:
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
         y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
+
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
@@ -404,7 +405,9 @@ class Model:
         """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
         training="viterbi" the counts of their most probable paths.
 
-        shard : a name for these data; statistics that share a shard do not add. ImpossibleError if P(O) = 0.
+        shard : a name for these data; statistics that share a shard do not add.
+
+        ImpossibleError if P(O) = 0.
         """
         fit, options = self._ready(), checks.options(self)
         if isinstance(X, Shards):
@@ -599,7 +602,8 @@ class Model:
     ) -> Forward:  # fmt: skip
         """Forward variables: `Forward(alpha, log_scale, loglik)`.
 
-        alpha[1, i] = startprob[i] b_i(o_1);  alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
+        alpha[1, i] = startprob[i] b_i(o_1)
+        alpha[t+1, j] = (sum_i alpha[t, i] transmat[i, j]) b_j(o_t+1)
 
         Scaled (Bishop, PRML 13.2.4), rows of alpha sum to 1: the filter P(q_t | o_1 ... o_t), which does not use the
         future. `scaled=False` gives the textbook's alpha, or a ValueError where it would underflow. ImpossibleError if
@@ -614,7 +618,8 @@ class Model:
     ) -> Backward:  # fmt: skip
         """Backward variables: `Backward(beta, log_scale, loglik)`.
 
-        beta[T, i] = 1;  beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
+        beta[T, i] = 1
+        beta[t, i] = sum_j transmat[i, j] b_j(o_t+1) beta[t+1, j]
 
         Scaled so that alpha * beta = gamma, wherever alpha is not below 1e-308. `scaled=False` gives the textbook's
         beta. `final_states` act like part of the last observation: alpha[T] is 0 outside them, beta[T] is 1.
@@ -763,8 +768,9 @@ class Model:
         loglik)`.
 
         filtered : P(q_t = i | o_1 ... o_t). proba : P(q_t-lag = i | o_1 ... o_t), and its most probable state; None for
-        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t). `push(None)`: the
-        step was not seen. `close()` gives the last `lag` steps.
+        the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t).
+
+        `push(None)`: the step was not seen. `close()` gives the last `lag` steps.
 
         Equal to predict_proba(X, lag=lag), of any length: each state has an exponent of its own, so that nothing
         underflows. Cost of a push: (1 + lag) n_states^2. It keeps the parameters it was made with.
@@ -787,7 +793,8 @@ class Model:
     ) -> Viterbi:  # fmt: skip
         """The tables of the Viterbi algorithm: `Viterbi(path, log_prob, delta, psi, log_scale)`.
 
-        delta[1, i] = startprob[i] b_i(o_1);  delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
+        delta[1, i] = startprob[i] b_i(o_1)
+        delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
         psi[t+1, j] = the i of that maximum, as a number; psi[1, j] = 0
 
         Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError where
@@ -833,7 +840,9 @@ class Model:
         """P(what is known | O), a float for each sequence: how sure a whole path is, a stretch, or one label.
 
         known : labels, with None where anything may be, or a mask (n_steps, n_states) of what may be. (Likelihoods give
-        the mean of their product.) ImpossibleError if P(O) = 0. Cost: twice that of `score`.
+        the mean of their product.)
+
+        ImpossibleError if P(O) = 0. Cost: twice that of `score`.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -850,8 +859,10 @@ class Model:
     ) -> Any:
         """The runs of the most probable path: `Segments` of rows (start, stop, state, proba) for each sequence.
 
-        proba : P(q_start = ... = q_stop-1 = state | O), exact. A `Segments` is a tuple that prints as a table, and has
-        `to_frame()` and `to_bed(file, chrom)`. ImpossibleError if P(O) = 0.
+        proba : P(q_start = ... = q_stop-1 = state | O), exact.
+
+        A `Segments` is a tuple that prints as a table, and has `to_frame()` and `to_bed(file, chrom)`. ImpossibleError
+        if P(O) = 0.
 
         >>> from chmm import Gaussian, Model
         >>> m = Model(states=["low", "high"], startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -971,9 +982,10 @@ class Model:
         coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
         its limit, or was expected less than once, is held fixed, and has no standard error but a note.
 
-        known, ended : as in the fit. ValueError if the model is not at a maximum, or has more than 500 free parameters.
-        Cost: two E-steps for each. Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time
-        Series, section 3.6.
+        known, ended : as in the fit.
+
+        ValueError if the model is not at a maximum, or has more than 500 free parameters. Cost: two E-steps for each.
+        Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time Series, section 3.6.
         """
         asked = self._asked(X, known, lengths, ids, ended)
         return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
@@ -1003,6 +1015,7 @@ class Model:
         precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
 
         y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+
         `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
 
         >>> from chmm import Categorical, Model
@@ -1151,7 +1164,9 @@ class Model:
         """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
 
         metadata : notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors
-        return. The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
+        return.
+
+        The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
         a whole or not at all. `Model.load` reads it.
         """
         files.save(self, self._ready(), path_or_file, metadata)
@@ -1178,8 +1193,10 @@ class Model:
         """The model with the parameters of one of hmmlearn's: the same score for the same data.
 
         m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM that has its parameters, or one of the
-        variational classes, of which the means of the parameters are taken. States keep their order. Priors and the
-        options of EM stay behind, because they have other defaults here; docs/moving.md has their names.
+        variational classes, of which the means of the parameters are taken.
+
+        States keep their order. Priors and the options of EM stay behind, because they have other defaults here;
+        docs/moving.md has their names.
 
         TypeError for another object, NotFittedError if it has no parameters, ValueError if rows do not sum to 1.
         """

@@ -10,7 +10,10 @@ MOST = 20  # rows that are printed
 
 
 class Segment(NamedTuple):
-    """A run of one state: the steps start ... stop - 1, and P(all of them are in this state | O)."""
+    """A run of one state in a path.
+
+    start, stop : its steps are start ... stop - 1. state : its name. proba : P(all of them are in this state | O).
+    """
 
     start: int
     stop: int

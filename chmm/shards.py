@@ -38,7 +38,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
 
     - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
       sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
-    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are.
+    - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are; a Dask bag, array
+      or data frame, whose partitions are.
     - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
       `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
 
@@ -65,6 +66,10 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
+    if hasattr(source, "__dask_graph__"):
+        from .dask import partitions
+
+        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
         paths = [Path(fragment.path) for fragment in source]
@@ -136,11 +141,18 @@ class Shards:
                 raise ValueError(f"there were {len(self)} shards, and now there are {k}")
             yield self._piece(k, item, kind, scratch)
 
-    def read(self, k: int, kind: str | None = None) -> Piece:
+    def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
-        return self._piece(k, self._items[k], kind)
+        return self._piece(k, self._items[k], kind, scratch)
+
+    def some(self, numbers: Iterable[int]) -> "Shards":
+        """Those with these numbers."""
+        if not isinstance(self._items, Sequence):
+            raise TypeError("these shards can only be read one after the other: give a list of them")
+        numbers = list(numbers)
+        return Shards([self._items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
 
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
         """Hands out the shards, to n_jobs threads."""

@@ -47,7 +47,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"chmm {version}"
 html_logo = html_favicon = "logo.svg"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "math.css"]
 html_show_sphinx = html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "chmm"},
@@ -60,6 +60,7 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc", "edit-this-page"],
 }
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 html_sidebars = {"index": []}
 
 sphinx_gallery_conf = {
@@ -79,7 +80,7 @@ repository = os.environ.get("CHMM_REPOSITORY", "").rstrip("/")
 if repository:
     html_theme_options["use_edit_page_button"] = True
     html_theme_options["icon_links"] = [{"name": "source", "url": repository, "icon": "fa-solid fa-code-branch"}]
-    html_context = {
+    html_context |= {
         "edit_page_url_template": repository + "/edit/main/docs/{{ file_name }}",
         "edit_page_provider_name": "the repository",
     }

@@ -7,6 +7,7 @@ table; ">>>" starts an example. Everything else is text, with `code` in single b
 
 import inspect
 import re
+import textwrap
 from itertools import groupby
 
 NAME = r"\*{0,2}[A-Za-z_]\w*(?:\(\))?(?:=\"\w+\")?"
@@ -14,11 +15,14 @@ ITEM = re.compile(rf"(?:^|(?<=[.;] )|(?<=\n))({NAME}(?:, {NAME})*) : ")
 FORMULA = re.compile(r"\s*[A-Za-z_]\w*(\[[^\]]*\]|\([^)]*\))? = \S")
 FULL_STOP = re.compile(r"[a-z)]\. |\.$")
 TABLE = re.compile(r"\S {3,}\S")
+CALL = r"[A-Za-z_][\w.]*\((?:[^()`]|\([^()`]*\))*\)"
 CODE = re.compile(
     r"`[^`]+`"
     r"|(?P<strong>\*\*[^*\s][^*]*\*\*)"
-    r"|\b[a-z]\w*=(?:\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|[\w.-]*\w)"  # an argument and its value
+    rf"|\b[a-z]\w*=(?:{CALL}|\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|\{{[^}}]*\}}|[\w.-]*\w)"  # an argument and its value
+    rf"|\b{CALL}"
     r"|\b[a-z]\w*\[[^\]]+\]"  # an entry
+    r"|\(n_[a-z]+,[^()]*\)"  # a shape
     r"|\b(?:n|[a-z]{2,})(?:_[a-z]{2,})+_?\b(?!\()|\b[a-z]{2,}_(?![\w(])"  # a name with an underscore
 )
 
@@ -36,7 +40,7 @@ def parts(docstring):
         elif lines[0].startswith("- "):
             found.append(("list", [joined(item) for item in re.split(r"^- ", paragraph, flags=re.M)[1:]]))
         elif all(line.startswith("    ") for line in lines):
-            found.append(("literal", inspect.cleandoc(paragraph)))
+            found.append(("literal", inspect.cleandoc("\n" + paragraph)))
         elif any(TABLE.search(line) for line in lines):
             found.append(("table", paragraph))
         elif all(FORMULA.match(line) for line in lines) and not FULL_STOP.search(paragraph):
@@ -76,7 +80,7 @@ def reading(docstring):
         elif kind == "example":
             out.append(content)
         elif kind in ("formula", "table", "literal"):
-            out.append("::\n\n" + inspect.cleandoc(content).replace("\n", "\n   ").join(["   ", ""]))
+            out.append(".. code-block:: none\n\n" + textwrap.indent(content, "   "))
         elif kind == "list":
             out.append("\n".join(f"- {inline(item)}" for item in content))
         elif kind == "items":
@@ -89,6 +93,7 @@ def reading(docstring):
 def inline(text):
     """A line of text: code as code, names as links where they lead somewhere, and nothing that reStructuredText would
     take for markup."""
+    text = text.replace("...", "…")  # which a summary would take for the end of its sentence
     out, at = [], 0
     for found in CODE.finditer(text):
         out += [escaped(text[at : found.start()]), marked(found)]
@@ -103,7 +108,8 @@ def marked(found):
     name = re.fullmatch(r"([A-Za-z_][\w.]*)(\([^()]*\))?", code)
     if not name:
         return literal(code) + "\\ "
-    return f":py:obj:`{code} <{name[1]}>`\\ " if name[2] else f":py:obj:`{code}`\\ "
+    target = f".{name[1]}" if re.match("[A-Z][a-z]", name[1]) else name[1]  # a class, in whatever module
+    return f":py:obj:`{code} <{target}>`\\ "
 
 
 def literal(text):

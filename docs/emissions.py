@@ -2,7 +2,12 @@
 
 import inspect
 import sys
+import textwrap
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from docstrings import parts
 
 import chmm
 from chmm.emissions import FAMILIES
@@ -188,36 +193,40 @@ A model that uses such a family is loaded with `Model.load(path, emissions=[Zipf
 
 
 def page():
-    parts = [HEAD]
+    written = [HEAD]
     for family in (*FAMILIES, chmm.Emission):
         if family is chmm.Emission:
-            parts.append(OWN)
+            written.append(OWN)
         else:
-            parts.append(f"## {family.__name__}\n\n`{family.__name__}{inspect.signature(family)}`\n")
-        text, _, example = inspect.getdoc(family).partition("\n>>> ")
-        parts.append(markdown(text))
-        if example:
-            parts.append(f"```python\n>>> {example.strip()}\n```\n")
-    return "\n".join(parts)
+            written.append(f"## {family.__name__}\n\n`{family.__name__}{signature(family)}`\n")
+        written.append(markdown(inspect.getdoc(family)))
+    return "\n".join(written)
 
 
-def markdown(text):
-    """NumPy's docstring sections as a list, formulas as they stand."""
-    lines, out, in_parameters = text.strip().split("\n"), [], False
-    for i, line in enumerate(lines):
-        if line.startswith("---"):
-            continue
-        if i + 1 < len(lines) and lines[i + 1].startswith("---"):
-            in_parameters = True
-            out.append(f"{line}:\n")
-        elif not line:
-            in_parameters = False
-            out.append("")
-        elif in_parameters and not line.startswith(" "):
-            out.append(f"- {line}")
+def signature(family):
+    """Without types: the text tells shapes and forms."""
+    sig = inspect.signature(family)
+    return sig.replace(parameters=[p.replace(annotation=p.empty) for p in sig.parameters.values()])
+
+
+def markdown(docstring):
+    out = []
+    for kind, content in parts(docstring):
+        if kind == "heading":
+            out.append(f"{content}:")
+        elif kind == "items":
+            out.append("\n".join(wrapped(f"- `{names}`: {text}", "  ") for names, text in content))
+        elif kind == "list":
+            out.append("\n".join(wrapped(f"- {text}", "  ") for text in content))
+        elif kind == "text":
+            out.append(wrapped(content))
         else:
-            out.append(f"  {line.strip()}" if in_parameters else line)
-    return "\n".join(out) + "\n"
+            out.append(f"```{'python' if kind == 'example' else 'none'}\n{content}\n```")
+    return "\n\n".join(out) + "\n"
+
+
+def wrapped(text, indent=""):
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from blocks import blocks, run
 from sphinx.errors import ExtensionError
 
 FOLDER = "_pictures"  # in the source folder, where Sphinx looks for images; git does not know it
-INCH = 80  # pixels of the page
+INCH = 96  # pixels of the page
 DENSITY = 2  # pixels of the picture for each
 
 

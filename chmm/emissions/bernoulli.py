@@ -10,7 +10,9 @@ from .exponential_family import ExponentialFamily, squeeze_feature
 
 
 class Bernoulli(ExponentialFamily):
-    """Marks, 0 or 1, independent given the state: log b_i(o) = sum_d log(probs[i, d] if o_d else 1 - probs[i, d]).
+    """Marks, 0 or 1, independent given the state.
+
+        log b_i(o) = sum_d log(probs[i, d] if o_d else 1 - probs[i, d])
 
     Parameters
     ----------

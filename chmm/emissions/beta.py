@@ -11,7 +11,9 @@ RANGE = 1e-6, 1e6
 
 
 class Beta(ExponentialFamily):
-    """Shares: log b_i(o) = sum_d (a - 1) log o_d + (b - 1) log(1 - o_d) - log B(a, b), 0 < o_d < 1.
+    """Shares, 0 < o_d < 1.
+
+        log b_i(o) = sum_d (a - 1) log o_d + (b - 1) log(1 - o_d) - log B(a, b)
 
     Parameters
     ----------

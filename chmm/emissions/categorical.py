@@ -16,7 +16,9 @@ from .base import Emission, Frozen, Observed, Survey, read_only
 
 
 class Categorical(Emission):
-    """One of M symbols at each step: b_i(k) = probs[i, k].
+    """One of M symbols at each step.
+
+        b_i(k) = probs[i, k]
 
     Parameters
     ----------

@@ -10,7 +10,9 @@ LARGEST = 1e12  # of a rate, times the mean of all data
 
 
 class Exponential(ExponentialFamily):
-    """Waiting times: log b_i(o) = sum_d log rates[i, d] - rates[i, d] o_d, o_d >= 0.
+    """Waiting times, o_d >= 0.
+
+        log b_i(o) = sum_d log rates[i, d] - rates[i, d] o_d
 
     Parameters
     ----------

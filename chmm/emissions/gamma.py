@@ -13,7 +13,10 @@ LEAST, LARGEST = 1e-290, 1e300  # of values, of rates: a rate is at most RANGE[1
 
 
 class Gamma(ExponentialFamily):
-    """Positive numbers: log b_i(o) = sum_d a log b - log Gamma(a) + (a - 1) log o_d - b o_d, a = shapes, b = rates.
+    """Positive numbers, by the gamma distribution.
+
+        log b_i(o) = sum_d a log b - log Gamma(a) + (a - 1) log o_d - b o_d
+        a = shapes[i, d], b = rates[i, d]
 
     Parameters
     ----------

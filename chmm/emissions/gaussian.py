@@ -18,7 +18,10 @@ ROUNDING = 1e-15  # eigenvalues of correlations that rounding makes of 0, for ea
 
 
 class Gaussian(Emission):
-    """Normal: log b_i(o) = -(D log 2pi + log |S_i| + (o - m_i)' S_i^-1 (o - m_i)) / 2.
+    """Measurements, by the normal distribution.
+
+        log b_i(o) = -(D log 2pi + log |S_i| + (o - m_i)' S_i^-1 (o - m_i)) / 2
+        m_i = means[i], S_i = the covariance matrix of state i
 
     Parameters
     ----------

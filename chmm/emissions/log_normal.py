@@ -6,7 +6,10 @@ from .gaussian import Gaussian
 
 
 class LogNormal(Gaussian):
-    """Positive numbers whose logarithm is normal: log b_i(o) = log N(log o; m_i, S_i) - sum_d log o_d.
+    """Positive numbers whose logarithm is normal.
+
+        log b_i(o) = log N(log o; m_i, S_i) - sum_d log o_d
+        m_i = means[i], S_i = the covariance matrix of state i
 
     Parameters
     ----------

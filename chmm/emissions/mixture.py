@@ -23,7 +23,9 @@ OUTSIDE = -1e4  # a log density for values outside a family's support, while fam
 
 
 class Mixture(Alternatives):
-    """Several components in each state: b_i(o) = sum_k weights[i, k] f_k(o), each with parameters of its own.
+    """Several components in each state, each with parameters of its own.
+
+        b_i(o) = sum_k weights[i, k] f_ik(o)
 
     Parameters
     ----------

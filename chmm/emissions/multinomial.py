@@ -15,7 +15,9 @@ LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
 
 class Multinomial(Emission):
-    """Count vectors: log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d], with n = sum_d o_d of each step.
+    """Count vectors: how often each symbol occurred among the n = sum_d o_d draws of a step.
+
+        log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d]
 
     For one symbol per step use `Categorical`.
 

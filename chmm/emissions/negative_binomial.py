@@ -14,13 +14,16 @@ RANGE = 1e-6, 1e6
 
 
 class NegativeBinomial(Emission):
-    """Counts: log b_i(o) = sum_d log Gamma(o_d + r) - log Gamma(r) - log o_d! + r log p + o_d log(1 - p).
+    """Counts whose variance is above their mean.
+
+        log b_i(o) = sum_d log Gamma(o_d + r) - log Gamma(r) - log o_d! + r log p + o_d log(1 - p)
+        r = sizes[i, d], p = probs[i, d]
 
     Parameters
     ----------
-    sizes : r > 0, probs : 0 < p <= 1, (n_states, n_features) or (n_states,); a fit starts from given values.
-        The mean is r (1 - p) / p, the variance mean / p; near r = 1e6 this is a Poisson distribution. Columns are
-        independent given the state; a missing one (NaN) is ignored.
+    sizes, probs : r > 0 and 0 < p <= 1, (n_states, n_features) or (n_states,); a fit starts from given values. The mean
+        is r (1 - p) / p, the variance mean / p; near r = 1e6 this is a Poisson distribution. Columns are independent
+        given the state; a missing one (NaN) is ignored.
     prior : number of steps, with counts distributed like those of all data, that are added to each state and column;
         where all data are 0, the counts are 0 and 1, half each.
     frozen : names of parameters to keep as given, or {name: mask}. A given p of 1 is structural and is kept.

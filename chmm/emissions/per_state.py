@@ -12,7 +12,9 @@ from .base import Emission
 
 
 class PerState(Alternatives):
-    """A family of its own for each state: b_i(o) = f_i(o; members[i]).
+    """A family of its own for each state.
+
+        b_i(o) = f_i(o; members[i])
 
     Parameters
     ----------

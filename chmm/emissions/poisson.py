@@ -14,7 +14,9 @@ MOST_DRAWN = 9.2e18  # a rate whose counts fit into int64
 
 
 class Poisson(ExponentialFamily):
-    """Counts: log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!.
+    """Counts, by the Poisson distribution.
+
+        log b_i(o) = sum_d o_d log rates[i, d] - rates[i, d] - log o_d!
 
     Parameters
     ----------

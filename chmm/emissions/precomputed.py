@@ -6,7 +6,9 @@ from .base import Emission, unshared
 
 
 class Precomputed(Emission):
-    """Values that are themselves log likelihoods: log b_i(o_t) = X[t, i], such as the output of a neural network.
+    """Values that are themselves log likelihoods, such as the output of a neural network.
+
+        log b_i(o_t) = X[t, i]
 
     A sequence is an array (n_steps, n_states). Only differences between states matter, so the logarithms of posteriors
     divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf marks a state as

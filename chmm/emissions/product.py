@@ -40,7 +40,9 @@ class Cells:
 
 
 class Product(Composite):
-    """Channels that are independent given the state: log b_i(o) = sum_c log b_i^c(o^c).
+    """Channels that are independent given the state.
+
+        log b_i(o) = sum_c log b_i^c(o^c)
 
     Parameters
     ----------

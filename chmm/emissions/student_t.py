@@ -15,8 +15,10 @@ FIRST_DOFS = 30.0  # a fit starts with light tails: with heavy ones, one state t
 
 
 class StudentT(Emission):
-    """Heavy tails: log b_i(o) = sum_d log Gamma((v+1)/2) - log Gamma(v/2) - log(v pi s^2)/2 - (v+1)/2 log(1 + z^2/v),
-    z = (o_d - locations[i, d]) / s, s = scales[i, d], v = dofs[i, d].
+    """Measurements with outliers, by Student's t distribution.
+
+        log b_i(o) = sum_d log Gamma((v + 1)/2) - log Gamma(v/2) - log(v pi s^2)/2 - (v + 1)/2 log(1 + z^2/v)
+        z = (o_d - locations[i, d]) / s, s = scales[i, d], v = dofs[i, d]
 
     Parameters
     ----------

@@ -13,7 +13,9 @@ from .precomputed import Precomputed
 
 
 class Tied(Alternatives):
-    """States that share their observations: b_i(o) = f(o; member groups[i] of the family).
+    """States that share their observations.
+
+        b_i(o) = f(o; member groups[i] of the family)
 
     Parameters
     ----------

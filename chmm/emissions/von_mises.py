@@ -11,7 +11,10 @@ LARGEST = 1e6
 
 
 class VonMises(ExponentialFamily):
-    """Angles in radians: log b_i(o) = sum_d k cos(o_d - means[i, d]) - log(2 pi I_0(k)), k = concentrations[i, d].
+    """Angles in radians.
+
+        log b_i(o) = sum_d k cos(o_d - means[i, d]) - log(2 pi I_0(k))
+        k = concentrations[i, d]
 
     Parameters
     ----------

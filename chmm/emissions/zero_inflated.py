@@ -19,7 +19,9 @@ from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
-    """A family, and zeros with another cause: b_i(o) = prod_d zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d).
+    """A family, and zeros with another cause.
+
+        b_i(o) = prod_d (zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d))
 
     Parameters
     ----------

@@ -1,0 +1,159 @@
+"""What Dask adds to an iteration of EM, and what a second worker brings, on a cluster of this machine's processes.
+
+    python benchmarks/cluster.py                               # some minutes; needs chmm[dask]
+    python benchmarks/cluster.py overhead speed-up             # some of the three
+
+overhead  : two workers and 16 shards with next to no data, against the same fit on one machine; in alternation.
+speed-up  : two workers against one, on passes of more than a second. Beside it, what the machine has to give: two
+            processes of pure arithmetic against one, measured in the same round.
+constants : those of benchmarks/scaling.py, from passes in which workers have nothing to do. L is what a pass takes with
+            one worker and one shard; d and b are the processor time that client and scheduler (one process here) need
+            for each further worker and shard: what stays serial where every worker has a machine of its own.
+
+Others may be at work on the machine, so that each figure is the best of several rounds.
+"""
+
+import argparse
+import multiprocessing
+import time
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+
+import chmm
+import chmm.dask
+from chmm import starts
+
+
+@contextmanager
+def cluster(n_workers):
+    """A client of so many workers, each a process with one thread."""
+    import distributed
+
+    options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None, "silence_logs": 60}
+    server = {"dashboard_address": "127.0.0.1:0"}
+    with (
+        distributed.LocalCluster(n_workers=n_workers, scheduler_kwargs=server, **options) as local,
+        distributed.Client(local) as client,
+    ):
+        client.wait_for_workers(n_workers)
+        yield client
+
+
+class Draw:
+    """A shard that is drawn where it is read."""
+
+    def __init__(self, model, n_sequences, n_steps, seed):
+        self.how = model, n_sequences, n_steps, seed
+
+    def __call__(self):
+        model, n_sequences, n_steps, seed = self.how
+        return model.sample(n_steps, n_sequences, random_state=seed).X
+
+
+def given(n_states, n_symbols=12):
+    """A model with parameters; a fit takes them for its only start."""
+    rng = np.random.default_rng(0)
+    moves = 0.1 * rng.dirichlet(np.ones(n_states), n_states) + 0.9 * np.eye(n_states)
+    kinds = chmm.Categorical(rng.dirichlet(np.full(n_symbols, 0.5), n_states))
+    return chmm.Model(startprob=np.full(n_states, 1 / n_states), transmat=moves, emission=kinds)
+
+
+def seconds(fit, n):
+    """Of the last n iterations of a fit, each."""
+    told = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", chmm.ConvergenceWarning)
+        fit(callback=lambda progress: told.append(time.perf_counter()))
+    return np.diff(told)[-n:]
+
+
+def overhead(rounds=6, n=20):
+    model = given(3).set_params(max_iter=n + 2, tol=0)
+    shards = chmm.shards([Draw(model, 1, 50, seed) for seed in range(16)])
+    starts.MOST = 100  # so that so few data are not fitted as a sample
+    with cluster(2) as client:
+        times = [
+            (
+                seconds(lambda callback: chmm.dask.fit(model, shards, client, callback=callback), n),
+                seconds(lambda callback: model.fit(shards, callback=callback), n),
+            )
+            for _ in range(rounds)
+        ]
+    there, here = (np.concatenate(times) for times in zip(*times))
+    print("an iteration over 16 shards of 50 steps, ms:")
+    print(f"  two workers  {1e3 * there.min():.1f} at best, median {1e3 * np.median(there):.1f}")
+    print(f"  one machine  {1e3 * here.min():.1f} at best, median {1e3 * np.median(here):.1f}")
+
+
+def busy(n):
+    x = 1.0
+    for _ in range(n):
+        x *= 1.0000001
+    return x
+
+
+def arithmetic(pool, n=20_000_000):
+    """(seconds of one process for two portions, of two processes for a portion each)."""
+    taken = []
+    for portions in ([2 * n], [n, n]):
+        t = time.perf_counter()
+        pool.map(busy, portions, chunksize=1)
+        taken.append(time.perf_counter() - t)
+    return taken
+
+
+def speed_up(rounds=4, n=4, n_steps=40_000_000):
+    model = given(16).set_params(max_iter=n + 1, tol=0)
+    each = n_steps // 16_000
+    shards = chmm.shards([Draw(model, each, 1000, seed) for seed in range(16)])
+    alone, together, single, double = [], [], [], []
+    with cluster(1) as one, cluster(2) as two, multiprocessing.get_context("spawn").Pool(2) as pool:
+        for _ in range(rounds):
+            alone.append(seconds(lambda callback: chmm.dask.fit(model, shards, one, callback=callback), n).min())
+            together.append(seconds(lambda callback: chmm.dask.fit(model, shards, two, callback=callback), n).min())
+            portions = arithmetic(pool)
+            single.append(portions[0])
+            double.append(portions[1])
+    best = min(alone), min(together), min(single), min(double)
+    print(f"an iteration over {n_steps:,} steps with 16 states, s: {best[0]:.2f} by one worker, {best[1]:.2f} by two")
+    print(f"  speed-up {best[0] / best[1]:.2f}; of pure arithmetic in two processes {best[2] / best[3]:.2f}")
+    rounds = " ".join(f"{a / b:.2f} ({c / d:.2f})" for a, b, c, d in zip(alone, together, single, double))
+    print(f"  round by round: {rounds}")
+
+
+def nothing(piece):
+    """A task that takes no time and gives back statistics."""
+    return chmm.Statistics(np.ones(3), np.ones((3, 3)), {"counts": np.ones((3, 12))}, -1.0, 1, 1)
+
+
+def constants(rounds=5, n=10):
+    seen = []
+    for n_workers in (1, 2, 4, 8, 16):
+        with cluster(n_workers) as client:
+            for each in (1, 8, 32):
+                engine = chmm.dask.spread([[0, 1]] * (n_workers * each), client).engine()
+                sum(engine.map(nothing))
+                wall, cpu = [], []
+                for _ in range(rounds):
+                    began = time.process_time()
+                    for _ in range(n):
+                        t = time.perf_counter()
+                        sum(engine.map(nothing))
+                        wall.append(time.perf_counter() - t)
+                    cpu.append((time.process_time() - began) / n)
+                seen.append((1, n_workers, n_workers * each, min(cpu), min(wall)))
+                print(f"  {n_workers:3} workers, {n_workers * each:4} shards: {1e3 * min(cpu):6.2f} ms", end="")
+                print(f" of processor, a pass of {1e3 * min(wall):6.1f} ms", flush=True)
+    table = np.array(seen)
+    _, worker, shard = np.linalg.lstsq(table[:, :3], table[:, 3], rcond=None)[0]
+    print(f"L = {1e3 * table[0, 4]:.1f} ms, d = {1e3 * worker:.2f} ms a worker, b = {1e3 * shard:.3f} ms a shard")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tasks", nargs="*", help="overhead, speed-up, constants; all of them")
+    tasks = {"overhead": overhead, "speed-up": speed_up, "constants": constants}
+    for task in parser.parse_args().tasks or tasks:
+        tasks[task]()
