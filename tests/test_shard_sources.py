@@ -360,7 +360,7 @@ data = chmm.shards(paths)
 model = chmm.Model(2, chmm.Gaussian(), random_state=0, n_init=1, max_iter=2, n_jobs=1).fit(data)
 assert model.report_["n_steps"] == 156_250 * len(paths)
 assert sum(len(path) for _, path in model.predict(data)) == 156_250 * len(paths)
-print(model.emission_.means.ravel().round(1).tolist())
+print(model.emission_.means.ravel().round().astype(int).tolist())
 """
 
 
@@ -375,4 +375,4 @@ def test_data_that_do_not_fit_into_memory_are_fitted(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path / "data")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "[0.0, 3.0]\n"
+    assert done.stdout == "[0, 3]\n"
