@@ -10,7 +10,19 @@ import pytest
 from shared import learnt, random_params, same_bits
 
 import chmm
-from chmm import Categorical, Gaussian, ImpossibleError, Mixture, Model, Poisson, Product, inference, memory, starts
+from chmm import (
+    Categorical,
+    Gaussian,
+    ImpossibleError,
+    Mixture,
+    Model,
+    NegativeBinomial,
+    Poisson,
+    Product,
+    inference,
+    memory,
+    starts,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -136,7 +148,9 @@ def test_symbols_of_every_kind(enormous, kind):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, bool])
-@pytest.mark.parametrize("family", [Poisson, Gaussian, lambda: Mixture(Poisson(), 2), lambda: Product(Poisson())])
+@pytest.mark.parametrize(
+    "family", [Poisson, Gaussian, NegativeBinomial, lambda: Mixture(Poisson(), 2), lambda: Product(Poisson())]
+)
 def test_small_integers_to_families_of_numbers(enormous, family, dtype):
     x = np.random.default_rng(0).poisson(3, 500).astype(dtype)
     before = Model(2, family(), random_state=0, max_iter=4).fit(x)
@@ -186,6 +200,14 @@ def test_refusals_name_the_same_place(enormous):
     lenient = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]],
                     emission=Categorical([[0.5, 0.5], [0.1, 0.9]], unknown="missing"))  # fmt: skip
     assert lenient.score(x) == lenient.score(np.where(x == 2, None, x))
+
+
+def test_a_number_outside_the_support_is_found_in_any_window(enormous):
+    enormous(7)
+    x = np.ones(100)
+    x[61] = -3
+    with pytest.raises(ValueError, match=r"X, sequence 1, step 11: -3 is outside what NegativeBinomial takes"):
+        Model(2, NegativeBinomial()).fit([x[:50], x[50:]])
 
 
 def test_the_data_are_neither_copied_nor_written_to(enormous):
