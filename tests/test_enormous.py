@@ -231,6 +231,28 @@ def test_the_order_of_sequences_is_found_window_by_window(monkeypatch):
     np.testing.assert_array_equal(starts.order(problem, fit.emission, some), before)
 
 
+@pytest.mark.parametrize("options, n_seen", [
+    ({"topology": "cyclic"}, 300), ({"startprob": [1, 0, 0]}, 300), ({"startprob": "stationary"}, 300), ({}, 300),
+    ({"topology": "left-right"}, 5000), ({"final_states": [2]}, 5000),
+])  # fmt: skip
+def test_starts_see_the_beginning_of_an_enormous_sequence(monkeypatch, options, n_seen):
+    """Unless it is needed as a whole."""
+    truth = Model(startprob=[1, 0, 0], transmat=[[0.9, 0.1, 0], [0, 0.9, 0.1], [0.1, 0, 0.9]],
+                  emission=Categorical(0.05 + 0.85 * np.eye(3)))  # fmt: skip
+    x, seen, expect = truth.sample(5000, random_state=0).X, set(), inference.expected_counts
+
+    def noted(problem, *rest, **more):
+        seen.add(len(problem.index))
+        return expect(problem, *rest, **more)
+
+    monkeypatch.setattr(inference, "expected_counts", noted)
+    monkeypatch.setattr(starts, "MOST", 300)
+    fitted = Model(3, random_state=0, pseudocount={"startprob": 0.1}, **options).fit(x)
+    assert min(seen) == n_seen and max(seen) == 5000
+    if n_seen == 300:
+        assert fitted.loglik_ > truth.score(x) - 10
+
+
 @pytest.mark.parametrize("n_steps", [0, 1, 6, 7, 8, 400])
 def test_windows_hold_every_step_once(monkeypatch, n_steps):
     monkeypatch.setattr(memory, "WINDOW", 7)
