@@ -34,7 +34,8 @@ with tempfile.TemporaryDirectory() as folder:
     for _ in range(30):
         by_hand = by_hand.m_step(sum(by_hand.e_step(X, shard=name) for name, X in pieces.items()))
 
-print(f"objective {by_hand.history_[0]:.1f} -> {by_hand.history_[-1]:.1f} in {by_hand.n_iter_} steps, {len(pieces)} files")
+history = by_hand.history_
+print(f"objective {history[0]:.1f} -> {history[-1]:.1f} in {len(history)} steps, {len(pieces)} files")
 print(f"objective {model.history_[-1]:.1f} by a fit of them")
 calm = int(np.argmin(model.emission_.covariances))
 print(f"P(calm -> calm) = {model.transmat_[calm, calm]:.3f}, variance {model.emission_.covariances[calm, 0]:.2f}")
