@@ -62,6 +62,26 @@ def test_an_index_of_bytes_gives_the_same_bits(enormous, n):
         assert dict(before.report_) == dict(after.report_)
 
 
+@pytest.mark.parametrize("seed", range(20 * int(os.environ.get("CHMM_FUZZ", "1"))))
+def test_fuzz(enormous, monkeypatch, seed):
+    """Any model, data, window and budget."""
+    rng = np.random.default_rng(seed)
+    n, m, budget = int(rng.integers(1, 40)), int(rng.integers(1, 12)), int(2 ** rng.uniform(8, 20))
+    params = random_params(rng, n, m, zeros=0.3 * (seed % 2))
+    X = [rng.integers(0, m, int(2 ** rng.uniform(0, 10))).astype(np.int8) for _ in range(rng.integers(1, 6))]
+    monkeypatch.setattr(inference, "BUDGET", budget)
+
+    def ask():
+        score = params.model().score_samples(X)
+        possible = [x for x, loglik in zip(X, score) if loglik > -np.inf]
+        m = params.model(max_iter=2, training=("baum-welch", "viterbi")[seed % 3 == 0])
+        return [score, m.predict(possible), learnt(m.fit(possible)) if possible else ()]
+
+    whole = ask()
+    enormous(int(rng.integers(1, 300)))
+    assert alike(ask(), whole)
+
+
 @pytest.mark.parametrize("n", [2, 8, 17, 33])
 def test_one_long_sequence_by_segments_and_from_both_ends(enormous, monkeypatch, n):
     rng = np.random.default_rng(n)
