@@ -252,8 +252,9 @@ class Model:
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
         X : one or many sequences, or shards. y : labels in the same form, one for each step; None (NaN, pd.NA) where
-        unknown, or for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or weights of
-        the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the values.
+        unknown, or for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or
+        weights of the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the
+        values.
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
