@@ -997,8 +997,9 @@ class Model:
     @named
     @quiet
     def summary(
-        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
-    ) -> uncertainty.Summary:
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None,
+        progress: bool = False,
+    ) -> uncertainty.Summary:  # fmt: skip
         """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
         `Estimate(value, standard_error, low, high, note)`, which prints as a table.
 
@@ -1007,13 +1008,14 @@ class Model:
         coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
         its limit, or was expected less than once, is held fixed, and has no standard error but a note.
 
-        known, ended : as in the fit.
+        known, ended : as in the fit. progress : show on stderr how many parameters are done.
 
         ValueError if the model is not at a maximum, or has more than 500 free parameters. Cost: two E-steps for each.
         Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time Series, section 3.6.
         """
         asked = self._asked(X, known, lengths, ids, ended)
-        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+        with Display(progress) as display:
+            return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs, display)
 
     @named
     @quiet
