@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from itertools import pairwise
 from operator import attrgetter, is_
@@ -33,6 +35,7 @@ from . import (
 )  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
+from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
@@ -150,6 +153,11 @@ class Model:
     posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
     cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
+    **Data in pieces.** `fit`, `partial_fit`, `survey`, `start` and `e_step` take `chmm.shards(...)` in the place of X;
+    so do `score` and `evaluate`, which add up, and `score_samples`, `predict` and `predict_proba`, which return an
+    iterator of (name, answer) of each shard. With to=folder, `predict` and `predict_proba` write the answers to files
+    instead, format= "npy", "npz", "txt" or "parquet" (None: that of the shard), and return their paths.
+
     **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
     sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
 
@@ -238,21 +246,28 @@ class Model:
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
         progress: bool = False,
+        checkpoint: str | os.PathLike | None = None,
+        resume: bool = False,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
-        for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or weights of
-        the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the values.
+        X : one or many sequences, or shards. y : labels in the same form, one for each step; None (NaN, pd.NA) where
+        unknown, or for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or
+        weights of the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the
+        values.
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
         impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
         report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
-        parameters so far. Ctrl-C leaves the model as it was.
+        parameters so far. Ctrl-C leaves the model as it was, and a checkpoint that goes on.
         progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
         may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
+        checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
+        and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
+        without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
+        n_jobs. The search for a start is not kept. Without resume, an existing file is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -261,6 +276,8 @@ class Model:
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
         rows of likelihoods and their weights   2 n_values n_states
+        the row of each step                    n_steps / 2; from 2^24 steps on n_steps / 8, if there are fewer than 256
+                                                rows, or nothing, if the data are their numbers already
         alpha, for each thread                  n_states for each step of its longest sequence, twice above 64 states;
                                                 about 2 sqrt(n_steps) n_states where that would take more than 1 GiB
                                                 (8 MiB with 17 to 64 states)
@@ -268,11 +285,13 @@ class Model:
         ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
         together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
+        keep = self._checkpoint(checkpoint, resume)
         if isinstance(X, Shards):
-            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            told = None if isinstance(impossible, str) and impossible == "raise" else impossible
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended, impossible=told)
             engine = X.engine(checks.options(self).n_jobs)
-            with Display(progress) as display:
-                self._fit = training.fit_pieces(self, engine, callback, display)
+            with Display(progress) as display, keep or nullcontext():
+                self._fit = training.fit_pieces(self, engine, callback, display, keep)
             return self
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
@@ -285,9 +304,9 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        with Display(progress) as display:
+        with Display(progress) as display, keep or nullcontext():
             self._fit = training.fit(
-                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display
+                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display, keep=keep
             )
         return self
 
@@ -311,7 +330,8 @@ class Model:
         the model was fitted.
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
-        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
+        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted. Each
+        of shards is a batch.
 
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 
@@ -472,6 +492,11 @@ class Model:
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
         return data, checks.sequence_weights(sample_weight, data)
+
+    def _checkpoint(self, path, resume):
+        if checks.check_flag(resume, "resume") and path is None:
+            raise ValueError("resume=True goes on from a file: give its path, checkpoint=")
+        return None if path is None else Checkpoint(path, resume, self)
 
     def _with(self, fit):
         model = copy.copy(self)
@@ -972,8 +997,9 @@ class Model:
     @named
     @quiet
     def summary(
-        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
-    ) -> uncertainty.Summary:
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None,
+        progress: bool = False,
+    ) -> uncertainty.Summary:  # fmt: skip
         """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
         `Estimate(value, standard_error, low, high, note)`, which prints as a table.
 
@@ -982,13 +1008,14 @@ class Model:
         coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
         its limit, or was expected less than once, is held fixed, and has no standard error but a note.
 
-        known, ended : as in the fit.
+        known, ended : as in the fit. progress : show on stderr how many parameters are done.
 
         ValueError if the model is not at a maximum, or has more than 500 free parameters. Cost: two E-steps for each.
         Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time Series, section 3.6.
         """
         asked = self._asked(X, known, lengths, ids, ended)
-        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+        with Display(progress) as display:
+            return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs, display)
 
     @named
     @quiet
