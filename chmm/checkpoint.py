@@ -215,7 +215,7 @@ def _plain(value):
 
 def parameters_of(emission: Emission) -> dict:
     """{name: array}, as `Emission.replaced` takes them."""
-    own = {name: value for name in emission.parameters if (value := getattr(emission, name)) is not None}
+    own = {name: np.asarray(value) for name in emission.parameters if (value := getattr(emission, name)) is not None}
     members = zip(getattr(emission, "keys", ()), emission.members, strict=True)
     return own | {f"{key}.{name}": value for key, one in members for name, value in parameters_of(one).items()}
 

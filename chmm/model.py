@@ -270,6 +270,8 @@ class Model:
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
         rows of likelihoods and their weights   2 n_values n_states
+        the row of each step                    n_steps / 2; from 2^24 steps on n_steps / 8, if there are fewer than 256
+                                                rows, or nothing, if the data are their numbers already
         alpha, for each thread                  n_states for each step of its longest sequence, twice above 64 states;
                                                 about 2 sqrt(n_steps) n_states where that would take more than 1 GiB
                                                 (8 MiB with 17 to 64 states)
@@ -987,8 +989,9 @@ class Model:
     @named
     @quiet
     def summary(
-        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None
-    ) -> uncertainty.Summary:
+        self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None,
+        progress: bool = False,
+    ) -> uncertainty.Summary:  # fmt: skip
         """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
         `Estimate(value, standard_error, low, high, note)`, which prints as a table.
 
@@ -997,13 +1000,14 @@ class Model:
         coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
         its limit, or was expected less than once, is held fixed, and has no standard error but a note.
 
-        known, ended : as in the fit.
+        known, ended : as in the fit. progress : show on stderr how many parameters are done.
 
         ValueError if the model is not at a maximum, or has more than 500 free parameters. Cost: two E-steps for each.
         Source: T. A. Louis (1982); Zucchini & MacDonald, Hidden Markov Models for Time Series, section 3.6.
         """
         asked = self._asked(X, known, lengths, ids, ended)
-        return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs)
+        with Display(progress) as display:
+            return uncertainty.summary(asked, self._structure(), level, checks.options(self).n_jobs, display)
 
     @named
     @quiet

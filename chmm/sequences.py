@@ -202,6 +202,7 @@ def _read(X, name, kind):
         if hasattr(X, "get_group"):  # a pandas groupby; its keys are not observations
             X = {key: part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part
                  for key, part in X}  # fmt: skip
+        X = arrow.opened(X) if arrow.is_arrow(X) else X
         lists = arrow.lists(X, name) if arrow.is_arrow(X) else None
         if lists is not None:
             values, n_steps = lists
@@ -305,6 +306,7 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
 
 def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`, in the same form, one for each step."""
+    y = arrow.opened(y) if arrow.is_arrow(y) else y
     parts = arrow.parts(y) if data.form == "list" and arrow.is_arrow(y) else None
     y = y if parts is None else parts
     if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
@@ -358,7 +360,7 @@ def _in_a_row(X, lengths, ids, name):
     if lengths is not None and ids is not None:
         raise ValueError("lengths and ids both say where a sequence begins; give one of them")
     argument = "lengths" if ids is None else "ids"
-    X, ids = _without_ids(X, ids, name)
+    X, ids = _without_ids(arrow.opened(X) if arrow.is_arrow(X) else X, ids, name)
     steps = reading.steps_of(X, name, f"with {argument}= it must be one array, text or flat list with all steps")
     n_steps = len(steps.values)
     if ids is not None:
@@ -396,7 +398,7 @@ def _without_ids(X, ids, name):
         raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
     column = X[ids]
     if table is not None:
-        return arrow.opened(X).drop_columns([ids]), column
+        return X.drop_columns([ids]), column
     return X.drop(columns=[ids]) if hasattr(X, "iloc") else X.drop(ids), column
 
 

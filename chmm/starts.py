@@ -19,6 +19,7 @@ from . import memory
 from .emissions.seeding import shares, standardised
 from .inference import posteriors
 from .kernel_input import pose
+from .ordering import exchangeable
 from .stationary import settled
 
 MOST = 200_000  # steps that starts see; from longer data they see
@@ -411,6 +412,7 @@ def free(problem, structure, emission):
     """Whether states may be moved: nothing given distinguishes them, and there are enough of them."""
     given = (structure.startprob, structure.transmat, structure.endprob, structure.allowed, structure.topology)
     told = structure.stationary or problem.known is not None or any(value is not None for value in given)
+    told = told or not exchangeable(structure.pseudocount, structure.n)
     alike = emission.exchangeable and not emission.partly_given and not emission.complete
     return structure.n >= MANY_STATES and alike and not told
 
