@@ -215,6 +215,15 @@ def test_refusals_name_the_same_place(enormous):
                 m.predict(bad)
             told.append((type(error.value), str(error.value)))
     assert told[:3] == told[3:] and told[0][0] is ImpossibleError
+    for symbols in ([5, 1], [1, 0], [True, False], [0, 1, 2]):
+        emission = Categorical([np.full(len(symbols), 1 / len(symbols))], symbols=symbols)
+        coin, marks = Model(startprob=[1.0], transmat=[[1.0]], emission=emission), np.array([True, False])
+        if 5 in symbols:
+            with pytest.raises(ValueError, match="symbol False is not among"):
+                coin.score(marks)
+        else:
+            assert same_bits(coin.emission_.check(coin._ready().read(marks)).index, np.array(
+                [symbols.index(v) for v in (1, 0)], dtype=np.uint8))  # fmt: skip
     lenient = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]],
                     emission=Categorical([[0.5, 0.5], [0.1, 0.9]], unknown="missing"))  # fmt: skip
     assert lenient.score(x) == lenient.score(np.where(x == 2, None, x))
