@@ -130,7 +130,7 @@ def nothing(piece):
 
 def constants(rounds=5, n=10):
     seen = []
-    for n_workers in (1, 2, 4, 8, 16):
+    for n_workers in (1, 2, 4, 8):
         with cluster(n_workers) as client:
             for each in (1, 8, 32):
                 engine = chmm.dask.spread([[0, 1]] * (n_workers * each), client).engine()
