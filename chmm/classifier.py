@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from . import checks, inference, passes, sequences, training
+from .display import Display, followed
 from .exceptions import ImpossibleError, not_fitted, quiet
 from .model import Model
-from .parallel import run, titled, until
+from .parallel import titled, until
 from .questions import Question
 from .structure import knows_ends
 from .symbols import plain, shown
@@ -46,11 +47,14 @@ class SequenceClassifier:
     # Learning ---------------------------------------------------------------------------------------------------------
 
     @quiet
-    def fit(self, X: Any, y: Any, *, lengths=None, ids=None, sample_weight=None, ended=None) -> "SequenceClassifier":
+    def fit(
+        self, X: Any, y: Any, *, lengths=None, ids=None, sample_weight=None, ended=None, progress: bool = False
+    ) -> "SequenceClassifier":
         """Learn a model for each class. Returns the classifier.
 
         X : sequences. y : a class for each of them, in a list, or a dict by the keys of X. ended : as in `Model.fit`,
-        for the models that know ends. sample_weight : (n_sequences,); it counts in the priors, too.
+        for the models that know ends. sample_weight : (n_sequences,); it counts in the priors, too. progress : show on
+        stderr how many classes are learnt, and what the last fit found.
         """
         data = sequences.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
@@ -74,8 +78,12 @@ class SequenceClassifier:
             last = flags[mine] if flags is not None and knows_ends(model) else None
             return model._with(training.fit(told, data.chosen(mine), None, own, last, until(stop), seen))
 
+        def found(k, model):
+            return f"; {shown(classes[k])}: {model._ready().outcome()}"
+
         tasks = [titled(f"class {shown(name)}", learn, name) for name in classes]
-        learnt = run(tasks, np.inf, jobs)
+        with Display(progress) as display:
+            learnt = followed(display, tasks, jobs, "classes", found)
         self.classes_ = np.array(classes)
         self.models_ = dict(zip(classes, learnt, strict=True))
         self.priors_ = priors

@@ -4,7 +4,12 @@ import logging
 import shutil
 import sys
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
+
+from .parallel import run
 from .symbols import shown
 
 LOG = logging.getLogger("chmm")
@@ -93,6 +98,21 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def followed(
+    display: Display, tasks: Sequence, n_jobs: int, what: str, found: Callable[[int, Any], str] = lambda k, answer: ""
+) -> list:
+    """The answers of equal tasks, which run side by side while it is told how many are done, and what was found in the
+    last one."""
+
+    def tell(n_done, *last):
+        display.step(counted(display, n_done, len(tasks), what) + (found(*last) if last else ""))
+
+    tell(0)
+    answers = run(tasks, np.inf, n_jobs, tell)
+    display.result(counted(display, len(tasks), len(tasks), what))
+    return answers
 
 
 def counted(display: Display, n: int, total: int, what: str) -> str:

@@ -242,18 +242,15 @@ def _texts(points, offsets):
 
 
 def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
-    """Write the model's arguments and other attributes, and its fit, to a file."""
+    """Write a model and its fit to a file."""
+    write(target, document_of(model, fit), metadata)
+
+
+def document_of(model, fit: Fit) -> dict:
+    """The model's arguments and other attributes, and its fit."""
     checks.options(model)
     structure_of(model, _emission(model), known=fit.states)
-    arguments = without_frames(model, fit.states)
-    for name, value in arguments.items():
-        if isinstance(value, Emission):
-            arguments[name] = value.saved()
-        elif hasattr(value, "__array__"):
-            arguments[name] = np.asarray(value)
-    if not isinstance(model.random_state, int | np.integer):
-        arguments["random_state"] = None  # a generator cannot be stored
-    document: dict = {"arguments": arguments}
+    document: dict = {"arguments": arguments_of(model, fit.states)}
     if fit.history is not None:
         document |= {"startprob_": fit.startprob, "transmat_": fit.transmat, "emission_": fit.emission.saved()}
         if fit.endprob is not None:
@@ -268,7 +265,25 @@ def save(model, fit: Fit, target: PathOrFile, metadata: dict | None) -> None:
             "loglik": fit.loglik,
             "report": fit.report,
         }
-    write(target, document, metadata)
+    return document
+
+
+def arguments_of(model, states: Symbols) -> dict:
+    """The model's arguments and other attributes in types that a file can hold."""
+    arguments = without_frames(model, states)
+    for name, value in arguments.items():
+        if isinstance(value, Emission):
+            arguments[name] = value.saved()
+        elif hasattr(value, "__array__"):
+            arguments[name] = np.asarray(value)
+    if not isinstance(model.random_state, int | np.integer):
+        arguments["random_state"] = None  # a generator cannot be stored
+    return arguments
+
+
+def same(one, other) -> bool:
+    """Whether a file holds the same of two values."""
+    return b"".join(_packed({"": one}, {})) == b"".join(_packed({"": other}, {}))
 
 
 def _items(found):
@@ -287,12 +302,13 @@ def load(model_class, source, emissions, required):
         absent = [name for name in required if name not in document["arguments"]]
         if absent:
             raise ValueError(f"it lacks the argument {absent[0]!r}")
-        return _rebuilt(model_class, document, {family.__name__: family for family in (*FAMILIES, *emissions)})
+        return rebuilt(model_class, document, {family.__name__: family for family in (*FAMILIES, *emissions)})
     except FORGED as error:
         raise ValueError(f"{_name(source)} does not hold a whole model: {error}") from error
 
 
-def _rebuilt(model_class, document, families):
+def rebuilt(model_class, document, families):
+    """The model of a document."""
     arguments, learnt = document["arguments"], document.get("learnt")
     for name, value in arguments.items():
         if isinstance(value, dict) and {"class", "settings", "members"} <= value.keys():

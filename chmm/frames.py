@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from . import arrow
+
 
 def as_data(X, answer, columns=None):
     """The answer to a question about X, its arrays as Series or frames where X is made of these (pandas').
@@ -12,7 +14,7 @@ def as_data(X, answer, columns=None):
     answer : an array of one row a step; a list of these, or a dict, if X has several sequences.
     columns : names of the columns of an answer with several.
     """
-    if type(X) is str or type(X) is np.ndarray:
+    if type(X) is str or type(X) is np.ndarray or _without_index(X):
         return answer
     if not isinstance(answer, list | dict):
         return like(X, answer, columns)
@@ -22,6 +24,11 @@ def as_data(X, answer, columns=None):
     answers = answer.values() if isinstance(answer, dict) else answer
     framed = [like(x, one, columns) for x, one in zip(parts, answers, strict=True)]
     return dict(zip(answer, framed, strict=True)) if isinstance(answer, dict) else framed
+
+
+def _without_index(X):
+    """Whether X is Arrow's data, about which answers are arrays."""
+    return arrow.is_arrow(X) and not hasattr(X, "iloc")
 
 
 def _parts(X):
@@ -45,6 +52,8 @@ def like(x, table, columns=None):
 
 def filled(X, answer, form):
     """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames."""
+    if _without_index(X):
+        X = [None] * len(answer) if form == "list" else None
     if form == "dict":
         return dict(zip(answer, map(_filled, _parts(X), answer.values()), strict=True))
     return list(map(_filled, X, answer)) if form == "list" else _filled(X, answer)
@@ -54,6 +63,7 @@ def _filled(x, columns):
     """Columns (T,), a tuple, in the form of x; a list of such samples one by one."""
     if columns is None or isinstance(columns, list):
         return columns and [_filled(x, sample) for sample in columns]
+    x = None if _without_index(x) else x
     library = sys.modules.get(type(x).__module__.partition(".")[0])
     if hasattr(x, "columns"):
         table = dict(zip(x.columns, columns, strict=True))

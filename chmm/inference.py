@@ -294,13 +294,13 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
 def viterbi_tables(problem):
     """(delta (T, N), in logarithms, the largest of each step taken out; log_scale (T,), what was taken out in addition
     to the step before; psi (T, N)) of one possible sequence."""
-    n_steps, n = len(problem.index), problem.chain.n
+    n_steps, n, index = len(problem.index), problem.chain.n, problem.index.astype(np.int32, copy=False)
 
     def work(first, last, stop):
         delta, log_scale, psi = np.empty((n_steps, n)), np.empty(n_steps), np.empty((n_steps, n), dtype=np.intp)
         chain = problem.chain
         viterbi_kernel.tables(
-            chain.log_startprob, chain.log_transmat, problem.rows.logs, problem.index, stop, delta, log_scale, psi
+            chain.log_startprob, chain.log_transmat, problem.rows.logs, index, stop, delta, log_scale, psi
         )
         return delta, log_scale, psi
 
@@ -346,7 +346,8 @@ def past(problem, lag=None):
         table = None if lag is None else np.empty((n_steps, chain.n))
         if n_steps:
             memory = Past(*chain.numbers, 0 if lag is None else lag)
-            status = memory.run(logs, problem.index, stop, log_scale, table)
+            index = problem.index.astype(np.int32, copy=False)
+            status = memory.run(logs, index, stop, log_scale, table)
             if status == INEXACT:
                 _ = problem.rows.scaled  # says which number is too large
             if status == IMPOSSIBLE:

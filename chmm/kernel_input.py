@@ -101,7 +101,7 @@ class Layout(NamedTuple):
         some = np.diff(bounds) > 0
         at = bounds[1:][some if ended is None else some & ended] - 1
         if observed.shared and known is None and ended is None:  # the rows of an alphabet can then be kept
-            index = value.copy()
+            index = value.astype(np.int32)
             index[at] += n_values + 1
             return index, cls.of_alphabet(n_values)
         last = np.zeros(len(value), dtype=bool)
@@ -116,7 +116,7 @@ class Layout(NamedTuple):
             copied &= value == n_values
         copied = np.flatnonzero(copied)
         pairs, copies = distinct((value[copied].astype(np.int64) * n_masks + mask[copied]) * 2 + last[copied])
-        index = value.copy()
+        index = value.astype(np.int32)
         index[copied] = n_values + 1 + copies
         source, copied_mask = np.divmod(pairs // 2, n_masks)
         return index, cls(
@@ -261,7 +261,7 @@ class Problem(NamedTuple):
 
     data: Sequences
     observed: Observed
-    index: np.ndarray  # type: ignore[assignment]  # (T,) int32: the row each step sees
+    index: np.ndarray  # type: ignore[assignment]  # (T,) int32, or bytes: the row each step sees
     bounds: np.ndarray  # (S + 1,) int64
     layout: Layout
     final: np.ndarray | None  # (N,) bool: the final states, where ends have no probability

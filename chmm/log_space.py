@@ -115,7 +115,7 @@ class Exact:
 
     def _forward(self, first, last, entry):
         """(rows, index, alpha, number of possible steps) of a window."""
-        index = self.index[first : last + 1]
+        index = self.index[first : last + 1].astype(np.int32, copy=False)
         if self.rows.shared:
             rows, shift = self.rows.numbers
             self.shift[first : last + 1] = shift[index]
@@ -127,6 +127,10 @@ class Exact:
             alpha[0] = entry
         startprob = self.startprob if entry is None else None
         return rows, index, alpha, log_space.forward(startprob, self.transmat, rows, index, self.stop, alpha)
+
+    def _rows_seen(self, first, index):
+        """The rows that the steps of a window see, as they are numbered in `weights`."""
+        return self.index[first : first + len(index)].astype(np.int32, copy=False)
 
     def windows(self):
         """(first, rows, index, alpha) of each window, from the last to the first."""
@@ -166,7 +170,7 @@ class Exact:
         for first, rows, index, alpha in self.windows():
             log_space.posteriors(
                 self.transmat, self.transposed, rows, index, self.stop, alpha, beta, *self.total, weight,
-                int(first > 0), self.index[first : first + len(index)], weights, trans,
+                int(first > 0), self._rows_seen(first, index), weights, trans,
             )  # fmt: skip
         start += weight * self._probability(parts(alpha[0]), parts(beta))[: self.n]
 

@@ -7,6 +7,8 @@ import numpy as np
 HUGE_PAGE = 2**18  # doubles
 SMALL = 2**8  # doubles: to align fewer would take longer than it saves
 BLOCK = 2**15  # doubles of a table that is filled block by block, to stay in the cache
+WINDOW = 2**20  # steps that are worked on at a time, where all at once would take copies of the data
+LONG = 2**24  # steps from which an index is made of bytes, where these suffice
 
 
 def aligned(*shape):
@@ -42,6 +44,24 @@ def zeros(*shape):
     out = aligned(*shape)
     out[:] = 0.0
     return out
+
+
+def windows(n_steps):
+    """Slices of at most WINDOW steps, at least one."""
+    for start in range(0, max(n_steps, 1), WINDOW):
+        yield slice(start, min(start + WINDOW, n_steps))
+
+
+def tally(index, n_codes):
+    """(n_codes,), how often each code occurs in an index (T,)."""
+    if n_codes > WINDOW:
+        return np.bincount(index, minlength=n_codes)
+    return sum(np.bincount(index[where], minlength=n_codes) for where in windows(len(index)))
+
+
+def n_equal(index, code):
+    """How often one code occurs."""
+    return sum(int(np.count_nonzero(index[where] == code)) for where in windows(len(index)))
 
 
 def blocks(values, width):

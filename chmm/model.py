@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from itertools import pairwise
 from operator import attrgetter, is_
@@ -33,6 +35,7 @@ from . import (
 )  # fmt: skip
 from . import known as knowledge
 from . import stream as streams
+from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
 from .emissions.base import Frozen
@@ -143,7 +146,8 @@ class Model:
 
     **One or many.** Every question takes one sequence (a text, an array, a flat list) and returns one answer; for a
     list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id for
-    each step), one array holds all sequences end to end, and an answer with a value for each step is one array, too.
+    each step, or the name of a frame's column of them), one array holds all sequences end to end, and an answer with a
+    value for each step is one array, too.
 
     **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
     posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
@@ -237,6 +241,8 @@ class Model:
         impossible: str = "raise",
         callback: Callable[[Progress], Any] | None = None,
         progress: bool = False,
+        checkpoint: str | os.PathLike | None = None,
+        resume: bool = False,
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
@@ -249,9 +255,13 @@ class Model:
         impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
         report_ counts them.
         callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
-        parameters so far. Ctrl-C leaves the model as it was.
+        parameters so far. Ctrl-C leaves the model as it was, and a checkpoint that goes on.
         progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
         may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
+        checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
+        and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
+        without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
+        n_jobs. The search for a start is not kept. Without resume, an existing file is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -267,11 +277,12 @@ class Model:
         ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
         together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
         """
+        keep = self._checkpoint(checkpoint, resume)
         if isinstance(X, Shards):
             X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
             engine = X.engine(checks.options(self).n_jobs)
-            with Display(progress) as display:
-                self._fit = training.fit_pieces(self, engine, callback, display)
+            with Display(progress) as display, keep or nullcontext():
+                self._fit = training.fit_pieces(self, engine, callback, display, keep)
             return self
         data, weight = self._data(X, lengths, ids, sample_weight)
         labels = None
@@ -284,9 +295,9 @@ class Model:
             possible = training.possible(self, data, labels, checked)
             n_skipped = int((~possible).sum())
             data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
-        with Display(progress) as display:
+        with Display(progress) as display, keep or nullcontext():
             self._fit = training.fit(
-                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display
+                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display, keep=keep
             )
         return self
 
@@ -472,6 +483,11 @@ class Model:
             raise ValueError("X holds no steps to learn from")
         return data, checks.sequence_weights(sample_weight, data)
 
+    def _checkpoint(self, path, resume):
+        if checks.check_flag(resume, "resume") and path is None:
+            raise ValueError("resume=True goes on from a file: give its path, checkpoint=")
+        return None if path is None else Checkpoint(path, resume, self)
+
     def _with(self, fit):
         model = copy.copy(self)
         model._fit = fit
@@ -530,9 +546,8 @@ class Model:
         often; transitions between them may be impossible.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
-        Memory beside the path, for each thread: 1 byte for each step of the longest sequence up to 4 states, 1 a state
-        up to 16, 8 a state above, or about 2 sqrt(n_steps) rows of n_states doubles where that would take more than
-        1 GiB.
+        Memory beside the path, 8 bytes a step: none up to 16 states; above, for each thread, n_states doubles for each
+        step of the longest sequence, or for about 2 sqrt(n_steps) steps where that would take more than 1 GiB.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
         if isinstance(X, Shards) or to is not None:

@@ -27,6 +27,13 @@ def from_hmmlearn(m: Any) -> dict[str, Any]:
         startprob, transmat, emission = m.startprob_, m.transmat_, HMMLEARN[name](m)
     except AttributeError as error:
         raise not_fitted(f"this {name} has no parameters yet: fit it, or set them ({error})") from error
+    empty = np.flatnonzero(np.sum(transmat, axis=-1) == 0)
+    if len(empty):
+        i, n = empty[0], len(transmat)
+        raise ValueError(
+            f"transmat[{i}] sums to 0: where hmmlearn learnt, no step left state {i}, so say where it goes, such as "
+            f"m.transmat_[{i}] = 1 / {n}"
+        )
     return {"startprob": np.array(startprob), "transmat": np.array(transmat), "emission": emission}
 
 

@@ -20,6 +20,7 @@ from .kernel_input import Problem, pose
 from .kernels import counting
 from .known import Weights, resolve, with_gaps
 from .log_space import compensated_sum
+from .memory import n_equal, tally
 from .parallel import run
 from .paths import require_names
 from .reading import NO_STEPS, Steps
@@ -287,7 +288,7 @@ def cut(piece, told, emission, chosen) -> Cut:
         labels = labels._replace(table=labels.table[reading.within(begin, end, data.n_steps)])
     elif labels is not None:
         labels = labels.cut(begin, end)
-    n_missing = int(np.count_nonzero(observed.index == len(observed.distinct)))
+    n_missing = n_equal(observed.index, len(observed.distinct))
     n_known, labelled = (0, True) if known is None else (known.n_known, known.path is not None)
     return Cut(data.cut(begin, end), labels, places, n_missing, n_known, labelled, dict(observed.notes))
 
@@ -389,7 +390,7 @@ def likelihood(piece, told, parameters, options) -> float:
 def little(piece, told, emission, mass, n_seen) -> Sums:
     """The statistics of a little of all values, equally in all states: of a mass for all n_seen steps together."""
     observed = piece.problem(told, emission).observed
-    times = np.bincount(observed.index, minlength=len(observed.distinct) + 1)[:-1]
+    times = tally(observed.index, len(observed.distinct) + 1)[:-1]
     weights = np.repeat((mass * times / max(n_seen, 1))[:, None], told.structure.n, axis=1)
     return Sums(emission.statistics(observed.distinct, weights))
 
@@ -444,7 +445,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     if options.training == "viterbi":
         path, outcome = inference.viterbi(problem, options.n_jobs)
         problem.require_possible(outcome.step)
-        return of_path(problem, path.astype(np.int32), total_loglik(outcome, problem), shards)
+        return of_path(problem, path, total_loglik(outcome, problem), shards)
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
@@ -473,7 +474,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
 
 
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) int32 under the parameters of the problem; loglik: log P(O, path), if known."""
+    """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
     observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
     n_values = len(observed.distinct) + 1
@@ -514,7 +515,7 @@ def total_loglik(outcome, problem):
 
 def count(path, index, bounds, weight, n_states, n_values):
     """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
-    with each value. path, index : (T,) int32 of states and values."""
+    with each value. path (T,) int32 or intp, index (T,) int32 or uint8: states and values."""
     start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
 
     def work(stop):

@@ -1,4 +1,4 @@
-"""Pictures of a model and of what it says about data. They need matplotlib: pip install "chmm[plot]".
+"""Pictures of a model and of what it says about data. They need matplotlib: `pip install "chmm[plot]"`.
 
 Each function returns the Axes it drew on: `ax`, or those of a new figure. Several panels share the room of `ax`, and
 the first of them is returned. A state has the same colour in all pictures of a model, from dark (the first) to light

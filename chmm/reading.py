@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import arrow
 from .kernels.counting import characters
 from .symbols import Letters, plain, shown
 
@@ -260,6 +261,9 @@ def steps_of(x, name, expected):
         return _text(bytes(x).decode("latin-1"))
     if isinstance(x, np.ma.MaskedArray):
         return _masked(x, name, expected)
+    if arrow.is_arrow(x):
+        table = arrow.table(x)
+        return _column(x, name, expected) if table is None else _frame(x, *table, name, expected)
     x = as_list(x)
     if isinstance(x, ROWS):
         types = set(map(type, x))
@@ -271,12 +275,17 @@ def steps_of(x, name, expected):
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
         raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
     if hasattr(x, "columns") and np.ndim(x) == 2:
-        return _frame(x, name, expected)
+        names = tuple(x.columns)
+        several = 1 <= len(set(names)) == len(names)
+        return _frame(x, names, [x[c] for c in names] if several else [], name, expected)
     return _column(x, name, expected)
 
 
 def _column(x, name, expected):
-    """A Series or array, with the categories it declares (pandas Categorical, polars Enum)."""
+    """A Series or array, with the categories it declares (pandas Categorical, polars Enum, Arrow's dictionaries)."""
+    if arrow.is_arrow(x):
+        values, kind, missing, categories = arrow.steps(x, name)
+        return Steps(values, kind, missing, None, categories)
     steps = _array(np.asarray(x), name, expected)
     categories = getattr(getattr(x, "dtype", None), "categories", None)
     if hasattr(categories, "__len__") and all(isinstance(c, str | int) for c in categories):
@@ -284,14 +293,14 @@ def _column(x, name, expected):
     return steps
 
 
-def _frame(x, name, expected):
-    """A data frame: an array if all columns are of one kind, else Columns."""
-    names = tuple(x.columns)
-    if len(names) == 1:
-        return _column(x[names[0]], name, expected)._replace(names=names)
+def _frame(x, names, columns, name, expected):
+    """A data frame or table: an array if all columns are of one kind, else Columns."""
     if len(names) < 1 or len(set(names)) < len(names):
         return _array(np.asarray(x), name, expected)._replace(names=names)
-    return side_by_side([_column(x[c], f"{name}[{c!r}]", expected) for c in names], names)
+    if len(names) == 1:
+        return _column(columns[0], name, expected)._replace(names=names)
+    called = [f"{name}[{c!r}]" for c in names]
+    return side_by_side([_column(c, said, expected) for c, said in zip(columns, called, strict=True)], names)
 
 
 def side_by_side(parts, names=None):

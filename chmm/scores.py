@@ -135,7 +135,7 @@ class Scores:
         """(T,), the row that each step sees."""
         n = len(self.symbols)
         seen = self._coder.observe(data)
-        index = seen.index.copy()
+        index = seen.index.astype(np.int32)
         if seen.notes.get("unknown"):
             known_gap = np.zeros(len(index), dtype=bool) if data.missing is None else data.missing
             known_gap = np.isnan(data.values) if data.kind == "numbers" else known_gap

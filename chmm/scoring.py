@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .display import Display, counted
 from .reading import is_missing
 from .symbols import shown
 
@@ -44,14 +45,15 @@ def accuracy(model: Any, X: Any, y: Any) -> float:
 
 
 def cross_val_predict(
-    model: Any, X: Sequence, y: Any = None, *, groups: Any = None, cv: Any = None, method: str = "predict"
-) -> list:
+    model: Any, X: Sequence, y: Any = None, *, groups: Any = None, cv: Any = None, method: str = "predict",
+    progress: bool = False,
+) -> list:  # fmt: skip
     """The answer to each sequence of a model that was fitted to other folds, in the order of X.
 
     model : a Model, or a pipeline that ends in one. cv : as in scikit-learn, a number of folds (None: 5) or a splitter
     such as GroupKFold, for which `groups` has the group of each sequence. method : "predict", "predict_proba",
-    "score_samples" and so on. scikit-learn's own function joins answers to one array, so that it takes sequences of one
-    length only.
+    "score_samples" and so on. progress : show on stderr how many folds are done. scikit-learn's own function joins
+    answers to one array, so that it takes sequences of one length only.
 
     >>> import numpy as np
     >>> from chmm import Gaussian, Model
@@ -65,9 +67,13 @@ def cross_val_predict(
     if not isinstance(X, list | tuple):
         raise TypeError(f"X is a {type(X).__name__}; it must be a list of sequences, of which folds are made")
     answers: list = [None] * len(X)
-    for learnt, held_out in check_cv(cv).split(X, y, groups):
-        labels = None if y is None else [y[s] for s in learnt]
-        fitted = clone(model).fit([X[s] for s in learnt], labels)
-        for s, answer in zip(held_out, getattr(fitted, method)([X[s] for s in held_out]), strict=True):
-            answers[s] = answer
+    folds = list(check_cv(cv).split(X, y, groups))
+    with Display(progress) as display:
+        for k, (learnt, held_out) in enumerate(folds):
+            display.step(counted(display, k, len(folds), "folds"))
+            labels = None if y is None else [y[s] for s in learnt]
+            fitted = clone(model).fit([X[s] for s in learnt], labels)
+            for s, answer in zip(held_out, getattr(fitted, method)([X[s] for s in held_out]), strict=True):
+                answers[s] = answer
+        display.result(counted(display, len(folds), len(folds), "folds"))
     return answers

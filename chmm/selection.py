@@ -13,12 +13,12 @@ import numpy as np
 from . import checks, html, passes, sequences, training
 from . import known as knowledge
 from .choosing import criteria, n_observed
-from .display import Display, counted
+from .display import Display, followed
 from .emissions import Emission
 from .exceptions import ConvergenceWarning, quiet
 from .fit import Fit
 from .model import Model
-from .parallel import run, titled, until
+from .parallel import titled, until
 from .questions import Question, chosen
 from .questions import score as log_likelihood
 from .structure import knows_ends
@@ -156,31 +156,19 @@ def select(
     for name, candidate in models.items():
         tasks.append(titled(name, _timed, candidate, data, told, ended))
         tasks += [titled(name, _held_out, candidate, fold, told) for fold in parts]
-    with warnings.catch_warnings():
+    names, each = list(models), 1 + len(parts)  # tasks of a model
+
+    def found(k, answer):
+        return f"; {names[k // each]}: {answer[0].outcome()}" if isinstance(answer[0], Fit) else ""
+
+    with warnings.catch_warnings(), Display(progress) as display:
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table tells
-        answers = _followed(tasks, list(models), jobs, progress)
-    each, rows = 1 + len(parts), []
+        answers = followed(display, tasks, jobs, "fits", found)
+    rows = []
     for k, (name, candidate) in enumerate(models.items()):
         (fit, seconds), *parts = answers[k * each : (k + 1) * each]
         rows.append(_row(name, candidate, fit, data, told, ended, seconds, parts))
     return Selection(rows, criterion)
-
-
-def _followed(tasks, names, jobs, progress):
-    """The answers of the tasks, of which each model has as many."""
-    each = len(tasks) // len(names)
-
-    with Display(progress) as display:
-
-        def tell(n_done, k, answer):
-            fit = answer[0]
-            found = f"; {names[k // each]}: {fit.outcome()}" if isinstance(fit, Fit) else ""
-            display.step(counted(display, n_done, len(tasks), "fits") + found)
-
-        display.step(counted(display, 0, len(tasks), "fits"))
-        answers = run(tasks, np.inf, jobs, tell)
-        display.result(counted(display, len(tasks), len(tasks), "fits"))
-    return answers
 
 
 def _models(model, n_states, emission):

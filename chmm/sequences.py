@@ -1,9 +1,9 @@
 """The user's data, one sequence or several, as values and bounds.
 
 One sequence is a str, bytes (Latin-1 text), a 1-D array or Series, a (T, D) array or frame, or a flat list of numbers
-or symbols. Several are a list, tuple, object array or dict of sequences, a frame with several levels of index (the
-first identifies the sequence), a pandas groupby, or one array with `lengths=` or `ids=`. Single sequences are read in
-reading.py, which says what a step may hold.
+or symbols. Several are a list, tuple, object array or dict of sequences, an Arrow array of lists, a frame with several
+levels of index (the first identifies the sequence), a pandas groupby, or one array with `lengths=` or `ids=`. Single
+sequences are read in reading.py, which says what a step may hold, and in arrow.py.
 """
 
 import math
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from . import reading
-from .memory import aligned
+from . import arrow, reading
+from .memory import aligned, windows
 from .reading import NO_STEPS, ROWS, TEXTS, Columns, Steps
 from .symbols import Letters, distinct, shown
 
@@ -93,14 +93,18 @@ class Sequences:
             values[...] = rows
         if math.isfinite(np.einsum("td,td->", values, values)):  # one pass: nothing is missing, infinite or huge
             return values, False
-        huge = np.abs(values) > LARGEST
-        if huge.any():
-            t, k = np.argwhere(huge)[0].tolist()
-            value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
-            if np.isinf(value):
-                raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
-            raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
-        return values, bool(np.isnan(values).any())
+        gaps = False
+        for where in windows(len(values)):
+            size = np.abs(values[where])
+            gaps |= bool(np.isnan(size).any())
+            if (size > LARGEST).any():
+                t, k = np.argwhere(size > LARGEST)[0].tolist()
+                t += where.start
+                value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
+                if np.isinf(value):
+                    raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
+                raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
+        return values, gaps
 
     @property
     def numbers(self) -> np.ndarray:
@@ -123,15 +127,19 @@ class Sequences:
         value as of no kind; anything else unchanged."""
         if self.kind != "numbers" or np.ndim(self.values) != 1:
             return self
-        values, missing = self.values, None
-        whole = (values == np.round(values)) & (np.abs(values) < 2**53)
-        if not whole.all():
-            missing = np.isnan(values)
-            if not (whole | missing).all():
-                return self
-            values = np.where(missing, 0, values)
+        values, missing = np.empty(len(self.values), dtype=np.int64), None
+        for where in windows(len(values)):
+            part = self.values[where]
+            whole = (part == np.round(part)) & (np.abs(part) < 2**53)
+            if not whole.all():
+                gone = np.isnan(part)
+                if not (whole | gone).all():
+                    return self
+                missing = np.zeros(len(values), dtype=bool) if missing is None else missing
+                missing[where], part = gone, np.where(gone, 0, part)
+            values[where] = part
         kind = "integers" if missing is None or not missing.all() else NO_STEPS
-        steps = Steps(values.astype(np.int64), kind, missing, self.names, self.categories)
+        steps = Steps(values, kind, missing, self.names, self.categories)
         return _sequences(steps, self.bounds, self.form, self.keys)
 
     def without(self, gone: np.ndarray) -> "Sequences":
@@ -169,8 +177,8 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     """One sequence or several, in any of the forms above.
 
     lengths : the number of steps of each sequence, if X holds all sequences end to end.
-    ids : instead of lengths, one id for each step: a new sequence begins where it changes. An id that recurs is an
-        error.
+    ids : instead of lengths, one id for each step, or the name of the column of a frame that holds them: a new sequence
+        begins where it changes. An id that recurs is an error.
     kind : the kind of the symbols that a model knows. A list of str is one sequence of words for "words", and for
         "letters" if each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are
         refused, too.
@@ -194,6 +202,11 @@ def _read(X, name, kind):
         if hasattr(X, "get_group"):  # a pandas groupby; its keys are not observations
             X = {key: part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part
                  for key, part in X}  # fmt: skip
+        lists = arrow.lists(X, name) if arrow.is_arrow(X) else None
+        if lists is not None:
+            values, n_steps = lists
+            _refuse_single_steps(n_steps, f"{name}.flatten()", name)
+            return _sequences(reading.steps_of(values, f"the lists of {name}", _MANY), _bounds(n_steps), "list")
         if isinstance(X, Mapping):
             keys, X = tuple(X), list(X.values())
         else:
@@ -216,13 +229,18 @@ def _read(X, name, kind):
                 f"{name} must be a list of sequences, or one flat list of values"
             )
     steps, n_steps = reading.steps_of_all(X, types, name, keys)
-    if keys is None and len(X) > 1 and set(n_steps) == {1}:
-        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) else f"np.concatenate({name})"
-        raise ValueError(
-            f"{name} holds {len(X)} sequences, each of a single step; if they are the steps of one sequence, pass "
-            f"{together}; if they are sequences, say so: {together}, lengths=[1] * {len(X)}"
-        )
+    if keys is None:
+        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) and X else f"np.concatenate({name})"
+        _refuse_single_steps(n_steps, together, name)
     return _sequences(steps, _bounds(n_steps), "list" if keys is None else "dict", keys)
+
+
+def _refuse_single_steps(n_steps, together, name):
+    if len(n_steps) > 1 and set(n_steps) == {1}:
+        raise ValueError(
+            f"{name} holds {len(n_steps)} sequences, each of a single step; if they are the steps of one sequence, "
+            f"pass {together}; if they are sequences, say so: {together}, lengths=[1] * {len(n_steps)}"
+        )
 
 
 def _alone(x, name, expected=_MANY):
@@ -287,6 +305,8 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
 
 def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`, in the same form, one for each step."""
+    parts = arrow.parts(y) if data.form == "list" and arrow.is_arrow(y) else None
+    y = y if parts is None else parts
     if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
         y = dict(zip(data.keys, _with_whole_gaps([y[key] for key in data.keys], data), strict=True))
     elif data.form == "list" and isinstance(y, reading.ROWS):
@@ -338,6 +358,7 @@ def _in_a_row(X, lengths, ids, name):
     if lengths is not None and ids is not None:
         raise ValueError("lengths and ids both say where a sequence begins; give one of them")
     argument = "lengths" if ids is None else "ids"
+    X, ids = _without_ids(X, ids, name)
     steps = reading.steps_of(X, name, f"with {argument}= it must be one array, text or flat list with all steps")
     n_steps = len(steps.values)
     if ids is not None:
@@ -361,8 +382,27 @@ def _in_a_row(X, lengths, ids, name):
     return _sequences(steps, _bounds(counts), "lengths")
 
 
+def _without_ids(X, ids, name):
+    """A frame or table without its column of ids, and that column, where it is given by its name."""
+    if not isinstance(ids, str):
+        return X, ids
+    table = arrow.table(X) if arrow.is_arrow(X) else None
+    names = table[0] if table is not None else getattr(X, "columns", None)
+    if names is None or (not hasattr(X, "drop") and not hasattr(X, "drop_columns")):
+        return X, ids
+    if ids not in names:
+        if len(ids) == len(X):  # one character for each step
+            return X, ids
+        raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
+    column = X[ids]
+    if table is not None:
+        return arrow.opened(X).drop_columns([ids]), column
+    return X.drop(columns=[ids]) if hasattr(X, "iloc") else X.drop(ids), column
+
+
 def _runs(ids, n_steps, argument, of):
     """(bounds, ids) of the runs of equal ids."""
+    ids = arrow.as_numpy(ids) if arrow.is_arrow(ids) else ids
     try:
         values = np.asarray(list(ids) if isinstance(ids, str | bytes | tuple) else ids)
     except ValueError:  # lists of several lengths

@@ -15,6 +15,7 @@ from itertools import permutations
 
 import numpy as np
 
+from . import memory
 from .emissions.seeding import shares, standardised
 from .inference import posteriors
 from .kernel_input import pose
@@ -528,10 +529,25 @@ def order(problem, emission, some):
             points = np.zeros((len(observed.distinct), 1))
         points = standardised(points, np.ones(len(points)))
         numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
-    numbers = numbers[observed.index]
-    place = np.arange(len(numbers)) - np.repeat(problem.bounds[:-1], lengths)
+    lengths, sums, k = lengths[some], np.empty((2, len(some))), 0
+    while k < len(some):  # as many sequences as fit into a window, or one that does not
+        end = max(int(np.searchsorted(first + lengths, first[k] + memory.WINDOW, side="right")), k + 1)
+        sums[:, k:end] = _sums(numbers, observed.index, first[k:end], lengths[k:end])
+        k = end
     weight = np.zeros(len(some)) if problem.weight is None else problem.weight[some]
-    return np.lexsort([weight, np.add.reduceat(numbers * place, first), np.add.reduceat(numbers, first), lengths[some]])
+    return np.lexsort([weight, sums[1], sums[0], lengths])
+
+
+def _sums(numbers, index, first, lengths):
+    """(2, S), of each sequence the sum of its numbers, and of their products with their places."""
+    sums = 0.0
+    for where in memory.windows(int(first[-1] + lengths[-1] - first[0])):
+        own = numbers[index[first[0] + where.start : first[0] + where.stop]]
+        place = np.arange(where.start, where.stop)
+        if len(first) > 1:
+            place -= np.repeat(first - first[0], lengths)
+        sums += np.add.reduceat([own, own * place], first - first[0], axis=1)
+    return sums
 
 
 def part(problem, structure, sequences, offset=0, lengths=None):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .kernels.counting import encode, look_up, mark
-from .memory import indices
 
 NARROW = 0x110000  # a table finds the distinct values of integers within a range like that of all characters
 LETTERS = "letters"  # single characters that may turn out to be text or words
@@ -118,22 +118,52 @@ class Symbols:
             return isinstance(values, Letters) or all(v is None or v != v or len(v) == 1 for v in values)
         return (self.kind, kind) in ((LETTERS, "text"), (LETTERS, "words"), ("integers", "bools"))
 
-    def encode(self, values: Any, kind: str, missing: np.ndarray | None = None) -> tuple[np.ndarray, bool]:
-        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether any is unknown)."""
+    def encode(
+        self, values: Any, kind: str, missing: np.ndarray | None = None, narrow: bool = False
+    ) -> tuple[np.ndarray, bool]:
+        """(codes (T,) int32: len(self) where missing, -1 where unknown; whether any is unknown).
+
+        narrow : whether very long data may get codes of one byte, uint8, if they suffice and none is unknown. If values
+        are their own codes, these are the same memory.
+        """
+        if narrow and len(values) >= memory.LONG and len(self) < 256:
+            codes = self._bytes(values, kind, missing)
+            if codes is not None:
+                return codes, False
+        return self._encode(values, kind, missing)
+
+    def _bytes(self, values, kind, missing):
+        """Codes of one byte, coded window by window; None if any value is unknown."""
+        are_codes = self._is_range if kind == "integers" else kind == "bools" and self.names[-1] == 1 and len(self) == 2
+        if are_codes and missing is None and values.itemsize == 1 and values.flags.c_contiguous:
+            if values.min() < 0 or values.max() >= len(self):
+                return None
+            codes = values.view(np.uint8)
+            codes.flags.writeable = False
+            return codes
+        codes = np.empty(len(values), dtype=np.uint8)
+        for where in memory.windows(len(values)):
+            gone = None if missing is None else missing[where]
+            codes[where], some_unknown = self._encode(values[where], kind, gone)
+            if some_unknown:
+                return None
+        return codes
+
+    def _encode(self, values, kind, missing):
         n = len(self.names)
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
         if isinstance(values, Letters):
             values, kind = values.points, "text"
         if kind == "text":
-            codes = indices(len(values))
+            codes = memory.indices(len(values))
             some_unknown = look_up(values, self._table, codes) >= 0
             if missing is not None:  # where whole sequences are
                 codes[missing] = n
                 some_unknown = bool((codes < 0).any())
             return codes, some_unknown
         if kind == "integers" and missing is None and self._is_range and values.dtype.isnative:
-            codes = indices(len(values))
+            codes = memory.indices(len(values))
             if encode(np.ascontiguousarray(values), n, codes) < 0:
                 return codes, False
         names = values if kind == "words" else distinct(values)
@@ -172,7 +202,9 @@ def plain(value: Any) -> Any:
 
 def distinct(values: np.ndarray) -> list:
     """The distinct integers or bools of an array, sorted, as a list."""
-    if values.size and values.dtype.kind != "b":
+    if values.dtype.kind == "b":
+        return [name for name, seen in ((False, not values.all()), (True, values.any())) if seen]
+    if values.size:
         low, high = int(values.min()), int(values.max())
         if high - low <= NARROW:
             seen = np.zeros(high - low + 1, dtype=np.uint8)

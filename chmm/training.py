@@ -18,6 +18,7 @@ from .exceptions import ConvergenceWarning, ImpossibleError, entitle, outside
 from .fit import Fit, column_names
 from .kernel_input import Problem
 from .known import Weights, with_gaps
+from .memory import n_equal
 from .ordering import canonical, exchangeable
 from .passes import (
     Chosen,
@@ -125,11 +126,12 @@ def possible(model, data, labels=None, ended=None):
 
 def fit(
     model, data, labels=None, weight=None, ended=None, callback: Callable | None = None, seen=None, n_skipped: int = 0,
-    display: Display | None = None,
+    display: Display | None = None, keep: Any = None,
 ) -> Fit:  # fmt: skip
     """All of Model.fit once its data are read. labels : Sequences of names, or weights of the states.
 
     seen : the survey of more data than these. n_skipped : how many impossible sequences were left out, for the report.
+    keep : the `Checkpoint` of the fit, if it has one.
     """
     options = checks.options(model)
     tell = told_to(model, callback, display)
@@ -143,15 +145,17 @@ def fit(
         observed.distinct[:PROBED],
         n_sequences(data),
         data.n_steps,
-        int(np.count_nonzero(observed.index == len(observed.distinct))),
+        n_equal(observed.index, len(observed.distinct)),
         None if known is None else known.n_known,
         observed.notes,
         1.0 if weight is None else float(weight.max()),
     )
-    return learn(model, material, emission, options, tell, display, n_skipped)
+    return learn(model, material, emission, options, tell, display, n_skipped, keep)
 
 
-def fit_pieces(model, engine: Engine, callback: Callable | None = None, display: Display | None = None) -> Fit:
+def fit_pieces(
+    model, engine: Engine, callback: Callable | None = None, display: Display | None = None, keep: Any = None
+) -> Fit:
     """All of Model.fit for data in pieces, which an engine hands out. What starts see of them is held in memory."""
     options, lines = checks.options(model), [""]
     tell = told_to(model, callback, display, lines)
@@ -164,7 +168,7 @@ def fit_pieces(model, engine: Engine, callback: Callable | None = None, display:
     gathered = gather(model, passes)
     structure, emission, cuts = gathered.structure, gathered.emission, gathered.cuts
     if gathered.everything:
-        learnt = fit(model, gathered.data, gathered.labels, callback=callback, display=display)
+        learnt = fit(model, gathered.data, gathered.labels, callback=callback, display=display, keep=keep)
         own: Any = learnt.statistics
         return replace(learnt, statistics=replace(own, shards=passes.shards))
     n_sequences, n_steps = (sum(counts) for counts in zip(*passes.sizes, strict=True))
@@ -182,7 +186,7 @@ def fit_pieces(model, engine: Engine, callback: Callable | None = None, display:
         n_known or None,
         notes_of(one.notes for one in cuts),
     )
-    return learn(model, material, emission, options, tell, display)
+    return learn(model, material, emission, options, tell, display, keep=keep)
 
 
 def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
@@ -305,17 +309,21 @@ def told_to(model, callback, display, lines=None):
     return tell
 
 
-def learn(model, material, emission, options, tell, display, n_skipped=0) -> Fit:
+def learn(model, material, emission, options, tell, display, n_skipped=0, keep=None) -> Fit:
     """Count if the states are known, else follow EM; and say what was met."""
+    if keep is not None:
+        keep.begin(material, emission, options.rng)
     if material.told.counting:
         learnt = supervised(material, emission, options.rng)
     else:
         told_apart = material.n_known is not None or not unordered(model, material.structure, emission)
         if options.state_order is None or told_apart:
             options = options._replace(state_order=None)
-        learnt = baum_welch(material, emission, options, tell)
+        learnt = baum_welch(material, emission, options, tell, keep)
     facts = report(material, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
     learnt = replace(learnt, emission=learnt.emission.published(), report=facts)
+    if keep is not None:
+        keep.finish(learnt)
     if display is not None:
         display.result(f"{learnt.outcome()}, {duration(display.seconds)}")
     return learnt
@@ -488,21 +496,47 @@ class Halt(Exception):
     """The callback asked a fit to stop, or raised the error that caused this one: which is no failure of a run."""
 
 
-def baum_welch(material, emission, options, tell=None):
-    """EM from several starts, of which the best is followed to its end."""
+class Search(NamedTuple):
+    """How the search for a start went."""
+
+    alike: list  # pairs of states that were given the same start values
+    fates: list  # of the starts
+    k: int  # of the start that is followed
+    own: bool  # whether the run that is followed is that start's, rather than one that began where it ended
+    n_moved: int  # states
+
+
+class Fate(NamedTuple):
+    """What became of a start."""
+
+    objective: float
+    failed: bool
+    n_dropped: int
+
+    @classmethod
+    def of(cls, run):
+        return cls(run.history[-1] if run.history else -np.inf, run.failed, run.n_dropped)
+
+
+def baum_welch(material, emission, options, tell=None, keep=None):
+    """EM from several starts, of which the best is followed to its end.
+
+    keep : is told of each step of the last run, which sees all data, and may know one to go on with."""
     passes, told, seen, structure = material.passes, material.told, material.seen, material.structure
     max_iter, hard = options.max_iter, options.training == "viterbi"
     accelerate = options.accelerate and not hard
     tol = options.tol * material.top
-    movable, n_init, n_moved = starts.free(seen, structure, emission), options.n_init, 0
-    if n_init == "auto":
-        n_init = starts.enough(structure.n, emission.exchangeable)
-    drawn = starts.draw(seen, structure, emission, n_init, options.rng)
-    alike = identical(seen, structure, emission, drawn[0])
     began = time.monotonic()
+    search = state = None
+    if keep is not None and keep.resumed is not None:
+        search, state = keep.resumed
 
     def watch(k, run):
-        facts = {"start": k, "n_starts": len(drawn), "step": run.n_steps, "seconds": time.monotonic() - began}
+        if keep is not None and search is not None:
+            keep.step(search, run.state(), so_far(material, run))
+        if tell is None:
+            return
+        facts = {"start": k, "n_starts": n_starts, "step": run.n_steps, "seconds": time.monotonic() - began}
         facts |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
         try:
             stop = bool(tell(partial(so_far, material, run), **facts))
@@ -512,7 +546,7 @@ def baum_welch(material, emission, options, tell=None):
             raise Halt
 
     def follow(em, start, k, memory=MEMORY):
-        return Run(em, start, tol, accelerate, memory, None if tell is None else partial(watch, k))
+        return Run(em, start, tol, accelerate, memory, None if tell is keep is None else partial(watch, k))
 
     def leader(runs):
         return max((run for run in runs if run.history), key=lambda run: run.history[-1])
@@ -524,29 +558,47 @@ def baum_welch(material, emission, options, tell=None):
         return starts.pursued(tried, goal, max_iter)
 
     em = EM(Whole(seen), told, options)
-    runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
+    whole = EM(passes, told, options) if material.partial else em
     halted = False
     try:
-        run = starts.race(runs, max_iter)
-        k = runs.index(run)
-        if movable and len(runs) > 1 and max_iter >= starts.TRIED:
-            run.advance(starts.TRIED - run.n_steps)
-            run, n_moved = starts.exchange(run, em, pursue, options.rng)
-        if material.partial:
-            run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            em = EM(passes, told, options)
-            stage = [follow(em, widened(material, run.point), k)]
-            run = stage[0]
+        if search is None:
+            movable, n_init, n_moved = starts.free(seen, structure, emission), options.n_init, 0
+            if n_init == "auto":
+                n_init = starts.enough(structure.n, emission.exchangeable)
+            drawn = starts.draw(seen, structure, emission, n_init, options.rng)
+            alike, n_starts = identical(seen, structure, emission, drawn[0]), len(drawn)
+            runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
+            run = starts.race(runs, max_iter)
+            k = runs.index(run)
+            if movable and len(runs) > 1 and max_iter >= starts.TRIED:
+                run.advance(starts.TRIED - run.n_steps)
+                run, n_moved = starts.exchange(run, em, pursue, options.rng)
+            if material.partial:
+                run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+                run = follow(whole, widened(material, run.point), k)
+            search = Search(alike, list(map(Fate.of, runs)), k, run is runs[k], n_moved)
+        else:
+            n_starts, run = len(search.fates), follow(whole, None, search.k)
+            run.restore(state)
         run.advance(max_iter - run.n_steps)
     except Halt as halt:
         if halt.__cause__ is not None:
             raise halt.__cause__ from None
         halted = True
-        run = leader(stage)
-        if material.partial and em.passes is not passes:
-            em = EM(passes, told, options)
-            run = Run(em, widened(material, run.point), tol, accelerate)
-            run.advance(1)
+        if search is None:
+            run = leader(stage)
+            k = runs.index(run) if run in runs else k
+            if material.partial:
+                run = Run(whole, widened(material, run.point), tol, accelerate)
+                run.advance(1)
+            search = Search(alike, list(map(Fate.of, runs)), k, run is runs[k], n_moved)
+    if keep is not None:
+        keep.step(search, run.state(), so_far(material, run))
+    return finished(material, whole, run, search, options, halted)
+
+
+def finished(material, em, run, search, options, halted=False) -> Fit:
+    """What a run has learnt in the end; halted : whether the callback ended it."""
     point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
     if onward:
         parameters = em.maximise(point, point.statistics)
@@ -557,14 +609,15 @@ def baum_welch(material, emission, options, tell=None):
             point = em.expect(reordered(point.parameters, order))
             parameters = em.maximise(point, point.statistics) if onward else point.parameters
     loglik = point.statistics.loglik
-    if onward or hard:
-        loglik = sum(passes.map(likelihood, told, parameters, passes.within(options)))
-    for message in complaints(run, options, alike, onward):
+    if onward or options.training == "viterbi":
+        passes = material.passes
+        loglik = sum(passes.map(likelihood, material.told, parameters, passes.within(options)))
+    for message in complaints(run, options, search.alike, onward):
         warnings.warn(message, ConvergenceWarning, stacklevel=outside())  # at the line that called fit
     why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
-    facts = {"stopped": why, **followed(runs, run), **({"n_moved": n_moved} if n_moved else {})}
-    if alike:
-        facts["identical_starts"] = alike
+    facts = {"stopped": why, **followed(search, run), **({"n_moved": search.n_moved} if search.n_moved else {})}
+    if search.alike:
+        facts["identical_starts"] = search.alike
     return so_far(material, run, point, parameters, loglik, facts)
 
 
@@ -600,14 +653,17 @@ def so_far(material, run, point=None, parameters=None, loglik=None, facts=None) 
     )  # fmt: skip
 
 
-def followed(runs, winner):
+def followed(search, run):
     """What became of the starts: facts for the report."""
-    best = max(run.history[-1] for run in runs if run.history)
-    facts = {"n_starts": len(runs), "n_agreed": sum(bool(r.history) and best - r.history[-1] < AGREE for r in runs)}
-    n_failed = sum(run.failed for run in runs)
-    n_dropped = sum(run.n_dropped for run in {*runs, winner})
+    fates = list(search.fates)
+    if search.own:
+        fates[search.k] = Fate.of(run)
+    best = max(fate.objective for fate in fates)
+    facts = {"n_starts": len(fates), "n_agreed": sum(best - fate.objective < AGREE for fate in fates)}
+    n_failed = sum(fate.failed for fate in fates)
+    n_dropped = sum(fate.n_dropped for fate in fates) + (0 if search.own else run.n_dropped)
     facts |= {name: n for name, n in (("n_failed", n_failed), ("n_dropped", n_dropped)) if n}
-    return facts | ({"left": float(winner.left)} if np.isfinite(winner.left) else {})
+    return facts | ({"left": float(run.left)} if np.isfinite(run.left) else {})
 
 
 def identical(problem, structure, emission, start):

@@ -14,10 +14,10 @@ import numpy as np
 
 from . import checks, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
-from .display import Display, counted
+from .display import Display, followed
 from .exceptions import quiet
 from .fit import Fit
-from .parallel import run, until
+from .parallel import until
 from .paths import sample_paths, sample_to_the_end
 from .questions import Question
 from .stationary import settled
@@ -351,13 +351,7 @@ def bootstrap(
         return [float(arrays[name][place]) for name, part in parts.items() for place in part.entries]
 
     tasks = [lambda stop, seed=seed: one(stop, seed) for seed in rng.spawn(n)]
-
-    def tell(n_done, k=None, answer=None):
-        display.step(counted(display, n_done, n, "refits"))
-
-    tell(0)
-    draws = np.reshape(run(tasks, np.inf, n_jobs, tell), (n, -1))
-    display.result(counted(display, n, n, "refits"))
+    draws = np.reshape(followed(display, tasks, n_jobs, "refits"), (n, -1))
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
     labels = [(called(name, place, part), part.array[place]) for name, part in parts.items() for place in part.entries]
     rows = {

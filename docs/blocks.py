@@ -31,7 +31,7 @@ class Block(NamedTuple):
 
 
 def blocks(page):
-    return [Block(found[1], found[2], found.end(), page.count("\n", 0, found.start(1))) for found in BLOCK.finditer(page)]
+    return [Block(*found.groups(), found.end(), page.count("\n", 0, found.start(1))) for found in BLOCK.finditer(page)]
 
 
 def run(block, names, title):

@@ -27,6 +27,7 @@ import chmm.testing
 DESKTOP, PHONE = {"width": 1400, "height": 1000}, {"width": 390, "height": 844}
 WORDS = "viterbi", "lengths", "hmmlearn", "missing", "forecast"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"
+PASSED_ON = {"Shards"}  # classes whose methods are for the package itself
 OURS = "http://127.0.0.1"
 
 
@@ -42,7 +43,8 @@ def main(out, *options):
         complaints += [why] * ("--browser" in options)
     else:
         complaints += in_browser(browser, out, pages)
-        print(f"All pages were opened at {DESKTOP['width']} and {PHONE['width']} pixels; {len(WORDS)} words were searched")
+        widths = f"{DESKTOP['width']} and {PHONE['width']} pixels"
+        print(f"All pages were opened, {widths} wide, and {len(WORDS)} words were searched")
     for complaint in complaints:
         print(complaint, file=sys.stderr)
     sys.exit(bool(complaints))
@@ -73,8 +75,8 @@ def broken_links(out, pages):
             parts = urlsplit(target)
             if parts.scheme or parts.netloc:
                 continue
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(parts.path))) if parts.path else page
-            anchor = unquote(parts.fragment)
+            path, anchor = unquote(parts.path), unquote(parts.fragment)
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
             if not (out / path).is_file():
                 complaints.append(f"{page} leads to {target}: there is no such file")
             elif anchor and path in anchors and anchor not in anchors[path].ids:
@@ -90,12 +92,14 @@ def undocumented(out):
 
 
 def public():
-    """Names that a user may call: those of the package, of its public modules, and the methods of classes."""
+    """Names that a user may call: of the package, of its public modules, and the methods of classes; those of families
+    are told at `Emission`."""
     for module in (chmm, *filter(inspect.ismodule, (getattr(chmm, name) for name in chmm.__all__))):
         for name in getattr(module, "__all__", None) or own_functions(module):
             thing = getattr(module, name)
             yield f"{module.__name__}.{name}"
-            if inspect.isclass(thing) and (thing is chmm.Emission or not issubclass(thing, chmm.Emission)):
+            family = inspect.isclass(thing) and issubclass(thing, chmm.Emission) and thing is not chmm.Emission
+            if inspect.isclass(thing) and not family and name not in PASSED_ON:
                 yield from (f"chmm.{name}.{method}" for method in methods(thing))
     yield "chmm.testing.check_emission"
     yield from (f"chmm.emissions.{name}" for name in chmm.emissions.__all__ if name.startswith("check_"))

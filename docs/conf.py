@@ -47,7 +47,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"chmm {version}"
 html_logo = html_favicon = "logo.svg"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files = ["site.css", "math.css"]
 html_show_sphinx = html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "chmm"},

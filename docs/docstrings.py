@@ -1,8 +1,8 @@
 """chmm's docstrings, taken apart, and put together as reStructuredText for Sphinx.
 
-A docstring is made of paragraphs. One that starts with "name : " lists arguments or fields, each of which begins a line
-or follows a full stop; one whose lines all say what something equals is formulas; columns held apart by spaces are a
-table; ">>>" starts an example. Everything else is text, with `code` in single backticks.
+A docstring is made of paragraphs. One with "name : " lists arguments or fields, each of which begins a line or follows
+a full stop; one whose lines all say what something equals is formulas; columns held apart by spaces are a table; ">>>"
+starts an example. Everything else is text, with `code` in single backticks.
 """
 
 import inspect
@@ -11,7 +11,7 @@ import textwrap
 from itertools import groupby
 
 NAME = r"\*{0,2}[A-Za-z_]\w*(?:\(\))?(?:=\"\w+\")?"
-ITEM = re.compile(rf"(?:^|(?<=[.;] )|(?<=\n))({NAME}(?:, {NAME})*) : ")
+ITEM = re.compile(rf"(?:^|(?<=[.;] )|(?<=\n))({NAME}(?:, {NAME})*) :(?: |$)")
 FORMULA = re.compile(r"\s*[A-Za-z_]\w*(\[[^\]]*\]|\([^)]*\))? = \S")
 FULL_STOP = re.compile(r"[a-z)]\. |\.$")
 TABLE = re.compile(r"\S {3,}\S")
@@ -20,6 +20,7 @@ CODE = re.compile(
     r"`[^`]+`"
     r"|(?P<strong>\*\*[^*\s][^*]*\*\*)"
     rf"|\b[a-z]\w*=(?:{CALL}|\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|\{{[^}}]*\}}|[\w.-]*\w)"  # an argument and its value
+    r"|\b[a-z]\w*=(?=[\s,.;)]|$)"
     rf"|\b{CALL}"
     r"|\b[a-z]\w*\[[^\]]+\]"  # an entry
     r"|\(n_[a-z]+,[^()]*\)"  # a shape
@@ -28,13 +29,13 @@ CODE = re.compile(
 
 
 def parts(docstring):
-    """[(kind, content)]: "heading", "text", "formula", "table", "example" and "literal" have a str, "list" has a list of
-    str, and "items" has a list of (names, text)."""
+    """[(kind, content)]: a "list" has a list of texts, "items" have a list of (names, text), and "heading", "text",
+    "formula", "table", "example" and "literal" have a text."""
     found = []
     for paragraph in paragraphs(inspect.cleandoc(docstring)):
         lines = paragraph.split("\n")
         if len(lines) > 1 and re.fullmatch("-{3,}", lines[1]):
-            found += [("heading", lines[0])] if len(lines) == 2 else [("heading", lines[0]), indented("\n".join(lines[2:]))]
+            found += [("heading", lines[0]), ("items", indented("\n".join(lines[2:])))]
         elif lines[0].startswith(">>>"):
             found.append(("example", paragraph))
         elif lines[0].startswith("- "):
@@ -45,7 +46,8 @@ def parts(docstring):
             found.append(("table", paragraph))
         elif all(FORMULA.match(line) for line in lines) and not FULL_STOP.search(paragraph):
             found.append(("formula", paragraph))
-        elif ITEM.match(paragraph):
+        elif first := ITEM.search(paragraph):
+            found += [("text", joined(paragraph[: first.start()]))] * (first.start() > 0)
             found.append(("items", items(paragraph)))
         else:
             found.append(("text", joined(paragraph)))
@@ -54,12 +56,13 @@ def parts(docstring):
 
 def paragraphs(text):
     """Lines between blank ones."""
-    return ["\n".join(lines) for blank, lines in groupby(text.split("\n"), key=lambda line: not line.strip()) if not blank]
+    stretches = groupby(text.split("\n"), key=lambda line: not line.strip())
+    return ["\n".join(lines) for blank, lines in stretches if not blank]
 
 
 def indented(text):
     """Items of a section: each begins at the margin, and goes on indented."""
-    return "items", [item for one in re.split(r"\n(?! )", text) for item in items(one)]
+    return [item for one in re.split(r"\n(?! )", text) for item in items(one)]
 
 
 def items(text):
@@ -84,16 +87,20 @@ def reading(docstring):
         elif kind == "list":
             out.append("\n".join(f"- {inline(item)}" for item in content))
         elif kind == "items":
-            out.append("\n".join(f"{', '.join(map(literal, names.split(', ')))}\n   {inline(told)}" for names, told in content))
+            out.append("\n".join(f"{terms(names)}\n   {inline(told)}" for names, told in content))
         else:
             out.append(inline(content))
     return "\n\n".join(out).split("\n") + [""]
 
 
+def terms(names):
+    return ", ".join(map(literal, names.split(", ")))
+
+
 def inline(text):
     """A line of text: code as code, names as links where they lead somewhere, and nothing that reStructuredText would
     take for markup."""
-    text = text.replace("...", "…")  # which a summary would take for the end of its sentence
+    text = text.replace(" ... ", " … ")  # which a summary would take for the end of its sentence
     out, at = [], 0
     for found in CODE.finditer(text):
         out += [escaped(text[at : found.start()]), marked(found)]

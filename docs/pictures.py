@@ -1,4 +1,4 @@
-"""Pictures of code blocks: each page that draws is run while it is read, and shows after a block what the block drew."""
+"""Pictures of code blocks: a page that draws is run while it is read, and shows after each block what that one drew."""
 
 from contextlib import chdir
 from pathlib import Path

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from shared import same_bits
 
-from chmm import Gaussian, Model, Poisson, display, select
+from chmm import Gaussian, Model, Poisson, SequenceClassifier, display, select
 from chmm.display import Display, duration
 from chmm.report import Progress
+from chmm.scoring import cross_val_predict
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 x = np.random.default_rng(0).normal(np.repeat([0, 4, 0, 4], 30))
@@ -73,6 +74,20 @@ def test_selection_and_bootstrap_count(capsys):
     found.best.bootstrap(counts, 4, random_state=0, progress=True)
     first, *_, last = capsys.readouterr().err.splitlines()
     assert first == "0 of 4 refits" and last.startswith("4 of 4 refits, ")
+
+
+def test_classes_and_folds_count(capsys):
+    classes = [f"class {k}" for k in (0, 1, 0, 1, 0, 1)]
+    parts = list(x.reshape(6, 20))
+    told = SequenceClassifier(model(1)).fit(parts, classes, progress=True)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "0 of 2 classes" and last.startswith("2 of 2 classes, ")
+    quiet = SequenceClassifier(model(1)).fit(parts, classes)
+    assert same_bits(told.predict_proba(parts), quiet.predict_proba(parts))
+    pytest.importorskip("sklearn", reason="folds are scikit-learn's")
+    cross_val_predict(model(1), parts, cv=3, progress=True)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "0 of 3 folds" and last.startswith("3 of 3 folds, ")
 
 
 def test_a_log_has_fewer_lines_as_time_goes_on(monkeypatch, clock):

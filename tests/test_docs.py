@@ -1,5 +1,6 @@
 """The code in the documentation runs, and prints what the pages say."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS))
 
 from blocks import blocks, run  # noqa: E402
+from docstrings import parts  # noqa: E402
+
+import chmm  # noqa: E402
 
 WRITTEN = [page for page in DOCS.rglob("*.md") if "auto_gallery" not in page.parts]
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in WRITTEN if blocks(page.read_text(encoding="utf-8")))
@@ -50,3 +54,44 @@ def test_blocks_and_what_they_print_are_found():
     assert (first.source, first.shown, first.line) == ("print(1)\n", "1\n", 1)
     assert (second.source, second.shown) == ("2\n", None)
     assert run(first, {}, "page") == "1\n" and page[: first.end].endswith("1\n```")
+
+
+def public_docstrings():
+    for thing in map(chmm.__dict__.get, chmm.__all__):
+        for told in (thing, *vars(thing).values()):
+            ours = isinstance(told, property) or (getattr(told, "__module__", None) or "").startswith("chmm")
+            if ours and told.__doc__:
+                yield told.__doc__
+
+
+def flat(content):
+    return content if isinstance(content, str) else " ".join(map(flat, content))
+
+
+def test_what_the_api_pages_make_of_docstrings_has_every_word_of_them():
+    for docstring in public_docstrings():
+        found = parts(docstring)
+        assert re.findall(r"\w+", flat([content for _, content in found])) == re.findall(r"\w+", docstring)
+
+
+def test_arguments_formulas_and_examples_of_a_docstring_are_told_apart():
+    docstring = """Summary, with log P.
+
+    x : what it is; more. y, z : others,
+    which go on: here.
+
+    a[i] = b[i] + 1
+    c = d
+
+        indented = 1
+
+    >>> 1
+    1
+    """
+    assert parts(docstring) == [
+        ("text", "Summary, with log P."),
+        ("items", [("x", "what it is; more."), ("y, z", "others, which go on: here.")]),
+        ("formula", "a[i] = b[i] + 1\nc = d"),
+        ("literal", "indented = 1"),
+        ("example", ">>> 1\n1"),
+    ]

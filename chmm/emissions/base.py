@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import memory
 from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
 from ..coordinates import REAL, SIMPLEX, Coordinates, Entrywise, Simplex, difference, ratio
 from ..exceptions import quiet
 from ..sequences import NO_STEPS, Sequences, numbers
-from ..symbols import shown
+from ..symbols import Symbols, distinct, shown
 
 Given = ArrayLike | None  # a parameter as the constructor takes it; None: learnt
 Frozen = str | Iterable[str] | Mapping[str, Any]  # names of parameters, or masks by name
@@ -30,7 +31,7 @@ class Observed(NamedTuple):
     """Observations as the recursions see them: the distinct values, and the index of the value of each step."""
 
     distinct: Any  # (K, ...), the argument of `log_likelihood` and `statistics`
-    # (T,) int32 into `distinct`; K where the step is missing
+    # (T,) int32 into `distinct`, or uint8 if there are very many steps; K where the step is missing
     index: np.ndarray  # type: ignore[assignment]
     shared: bool  # whether steps share distinct values
     notes: Mapping = MappingProxyType({})  # facts met in coding: "unknown" {symbol: count}, "partly_missing" steps
@@ -426,7 +427,8 @@ class Emission:
 
     def observe(self, data: Sequences) -> Observed:
         """Sequences -> Observed, without a check of the support."""
-        return observed(self._columns(data), data.gaps)
+        small = of_small_integers(data) if self.n_features in (None, 1) else None
+        return observed(self._columns(data), data.gaps) if small is None else small
 
     def numbers(self, data: Sequences) -> np.ndarray:
         """The data as (T, D) float64, checked against the support; NaN where missing."""
@@ -615,6 +617,19 @@ class Emission:
         other = copy.copy(self)
         vars(other).update({name: copy.deepcopy(value, memo) for name, value in vars(other).items()})
         return other
+
+
+def of_small_integers(data):
+    """Observed of a very long column of integers of one byte or two, without a float for each step; None for other
+    data."""
+    values = data.values
+    if data.n_steps < memory.LONG or data.kind not in ("integers", "bools") or data.missing is not None:
+        return None
+    if values.ndim != 1 or values.itemsize > 2:
+        return None
+    alphabet = Symbols(distinct(values))
+    index, _ = alphabet.encode(values, data.kind, narrow=True)
+    return Observed(np.array(alphabet.names, dtype=np.float64)[:, None], index, True, {"partly_missing": 0})
 
 
 def observed(values, gaps=True):

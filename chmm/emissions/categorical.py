@@ -132,7 +132,7 @@ class Categorical(Emission):
                 f"the data are {kind}, the model's symbols are {self._symbols.kind}: {self._symbols.preview()}"
                 + self._advice(kind)
             )
-        codes, some_unknown = symbols.encode(values, kind, missing)
+        codes, some_unknown = symbols.encode(values, kind, missing, narrow=True)
         if some_unknown:
             where = np.flatnonzero(codes < 0)
             if self.unknown == "error":

@@ -26,6 +26,7 @@ suffice: together up to the middle of the shorter one, then the rest of the long
 
 from libc.string cimport memcpy
 
+from .index cimport Index, row_in
 from .simd cimport (
     for_medium, for_plain, for_wide, inline_int, vector, medium, outer_product, smaller, smaller_medium, smaller_wide,
     broadcast, sum_lanes, wide,
@@ -139,19 +140,20 @@ cdef inline inline_int load_table(Py_ssize_t size, const double* table, Py_ssize
 
 
 cdef inline inline_int step_together(
-    vector* kind, Py_ssize_t size, Py_ssize_t stride, Job* job, Sequence* seq, const vector* a, const vector* a_T,
-    vector* front, vector* back, Py_ssize_t k, int* status,
+    vector* kind, Py_ssize_t size, Py_ssize_t stride, bint bytes, Job* job, Sequence* seq, const vector* a,
+    const vector* a_T, vector* front, vector* back, Py_ssize_t k, int* status,
 ) noexcept nogil:
     """Each end advances by one step: to those at depth k."""
     cdef Py_ssize_t t = seq.n_steps - 1 - k
-    cdef const double* rows = job.chain.rows
-    advance(size, stride, a, rows + seq.index[k] * size, front, seq.alpha + k * stride, k, &seq.front, status)
-    advance(size, stride, a_T, rows + seq.index[t] * size, back, seq.delta + t * stride, t, &seq.back, status)
+    cdef const double* early = job.chain.rows + row_in(&seq.index, bytes, k) * size
+    cdef const double* late = job.chain.rows + row_in(&seq.index, bytes, t) * size
+    advance(size, stride, a, early, front, seq.alpha + k * stride, k, &seq.front, status)
+    advance(size, stride, a_T, late, back, seq.delta + t * stride, t, &seq.back, status)
     return 0
 
 
-cdef inline inline_int to_middle(
-    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+cdef inline inline_int to_middle_with(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, bint bytes, Job* job, Sequence* seqs,
 ) noexcept nogil:
     """Both ends of each line to the middle: seq.total = P(O), but for scalings and shifts. Of a single line, this may
     be the depths seq.from_depth ... seq.to_depth - 1 only: then alpha and delta at their border are in seq.border."""
@@ -165,6 +167,7 @@ cdef inline inline_int to_middle(
     cdef vector y[ROW]
     cdef vector sums
     cdef const double* rows = job.chain.rows
+    cdef const double* b
     cdef Sequence* seq
     cdef int status = 0
     load_table(size, job.chain.transmat, n, a)
@@ -183,14 +186,15 @@ cdef inline inline_int to_middle(
         for j in range(vectors):
             front[c * ROW + j] = (<const vector*> job.chain.startprob)[j]
             back[c * ROW + j] = front[c * ROW + j] * 0 + 1.0
-        condition(size, stride, rows + seq.index[0] * size, front + c * ROW, seq.alpha, 0, &seq.front, &status)
-        condition(
-            size, stride, rows + seq.index[last] * size, back + c * ROW, seq.delta + last * stride, last, &seq.back,
-            &status,
-        )
+        b = rows + row_in(&seq.index, bytes, 0) * size
+        condition(size, stride, b, front + c * ROW, seq.alpha, 0, &seq.front, &status)
+        b = rows + row_in(&seq.index, bytes, last) * size
+        condition(size, stride, b, back + c * ROW, seq.delta + last * stride, last, &seq.back, &status)
     for k in range(max(seqs[0].from_depth, 1), together):
         for c in range(lines):
-            step_together(kind, size, stride, job, &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status)
+            step_together(
+                kind, size, stride, bytes, job, &seqs[c], a, a_T, front + c * ROW, back + c * ROW, k, &status,
+            )
         if status:
             break
         if k % STOP_STEPS == 0 and job.stop[0]:
@@ -200,7 +204,9 @@ cdef inline inline_int to_middle(
         seq = &seqs[c]
         if lines > 1:
             for k in range(together, seq.n_steps // 2):
-                step_together(kind, size, stride, job, seq, a, a_T, front + c * ROW, back + c * ROW, k, &status)
+                step_together(
+                    kind, size, stride, bytes, job, seq, a, a_T, front + c * ROW, back + c * ROW, k, &status,
+                )
         elif seq.to_depth < seq.n_steps // 2:
             for j in range(vectors):
                 (<vector*> seq.border)[j] = front[j]
@@ -209,10 +215,8 @@ cdef inline inline_int to_middle(
             return 0
         if status == 0 and seq.n_steps % 2:
             k = seq.n_steps // 2
-            advance(
-                size, stride, a, rows + seq.index[k] * size, front + c * ROW, seq.alpha + k * stride, k, &seq.front,
-                &status,
-            )
+            b = rows + row_in(&seq.index, bytes, k) * size
+            advance(size, stride, a, b, front + c * ROW, seq.alpha + k * stride, k, &seq.front, &status)
         vec_mat(size, front + c * ROW, a, y)
         sums = y[0] * back[c * ROW]
         for j in range(1, vectors):
@@ -313,27 +317,27 @@ cdef inline inline_int start_cursor(
 
 
 cdef inline inline_int backward_step(
-    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const vector* a_T, vector* s,
-    vector* early, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
+    Py_ssize_t size, Py_ssize_t stride, bint bytes, bint counts, Job* job, Sequence* seq, bint first,
+    const vector* a_T, vector* s, vector* early, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
     """The back crosses step t of the first half. Its block is filled from the end, so rows are in the order of time."""
+    cdef Py_ssize_t row = row_in(&seq.index, bytes, t) * size
     cross_step(
-        size, stride, counts, first, a_T, job.chain.rows + seq.index[t] * size, s, seq.alpha + t * stride,
-        job.weights + seq.index[t] * size, early, cursor.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front,
-        &cursor.place, &cursor.following,
+        size, stride, counts, first, a_T, job.chain.rows + row, s, seq.alpha + t * stride, job.weights + row, early,
+        cursor.block + (BLOCK - 1 - filled) * size, gamma, t, &seq.front, &cursor.place, &cursor.following,
     )
     return 0
 
 
 cdef inline inline_int forward_step(
-    Py_ssize_t size, Py_ssize_t stride, bint counts, Job* job, Sequence* seq, bint first, const vector* a, vector* s,
-    vector* late, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
+    Py_ssize_t size, Py_ssize_t stride, bint bytes, bint counts, Job* job, Sequence* seq, bint first,
+    const vector* a, vector* s, vector* late, vector* gamma, Py_ssize_t t, Py_ssize_t filled, Cursor* cursor,
 ) noexcept nogil:
     """The front crosses step t of the second half."""
+    cdef Py_ssize_t row = row_in(&seq.index, bytes, t) * size
     cross_step(
-        size, stride, counts, first, a, job.chain.rows + seq.index[t] * size, s, seq.delta + t * stride,
-        job.weights + seq.index[t] * size, late, cursor.block + filled * size, gamma, t, &seq.back,
-        &cursor.place, &cursor.following,
+        size, stride, counts, first, a, job.chain.rows + row, s, seq.delta + t * stride, job.weights + row, late,
+        cursor.block + filled * size, gamma, t, &seq.back, &cursor.place, &cursor.following,
     )
     return 0
 
@@ -352,8 +356,8 @@ cdef inline inline_int add_block(
     return 0
 
 
-cdef inline inline_int through_other_half(
-    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+cdef inline inline_int through_other_half_with(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, bint bytes, Job* job, Sequence* seqs,
 ) noexcept nogil:
     """From the middle on, each end through the other's half. Of a single line, this may be the depths from
     seq.to_depth - 1 down to seq.from_depth only: then seq.border and seq.places have what the next segment starts
@@ -398,16 +402,18 @@ cdef inline inline_int through_other_half(
         for j in range(vectors):
             front[c * ROW + j] = (<const vector*> (seq.alpha + (half - 1) * stride))[j] * scale
             back[c * ROW + j] = (<const vector*> (seq.delta + half * stride))[j] * scale
-        forward_step(size, stride, counts, job, seq, True, a, front + c * ROW, late, other, half, 0, &front_cursors[c])
+        forward_step(
+            size, stride, bytes, counts, job, seq, True, a, front + c * ROW, late, other, half, 0, &front_cursors[c],
+        )
         # one step or two, so that as many are left on either side
         backward_step(
-            size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 1, 0,
+            size, stride, bytes, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 1, 0,
             &back_cursors[c],
         )
         filled = 1
         if half > backs:
             backward_step(
-                size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 2, 1,
+                size, stride, bytes, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, half - 2, 1,
                 &back_cursors[c],
             )
             filled = 2
@@ -423,12 +429,13 @@ cdef inline inline_int through_other_half(
             seq = &seqs[c]
             i = seq.n_steps // 2 - 1 - k
             backward_step(
-                size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, i, filled,
+                size, stride, bytes, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, i, filled,
                 &back_cursors[c],
             )
             i = (seq.n_steps + 1) // 2 + k
             forward_step(
-                size, stride, counts, job, seq, False, a, front + c * ROW, late, other, i, filled, &front_cursors[c],
+                size, stride, bytes, counts, job, seq, False, a, front + c * ROW, late, other, i, filled,
+                &front_cursors[c],
             )
         filled += 1
         if filled == BLOCK or k == together - 1:
@@ -446,12 +453,12 @@ cdef inline inline_int through_other_half(
             last = seq.n_steps // 2 - 1
             for k in range(together, last + 1):
                 backward_step(
-                    size, stride, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, last - k,
+                    size, stride, bytes, counts, job, seq, False, a_T, back + c * ROW, early, gamma + c * ROW, last - k,
                     filled, &back_cursors[c],
                 )
                 i = (seq.n_steps + 1) // 2 + k
                 forward_step(
-                    size, stride, counts, job, seq, False, a, front + c * ROW, late, other, i, filled,
+                    size, stride, bytes, counts, job, seq, False, a, front + c * ROW, late, other, i, filled,
                     &front_cursors[c],
                 )
                 filled += 1
@@ -473,6 +480,22 @@ cdef inline inline_int through_other_half(
             for j in range(n):
                 job.pairs[i * size + j] += (<double*> early)[i * size + j] + (<double*> late)[j * size + i]
     return 0
+
+
+# A loop for either type of index
+
+cdef inline inline_int to_middle(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+) noexcept nogil:
+    return to_middle_with(kind, size, lines, False, job, seqs) if job.index.bytes == NULL \
+        else to_middle_with(kind, size, lines, True, job, seqs)
+
+
+cdef inline inline_int through_other_half(
+    vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
+) noexcept nogil:
+    return through_other_half_with(kind, size, lines, False, job, seqs) if job.index.bytes == NULL \
+        else through_other_half_with(kind, size, lines, True, job, seqs)
 
 
 # Each size is a function of its own: in one large function the compiler would keep nothing in registers.

@@ -10,6 +10,14 @@ ctypedef fused integer:
     const long long
     const unsigned long long
 
+ctypedef fused state:
+    const int
+    const Py_ssize_t
+
+ctypedef fused row:
+    const int
+    const unsigned char
+
 
 def encode(
     integer[::1] values,                    # IN (T,)
@@ -93,8 +101,8 @@ def characters(
 
 
 def count(
-    const int[::1] states,                  # IN (T,)
-    const int[::1] index,                   # IN (T,)
+    state[::1] states,                      # IN (T,)
+    row[::1] index,                         # IN (T,)
     const long long[::1] bounds,            # IN (S + 1,)
     const double[::1] weight,               # IN (S,) or None
     int[::1] stop,
@@ -105,7 +113,7 @@ def count(
     """Count first states, transitions within sequences, and states by row. True if it was stopped."""
     cdef Py_ssize_t s, t, end
     cdef double w
-    cdef int before, now
+    cdef Py_ssize_t before, now
     cdef volatile int* flag = &stop[0]
     with nogil:
         for s in range(bounds.shape[0] - 1):

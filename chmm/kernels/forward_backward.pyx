@@ -27,6 +27,7 @@ from .recursions cimport (
     ALPHA, BETA, BLOCK, COUNTS, GAMMA, LN2, LOGLIK, Chain, Job, Sequence, certify, counts_pass, forward_pass,
     scale_table, table_pass,
 )
+from .index cimport look_from, point_to, row_in, row_of
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .side_by_side cimport counts_together, forward_together
 from .bidirectional cimport (
@@ -41,11 +42,11 @@ cdef enum:
     CACHE = 8388608     # bytes
 
 
-cdef inline inline_int shift_sum(
-    const double* shift, const int* index, Py_ssize_t n_steps, double* result,
+cdef inline inline_int shift_sum_with(
+    bint bytes, const double* shift, const Sequence* seq, double* result,
 ) noexcept nogil:
     """Sum of the shifts: plain in blocks of 128, in four chains, and a compensated sum of the blocks."""
-    cdef Py_ssize_t t = 0, end
+    cdef Py_ssize_t t = 0, end, n_steps = seq.n_steps
     cdef double s0, s1, s2, s3
     cdef Sum sum
     sum.total = sum.compensation = 0
@@ -53,19 +54,24 @@ cdef inline inline_int shift_sum(
         end = min(t + 128, n_steps)
         s0 = s1 = s2 = s3 = 0
         while t + 4 <= end:
-            s0 += shift[index[t]]
-            s1 += shift[index[t + 1]]
-            s2 += shift[index[t + 2]]
-            s3 += shift[index[t + 3]]
+            s0 += shift[row_in(&seq.index, bytes, t)]
+            s1 += shift[row_in(&seq.index, bytes, t + 1)]
+            s2 += shift[row_in(&seq.index, bytes, t + 2)]
+            s3 += shift[row_in(&seq.index, bytes, t + 3)]
             t += 4
         if t < end:     # one to three more, without a branch for each
-            s0 += shift[index[t]]
-            s1 += shift[index[min(t + 1, end - 1)]] * (t + 1 < end)
-            s2 += shift[index[min(t + 2, end - 1)]] * (t + 2 < end)
+            s0 += shift[row_in(&seq.index, bytes, t)]
+            s1 += shift[row_in(&seq.index, bytes, min(t + 1, end - 1))] * (t + 1 < end)
+            s2 += shift[row_in(&seq.index, bytes, min(t + 2, end - 1))] * (t + 2 < end)
             t = end
         add(&sum, (s0 + s1) + (s2 + s3))
     result[0] = sum.total + sum.compensation
     return 0
+
+
+cdef inline inline_int shift_sum(const double* shift, const Sequence* seq, double* result) noexcept nogil:
+    return shift_sum_with(False, shift, seq, result) if seq.index.bytes == NULL \
+        else shift_sum_with(True, shift, seq, result)
 
 
 # One chunk of sequences ------------------------------------------------------------------------------------------
@@ -75,7 +81,7 @@ cdef inline inline_int any_row_underflowed(const Job* job, const Sequence* seq, 
     underflowed[0] = False
     if job.underflowed != NULL:
         for t in range(seq.n_steps):
-            if job.underflowed[seq.index[t]]:
+            if job.underflowed[row_of(&seq.index, t)]:
                 underflowed[0] = True
     return 0
 
@@ -163,7 +169,7 @@ cdef inline inline_int begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq
     job.loglik[s] = 0
     job.step[s] = seq.step = -1
     seq.n_steps = job.bounds[s + 1] - job.bounds[s]
-    seq.index = job.index + job.bounds[s]
+    look_from(&job.index, job.bounds[s], &seq.index)
     seq.weight = 1 if job.weight == NULL else job.weight[s]
     seq.total = 1
     seq.alpha = job.alpha
@@ -176,7 +182,7 @@ cdef inline inline_int begin(Job* job, Py_ssize_t s, Py_ssize_t n, Sequence* seq
 cdef inline inline_int finish(Job* job, Py_ssize_t s, Sequence* seq) noexcept nogil:
     cdef double shifts
     if seq.status == OK:
-        shift_sum(job.shift, seq.index, seq.n_steps, &shifts)
+        shift_sum(job.shift, seq, &shifts)
         job.loglik[s] = log(seq.total) - (seq.front.total + seq.back.total) * LN2 + shifts
     elif seq.status == IMPOSSIBLE:
         job.loglik[s] = -INFINITY
@@ -355,19 +361,19 @@ cdef class Tables:
         self.chain.packed_T = &packed_T[0, 0]
         self.chain.rows = &rows[0, 0]
 
-    cdef void fill(self, Job* job, const int[::1] index, int[::1] stop) noexcept:
+    cdef int fill(self, Job* job, index, int[::1] stop) except -1:
         memset(job, 0, sizeof(Job))
         job.chain = self.chain
         job.shift = &self.shift[0]
         job.underflowed = &self.underflowed[0] if self.underflowed is not None else NULL
-        job.index = &index[0]
+        point_to(index, &job.index)
         job.stop = &stop[0]
+        return 0
 
 
 cdef int call(
     Job* job,
     Tables tables,
-    const int[::1] index,
     const long long[::1] bounds,
     int[::1] stop,
     double[::1] loglik,
@@ -404,7 +410,7 @@ cdef int call(
 
 def log_likelihood(
     Tables tables,
-    const int[::1] index,                   # IN (T,)
+    index,                                  # IN (T,) int32; or bytes, for very long data
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,): set it to end the call early
     double[::1] loglik,                     # OUT (S,)
@@ -415,12 +421,12 @@ def log_likelihood(
     cdef Job job
     tables.fill(&job, index, stop)
     job.task = LOGLIK
-    return call(&job, tables, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, bounds, stop, loglik, status, step)
 
 
 def expected_counts(
     Tables tables,
-    const int[::1] index,
+    index,
     const long long[::1] bounds,
     const double[::1] weight,               # IN (S,) in [0, 1], or None
     int[::1] stop,
@@ -444,12 +450,12 @@ def expected_counts(
     job.start = &start[0]
     job.pairs = &pairs[0, 0]
     job.weights = &weights[0, 0]
-    return call(&job, tables, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, bounds, stop, loglik, status, step)
 
 
 def forward(
     Tables tables,
-    const int[::1] index,
+    index,
     const long long[::1] bounds,
     int[::1] stop,
     double[::1] alpha,                      # OUT (T * N + W,), rows sum to 1; what follows T * N is scratch
@@ -464,12 +470,12 @@ def forward(
     job.task = ALPHA
     job.alpha = &alpha[0]
     job.log_scale = &log_scale[0] if log_scale.shape[0] else NULL
-    return call(&job, tables, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, bounds, stop, loglik, status, step)
 
 
 def backward(
     Tables tables,
-    const int[::1] index,
+    index,
     const long long[::1] bounds,
     int[::1] stop,
     double[::1] beta,                       # OUT (T * N + W,): alpha * beta = gamma
@@ -484,12 +490,12 @@ def backward(
     job.task = BETA
     job.alpha = &beta[0]
     job.log_scale = &log_scale[0] if log_scale.shape[0] else NULL
-    return call(&job, tables, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, bounds, stop, loglik, status, step)
 
 
 def posteriors(
     Tables tables,
-    const int[::1] index,
+    index,
     const long long[::1] bounds,
     int[::1] stop,
     double[::1] gamma,                      # OUT (T * N + W,)
@@ -504,7 +510,7 @@ def posteriors(
     job.task = GAMMA
     job.alpha = &gamma[0]
     job.xi = &xi[0, 0, 0] if xi is not None and xi.shape[0] else NULL
-    return call(&job, tables, index, bounds, stop, loglik, status, step)
+    return call(&job, tables, bounds, stop, loglik, status, step)
 
 
 # A long sequence from both ends ----------------------------------------------------------------------------------
@@ -522,7 +528,7 @@ cdef class End:
     """
 
     cdef Tables tables
-    cdef const int[::1] index
+    cdef object index
     cdef double[::1] scratch
     cdef Job job
     cdef Sequence seq
@@ -531,7 +537,7 @@ cdef class End:
     def __init__(
         self,
         Tables tables,
-        const int[::1] index,               # IN its steps, in the order in which it goes
+        index,                              # IN its steps, in the order in which it goes
         bint back,
         double weight,
         Py_ssize_t segment,
@@ -554,7 +560,7 @@ cdef class End:
             self.job.chain.transmat, self.job.chain.transposed = tables.chain.transposed, tables.chain.transmat
             self.job.chain.packed, self.job.chain.packed_T = tables.chain.packed_T, tables.chain.packed
         self.seq.n_steps = index.shape[0]
-        self.seq.index = &index[0]
+        point_to(index, &self.seq.index)
         self.seq.weight = weight
         self.seq.scratch = ones + 2 * width
         self.seq.alpha = self.seq.scratch + (3 + BLOCK) * width
@@ -633,6 +639,6 @@ def meet(
             pairs[i, j] += y * delta[j]
     front.job.ending = ahead
     back.job.ending = behind
-    shift_sum(front.job.shift, front.seq.index, front.seq.n_steps, &shifts)
-    shift_sum(back.job.shift, back.seq.index, back.seq.n_steps, &others)
+    shift_sum(front.job.shift, &front.seq, &shifts)
+    shift_sum(back.job.shift, &back.seq, &others)
     return log(total) - (front.seq.front.total + back.seq.front.total) * LN2 + (shifts + others)

@@ -7,6 +7,7 @@ IN is read, OUT written, ADD added to. A *row* is the likelihoods of one value, 
 from libc.math cimport frexp, ldexp, log
 from libc.stdlib cimport realloc
 
+from .index cimport Index, row_of
 from .status cimport IMPOSSIBLE, INEXACT, NO_MEMORY, OK, STOPPED
 from .simd cimport (
     SET, WEIGH, cold_double, cold_int, inline_int, outer_product, product, restrict_ptr, sum_lanes, vector,
@@ -58,7 +59,7 @@ cdef struct Chain:
 
 cdef struct Sequence:
     Py_ssize_t n_steps
-    const int* index            # (n_steps,)
+    Index index                 # (n_steps,)
     double weight
     double* alpha               # scratch, or the table that is returned
     double* last                # the last row of alpha, for `meet`
@@ -81,7 +82,7 @@ cdef struct Job:
     int result                  # OUT: OK, STOPPED or NO_MEMORY
     Py_ssize_t n_sequences
     const long long* bounds     # (S + 1,)
-    const int* index            # (T,)
+    Index index                 # (T,)
     const double* shift         # (R,)
     const unsigned char* underflowed   # (R,) or NULL: rows in which exp() flushed something
     const double* weight        # (S,) or NULL
@@ -171,7 +172,7 @@ cdef inline inline_int forward_steps(
     cdef const double* b
     cdef vector sums
     for t in range(start, end):
-        b = chain.rows + seq.index[t] * width
+        b = chain.rows + row_of(&seq.index, t) * width
         x = y
         y = rows + (t - start if kept else t & 1) * stride
         if t == 0:
@@ -240,7 +241,7 @@ cdef inline inline_int certify(
         beta[j] = 1 / seq.total
         top[j] = 0
     for t in range(seq.n_steps - 1, -1, -1):
-        b = chain.rows + seq.index[t] * width
+        b = chain.rows + row_of(&seq.index, t) * width
         scaling_at(&seq.front, t, &cursor, &factor)
         for j in range(width):
             v[j] *= factor
@@ -276,7 +277,7 @@ cdef inline inline_int add_gamma(
     Py_ssize_t width, const double* alpha, const double* beta, Py_ssize_t t, Job* job, const Sequence* seq,
 ) noexcept nogil:
     cdef Py_ssize_t j
-    cdef restrict_ptr gamma = job.weights + seq.index[t] * width
+    cdef restrict_ptr gamma = job.weights + row_of(&seq.index, t) * width
     for j in range(width):
         gamma[j] += seq.weight * (alpha[j] * beta[j])
     if t == 0:
@@ -303,7 +304,7 @@ cdef inline inline_int counts_steps(
         if t:
             filled += 1
             w = seq.scratch + (3 + BLOCK - filled) * width  # filled from the end: rows are in the order of time
-            b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, cursor)
+            b_times_beta(width, job.chain.rows + row_of(&seq.index, t) * width, beta, w, t, seq, cursor)
             product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
             if job.ending != NULL:      # from the back A is transposed: its rows may sum to more than 1, and overflow
                 for j in range(width):
@@ -410,7 +411,7 @@ cdef inline inline_int table_pass(
                 return 0
         if t == 0:
             break
-        b_times_beta(width, job.chain.rows + seq.index[t] * width, beta, w, t, seq, &cursor)
+        b_times_beta(width, job.chain.rows + row_of(&seq.index, t) * width, beta, w, t, seq, &cursor)
         product(<vector*> beta, vectors, n, w, 1, <const vector*> job.chain.packed_T, True, SET, NULL, NULL)
         if job.xi != NULL:
             alpha -= n
@@ -441,7 +442,7 @@ cdef inline inline_int scale_table(Py_ssize_t n, Job* job, Sequence* seq) noexce
         total = 0
         for j in range(n):
             total += alpha[j]
-        job.log_scale[t] = log(total / before) - exponent * LN2 + job.shift[seq.index[t]]
+        job.log_scale[t] = log(total / before) - exponent * LN2 + job.shift[row_of(&seq.index, t)]
         before = total
         if job.task == ALPHA:
             for j in range(n):

@@ -2,6 +2,7 @@
 long as fetching them from the second; so each part that is fetched serves a step of both sequences.
 """
 
+from .index cimport row_of
 from .simd cimport SET, WEIGH, inline_int, vector, outer_product, product2, sum_lanes
 from .recursions cimport (
     BLOCK, COUNTS, SMALL, Job, Sequence, add_gamma, counts_steps, clear, forward_steps, b_times_beta, rescale,
@@ -31,7 +32,7 @@ cdef inline inline_int forward_together(
             return 0
     for t in range(1, together):
         for c in range(2):
-            b[c] = job.chain.rows + seqs[c].index[t] * width
+            b[c] = job.chain.rows + row_of(&seqs[c].index, t) * width
             x[c] = y[c]
             y[c] = rows[c] + (t if kept else t & 1) * width
             sums[c] = b[c][0] * (<const vector*> b[c])[0] * 0
@@ -63,6 +64,7 @@ cdef inline inline_int counts_together(
     cdef Py_ssize_t cursors[2]
     cdef double* beta[2]
     cdef double* w[2]
+    cdef const double* b
     cdef vector unused[2]
     for c in range(2):
         cursors[c] = seqs[c].front.n
@@ -75,7 +77,8 @@ cdef inline inline_int counts_together(
             t = seqs[c].n_steps - 1 - k
             add_gamma(width, seqs[c].alpha + t * width, beta[c], t, job, &seqs[c])
             w[c] = seqs[c].scratch + (3 + BLOCK - filled) * width
-            b_times_beta(width, job.chain.rows + seqs[c].index[t] * width, beta[c], w[c], t, &seqs[c], &cursors[c])
+            b = job.chain.rows + row_of(&seqs[c].index, t) * width
+            b_times_beta(width, b, beta[c], w[c], t, &seqs[c], &cursors[c])
         product2(kind, beta, vectors, n, w, job.chain.packed_T, SET, <const double**> beta, unused)
         for c in range(2):
             if seqs[c].weight != 1:

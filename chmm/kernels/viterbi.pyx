@@ -6,9 +6,11 @@
 Ties go to the lowest state. The maximum of delta is brought back to 0 at every block of steps, so that it does not
 drift; log P(O, Q*) is added up along the path, with compensation.
 
-Up to four states, one byte a step says from where each state was reached; up to sixteen, one byte for each state and
-step. Larger models keep no back-pointers: the way back finds the i that gave the maximum of the one state it came from,
-by the same additions. delta is kept for every step, or, where that would take more than `budget` bytes, for one step in
+Up to four states, one byte a step says from where each state was reached; up to sixteen, eight bytes a step. They lie
+in the room for the path, which replaces them on the way back, so that no other memory grows with T.
+
+Larger models keep no back-pointers: the way back finds the i that gave the maximum of the one state it came from, by
+the same additions. delta is kept for every step, or, where that would take more than `budget` bytes, for one step in
 sqrt(T), and the segment between two of them is computed again on the way back.
 
 The k best paths: delta tells what the best way back from any state costs, so that a path is known by where it first
@@ -19,6 +21,7 @@ from libc.math cimport INFINITY, sqrt
 from libc.stdlib cimport free, malloc, qsort
 
 from .compensated cimport Sum, add
+from .index cimport Index, look_from, point_to, row_of
 from .simd cimport (
     ZERO, choose, for_medium, for_plain, for_wide, inline_int, larger, medium, registers, restrict_ptr, select,
     to_bytes,
@@ -47,7 +50,8 @@ cdef enum:
 
 cdef enum Origins:      # how the way back knows from where a state was reached
     PACKED              # two bits for each state in the byte of a step
-    BYTES               # a byte for each state
+    BYTES               # a byte for each of up to eight states
+    HALVES              # four bits for each of up to sixteen: states 8 to 15 in the upper halves of the bytes
     SEARCHED            # it finds the maximum again
 
 cdef struct Job:
@@ -60,13 +64,12 @@ cdef struct Job:
     int result                  # OUT: OK or STOPPED
     Py_ssize_t n_sequences
     const long long* bounds     # (S + 1,)
-    const int* index            # (T,)
+    Index index                 # (T,)
     volatile int* stop
-    bint in_bytes               # n <= 16, and the back-pointers of all steps are within the budget
+    bint in_bytes               # n <= 16, where there are registers
     Py_ssize_t segment          # steps of which delta is kept at a time
     double* delta               # scratch (1 + segment, width), then checkpoints (longest / segment, width)
-    unsigned char* origin       # scratch (longest,) for tiny models, (longest, width) for small ones
-    Py_ssize_t* path            # OUT (T,)
+    Py_ssize_t* path            # OUT (T,); until then, the back-pointers
     double* score               # OUT (S,)
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
@@ -123,25 +126,28 @@ cdef inline inline_int walk_back(
 ) noexcept nogil:
     """The path from step end - 1 to `start`; delta, if it is searched, is that of the steps from start - 1."""
     cdef Py_ssize_t t, before = 0, this = here[0]
-    cdef const int* index = job.index + job.bounds[s]
     cdef Py_ssize_t* path = job.path + job.bounds[s] - job.bounds[0]
     cdef const double* rows = job.rows
-    cdef const unsigned char* origin = job.origin
+    cdef const unsigned char* origin = <const unsigned char*> path
     cdef double along_rows = score.along_rows, along_trans = score.along_trans
+    cdef Index index
+    look_from(&job.index, job.bounds[s], &index)
     for t in range(end - 1, start - 1, -1):
-        path[t] = this
-        along_rows += rows[index[t] * width + this]
+        along_rows += rows[row_of(&index, t) * width + this]
         if t == 0:
             along_trans += job.startprob[this]
         else:
             if origins == PACKED:
                 before = (origin[t] >> (2 * this)) & 3
             elif origins == BYTES:
-                before = origin[t * width + this]
+                before = origin[8 * t + this]
+            elif origins == HALVES:
+                before = (origin[8 * t + (this & 7)] >> ((this & 8) >> 1)) & 15
             else:
                 origin_of(n, job.delta + (t - start) * width, job.incoming + this * width, &before)
             along_trans += job.transmat[before * width + this]
-            this = before
+        path[t] = this      # over where it came from
+        this = before
         if t % BLOCK == 0:
             add(&score.sum, along_rows)
             add(&score.sum, along_trans)
@@ -174,21 +180,22 @@ cdef inline inline_int finish(
 
 cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, i, j, n_steps = job.bounds[s + 1] - job.bounds[s]
-    cdef const int* index = job.index + job.bounds[s]
-    cdef unsigned char* origin = job.origin
+    cdef unsigned char* origin = <unsigned char*> (job.path + job.bounds[s] - job.bounds[0])
     cdef const double* rows = job.rows
     cdef const double* b
+    cdef Index index
     cdef double a[16]
     cdef double x[4]
     cdef double y[4]
     cdef double v, best, top
     cdef Py_ssize_t from_where, all_origins
+    look_from(&job.index, job.bounds[s], &index)
     for i in range(n):
-        x[i] = job.startprob[i] + rows[index[0] * width + i]
+        x[i] = job.startprob[i] + rows[row_of(&index, 0) * width + i]
         for j in range(n):
             a[i * n + j] = job.transmat[i * width + j]
     for t in range(1, n_steps):
-        b = rows + index[t] * width
+        b = rows + row_of(&index, t) * width
         all_origins = 0
         for j in range(n):
             best = x[0] + a[j]
@@ -215,7 +222,7 @@ cdef inline inline_int tiny(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t
     return finish(n, width, PACKED, job, s, x)
 
 
-# Up to sixteen states: one byte for each state and step, a register full of states at a time ------------------------
+# Up to sixteen states: eight bytes a step, a register full of states at a time ---------------------------------------
 
 cdef inline inline_int best_and_origin(
     Py_ssize_t n,
@@ -225,7 +232,7 @@ cdef inline inline_int best_and_origin(
     const double* a,
     const double* b,
     double* y,                  # OUT (columns,)
-    unsigned char* origin,      # OUT (columns,): the i that gave it
+    unsigned char* origin,      # OUT (8,): the i that gave it, in BYTES or HALVES
 ) noexcept nogil:
     """y[j] = max_i (x[i] + A[i, j]) + b[j] and the first i that gives it, in registers: all columns for each row."""
     cdef Py_ssize_t i = 1, c, size = sizeof(medium) // sizeof(double), vectors = columns // size
@@ -255,25 +262,29 @@ cdef inline inline_int best_and_origin(
             where[c] = select(v > best[c], this, where[c])
             best[c] = select(v > best[c], v, best[c])
     for c in range(vectors):
-        to_bytes(where[c], origin + c * size)
         (<medium*> y)[c] = best[c] + (<const medium*> b)[c]
+    for c in range(8 // size):
+        if c + 8 // size < vectors:
+            where[c] += 16.0 * where[c + 8 // size]
+        to_bytes(where[c], origin + c * size)
     return 0
 
 
 cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t t, j, n_steps = job.bounds[s + 1] - job.bounds[s]
-    cdef const int* index = job.index + job.bounds[s]
     cdef const double* rows = job.rows
     cdef double* x
     cdef double* y = job.delta
-    cdef unsigned char* origin = job.origin
+    cdef unsigned char* origin = <unsigned char*> (job.path + job.bounds[s] - job.bounds[0])
     cdef double top
+    cdef Index index
+    look_from(&job.index, job.bounds[s], &index)
     for j in range(columns):
-        y[j] = job.startprob[j] + rows[index[0] * width + j]
+        y[j] = job.startprob[j] + rows[row_of(&index, 0) * width + j]
     for t in range(1, n_steps):
         x = y
         y = job.delta + (t & 1) * width
-        best_and_origin(n, width, columns, x, job.transmat, rows + index[t] * width, y, origin + t * width)
+        best_and_origin(n, width, columns, x, job.transmat, rows + row_of(&index, t) * width, y, origin + 8 * t)
         if t % BLOCK == 0:
             if job.stop[0]:
                 return STOPPED
@@ -284,7 +295,7 @@ cdef inline inline_int small(Py_ssize_t n, Py_ssize_t width, Py_ssize_t columns,
     if top == -INFINITY:
         job.status[s] = IMPOSSIBLE
         return OK
-    return finish(n, width, BYTES, job, s, y)
+    return finish(n, width, BYTES if columns == 8 else HALVES, job, s, y)
 
 
 # Any number of states ----------------------------------------------------------------------------------------------
@@ -324,8 +335,8 @@ cdef inline inline_int best_of(
 
 
 cdef inline inline_int segment_of(
-    Py_ssize_t n, Py_ssize_t width, Job* job, const int* index, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end,
-    double* top,
+    Py_ssize_t n, Py_ssize_t width, Job* job, const Index* index, Py_ssize_t n_steps, Py_ssize_t start,
+    Py_ssize_t end, double* top,
 ) noexcept nogil:
     """delta for the steps start ... end - 1, after that of step start - 1."""
     cdef Py_ssize_t t, j
@@ -336,9 +347,9 @@ cdef inline inline_int segment_of(
         y = x + width
         if t == 0:
             for j in range(width):
-                y[j] = job.startprob[j] + job.rows[index[0] * width + j]
+                y[j] = job.startprob[j] + job.rows[row_of(index, 0) * width + j]
         else:
-            best_of(n, width, x, job.transmat, job.rows + index[t] * width, y)
+            best_of(n, width, x, job.transmat, job.rows + row_of(index, t) * width, y)
         if t % BLOCK == 0 or t == n_steps - 1:      # wherever segments end, so that they change no rounding
             rebase(n, y, top)
             if top[0] == -INFINITY:
@@ -351,16 +362,17 @@ cdef inline inline_int segment_of(
 cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssize_t s) noexcept nogil:
     cdef Py_ssize_t j, k, start, end, here = 0, n_steps = job.bounds[s + 1] - job.bounds[s]
     cdef Py_ssize_t last = (n_steps - 1) // job.segment
-    cdef const int* index = job.index + job.bounds[s]
+    cdef Index index
     cdef double* checkpoints = job.delta + (1 + job.segment) * width
     cdef double* y = job.delta
     cdef double top
     cdef int status
     cdef PathSum score
+    look_from(&job.index, job.bounds[s], &index)
     for k in range(last + 1):
         start = k * job.segment
         end = min(start + job.segment, n_steps)
-        status = segment_of(n, width, job, index, n_steps, start, end, &top)
+        status = segment_of(n, width, job, &index, n_steps, start, end, &top)
         if status == IMPOSSIBLE:
             job.status[s] = IMPOSSIBLE
             return OK
@@ -379,7 +391,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
         if k < last:
             for j in range(width if k else 0):
                 job.delta[j] = checkpoints[(k - 1) * width + j]
-            segment_of(n, width, job, index, n_steps, start, end, &top)
+            segment_of(n, width, job, &index, n_steps, start, end, &top)
         status = walk_back(n, width, SEARCHED, job, s, start, end, &here, &score)
         if status:
             return status
@@ -390,18 +402,19 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
 cdef inline inline_int when_impossible(Job* job, Py_ssize_t s) noexcept nogil:
     """The step at which the last state died: a plain run, without keeping anything."""
     cdef Py_ssize_t t, i, j, n = job.n, width = job.width, n_steps = job.bounds[s + 1] - job.bounds[s]
-    cdef const int* index = job.index + job.bounds[s]
+    cdef Index index
     cdef double* x = job.delta
     cdef double* y = job.delta + width
     cdef double* z
     cdef bint alive
+    look_from(&job.index, job.bounds[s], &index)
     for t in range(n_steps):
         alive = False
         for j in range(n):
             y[j] = job.startprob[j] if t == 0 else -INFINITY
             for i in range(n if t else 0):
                 y[j] = max(y[j], x[i] + job.transmat[i * width + j])
-            y[j] = 0 if y[j] + job.rows[index[t] * width + j] > -INFINITY else -INFINITY
+            y[j] = 0 if y[j] + job.rows[row_of(&index, t) * width + j] > -INFINITY else -INFINITY
             alive = alive or y[j] == 0
         if not alive or job.stop[0]:
             break
@@ -501,11 +514,9 @@ cdef Py_ssize_t doubles_needed(Job* job, Py_ssize_t budget) noexcept nogil:
     for s in range(job.n_sequences):
         longest = max(longest, job.bounds[s + 1] - job.bounds[s])
     job.segment = longest
-    if job.n <= 4:
-        return 3 * width + longest // 8 + 1
-    job.in_bytes = REGISTERS and job.n <= 16 and longest <= budget // width
-    if job.in_bytes:
-        return 3 * width + longest * width // 8 + 1
+    job.in_bytes = REGISTERS and job.n <= 16 and sizeof(Py_ssize_t) == 8
+    if job.n <= 4 or job.in_bytes:
+        return 3 * width
     if longest > budget // 8 // width:
         job.segment = <Py_ssize_t> sqrt(<double> longest) + 1
     return (job.segment + longest // job.segment + 3) * width
@@ -516,10 +527,10 @@ def viterbi(
     const double[:, ::1] log_transmat,      # IN (N, W)
     const double[:, ::1] log_transposed,    # IN (N, W)
     const double[:, ::1] log_rows,          # IN (R, W)
-    const int[::1] index,                   # IN (T,)
+    index,                                  # IN (T,) int32; or bytes, for very long data
     const long long[::1] bounds,            # IN (S + 1,)
     int[::1] stop,                          # IN (1,)
-    Py_ssize_t budget,                      # bytes that delta or the back-pointers may take
+    Py_ssize_t budget,                      # bytes that delta may take
     Py_ssize_t[::1] path,                   # OUT (T,)
     double[::1] score,                      # OUT (S,): log P(O, Q*)
     int[::1] status,                        # OUT (S,)
@@ -543,7 +554,7 @@ def viterbi(
     job.rows = &log_rows[0, 0]
     job.n_sequences = bounds.shape[0] - 1
     job.bounds = &bounds[0]
-    job.index = &index[0]
+    point_to(index, &job.index)
     job.stop = &stop[0]
     size = doubles_needed(&job, budget)
     scratch = malloc(size * sizeof(double) + 64)
@@ -551,7 +562,6 @@ def viterbi(
         raise MemoryError(f"no memory for {size} doubles")
     huge_pages(scratch, size * sizeof(double))
     job.delta = <double*> (<size_t> (<char*> scratch + 63) // 64 * 64)
-    job.origin = <unsigned char*> (job.delta + 3 * job.width)
     job.path = &path[0]
     job.score = &score[0]
     job.status = &status[0]
@@ -630,15 +640,15 @@ cdef struct Segment:
 
 cdef for_plain segment_plain(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
     cdef double top
-    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+    job.result = segment_of(job.n, job.width, job, &job.index, n_steps, start, end, &top)
 
 cdef for_medium segment_medium(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
     cdef double top
-    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+    job.result = segment_of(job.n, job.width, job, &job.index, n_steps, start, end, &top)
 
 cdef for_wide segment_wide(Job* job, Py_ssize_t n_steps, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
     cdef double top
-    job.result = segment_of(job.n, job.width, job, job.index, n_steps, start, end, &top)
+    job.result = segment_of(job.n, job.width, job, &job.index, n_steps, start, end, &top)
 
 
 cdef int hold(Job* job, Segment* held, Py_ssize_t k, bint again) noexcept nogil:
@@ -700,10 +710,10 @@ cdef double score_of(Job* job, const Py_ssize_t* path, Py_ssize_t n_steps) noexc
     """log P(O, path), the terms of a block of steps without compensation, as in `walk_back`."""
     cdef Py_ssize_t t
     cdef Sum sum
-    cdef double along_rows = job.rows[job.index[0] * job.width + path[0]], along_trans = job.startprob[path[0]]
+    cdef double along_rows = job.rows[row_of(&job.index, 0) * job.width + path[0]], along_trans = job.startprob[path[0]]
     sum.total = sum.compensation = 0
     for t in range(1, n_steps):
-        along_rows += job.rows[job.index[t] * job.width + path[t]]
+        along_rows += job.rows[row_of(&job.index, t) * job.width + path[t]]
         along_trans += job.transmat[path[t - 1] * job.width + path[t]]
         if t % BLOCK == 0:
             add(&sum, along_rows)
@@ -756,7 +766,7 @@ def best_paths(
     const double[:, ::1] log_transmat,      # IN (N, W)
     const double[:, ::1] log_transposed,    # IN (N, W)
     const double[:, ::1] log_rows,          # IN (R, W)
-    const int[::1] index,                   # IN (T,), T > 0
+    index,                                  # IN (T,) as above, T > 0
     int[::1] stop,                          # IN (1,)
     Py_ssize_t budget,                      # bytes that delta may take
     Py_ssize_t[:, ::1] path,                # IN a best path, OUT others (K, T)
@@ -773,7 +783,7 @@ def best_paths(
     job.transmat = &log_transmat[0, 0]
     job.incoming = &log_transposed[0, 0]
     job.rows = &log_rows[0, 0]
-    job.index = &index[0]
+    point_to(index, &job.index)
     job.stop = &stop[0]
     job.path = &path[0, 0]
     job.score = &score[0]

@@ -1,0 +1,217 @@
+"""Sequences that are large beside the memory: an index of bytes and work by windows change no bit of any answer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shared import learnt, random_params, same_bits
+
+import chmm
+from chmm import Categorical, Gaussian, ImpossibleError, Mixture, Model, Poisson, Product, inference, memory
+
+pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
+
+
+@pytest.fixture
+def enormous(monkeypatch):
+    """A function after which all data are too long for a copy, and windows are small."""
+
+    def begin(window=7, budget=None):
+        monkeypatch.setattr(memory, "LONG", 0)
+        monkeypatch.setattr(memory, "WINDOW", window)
+        if budget is not None:
+            monkeypatch.setattr(inference, "BUDGET", budget)
+
+    return begin
+
+
+def alike(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(alike, a, b))
+    return same_bits(np.asarray(a), np.asarray(b))
+
+
+def answers(m, X, one):
+    """Every question that has an answer of its own."""
+    return [
+        m.score(X), m.score_samples(X), m.predict(X), m.decode(X), m.predict_proba(X), m.predict_proba(X, lag=1),
+        m.posteriors(one, pairs=True), m.forward(one), m.forward(one[:20], scaled=False), m.backward(one),
+        m.viterbi(one), m.best_paths(one, 3), m.entropy(X), m.sample_posterior(one, 2, random_state=0),
+        m.emission_log_likelihood(X), m.predict(X, method="posterior"), m.impute(X),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 11, 16, 17, 33, 70])
+def test_an_index_of_bytes_gives_the_same_bits(enormous, n):
+    rng = np.random.default_rng(n)
+    params = random_params(rng, n, 6)
+    X = [rng.integers(0, 6, t).astype(np.int8) for t in (1, 2, 3, 40, 0, 333, 700)]
+    whole = answers(params.model(), X, X[-1])
+    fits = [params.model(max_iter=3, training=way).fit(X) for way in ("baum-welch", "viterbi")]
+    enormous()
+    assert params.model()._ready().problem(params.model()._ready().read(X)).index.dtype == np.uint8
+    assert alike(answers(params.model(), X, X[-1]), whole)
+    for way, before in zip(("baum-welch", "viterbi"), fits):
+        after = params.model(max_iter=3, training=way).fit(X)
+        assert all(map(same_bits, learnt(before), learnt(after)))
+        assert dict(before.report_) == dict(after.report_)
+
+
+@pytest.mark.parametrize("n", [2, 8, 17, 33])
+def test_one_long_sequence_by_segments_and_from_both_ends(enormous, monkeypatch, n):
+    rng = np.random.default_rng(n)
+    params, x = random_params(rng, n, 4), rng.integers(0, 4, 3000).astype(np.uint8)
+    monkeypatch.setattr(inference, "_long_alone", lambda problem: n > 16 and problem.n_sequences == 1)
+    monkeypatch.setattr(inference, "BUDGET", 1000)
+    before, path = params.model(max_iter=2).fit(x), params.model().predict(x)
+    enormous()
+    after = params.model(max_iter=2).fit(x)
+    assert all(map(same_bits, learnt(before), learnt(after)))
+    assert same_bits(params.model().predict(x), path)
+
+
+def test_what_scaled_arithmetic_cannot_hold(enormous):
+    """Log space, and the certificate, read the same index."""
+    apart = Model(startprob=[0.5, 0.5], transmat=np.eye(2), max_iter=1,
+                  emission=Categorical([[0.9, 0.001, 0.099], [0.001, 0.9, 0.099]]))  # fmt: skip
+    X = [np.repeat([0, 1, 2], [300, 200, k]).astype(np.int8) for k in (1, 5)]
+    before, score = apart.fit(X), apart.score(X)
+    gamma, draws = apart.predict_proba(X), apart.sample_posterior(X[0], 3, random_state=1)
+    enormous(budget=1)
+    after = apart.fit(X)
+    np.testing.assert_allclose(after.statistics_.trans, before.statistics_.trans, rtol=1e-9)
+    np.testing.assert_allclose(apart.score(X), score, rtol=1e-13)
+    np.testing.assert_allclose(np.concatenate(apart.predict_proba(X)), np.concatenate(gamma), rtol=1e-9)
+    assert same_bits(apart.sample_posterior(X[0], 3, random_state=1), draws)
+
+
+DATA = {
+    "int8": lambda rng: rng.integers(0, 5, 400).astype(np.int8),
+    "sparse integers": lambda rng: rng.choice([-7, 3, 1000], 400),
+    "bools": lambda rng: rng.random(400) < 0.3,
+    "text": lambda rng: "".join(rng.choice(list("abcd"), 400)),
+    "letters": lambda rng: rng.choice(list("abcd"), 400),
+    "words": lambda rng: rng.choice(["walk", "shop", "clean"], 400).tolist(),
+    "with gaps": lambda rng: [None if v == 4 else int(v) for v in rng.integers(0, 5, 400)],
+    "floats that are whole": lambda rng: np.where(rng.random(400) < 0.1, np.nan, rng.integers(0, 5, 400)),
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_symbols_of_every_kind(enormous, kind):
+    x = DATA[kind](np.random.default_rng(0))
+    before = Model(2, Categorical(), random_state=0, max_iter=5).fit([x, x[:50]])
+    path, again = before.predict(x), before.predict_proba([x, x[::-1]])
+    enormous()
+    after = Model(2, Categorical(), random_state=0, max_iter=5).fit([x, x[:50]])
+    assert all(map(same_bits, learnt(before), learnt(after)))
+    assert before.emission_.symbols == after.emission_.symbols
+    assert same_bits(after.predict(x), path) and alike(after.predict_proba([x, x[::-1]]), again)
+    assert dict(before.report_) == dict(after.report_)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, bool])
+@pytest.mark.parametrize("family", [Poisson, Gaussian, lambda: Mixture(Poisson(), 2), lambda: Product(Poisson())])
+def test_small_integers_to_families_of_numbers(enormous, family, dtype):
+    x = np.random.default_rng(0).poisson(3, 500).astype(dtype)
+    before = Model(2, family(), random_state=0, max_iter=4).fit(x)
+    gamma = before.predict_proba(x)
+    enormous()
+    after = Model(2, family(), random_state=0, max_iter=4).fit(x)
+    assert same_bits(after.history_, before.history_) and same_bits(after.predict_proba(x), gamma)
+
+
+def test_what_weights_states_beside_the_values(enormous):
+    rng = np.random.default_rng(3)
+    X, ends = [rng.integers(0, 3, 60).astype(np.int8) for _ in range(4)], [True, False, True, True]
+    y = [[None if rng.random() < 0.5 else int(s) for s in rng.integers(0, 2, 60)] for _ in X]
+    options = {"random_state": 0, "max_iter": 4, "pseudocount": 0.1}
+
+    def fits():
+        yield Model(2, endprob=True, **options).fit(X, ended=ends)
+        yield Model(2, final_states=[1], **options).fit(X)
+        yield Model(2, **options).fit(X, y)
+        yield Model(2, **options).fit(X, [[s or 0 for s in part] for part in y])
+
+    before = list(fits())
+    paths = [m.predict(X, known=y, impossible="skip") for m in before]
+    enormous()
+    for m, path, after in zip(before, paths, fits()):
+        assert all(map(same_bits, learnt(m), learnt(after)))
+        assert alike(after.predict(X, known=y, impossible="skip"), path)
+
+
+def test_refusals_name_the_same_place(enormous):
+    m = Model(startprob=[1, 0], transmat=[[1, 0], [0, 1]], emission=Categorical([[0.5, 0.5, 0], [0, 0, 1]]))
+    x = np.array([0, 1, 0, 1, 0, 1, 0, 1, 2, 0], dtype=np.int8)
+    told = []
+    for long in (False, True):
+        if long:
+            enormous(3)
+        for bad in (x, x + np.int8(1), x - np.int8(1)):
+            with pytest.raises(ValueError) as error:
+                m.predict(bad)
+            told.append((type(error.value), str(error.value)))
+    assert told[:3] == told[3:] and told[0][0] is ImpossibleError
+    lenient = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]],
+                    emission=Categorical([[0.5, 0.5], [0.1, 0.9]], unknown="missing"))  # fmt: skip
+    assert lenient.score(x) == lenient.score(np.where(x == 2, None, x))
+
+
+def test_the_data_are_neither_copied_nor_written_to(enormous):
+    enormous()
+    x = np.random.default_rng(0).integers(0, 4, 500).astype(np.int8)
+    kept, m = x.copy(), Model(2, random_state=0, max_iter=3).fit(x)
+    seen = m.emission_.check(m._ready().read(x))
+    assert np.shares_memory(seen.index, x)
+    m.fit(x, np.array([0, 1] * 250))
+    m.fit(x, [None, 1, 0] + [None] * 497)
+    assert np.array_equal(x, kept) and x.flags.writeable
+
+
+def test_the_order_of_sequences_is_found_window_by_window(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = [rng.integers(0, 3, t) for t in rng.integers(0, 12, 60)] + [rng.integers(0, 3, 90)] * 2
+    before = Model(2, random_state=0, max_iter=3).fit(X)
+    monkeypatch.setattr(memory, "WINDOW", 20)
+    for order in (np.arange(62), rng.permutation(62)):
+        after = Model(2, random_state=0, max_iter=3).fit([X[i] for i in order])
+        np.testing.assert_allclose(after.loglik_, before.loglik_, rtol=1e-12)
+        if order[0] == 0:
+            assert all(map(same_bits, learnt(before), learnt(after)))
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+from chmm import Categorical, Model, inference
+x = np.lib.format.open_memmap(sys.argv[1])
+m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Categorical([[0.5, 0.5], [0.1, 0.9]]))
+inference.BUDGET = 2**24
+m.score(x[:10**6])
+used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData"))
+resource.setrlimit(resource.RLIMIT_DATA, ((used + int(sys.argv[2])) * 1024,) * 2)
+ask = {"score": m.score, "fit": lambda x: Model(2, random_state=0, max_iter=2, n_init=1, tol=1e9).fit(x).loglik_}
+print(ask[sys.argv[3]](x))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA limits private memory on Linux alone")
+@pytest.mark.parametrize("ask", ["score", "fit"])
+def test_a_memory_map_is_not_copied(tmp_path, ask):
+    """40 million steps with 24 MB for everything but the 40 MB on disk, where an index of int32 would take 160."""
+    path = tmp_path / "x.npy"
+    x = np.lib.format.open_memmap(path, mode="w+", dtype=np.int8, shape=(40_000_000,))
+    x[:] = np.resize(np.random.default_rng(0).integers(0, 2, 1_000_003).astype(np.int8), len(x))
+    del x
+    env = {**os.environ, "PYTHONPATH": str(Path(chmm.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    room = {"score": 24_000, "fit": 80_000}[ask]  # KiB; all of alpha would take 640 MB
+    command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(path), str(room), ask]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(float(done.stdout))
