@@ -15,8 +15,8 @@ import argparse
 import numpy as np
 
 NS = 20.0  # c: nanoseconds for one step of the data on one core, as benchmarks/events.py found for three states
-LATENCY = 0.018  # L: seconds
-TASK = 0.0020  # d: seconds of client and scheduler for each worker, half before its work and half after
+LATENCY = 0.020  # L: seconds
+TASK = 0.0015  # d: seconds of client and scheduler for each worker, half before its work and half after
 ADD = 0.00005  # b: seconds of the client for each shard
 SHARDS = 8  # for each worker
 SPREAD = 0.05  # standard deviation of the speeds of workers

@@ -150,9 +150,7 @@ def test_questions_about_shards_on_a_cluster(client, tmp_path):
 
 
 def test_one_spread_serves_models_of_unlike_symbols(client):
-    shards = chmm.shards(
-        [["ab", "cd", "ab", "ab"], ["cd", "ab"]]
-    )  # texts, or words to a model of words
+    shards = chmm.shards([["ab", "cd", "ab", "ab"], ["cd", "ab"]])  # texts, or words to a model of words
     words = Model(2, Categorical(), random_state=0, pseudocount=1).fit([["ab", "cd", "ab"], ["ab", "ab"]])
     spread = chmm.dask.spread(shards, client)
     texts = Model(2, Categorical(), random_state=0, pseudocount=1).fit(spread)
@@ -296,24 +294,28 @@ def test_a_shard_that_changes_between_passes_is_named(client, tmp_path):
         chmm.dask.fit(normal(), shards, client, persist=False)
 
 
-def test_a_scheduler_that_is_gone_is_an_error_and_the_model_is_untouched():
+def test_a_scheduler_that_is_gone_is_an_error_and_the_fit_goes_on_with_another(client, tmp_path):
     cluster = distributed.LocalCluster(  # in this process, without a network
         n_workers=1, processes=False, dashboard_address=None, silence_logs=60,
         scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     )  # fmt: skip
-    model, told = normal(), []
+    model, shards, told = normal(max_iter=30), chmm.shards([drawn(k) for k in range(3)]), []
 
     def callback(progress):
-        told.append(progress)
-        if len(told) == 12:
+        told.append(progress.step)
+        if len(told) == 40:
             cluster.close()
 
     try:
-        with distributed.Client(cluster) as client, pytest.raises(ConnectionError, match="the scheduler is gone"):
-            chmm.dask.fit(model, chmm.shards([drawn(k) for k in range(3)]), client, callback=callback)
+        with distributed.Client(cluster) as lost, pytest.raises(ConnectionError, match="the scheduler is gone"):
+            chmm.dask.fit(model, shards, lost, callback=callback, checkpoint=tmp_path / "fit")
     finally:
         cluster.close()
-    assert not hasattr(model, "transmat_")
+    assert len(told) == 40 and not hasattr(model, "transmat_")
+    resumed = []
+    chmm.dask.fit(model, shards, client, callback=resumed.append, checkpoint=tmp_path / "fit", resume=True)
+    assert 0 < len(resumed) < 30
+    same(model, normal(max_iter=30).fit(shards))
 
 
 # What workers keep, and what travels ----------------------------------------------------------------------------------
