@@ -270,6 +270,8 @@ class Model:
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
         rows of likelihoods and their weights   2 n_values n_states
+        the row of each step                    n_steps / 2; from 2^24 steps on n_steps / 8, if there are fewer than 256
+                                                rows, or nothing, if the data are their numbers already
         alpha, for each thread                  n_states for each step of its longest sequence, twice above 64 states;
                                                 about 2 sqrt(n_steps) n_states where that would take more than 1 GiB
                                                 (8 MiB with 17 to 64 states)

@@ -156,7 +156,7 @@ def of_arrow(table: Any, choice: Choice) -> Parts:
     names, n = _columns(table.schema.names, choice)
     columns = {name: table.column(name) for name in names}
     if n != 1 or not _is_list(columns[names[0]]):
-        return of_table(Table({name: np.asarray(column) for name, column in columns.items()}), choice)
+        return of_table(Table(columns), choice)
     if choice.ids is not None:
         raise ValueError(f"column {shown(names[0])} has a sequence in each row, so that ids= says too much")
     lists = columns[names[0]]
@@ -166,8 +166,8 @@ def of_arrow(table: Any, choice: Choice) -> Parts:
         labels = columns[choice.y]
         if not _is_list(labels) or _lengths(labels) != _lengths(lists):
             raise ValueError(f"column {shown(choice.y)} must have a list of labels in each row, as long as that of X")
-        y = np.asarray(_flat(labels))
-    return Parts(np.asarray(_flat(lists)), lengths, None, y)
+        y = _flat(labels)
+    return Parts(_flat(lists), lengths, None, y)
 
 
 def _is_list(column):

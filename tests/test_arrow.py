@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from shared import same_bits
 
-from chmm import Categorical, Gaussian, Model, Product, sequences
+from chmm import Categorical, Gaussian, Model, Product, sequences, shards
 from chmm.reading import Columns
 
 pa = pytest.importorskip("pyarrow", reason="these are forms of pyarrow's data")
@@ -278,3 +278,14 @@ def test_what_was_missing():
     assert [part.shape for part in filled] == [(2,), (3,)] and np.isfinite(np.concatenate(filled)).all()
     pair = Model(**TWO, emission=Gaussian([[0.0, 1.0], [3.0, 4.0]], np.ones((2, 2))))
     assert pair.impute(pa.table(COLUMNS)).shape == (4, 2)
+
+
+def test_tables_as_shards():
+    """A shard's columns are read in the same way: nulls among integers, and dictionaries with their order."""
+    moods = [pa.DictionaryArray.from_arrays(codes, ["walk", "swim", "shop"]) for codes in ([1, 0, 1], [0, 0, 1])]
+    fitted = Model(2, pseudocount=0.1, random_state=0, max_iter=2).fit(shards([pa.table({"x": m}) for m in moods]))
+    assert list(fitted.emission_.symbols) == ["walk", "swim", "shop"]
+    large = Model(**TWO, emission=Categorical([[0.5, 0.5], [0.1, 0.9]], symbols=[2**60, 2**60 + 1]))
+    values = [2**60 + 1, None, 2**60]
+    assert large.score(shards([pa.table({"x": values})])) == large.score(values)
+    assert large.score(shards([pa.table({"x": pa.array([values, values])})])) == large.score([values] * 2)

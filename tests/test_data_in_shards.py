@@ -73,7 +73,7 @@ def small_sample(monkeypatch):
 @pytest.mark.parametrize("options", [{}, {"training": "viterbi"}, {"endprob": True}], ids=["EM", "hard", "ends"])
 def test_the_bits_are_the_same_for_any_number_of_threads(family, draw, options, small_sample):
     pieces = drawn(draw)
-    model = Model(2, family(), random_state=0, max_iter=60, n_init=3, **options)
+    model = Model(2, family(), random_state=0, max_iter=25, n_init=2, **options)
     one, two, three = (clone(model, n_jobs=n_jobs).fit(chmm.shards(pieces)) for n_jobs in (1, 2, 3))
     assert bits(one) == bits(two) == bits(three)
     X = together(pieces)

@@ -10,7 +10,7 @@ import pytest
 from shared import learnt, random_params, same_bits
 
 import chmm
-from chmm import Categorical, Gaussian, ImpossibleError, Mixture, Model, Poisson, Product, inference, memory
+from chmm import Categorical, Gaussian, ImpossibleError, Mixture, Model, Poisson, Product, inference, memory, starts
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -131,19 +131,24 @@ def test_what_weights_states_beside_the_values(enormous):
     X, ends = [rng.integers(0, 3, 60).astype(np.int8) for _ in range(4)], [True, False, True, True]
     y = [[None if rng.random() < 0.5 else int(s) for s in rng.integers(0, 2, 60)] for _ in X]
     options = {"random_state": 0, "max_iter": 4, "pseudocount": 0.1}
+    wide = [rng.integers(0, 200, 60).astype(np.uint8) for _ in range(8)]  # there are more rows than a byte has values
 
     def fits():
         yield Model(2, endprob=True, **options).fit(X, ended=ends)
         yield Model(2, final_states=[1], **options).fit(X)
+        yield Model(2, Categorical(), final_states=[1], **options).fit(wide)
         yield Model(2, **options).fit(X, y)
         yield Model(2, **options).fit(X, [[s or 0 for s in part] for part in y])
 
+    def path(m):
+        return m.predict(X, known=y, impossible="skip") if m.emission_.n_symbols == 3 else m.predict(wide)
+
     before = list(fits())
-    paths = [m.predict(X, known=y, impossible="skip") for m in before]
+    paths = list(map(path, before))
     enormous()
-    for m, path, after in zip(before, paths, fits()):
+    for m, kept, after in zip(before, paths, fits()):
         assert all(map(same_bits, learnt(m), learnt(after)))
-        assert alike(after.predict(X, known=y, impossible="skip"), path)
+        assert alike(path(after), kept)
 
 
 def test_refusals_name_the_same_place(enormous):
@@ -176,14 +181,24 @@ def test_the_data_are_neither_copied_nor_written_to(enormous):
 
 def test_the_order_of_sequences_is_found_window_by_window(monkeypatch):
     rng = np.random.default_rng(0)
-    X = [rng.integers(0, 3, t) for t in rng.integers(0, 12, 60)] + [rng.integers(0, 3, 90)] * 2
-    before = Model(2, random_state=0, max_iter=3).fit(X)
+    X = [rng.integers(0, 3, t) for t in [*rng.integers(0, 12, 60), *[90] * 12, *rng.integers(0, 12, 60)]]
+    fit = random_params(rng, 2, 3).model()._ready()
+    problem, some = fit.problem(fit.read(X)), np.flatnonzero([len(x) > 0 for x in X])
+    before = starts.order(problem, fit.emission, some)
     monkeypatch.setattr(memory, "WINDOW", 20)
-    for order in (np.arange(62), rng.permutation(62)):
-        after = Model(2, random_state=0, max_iter=3).fit([X[i] for i in order])
-        np.testing.assert_allclose(after.loglik_, before.loglik_, rtol=1e-12)
-        if order[0] == 0:
-            assert all(map(same_bits, learnt(before), learnt(after)))
+    np.testing.assert_array_equal(starts.order(problem, fit.emission, some), before)
+
+
+@pytest.mark.parametrize("n_steps", [0, 1, 6, 7, 8, 400])
+def test_windows_hold_every_step_once(monkeypatch, n_steps):
+    monkeypatch.setattr(memory, "WINDOW", 7)
+    steps = np.arange(n_steps)
+    parts = [steps[where] for where in memory.windows(n_steps)]
+    np.testing.assert_array_equal(np.concatenate(parts), steps)
+    assert max(map(len, parts)) <= 7
+    codes = steps % 3
+    np.testing.assert_array_equal(memory.tally(codes, 4), np.bincount(codes, minlength=4))
+    assert memory.n_equal(codes, 2) == (codes == 2).sum()
 
 
 LIMITED = """

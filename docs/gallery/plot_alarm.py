@@ -36,7 +36,8 @@ monitor = Model(
 stream = monitor.stream()
 alarm = pd.Series([stream.push(count).filtered[2] for count in deaths], index=deaths.index)
 called = alarm.index[alarm > 0.9]
-print(*called.strftime("%Y-%m-%d"))
+for day in called:
+    print(f"{day:%d %B %Y}: {alarm[day]:.3f}")
 
 # %%
 # The first call, at New Year 2017, lasts two days. The second comes four days after the hurricane, and stands for two

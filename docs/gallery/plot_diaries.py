@@ -22,7 +22,7 @@ for patient, rows in table.groupby("id"):
     days = rows.set_index("time")["headache"].eq("yes").astype(float)
     diaries[patient] = days.reindex(range(days.index.min(), days.index.max() + 1)).rename("headache")
 model = Model(2, Bernoulli(), random_state=0).fit(diaries).relabel({0: "good spell", 1: "bad spell"})
-print(model)
+model
 
 # %%
 # They do: in a bad spell nine days of ten have a headache, in a good one three of ten, and both last for a month. Each row

@@ -39,3 +39,5 @@ plot.states(model, quakes)
 # The three rates, and how often each applies: their sum (grey line) follows the histogram.
 
 plot.emissions(model, quakes)
+
+# sphinx_gallery_thumbnail_number = 2

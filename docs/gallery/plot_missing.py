@@ -50,3 +50,5 @@ for _ in range(5):
     low, high = np.quantile(draws, [0.1, 0.9], axis=0)
     inside.append(((low <= truth) & (truth <= high)).mean())
 print(f"{np.mean(inside):.0%} of the hidden values are inside their bars of 80 %")
+
+# sphinx_gallery_thumbnail_number = 2

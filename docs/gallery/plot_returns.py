@@ -20,16 +20,16 @@ prices = pd.Series(prices["Close"].to_numpy(), index=pd.to_datetime(prices["Date
 returns = (100 * np.log(prices).diff())["1999":].rename("return, %")
 model = Model(3, StudentT(), random_state=0).fit(returns)
 model = model.relabel({0: "wild", 1: "nervous", 2: "calm"})  # a fit has sorted them by their means
-print(model)
+model
 
 # %%
-# Wild are the autumn of 2008, of course, and the summer of 2002; 2017 was the calmest year.
+# Wild were the autumn of 2008, of course, and the summers of 2002 and 2011; 2017 was the calmest year.
 
 ax = plot.states(model, returns)
 ax.figure.set_size_inches(9, 4)
 
 # %%
-# The way from calm to wild leads through nervous; the direct transition is thirty times rarer. So a nervous market is a
+# The way from calm to wild leads through nervous; the direct transition is nearly thirty times rarer. So a nervous market is a
 # warning, though three of four nervous spells end in calm.
 
 plot.graph(model, least=0.0001)

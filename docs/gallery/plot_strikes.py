@@ -44,3 +44,5 @@ for model in (one, wide, two):
 # So the strikes came in waves.
 
 plot.states(two, strikes)
+
+# sphinx_gallery_thumbnail_number = 4

@@ -41,3 +41,5 @@ for state, stay in (("quiet", 0.928), ("active", 0.947)):
     months, four = np.arange(1, 121), stay * np.eye(4) + (1 - stay) * np.eye(4, k=1)
     lasts = [np.linalg.matrix_power(four, d - 1)[0].sum() for d in months]
     ax.plot(months, lasts, color=plot.colours(simple)[state], lw=5, alpha=0.5)
+
+# sphinx_gallery_thumbnail_number = 3

@@ -18,7 +18,7 @@ text = re.sub("[^a-z]+", " ", " ".join(topics.values()).lower())[100_000:140_000
 model = Model(2, random_state=0).fit(text)
 
 # %%
-# One state has the vowels, with y and the space; the other all consonants. Markov (1913) counted vowels and consonants of
+# One state shows the vowels and the space, the other the consonants. Markov (1913) counted vowels and consonants of
 # Pushkin's *Onegin* to show that letters depend on their neighbours. Here the dependence finds the vowels.
 
 plot.emissions(model, n_symbols=12)
@@ -32,3 +32,5 @@ plot.transitions(model)
 # A line of the text, each letter on the colour of its most probable state.
 
 plot.states(model, text[1000:1060], posterior=False)
+
+# sphinx_gallery_thumbnail_number = 3
