@@ -44,14 +44,16 @@ def _pyarrow():
 
 
 def opened(x: Any) -> Any:
-    """x as an array, chunked array, record batch or table of pyarrow."""
+    """x as an array, chunked array, record batch or table of pyarrow. A stream can be opened once."""
     pa = _pyarrow()
     if isinstance(x, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
         return x
     if hasattr(x, "__arrow_c_array__"):
         return pa.array(x)
     found = pa.chunked_array(x)
-    return pa.table(x) if pa.types.is_struct(found.type) else found
+    if not pa.types.is_struct(found.type):
+        return found
+    return pa.Table.from_batches(map(pa.RecordBatch.from_struct_array, found.chunks), pa.schema(list(found.type)))
 
 
 def table(x: Any) -> tuple[tuple, list] | None:
@@ -169,7 +171,10 @@ def _array(x):
 
 def _advice(pa, kind, name):
     if _holds_lists(pa, kind):
-        return "lists within sequences: a sequence is a flat list, and steps of several columns are a table"
+        return (
+            "lists within sequences: a sequence is a flat list, and steps of several columns are a table; by itself, "
+            "an array of lists is several sequences"
+        )
     if pa.types.is_struct(kind):
         return f"structs are not steps: pa.RecordBatch.from_struct_array({name}) is one sequence with several columns"
     return "steps are symbols (strings, integers, bools) or numbers"

@@ -262,6 +262,7 @@ def steps_of(x, name, expected):
     if isinstance(x, np.ma.MaskedArray):
         return _masked(x, name, expected)
     if arrow.is_arrow(x):
+        x = arrow.opened(x)
         table = arrow.table(x)
         return _column(x, name, expected) if table is None else _frame(x, *table, name, expected)
     x = as_list(x)

@@ -202,10 +202,12 @@ def _read(X, name, kind):
         if hasattr(X, "get_group"):  # a pandas groupby; its keys are not observations
             X = {key: part.drop(columns=[n for n in X.exclusions if n in part]) if part.ndim == 2 else part
                  for key, part in X}  # fmt: skip
+        X = arrow.opened(X) if arrow.is_arrow(X) else X
         lists = arrow.lists(X, name) if arrow.is_arrow(X) else None
         if lists is not None:
             values, n_steps = lists
-            _refuse_single_steps(n_steps, f"{name}.flatten()", name)
+            if len(n_steps) > 1 and (n_steps == 1).all():
+                raise _single_steps(len(n_steps), f"{name}.flatten()", name)
             return _sequences(reading.steps_of(values, f"the lists of {name}", _MANY), _bounds(n_steps), "list")
         if isinstance(X, Mapping):
             keys, X = tuple(X), list(X.values())
@@ -229,18 +231,17 @@ def _read(X, name, kind):
                 f"{name} must be a list of sequences, or one flat list of values"
             )
     steps, n_steps = reading.steps_of_all(X, types, name, keys)
-    if keys is None:
-        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) and X else f"np.concatenate({name})"
-        _refuse_single_steps(n_steps, together, name)
+    if keys is None and len(X) > 1 and set(n_steps) == {1}:
+        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) else f"np.concatenate({name})"
+        raise _single_steps(len(X), together, name)
     return _sequences(steps, _bounds(n_steps), "list" if keys is None else "dict", keys)
 
 
-def _refuse_single_steps(n_steps, together, name):
-    if len(n_steps) > 1 and set(n_steps) == {1}:
-        raise ValueError(
-            f"{name} holds {len(n_steps)} sequences, each of a single step; if they are the steps of one sequence, "
-            f"pass {together}; if they are sequences, say so: {together}, lengths=[1] * {len(n_steps)}"
-        )
+def _single_steps(n_sequences, together, name):
+    return ValueError(
+        f"{name} holds {n_sequences} sequences, each of a single step; if they are the steps of one sequence, pass "
+        f"{together}; if they are sequences, say so: {together}, lengths=[1] * {n_sequences}"
+    )
 
 
 def _alone(x, name, expected=_MANY):
@@ -305,6 +306,7 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
 
 def labels(y: Any, data: Sequences, name: str = "y") -> Sequences:
     """The labels of `data`, in the same form, one for each step."""
+    y = arrow.opened(y) if arrow.is_arrow(y) else y
     parts = arrow.parts(y) if data.form == "list" and arrow.is_arrow(y) else None
     y = y if parts is None else parts
     if data.form == "dict" and isinstance(y, Mapping) and set(y) == set(data.keys):
@@ -358,7 +360,7 @@ def _in_a_row(X, lengths, ids, name):
     if lengths is not None and ids is not None:
         raise ValueError("lengths and ids both say where a sequence begins; give one of them")
     argument = "lengths" if ids is None else "ids"
-    X, ids = _without_ids(X, ids, name)
+    X, ids = _without_ids(arrow.opened(X) if arrow.is_arrow(X) else X, ids, name)
     steps = reading.steps_of(X, name, f"with {argument}= it must be one array, text or flat list with all steps")
     n_steps = len(steps.values)
     if ids is not None:
@@ -396,7 +398,7 @@ def _without_ids(X, ids, name):
         raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
     column = X[ids]
     if table is not None:
-        return arrow.opened(X).drop_columns([ids]), column
+        return X.drop_columns([ids]), column
     return X.drop(columns=[ids]) if hasattr(X, "iloc") else X.drop(ids), column
 
 

@@ -19,6 +19,7 @@ from . import memory
 from .emissions.seeding import shares, standardised
 from .inference import posteriors
 from .kernel_input import pose
+from .ordering import exchangeable
 from .stationary import settled
 
 MOST = 200_000  # steps that starts see; from longer data they see
@@ -80,9 +81,7 @@ class View:
 
     @property
     def forward(self):
-        """Whether the given transitions only lead forward, as in a left-right model."""
-        free = self.structure.free.get("transmat")
-        return free is not None and self.n > 1 and not np.tril(free, -1).any()
+        return only_forward(self.structure)
 
     def within(self, trans):
         """Rows of transitions without those that the topology rules out."""
@@ -411,6 +410,7 @@ def free(problem, structure, emission):
     """Whether states may be moved: nothing given distinguishes them, and there are enough of them."""
     given = (structure.startprob, structure.transmat, structure.endprob, structure.allowed, structure.topology)
     told = structure.stationary or problem.known is not None or any(value is not None for value in given)
+    told = told or not exchangeable(structure.pseudocount, structure.n)
     alike = emission.exchangeable and not emission.partly_given and not emission.complete
     return structure.n >= MANY_STATES and alike and not told
 
@@ -491,9 +491,16 @@ def pursued(runs, goal, max_iter):
 # The data that starts see --------------------------------------------------------------------------------------------
 
 
+def only_forward(structure):
+    """Whether the given transitions only lead forward, as in a left-right model."""
+    free = structure.free.get("transmat")
+    return free is not None and structure.n > 1 and not np.tril(free, -1).any()
+
+
 def sample(problem, structure, emission):
     """The Problem with its sequences in an order of their own, so that starts do not depend on the user's order; of
-    large data some pieces, spread evenly, which are whole sequences if the chain's start or end is prescribed."""
+    large data some pieces, spread evenly, which are whole sequences if the chain's start or end is prescribed, or the
+    beginnings of very long ones if only its start is, and it may come back to where it was."""
     lengths = np.diff(problem.bounds)
     some = np.flatnonzero(lengths > 0)
     if problem.known is not None and problem.known.path is not None:
@@ -506,7 +513,9 @@ def sample(problem, structure, emission):
         return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
     if problem.known is not None or structure.free or structure.stationary or structure.ends:
         n_whole = max(1, MOST * len(some) // n_steps)
-        return part(problem, structure, some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)])
+        chosen = some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)]
+        is_whole = problem.known is not None or structure.ends or only_forward(structure)
+        return part(problem, structure, chosen, 0, None if is_whole else np.minimum(lengths[chosen], MOST))
     length = MOST // N_PIECES
     firsts = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
     cuts = np.unique(np.concatenate([firsts, firsts + length, ends - lengths[some], ends]))

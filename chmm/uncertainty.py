@@ -14,7 +14,7 @@ import numpy as np
 
 from . import checks, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
-from .display import Display, followed
+from .display import Display, counted, followed
 from .exceptions import quiet
 from .fit import Fit
 from .parallel import until
@@ -191,7 +191,7 @@ class Summary(Mapping):
         return "\n".join(lines)
 
 
-def summary(asked: Question, structure: Structure, level: float, n_jobs=1) -> Summary:
+def summary(asked: Question, structure: Structure, level: float, n_jobs: int, display: Display) -> Summary:
     """Estimates with standard errors by the observed information of the objective."""
     quantile = NormalDist().inv_cdf((1 + check_level(level)) / 2)
     _require_steps(asked)
@@ -205,11 +205,11 @@ def summary(asked: Question, structure: Structure, level: float, n_jobs=1) -> Su
     counts = score.counts(fit)
     slopes = score.slopes(fit, counts) | {"transmat": ratio(counts[1], fit.transmat)}  # of the counts alone
     kept = {name: part.narrowed(_told(part, slopes[name])) for name, part in every.items()}
-    information = _information(score, structure, fit, kept)
+    information = _information(score, structure, fit, kept, display)
     weak = np.diagonal(information) * _units(kept) ** 2 < LEAST
     if weak.any():
         kept = {name: part.narrowed(~mask) for (name, part), mask in zip(kept.items(), _masks(kept, weak), strict=True)}
-        information = _information(score, structure, fit, kept)
+        information = _information(score, structure, fit, kept, display)
     covariance = _inverse(information, names(kept))
     rows, at = {}, 0
     for name, part in every.items():
@@ -265,7 +265,7 @@ def _units(parts):
     return np.concatenate([np.empty(0), *(np.broadcast_to(part.unit, part.n) for part in parts.values())])
 
 
-def _information(score, structure, fit, parts):
+def _information(score, structure, fit, parts, display):
     """(p, p), minus the derivatives of the score, by differences."""
     here, steps = to_vector(parts), STEP * _units(parts)
 
@@ -275,7 +275,11 @@ def _information(score, structure, fit, parts):
         arrays |= {name: part.array for name, part in moved.emission.unconstrained().items()}
         return score.vector(moved, {name: part.at(arrays[name]) for name, part in parts.items()}, True)
 
-    rows = [(at(here - step) - at(here + step)) / (2 * step.max()) for step in np.diag(steps)]
+    rows = []
+    for step in np.diag(steps):
+        display.step(counted(display, len(rows), len(steps), "parameters"))
+        rows.append((at(here - step) - at(here + step)) / (2 * step.max()))
+    display.result(counted(display, len(rows), len(steps), "parameters"))
     found = np.reshape(rows, (len(here), len(here)))
     return (found + found.T) / 2
 

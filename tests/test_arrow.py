@@ -116,6 +116,8 @@ def test_lists_of_one_length_and_of_words():
     assert W.score(pa.array(words)) == W.score(words)
     assert_same(read(pa.array([[1.5, None], [2.0]])), read([[1.5, None], [2.0]]))
     assert read(pa.array([], pa.list_(pa.int8()))).n_sequences == 0
+    assert read(pa.chunked_array([], pa.list_(pa.int8()))).n_sequences == 0
+    assert read(pa.chunked_array([], pa.string())).n_steps == 0
 
 
 def test_labels_and_weights_are_arrow_too():
@@ -253,6 +255,18 @@ def test_any_library_with_the_interface():
     assert_same(read(Foreign(pa.table(COLUMNS))), read(pa.table(COLUMNS)))
     assert_same(read(Foreign(pa.chunked_array([LISTS]))), read(LISTS))
     assert_same(read(Foreign(pa.chunked_array([[1, None], [2]]))), read([1, None, 2]))
+
+
+def test_a_stream_is_read_once():
+    def stream(**columns):
+        table = pa.table(columns)
+        return pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=2))
+
+    x, user = [0, 2, 1, None, 2], list("aabbb")
+    assert M.score(stream(x=x)) == M.score(x)
+    assert M.score(stream(user=user, x=x), ids="user") == M.score([x[:2], x[2:]])
+    assert M.score(x, stream(y=[0, 1, 1, 0, 0])) == M.score(x, [0, 1, 1, 0, 0])
+    assert read(stream(a=[1.0, 2.0], b=[3.0, 4.0])).values.tolist() == [[1, 3], [2, 4]]
 
 
 def test_polars_lists_and_pandas_columns_of_arrow():

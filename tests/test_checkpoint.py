@@ -163,6 +163,23 @@ def test_at_every_step(path, at_once):
     resumes(make, x, path, np.arange(1, n.n + 1) / n.n)
 
 
+def test_where_rounding_parts_the_best_point_from_the_last(path, at_once, monkeypatch):
+    def make():
+        return Model(2, StudentT(), n_init=1, random_state=1, tol=0)
+
+    def step(self, search, state, learnt):
+        apart.append(state["climb"]["point"] is not state["point"])
+
+    x, apart = data(StudentT(), 60), []
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint.Checkpoint, "step", step)
+        patch.setattr(checkpoint.Checkpoint, "finish", lambda self, learnt: None)
+        make().fit(x, checkpoint=path)
+    stops, n = np.flatnonzero(apart) + 1, len(apart) - 1  # the last is told twice
+    assert len(stops)
+    resumes(make, x, path, stops[stops <= n] / n)
+
+
 def test_when_a_state_was_moved(path, at_once):
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat(rng.normal(size=7)[rng.integers(0, 7, 60)] * 5, 4), 0.5)
@@ -454,7 +471,7 @@ def test_forged_states(half, fuzz):
     """Each value is replaced by each kind of junk, and the checksum is right."""
     x, path = half
     document, _ = files.read(path)
-    places = [("fit",), *(("fit", *place) for place in leaves(document["fit"]))]
+    places = [("fit",), ("learnt",), *(("fit", *place) for place in leaves(document["fit"]))]
     rng = np.random.default_rng(fuzz.seed)
     cases = [(place, k) for place in places for k in range(len(JUNK))]
     kept = rng.permutation(len(cases))[: fuzz.rounds(200)]

@@ -42,6 +42,7 @@ def model(n_init=3, **options):
 def test_nothing_is_printed_by_default(capfd, caplog):
     fitted = model().fit(x)
     fitted.bootstrap(x, 3, random_state=0)
+    fitted.summary(x)
     select(Model(emission=Poisson(), n_init=1, random_state=0), counts, n_states=[1, 2])
     assert capfd.readouterr() == ("", "") and not caplog.records
 
@@ -74,6 +75,9 @@ def test_selection_and_bootstrap_count(capsys):
     found.best.bootstrap(counts, 4, random_state=0, progress=True)
     first, *_, last = capsys.readouterr().err.splitlines()
     assert first == "0 of 4 refits" and last.startswith("4 of 4 refits, ")
+    found.best.summary(counts, progress=True)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"0 of (\d) parameters", first) and re.match(r"(\d) of \1 parameters", last)
 
 
 def test_classes_and_folds_count(capsys):

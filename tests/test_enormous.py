@@ -10,7 +10,19 @@ import pytest
 from shared import learnt, random_params, same_bits
 
 import chmm
-from chmm import Categorical, Gaussian, ImpossibleError, Mixture, Model, Poisson, Product, inference, memory, starts
+from chmm import (
+    Categorical,
+    Gaussian,
+    ImpossibleError,
+    Mixture,
+    Model,
+    NegativeBinomial,
+    Poisson,
+    Product,
+    inference,
+    memory,
+    starts,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -60,6 +72,26 @@ def test_an_index_of_bytes_gives_the_same_bits(enormous, n):
         after = params.model(max_iter=3, training=way).fit(X)
         assert all(map(same_bits, learnt(before), learnt(after)))
         assert dict(before.report_) == dict(after.report_)
+
+
+@pytest.mark.parametrize("seed", range(20 * int(os.environ.get("CHMM_FUZZ", "1"))))
+def test_fuzz(enormous, monkeypatch, seed):
+    """Any model, data, window and budget."""
+    rng = np.random.default_rng(seed)
+    n, m, budget = int(rng.integers(1, 40)), int(rng.integers(1, 12)), int(2 ** rng.uniform(8, 20))
+    params = random_params(rng, n, m, zeros=0.3 * (seed % 2))
+    X = [rng.integers(0, m, int(2 ** rng.uniform(0, 10))).astype(np.int8) for _ in range(rng.integers(1, 6))]
+    monkeypatch.setattr(inference, "BUDGET", budget)
+
+    def ask():
+        score = params.model().score_samples(X)
+        possible = [x for x, loglik in zip(X, score) if loglik > -np.inf]
+        m = params.model(max_iter=2, training=("baum-welch", "viterbi")[seed % 3 == 0])
+        return [score, m.predict(possible), learnt(m.fit(possible)) if possible else ()]
+
+    whole = ask()
+    enormous(int(rng.integers(1, 300)))
+    assert alike(ask(), whole)
 
 
 @pytest.mark.parametrize("n", [2, 8, 17, 33])
@@ -116,7 +148,9 @@ def test_symbols_of_every_kind(enormous, kind):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, bool])
-@pytest.mark.parametrize("family", [Poisson, Gaussian, lambda: Mixture(Poisson(), 2), lambda: Product(Poisson())])
+@pytest.mark.parametrize(
+    "family", [Poisson, Gaussian, NegativeBinomial, lambda: Mixture(Poisson(), 2), lambda: Product(Poisson())]
+)
 def test_small_integers_to_families_of_numbers(enormous, family, dtype):
     x = np.random.default_rng(0).poisson(3, 500).astype(dtype)
     before = Model(2, family(), random_state=0, max_iter=4).fit(x)
@@ -124,6 +158,24 @@ def test_small_integers_to_families_of_numbers(enormous, family, dtype):
     enormous()
     after = Model(2, family(), random_state=0, max_iter=4).fit(x)
     assert same_bits(after.history_, before.history_) and same_bits(after.predict_proba(x), gamma)
+
+
+@pytest.mark.parametrize("family", [
+    lambda: Product(Categorical(), Gaussian()), lambda: Product(Categorical(), Categorical()),
+    lambda: Product(Categorical(), Mixture(Gaussian(), 2)),
+])  # fmt: skip
+def test_columns_of_which_some_are_symbols(enormous, family):
+    rng = np.random.default_rng(0)
+    second = rng.normal(size=300) if "Gaussian" in repr(family()) else rng.integers(0, 4, 300)
+    x = np.column_stack([rng.integers(0, 3, 300), second])
+    X = [np.where(rng.random(x.shape) < 0.1, np.nan, x), x]
+    before = Model(2, family(), random_state=0, max_iter=4).fit(X)
+    gamma, path = before.predict_proba(X), before.predict(X)
+    enormous()
+    after = Model(2, family(), random_state=0, max_iter=4).fit(X)
+    assert same_bits(after.history_, before.history_)
+    assert alike(after.predict_proba(X), gamma) and alike(after.predict(X), path)
+    assert alike(after.impute(X[0]), before.impute(X[0]))
 
 
 def test_what_weights_states_beside_the_values(enormous):
@@ -163,9 +215,26 @@ def test_refusals_name_the_same_place(enormous):
                 m.predict(bad)
             told.append((type(error.value), str(error.value)))
     assert told[:3] == told[3:] and told[0][0] is ImpossibleError
+    for symbols in ([5, 1], [1, 0], [True, False], [0, 1, 2]):
+        emission = Categorical([np.full(len(symbols), 1 / len(symbols))], symbols=symbols)
+        coin, marks = Model(startprob=[1.0], transmat=[[1.0]], emission=emission), np.array([True, False])
+        if 5 in symbols:
+            with pytest.raises(ValueError, match="symbol False is not among"):
+                coin.score(marks)
+        else:
+            assert same_bits(coin.emission_.check(coin._ready().read(marks)).index, np.array(
+                [symbols.index(v) for v in (1, 0)], dtype=np.uint8))  # fmt: skip
     lenient = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]],
                     emission=Categorical([[0.5, 0.5], [0.1, 0.9]], unknown="missing"))  # fmt: skip
     assert lenient.score(x) == lenient.score(np.where(x == 2, None, x))
+
+
+def test_a_number_outside_the_support_is_found_in_any_window(enormous):
+    enormous(7)
+    x = np.ones(100)
+    x[61] = -3
+    with pytest.raises(ValueError, match=r"X, sequence 1, step 11: -3 is outside what NegativeBinomial takes"):
+        Model(2, NegativeBinomial()).fit([x[:50], x[50:]])
 
 
 def test_the_data_are_neither_copied_nor_written_to(enormous):
@@ -187,6 +256,28 @@ def test_the_order_of_sequences_is_found_window_by_window(monkeypatch):
     before = starts.order(problem, fit.emission, some)
     monkeypatch.setattr(memory, "WINDOW", 20)
     np.testing.assert_array_equal(starts.order(problem, fit.emission, some), before)
+
+
+@pytest.mark.parametrize("options, n_seen", [
+    ({"topology": "cyclic"}, 300), ({"startprob": [1, 0, 0]}, 300), ({"startprob": "stationary"}, 300), ({}, 300),
+    ({"topology": "left-right"}, 5000), ({"final_states": [2]}, 5000),
+])  # fmt: skip
+def test_starts_see_the_beginning_of_an_enormous_sequence(monkeypatch, options, n_seen):
+    """Unless it is needed as a whole."""
+    truth = Model(startprob=[1, 0, 0], transmat=[[0.9, 0.1, 0], [0, 0.9, 0.1], [0.1, 0, 0.9]],
+                  emission=Categorical(0.05 + 0.85 * np.eye(3)))  # fmt: skip
+    x, seen, expect = truth.sample(5000, random_state=0).X, set(), inference.expected_counts
+
+    def noted(problem, *rest, **more):
+        seen.add(len(problem.index))
+        return expect(problem, *rest, **more)
+
+    monkeypatch.setattr(inference, "expected_counts", noted)
+    monkeypatch.setattr(starts, "MOST", 300)
+    fitted = Model(3, random_state=0, pseudocount={"startprob": 0.1}, **options).fit(x)
+    assert min(seen) == n_seen and max(seen) == 5000
+    if n_seen == 300:
+        assert fitted.loglik_ > truth.score(x) - 10
 
 
 @pytest.mark.parametrize("n_steps", [0, 1, 6, 7, 8, 400])

@@ -270,6 +270,15 @@ def stuck():
     return problem, structure, emission, (np.full(5, 0.2), np.full((5, 5), 0.1) + 0.5 * np.eye(5), start, None)
 
 
+def test_states_with_priors_of_their_own_are_not_moved():
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.full(8, 0.3), size=7)[np.repeat(rng.integers(0, 7, 100), 4)]
+    x = (rows.cumsum(axis=1) < rng.random((len(rows), 1))).sum(axis=1)
+    counts = 3 * rng.random((7, x.max() + 1))
+    model = Model(7, Categorical(), n_init=2, random_state=0, pseudocount={"emission": counts}).fit(x)
+    assert (model.emission_.pseudocount == counts).all() and "n_moved" not in model.report_
+
+
 def test_a_state_moves_from_where_there_is_one_too_many():
     problem, structure, _, start = stuck()
     em = training.EM(Whole(problem), Told.of(structure), checks.options(Model()))

@@ -433,15 +433,17 @@ class Emission:
     def numbers(self, data: Sequences) -> np.ndarray:
         """The data as (T, D) float64, checked against the support; NaN where missing."""
         values = self._columns(data)
-        self._require_inside(data, values)
+        for where in memory.windows(len(values)):
+            self._require_inside(data, values[where], first=where.start)
         return values
 
-    def _require_inside(self, data, values, index=slice(None)):
+    def _require_inside(self, data, values, index=slice(None), first=0):
+        """ValueError for a value outside the support; the first of them is that of step `first`."""
         inside = self.inside(values)
         if inside is not True and not np.all(inside):
             t = int(np.append(~inside, False)[index].argmax())
             r = t if isinstance(index, slice) else int(index[t])
-            raise ValueError(f"X, {data.where(t)}{self.misfit(values, r, data.names)}")
+            raise ValueError(f"X, {data.where(first + t)}{self.misfit(values, r, data.names)}")
 
     def misfit(self, values, r, names=None):
         """The reason to refuse value r: its column, if there are several, and the fault."""

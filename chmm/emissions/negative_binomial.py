@@ -6,6 +6,7 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, SHARE, ratio
+from ..memory import windows
 from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
@@ -55,7 +56,9 @@ class NegativeBinomial(Emission):
         self.levels = self.reference = None
 
     def survey(self, data):
-        return Survey(tallies=tally(self.numbers(data)))
+        values = self.numbers(data)
+        parts = [tally(values[where]) for where in windows(len(values))]
+        return Survey(tallies=sum(parts[1:], parts[0]))
 
     def prepare(self, survey, n_states, pseudocount):
         tallies = survey["tallies"]
