@@ -461,6 +461,17 @@ def test_places_and_words_are_refused_before_the_data_are_read(tmp_path, path):
     assert path.read_bytes() == b"precious" and os.listdir(tmp_path) == [path.name]
 
 
+def test_a_model_that_no_file_can_hold_is_refused_before_the_first_step(path):
+    class Odd(Gaussian):
+        def settings(self):
+            return {"lock": object()}
+
+    steps = counting()
+    with pytest.raises(TypeError, match=r"lock = <object.*which a file cannot hold"):
+        Model(2, Odd()).fit(data(Gaussian()), checkpoint=path, callback=steps)
+    assert steps.n == 0 and not path.exists()
+
+
 def test_truncated_and_damaged(half):
     x, path = half
     content = path.read_bytes()
