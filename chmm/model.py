@@ -153,6 +153,11 @@ class Model:
     posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
     cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
+    **Data in pieces.** `fit`, `partial_fit`, `survey`, `start` and `e_step` take `chmm.shards(...)` in the place of X;
+    so do `score` and `evaluate`, which add up, and `score_samples`, `predict` and `predict_proba`, which return an
+    iterator of (name, answer) of each shard. With to=folder, `predict` and `predict_proba` write the answers to files
+    instead, format= "npy", "npz", "txt" or "parquet" (None: that of the shard), and return their paths.
+
     **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
     sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
 
@@ -246,9 +251,10 @@ class Model:
     ) -> "Model":
         """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
 
-        X : one or many sequences. y : labels in the same form, one for each step; None (NaN, pd.NA) where unknown, or
-        for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or weights of
-        the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the values.
+        X : one or many sequences, or shards. y : labels in the same form, one for each step; None (NaN, pd.NA) where
+        unknown, or for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or
+        weights of the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the
+        values.
         ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
@@ -281,7 +287,8 @@ class Model:
         """
         keep = self._checkpoint(checkpoint, resume)
         if isinstance(X, Shards):
-            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended)
+            told = None if isinstance(impossible, str) and impossible == "raise" else impossible
+            X.refuse(y=y, lengths=lengths, ids=ids, sample_weight=sample_weight, ended=ended, impossible=told)
             engine = X.engine(checks.options(self).n_jobs)
             with Display(progress) as display, keep or nullcontext():
                 self._fit = training.fit_pieces(self, engine, callback, display, keep)
@@ -323,7 +330,8 @@ class Model:
         the model was fitted.
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
-        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted.
+        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted. Each
+        of shards is a batch.
 
         States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
 

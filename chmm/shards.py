@@ -13,6 +13,7 @@ import numpy as np
 
 from . import known as knowledge
 from . import sequences, sources
+from .arrow import as_numpy, is_arrow
 from .checks import check_choice
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
@@ -211,7 +212,7 @@ class Shards:
                 raise
             raise OSError(f"shard {shown(name)} cannot be read: {type(error).__name__}: {error}") from error
         try:
-            data = sequences.read(parts.X, parts.lengths, parts.ids, kind=kind)
+            data = sequences.read(parts.X, None, parts.ids, kind=kind)
             if data.kind == "numbers":
                 _ = data.numbers  # here, while others are worked on
             labels = None if parts.y is None else knowledge.read(parts.y, data, "y")
@@ -225,7 +226,7 @@ def _ends(ids):
     """The ids of the first and last step."""
     if ids is None:
         return None
-    array = np.asarray(ids)
+    array = as_numpy(ids) if is_arrow(ids) else np.asarray(ids)
     return plain(array[0]), plain(array[-1])
 
 

@@ -25,7 +25,6 @@ class Parts(NamedTuple):
     """What is read of a shard, as the arguments of `sequences.read` and `known.read`."""
 
     X: Any
-    lengths: Any = None
     ids: Any = None
     y: Any = None
 
@@ -148,42 +147,14 @@ def of_table(table: Any, choice: Choice) -> Parts:
     """Of a data frame, or a `Table`."""
     names, n = _columns(table.columns, choice)
     ids, y = (None if name is None else table[name] for name in (choice.ids, choice.y))
-    return Parts(table[names[:n]], None, ids, y)
+    return Parts(table[names[:n]], ids, y)
 
 
 def of_arrow(table: Any, choice: Choice) -> Parts:
-    """Of an Arrow table. A column of lists has a sequence in each row."""
+    """Of an Arrow table or record batch. A column of lists has a sequence in each row."""
     names, n = _columns(table.schema.names, choice)
-    columns = {name: table.column(name) for name in names}
-    if n != 1 or not _is_list(columns[names[0]]):
-        return of_table(Table(columns), choice)
-    if choice.ids is not None:
-        raise ValueError(f"column {shown(names[0])} has a sequence in each row, so that ids= says too much")
-    lists = columns[names[0]]
-    lengths = [0 if row is None else row for row in _lengths(lists)]
-    y = None
-    if choice.y is not None:
-        labels = columns[choice.y]
-        if not _is_list(labels) or _lengths(labels) != _lengths(lists):
-            raise ValueError(f"column {shown(choice.y)} must have a list of labels in each row, as long as that of X")
-        y = _flat(labels)
-    return Parts(_flat(lists), lengths, None, y)
-
-
-def _is_list(column):
-    return "list" in str(column.type).partition("<")[0]
-
-
-def _lengths(lists):
-    from pyarrow import compute
-
-    return compute.list_value_length(lists).to_pylist()
-
-
-def _flat(lists):
-    from pyarrow import compute
-
-    return compute.list_flatten(lists)
+    ids, y = (None if name is None else table.column(name) for name in (choice.ids, choice.y))
+    return Parts(table.column(names[0]) if n == 1 else table.select(names[:n]), ids, y)
 
 
 def of_array(x: Any, choice: Choice) -> Parts:
@@ -196,7 +167,7 @@ def of_array(x: Any, choice: Choice) -> Parts:
     ids, y = (None if k is None else x[:, k] for k in (choice.ids, choice.y))
     if y is not None and x.dtype.kind == "f" and (np.isnan(y) | (y == np.round(y))).all():  # beside measurements
         y = np.where(np.isnan(y), None, np.nan_to_num(y).astype(np.int64)) if np.isnan(y).any() else y.astype(np.int64)
-    return Parts(x[:, names[:n]], None, ids, y)
+    return Parts(x[:, names[:n]], ids, y)
 
 
 # Which shards there are -----------------------------------------------------------------------------------------------

@@ -271,6 +271,8 @@ def test_arguments_that_belong_to_the_shards_are_refused():
     for name in ("y", "ids", "lengths", "sample_weight", "ended"):
         with pytest.raises(TypeError, match=rf"{name} = .* was given beside shards"):
             model.fit(data, **{name: [1, 2]})
+    with pytest.raises(TypeError, match="impossible = 'skip' was given beside shards"):
+        model.fit(data, impossible="skip")
     model.fit(data)
     with pytest.raises(TypeError, match=r"known = .* was given beside shards"):
         model.predict(data, known=[1])
