@@ -150,7 +150,7 @@ def forecast(
     name, family, k = plotted.family(fit.emission, k)
     if holds_symbols(family):
         raise TypeError(
-            f"symbols have no order, so no median and no intervals: model.forecast(x, {n_steps}).probs has their probabilities"
+            f"symbols have no order, so no quantiles: model.forecast(x, {n_steps}).probs has their probabilities"
         )
     coming = model.forecast(x, n_steps, **asked)
     coming = coming if name is None else coming[name]

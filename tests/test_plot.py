@@ -173,7 +173,7 @@ def test_options_of_matplotlib_are_told_where_they_go():
     for name, draw in {"figsize": lambda **o: plot.states(M, X, **o), "title": lambda **o: plot.graph(M, **o)}.items():
         with pytest.raises(TypeError, match=rf"(states|graph) has no argument '{name}', which is matplotlib's: .*ax="):
             draw(**{name: 3})
-    with pytest.raises(ValueError, match="column = 'a': there is 0$"):
+    with pytest.raises(ValueError, match=r"column = 'a': there is 0$"):
         plot.states(M, X, columns="a")
 
 
