@@ -192,6 +192,9 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
         chmm.shards([tmp_path / "b.npy"])
     with pytest.raises(IsADirectoryError, match="is a folder; say which files"):
         chmm.shards(tmp_path)
+    (tmp_path / "b.txt").touch()
+    with pytest.raises(IsADirectoryError, match=r"\*\.txt'"):
+        chmm.shards(tmp_path)
     with pytest.raises(ValueError, match=r"is none of .npy, .npz, .txt, .parquet; for other files give functions"):
         chmm.shards(tmp_path / "a.csv")
     with pytest.raises(TypeError, match="source is a ndarray; give paths, or a list"):
