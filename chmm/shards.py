@@ -102,7 +102,7 @@ def _named(item, k):
 class Shards:
     """Data in pieces, each with a name; `shards` makes them.
 
-    names : of the shards, in their order.
+    names : of the shards, in their order. Walking through them reads one after the other.
     """
 
     def __init__(self, items: Iterable, names: list, choice: Choice):
@@ -173,10 +173,12 @@ class Shards:
         folder = Path(to)
         if format is not None:
             check_choice(format, "format", tuple(WRITERS))
-        read = self._files()
+        taken = dict.fromkeys(self._files(), "it is read; answers need another folder")
         for name in self.names:
-            if (path := target(name, folder, format)).resolve() in read:
-                raise ValueError(f"to = {shown(str(to))}: {str(path)!r} is read, answers need another folder")
+            path = target(name, folder, format)
+            if (reason := taken.get(path.resolve())) is not None:
+                raise ValueError(f"the answer about {shown(name)} cannot be written to {str(path)!r}: {reason}")
+            taken[path.resolve()] = f"that about {shown(name)} is"
         engine = self.engine(n_jobs, fit.emission.kind)
         return list(engine.map(entitled, write, fit, ask, options, folder, format))
 
@@ -196,8 +198,9 @@ class Shards:
     def _files(self):
         """The files that are read."""
         items = self._items if isinstance(self._items, Sequence) else ()
-        files = [item for item in items if isinstance(item, sources.File)]
-        return {path.resolve() for file in files for path in file if path is not None}
+        paths = [path for item in items if isinstance(item, sources.File) for path in item if path is not None]
+        paths += [item.path for item in items if hasattr(item, "physical_schema")]  # fragments of an Arrow dataset
+        return {Path(path).resolve() for path in paths}
 
     @quiet
     def _piece(self, k, item, kind, scratch=None):
@@ -297,8 +300,10 @@ def counted(piece, fit, options):
 
 
 def target(name, folder, format):
-    """The file of the answer about a shard; without a format, in that of its name, or .npy."""
-    path = folder / str(name)
+    """The file of the answer about a shard; without a format, in that of its name, or .npy. It is in the folder, even
+    if the name is a path from elsewhere."""
+    named = Path(str(name))
+    path = folder.joinpath(*(part for part in named.parts if part not in (named.anchor, "..")))
     known = path.suffix[1:] in WRITERS
     return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
 
