@@ -171,7 +171,10 @@ def _array(x):
 
 def _advice(pa, kind, name):
     if _holds_lists(pa, kind):
-        return "lists within sequences: a sequence is a flat list, and steps of several columns are a table"
+        return (
+            "lists within sequences: a sequence is a flat list, and steps of several columns are a table; by itself, "
+            "an array of lists is several sequences"
+        )
     if pa.types.is_struct(kind):
         return f"structs are not steps: pa.RecordBatch.from_struct_array({name}) is one sequence with several columns"
     return "steps are symbols (strings, integers, bools) or numbers"

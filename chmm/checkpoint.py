@@ -24,13 +24,13 @@ from .training import Fate, Point, Search, started
 
 EVERY = 30.0  # seconds between two saves
 BLOCK = 2**20  # values that are hashed at a time
-FREE = ("max_iter", "n_jobs")  # arguments that may change when a fit goes on
+FREE = ("max_iter", "n_jobs")  # arguments that may be others when a fit goes on
 
 
 class Checkpoint:
-    """The file of a fit: with a resumed one, what it held.
+    """The file that keeps a fit, and what it held if the fit goes on.
 
-    resumed : (the search for a start, the state of the run that followed it), None until a fit `begin`s that goes on.
+    resumed : (the search for a start, the state of the run that followed it); None if the fit starts.
     """
 
     def __init__(self, path: Any, resume: bool, model: Any):
@@ -116,7 +116,7 @@ class Checkpoint:
         """What the file tells of the fit. ValueError if it is not one of this model."""
         document, _ = files.read(self.path)
         try:
-            if "fit" not in document:
+            if "fit" not in document or "learnt" not in document:
                 raise ValueError("it is a saved model, not the checkpoint of a fit: pass another path")
             saved, fit = dict(document["arguments"]), document["fit"]
             model = files.rebuilt(type(self._model), document, _families(self._model.emission))
@@ -242,6 +242,8 @@ class Reader:
         state |= {name: _array(saved[name], name, (len(saved[name]),)).tolist() for name in ("history", "reached")}
         if not state["history"] or not state["reached"] or state["failed"]:
             raise ValueError("the run has taken no step")
+        if state["fell"] != (state["fallen"] is not None):
+            raise ValueError("the run fell to nowhere, or did not fall")
         state["reached"] = deque(state["reached"], expected["reached"].maxlen)
         state["point"] = self.point(saved["point"])
         state["climb"] = self.climb(climb, state["point"])
@@ -304,9 +306,10 @@ class Reader:
 
 def _search(saved) -> Search:
     fates = [Fate(_number(one, "objective"), _flag(one, "failed"), _count(one, "n_dropped")) for one in saved["fates"]]
-    search = Search(saved["alike"], fates, _count(saved, "k"), _flag(saved, "own"), _count(saved, "n_moved"))
-    if search.k >= len(fates) or not all(isinstance(pair, list) and len(pair) == 2 for pair in search.alike):
-        raise ValueError(f"the search for a start followed {search.k} of {len(fates)} starts")
+    alike = [[_name(name) for name in pair] for pair in saved["alike"]]
+    search = Search(alike, fates, _count(saved, "k"), _flag(saved, "own"), _count(saved, "n_moved"))
+    if search.k >= len(fates) or any(len(pair) != 2 for pair in alike):
+        raise ValueError(f"the search for a start followed {search.k} of {len(fates)} starts; alike: {shown(alike)}")
     return search
 
 
@@ -341,6 +344,12 @@ def _number(saved, name, finite=False):
     if finite and not np.isfinite(value):
         raise ValueError(f"{name} is {value}")
     return float(value)
+
+
+def _name(value):
+    if not isinstance(value, str | int):
+        raise ValueError(f"{shown(value)} names no state")
+    return value
 
 
 def _flag(saved, name):

@@ -206,7 +206,8 @@ def _read(X, name, kind):
         lists = arrow.lists(X, name) if arrow.is_arrow(X) else None
         if lists is not None:
             values, n_steps = lists
-            _refuse_single_steps(n_steps, f"{name}.flatten()", name)
+            if len(n_steps) > 1 and (n_steps == 1).all():
+                raise _single_steps(len(n_steps), f"{name}.flatten()", name)
             return _sequences(reading.steps_of(values, f"the lists of {name}", _MANY), _bounds(n_steps), "list")
         if isinstance(X, Mapping):
             keys, X = tuple(X), list(X.values())
@@ -230,18 +231,17 @@ def _read(X, name, kind):
                 f"{name} must be a list of sequences, or one flat list of values"
             )
     steps, n_steps = reading.steps_of_all(X, types, name, keys)
-    if keys is None:
-        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) and X else f"np.concatenate({name})"
-        _refuse_single_steps(n_steps, together, name)
+    if keys is None and len(X) > 1 and set(n_steps) == {1}:
+        together = f"{X[0][:0]!r}.join({name})" if reading.all_are(types, TEXTS) else f"np.concatenate({name})"
+        raise _single_steps(len(X), together, name)
     return _sequences(steps, _bounds(n_steps), "list" if keys is None else "dict", keys)
 
 
-def _refuse_single_steps(n_steps, together, name):
-    if len(n_steps) > 1 and set(n_steps) == {1}:
-        raise ValueError(
-            f"{name} holds {len(n_steps)} sequences, each of a single step; if they are the steps of one sequence, "
-            f"pass {together}; if they are sequences, say so: {together}, lengths=[1] * {len(n_steps)}"
-        )
+def _single_steps(n_sequences, together, name):
+    return ValueError(
+        f"{name} holds {n_sequences} sequences, each of a single step; if they are the steps of one sequence, pass "
+        f"{together}; if they are sequences, say so: {together}, lengths=[1] * {n_sequences}"
+    )
 
 
 def _alone(x, name, expected=_MANY):

@@ -130,26 +130,6 @@ class Symbols:
             codes = self._bytes(values, kind, missing)
             if codes is not None:
                 return codes, False
-        return self._encode(values, kind, missing)
-
-    def _bytes(self, values, kind, missing):
-        """Codes of one byte, coded window by window; None if any value is unknown."""
-        are_codes = self._is_range if kind == "integers" else kind == "bools" and self.names[-1] == 1 and len(self) == 2
-        if are_codes and missing is None and values.itemsize == 1 and values.flags.c_contiguous:
-            if values.min() < 0 or values.max() >= len(self):
-                return None
-            codes = values.view(np.uint8)
-            codes.flags.writeable = False
-            return codes
-        codes = np.empty(len(values), dtype=np.uint8)
-        for where in memory.windows(len(values)):
-            gone = None if missing is None else missing[where]
-            codes[where], some_unknown = self._encode(values[where], kind, gone)
-            if some_unknown:
-                return None
-        return codes
-
-    def _encode(self, values, kind, missing):
         n = len(self.names)
         if kind == "nothing":
             return np.full(len(values), n, dtype=np.int32), False
@@ -173,6 +153,23 @@ class Symbols:
         if missing is not None:
             codes[missing] = n
         return codes, bool(len(codes)) and codes.min() < 0
+
+    def _bytes(self, values, kind, missing):
+        """Codes of one byte, coded window by window; None if any value is unknown."""
+        are_codes = self._is_range if kind == "integers" else kind == "bools" and self.names == (0, 1)
+        if are_codes and missing is None and values.itemsize == 1 and values.flags.c_contiguous:
+            if values.min() < 0 or values.max() >= len(self):
+                return None
+            codes = values.view(np.uint8)
+            codes.flags.writeable = False
+            return codes
+        codes = np.empty(len(values), dtype=np.uint8)
+        for where in memory.windows(len(values)):
+            gone = None if missing is None else missing[where]
+            codes[where], some_unknown = self.encode(values[where], kind, gone)
+            if some_unknown:
+                return None
+        return codes
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """An array of the symbols themselves."""

@@ -116,6 +116,8 @@ def test_lists_of_one_length_and_of_words():
     assert W.score(pa.array(words)) == W.score(words)
     assert_same(read(pa.array([[1.5, None], [2.0]])), read([[1.5, None], [2.0]]))
     assert read(pa.array([], pa.list_(pa.int8()))).n_sequences == 0
+    assert read(pa.chunked_array([], pa.list_(pa.int8()))).n_sequences == 0
+    assert read(pa.chunked_array([], pa.string())).n_steps == 0
 
 
 def test_labels_and_weights_are_arrow_too():

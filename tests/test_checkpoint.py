@@ -471,7 +471,7 @@ def test_forged_states(half, fuzz):
     """Each value is replaced by each kind of junk, and the checksum is right."""
     x, path = half
     document, _ = files.read(path)
-    places = [("fit",), *(("fit", *place) for place in leaves(document["fit"]))]
+    places = [("fit",), ("learnt",), *(("fit", *place) for place in leaves(document["fit"]))]
     rng = np.random.default_rng(fuzz.seed)
     cases = [(place, k) for place in places for k in range(len(JUNK))]
     kept = rng.permutation(len(cases))[: fuzz.rounds(200)]

@@ -160,6 +160,24 @@ def test_small_integers_to_families_of_numbers(enormous, family, dtype):
     assert same_bits(after.history_, before.history_) and same_bits(after.predict_proba(x), gamma)
 
 
+@pytest.mark.parametrize("family", [
+    lambda: Product(Categorical(), Gaussian()), lambda: Product(Categorical(), Categorical()),
+    lambda: Product(Categorical(), Mixture(Gaussian(), 2)),
+])  # fmt: skip
+def test_columns_of_which_some_are_symbols(enormous, family):
+    rng = np.random.default_rng(0)
+    second = rng.normal(size=300) if "Gaussian" in repr(family()) else rng.integers(0, 4, 300)
+    x = np.column_stack([rng.integers(0, 3, 300), second])
+    X = [np.where(rng.random(x.shape) < 0.1, np.nan, x), x]
+    before = Model(2, family(), random_state=0, max_iter=4).fit(X)
+    gamma, path = before.predict_proba(X), before.predict(X)
+    enormous()
+    after = Model(2, family(), random_state=0, max_iter=4).fit(X)
+    assert same_bits(after.history_, before.history_)
+    assert alike(after.predict_proba(X), gamma) and alike(after.predict(X), path)
+    assert alike(after.impute(X[0]), before.impute(X[0]))
+
+
 def test_what_weights_states_beside_the_values(enormous):
     rng = np.random.default_rng(3)
     X, ends = [rng.integers(0, 3, 60).astype(np.int8) for _ in range(4)], [True, False, True, True]
@@ -197,6 +215,15 @@ def test_refusals_name_the_same_place(enormous):
                 m.predict(bad)
             told.append((type(error.value), str(error.value)))
     assert told[:3] == told[3:] and told[0][0] is ImpossibleError
+    for symbols in ([5, 1], [1, 0], [True, False], [0, 1, 2]):
+        emission = Categorical([np.full(len(symbols), 1 / len(symbols))], symbols=symbols)
+        coin, marks = Model(startprob=[1.0], transmat=[[1.0]], emission=emission), np.array([True, False])
+        if 5 in symbols:
+            with pytest.raises(ValueError, match="symbol False is not among"):
+                coin.score(marks)
+        else:
+            assert same_bits(coin.emission_.check(coin._ready().read(marks)).index, np.array(
+                [symbols.index(v) for v in (1, 0)], dtype=np.uint8))  # fmt: skip
     lenient = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.5, 0.5]],
                     emission=Categorical([[0.5, 0.5], [0.1, 0.9]], unknown="missing"))  # fmt: skip
     assert lenient.score(x) == lenient.score(np.where(x == 2, None, x))
