@@ -6,6 +6,7 @@ that it has the same bits for any number of threads.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,11 @@ class Shards:
     def statistics(self, fit: Fit, options: Any) -> Statistics:
         """The E-step over all shards."""
         engine = self.engine(options.n_jobs, fit.emission.kind)
-        return sum(engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None)))
+        found = engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None))
+        total = sum(statistics for statistics in found if statistics is not None)
+        if not isinstance(total, Statistics):
+            raise ValueError("the shards hold no steps to count")
+        return replace(total, shards=frozenset(self.names))
 
     def _files(self):
         """The files that are read."""
@@ -295,8 +300,11 @@ def assessed(piece, fit):
 
 
 def counted(piece, fit, options):
+    """The E-step; None if there is nothing to count."""
+    if not piece.data.n_steps:
+        return None
     problem = Question(fit, piece.data, piece.labels, name="y").problem(learning=True)
-    return expectation(problem, options, shards=frozenset([piece.name]))
+    return expectation(problem, options)
 
 
 def target(name, folder, format):

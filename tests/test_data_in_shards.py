@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import chmm
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, StudentT, starts
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, starts
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -108,6 +108,14 @@ def test_shards_reach_the_optimum_of_one_list(small_sample):
 
 def clone(model, **changes):
     return Model(**{**model.get_params(deep=False), **changes})
+
+
+@pytest.mark.parametrize("emission", [Precomputed(), Gaussian()], ids=lambda e: type(e).__name__)
+def test_an_empty_shard_changes_nothing(emission, small_sample):
+    pieces = drawn(lambda rng, n: rng.normal(size=(n, 2)), (20, 30))
+    one = Model(2, emission, random_state=0, max_iter=10).fit(chmm.shards(pieces))
+    many = Model(2, emission, random_state=0, max_iter=10).fit(chmm.shards([[], *pieces, [[]]]))
+    assert bits(one) == bits(many)
 
 
 def test_one_shard_is_enough_and_none_is_an_error(small_sample):
