@@ -128,24 +128,29 @@ def nothing(piece):
     return chmm.Statistics(np.ones(3), np.ones((3, 3)), {"counts": np.ones((3, 12))}, -1.0, 1, 1)
 
 
-def constants(rounds=5, n=10):
+def costs(run):
+    """(seconds, processor seconds of client and scheduler) of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def constants(rounds=8, n=10):
     seen = []
-    for n_workers in (1, 2, 4, 8, 16):
+    for n_workers in (1, 2, 4, 8):
         with cluster(n_workers) as client:
+            idle, beats = costs(lambda: time.sleep(2))  # heartbeats, which have nothing to do with passes
             for each in (1, 8, 32):
                 engine = chmm.dask.spread([[0, 1]] * (n_workers * each), client).engine()
                 sum(engine.map(nothing))
-                wall, cpu = [], []
-                for _ in range(rounds):
-                    began = time.process_time()
-                    for _ in range(n):
-                        t = time.perf_counter()
-                        sum(engine.map(nothing))
-                        wall.append(time.perf_counter() - t)
-                    cpu.append((time.process_time() - began) / n)
-                seen.append((1, n_workers, n_workers * each, min(cpu), min(wall)))
-                print(f"  {n_workers:3} workers, {n_workers * each:4} shards: {1e3 * min(cpu):6.2f} ms", end="")
-                print(f" of processor, a pass of {1e3 * min(wall):6.1f} ms", flush=True)
+                taken = [
+                    [costs(lambda engine=engine: sum(engine.map(nothing))) for _ in range(n)] for _ in range(rounds)
+                ]
+                wall, cpu = np.array(taken).sum(axis=1).T / n
+                serial, best = (cpu - beats / idle * wall).min(), np.array(taken)[..., 0].min()
+                seen.append((1, n_workers, n_workers * each, serial, best))
+                print(f"  {n_workers} workers, {n_workers * each:3} shards: {1e3 * serial:5.2f} ms", end="")
+                print(f" of processor, a pass of {1e3 * best:6.1f} ms", flush=True)
     table = np.array(seen)
     _, worker, shard = np.linalg.lstsq(table[:, :3], table[:, 3], rcond=None)[0]
     print(f"L = {1e3 * table[0, 4]:.1f} ms, d = {1e3 * worker:.2f} ms a worker, b = {1e3 * shard:.3f} ms a shard")

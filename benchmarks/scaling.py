@@ -1,56 +1,45 @@
 """How far a cluster carries EM: seconds of an iteration with W workers, simulated, beside the law of docs/scale.md.
 
-    python benchmarks/scaling.py                               # 10⁹ and 10¹² steps
+    python benchmarks/scaling.py                               # 10⁹ and 10¹² steps, as the page has them
     python benchmarks/scaling.py --steps 1e10 --ns 120         # other data, a dearer model
 
-The simulation follows every message. The client sends one task for each worker; the scheduler, one message at a time,
-passes it on; the worker goes through its shards, some workers more slowly than others; the scheduler hears of the
-result; the client takes it in and adds up what was found in each shard. Client and scheduler are queues: nothing
-overtakes. The law is that of the page, T c / W + L + W d + S b. The constants are those of `python
-benchmarks/cluster.py`.
+The simulation follows every message. Client and scheduler are one queue: they send out a task for each worker, one
+after the other, then hear of each result as it is ready; when the last is there, the client adds up the statistics of
+every shard. Workers differ in speed, and all wait for the slowest. The law, T c / W + L + W d + S b, knows nothing of
+that, and nothing of work that goes on while the queue is busy. The constants are those of `python
+benchmarks/cluster.py constants`; how much workers differ is assumed.
 """
 
 import argparse
-import heapq
 
 import numpy as np
 
-NS = 30.0  # c: nanoseconds for one step of data in one pass on one core
-LATENCY = 0.010  # L: seconds that an iteration takes beside its work: the way there and back, the M-step
-SEND = 0.0003  # seconds of the client for each task
-SCHEDULE = 0.0006  # seconds of the scheduler for each task: half when it is sent out, half when it is done
-ADD = 0.00005  # b: seconds of the client for the statistics of one shard
+NS = 20.0  # c: nanoseconds for one step of the data on one core, as benchmarks/events.py found for three states
+LATENCY = 0.020  # L: seconds
+TASK = 0.0015  # d: seconds of client and scheduler for each worker, half before its work and half after
+ADD = 0.00005  # b: seconds of the client for each shard
 SHARDS = 8  # for each worker
-SLOWER = 0.05  # standard deviation of the speed of the workers, as a share
+SPREAD = 0.05  # standard deviation of the speeds of workers
 
 
-def law(n_steps, workers, ns):
-    """Seconds of an iteration if all workers are alike."""
-    return n_steps * ns * 1e-9 / workers + LATENCY + workers * (max(SEND, SCHEDULE) + SHARDS * ADD)
+def law(work, workers):
+    """Seconds of an iteration. work : seconds on one core."""
+    return work / workers + LATENCY + workers * TASK + SHARDS * workers * ADD
 
 
-def best(n_steps, ns):
-    """The number of workers above which another one costs more than it brings."""
-    return (n_steps * ns * 1e-9 / (max(SEND, SCHEDULE) + SHARDS * ADD)) ** 0.5
+def best(work):
+    """The number of workers above which more of them make an iteration longer."""
+    return (work / (TASK + SHARDS * ADD)) ** 0.5
 
 
-def simulated(n_steps, workers, ns, rng):
+def simulated(work, workers, rng):
     """Seconds of an iteration, message by message."""
-    share = n_steps * ns * 1e-9 / workers
-    speed = np.maximum(1 + SLOWER * rng.standard_normal(workers), 0.5)
-    clock = LATENCY / 2
-    events = [(clock + SEND * (k + 1), "out", k) for k in range(workers)]  # when a message reaches the scheduler
-    client, arrived = clock + SEND * workers, []
-    while events:
-        now, what, k = heapq.heappop(events)
-        clock = max(clock, now) + SCHEDULE / 2  # when the scheduler has dealt with it
-        if what == "out":
-            heapq.heappush(events, (clock + share / speed[k], "done", k))
-        else:
-            arrived.append(clock)
-    for t in arrived:
-        client = max(client, t) + SHARDS * ADD
-    return client + LATENCY / 2
+    begins = LATENCY / 2 + TASK / 2 * np.arange(1, workers + 1)  # of each worker, as its task comes out of the queue
+    speeds = np.maximum(1 + SPREAD * rng.standard_normal(workers), 0.5)
+    clock = begins[-1]
+    for done in np.sort(begins + work / workers / speeds):
+        clock = max(clock, done) + TASK / 2
+    return clock + SHARDS * workers * ADD + LATENCY / 2
 
 
 if __name__ == "__main__":
@@ -59,11 +48,12 @@ if __name__ == "__main__":
     parser.add_argument("--ns", type=float, default=NS, help="nanoseconds a step")
     asked = parser.parse_args()
     for n_steps in asked.steps:
-        alone, rng = n_steps * asked.ns * 1e-9, np.random.default_rng(0)
-        print(f"{n_steps:.0e} steps, {asked.ns:g} ns each: {alone:.4g} s on one core", end="")
-        print(f"; best with {best(n_steps, asked.ns):.0f} workers")
-        print(f"{'workers':>8} {'simulated':>10} {'law':>10} {'speed-up':>9} {'used':>5}")
-        for workers in (1, 2, 10, 100, 300, 1000, 3000, 10_000):
-            t = float(np.median([simulated(n_steps, workers, asked.ns, rng) for _ in range(5)]))
-            told = law(n_steps, workers, asked.ns)
-            print(f"{workers:8} {t:10.4g} {told:10.4g} {alone / t:9.1f} {alone / t / workers:5.0%}")
+        work, rng = n_steps * asked.ns * 1e-9, np.random.default_rng(0)
+        print(f"{n_steps:.0e} steps of {asked.ns:g} ns: {work:,.0f} s on one core", end="")
+        print(f"; fastest with {best(work):,.0f} workers")
+        print("workers  simulated s     law s  speed-up  used")
+        for workers in (1, 10, 30, 100, 300, 1000, 3000, 10_000):
+            t = float(np.median([simulated(work, workers, rng) for _ in range(9)]))
+            used = work / t / workers
+            print(f"{workers:7,} {t:12,.2f} {law(work, workers):9,.2f} {work / t:9,.1f} {used:5.0%}")
+        print()

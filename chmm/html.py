@@ -25,6 +25,7 @@ _BAR = (
     '<div style="width:{width:.0f}%;height:100%;background:{look}"></div>'
     "</div>{text}"
 )
+_WRAPPED = '<div style="white-space:normal;min-width:16em">{}</div>'
 _SQUARE = '<div style="display:inline-block;width:0.7em;height:0.7em;margin-right:6px;background:{look}"></div>{text}'
 
 
@@ -138,10 +139,10 @@ def model(fit: Any, name: str) -> str:
             moves = [bar(p, None, c) if p > 0 else "" for p, c in zip(to.tolist(), states.colours)]
         else:
             best = [j for j in np.argsort(-to, kind="stable")[:3].tolist() if to[j] > 0]
-            moves = [Cell(" ".join(square(states.colours[j], f"{states.names[j]} {to[j]:.3g}") for j in best))]
+            moves = [Cell(", ".join(square(states.colours[j], f"{states.names[j]} {to[j]:.3g}") for j in best))]
         end = [] if fit.endprob is None else [bar(float(fit.endprob[i]), None, colour)]
         start = bar(float(fit.startprob[i]), None, colour)
-        return [states.heads[i], start, *end, *moves, Cell(escape(fit.emission.summary(i)))]
+        return [states.heads[i], start, *end, *moves, Cell(_WRAPPED.format(escape(fit.emission.summary(i))))]
 
     rows = cut(len(states.names), len(heads), row, MOST_ENTRIES)
     return table(heads, rows, f"{name}({fit.title()})", fit.origin())

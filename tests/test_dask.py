@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import chmm
-from chmm import Categorical, Gaussian, Model, starts
+from chmm import Categorical, Gaussian, Model, passes, starts, training
 
 pytest.importorskip("distributed", reason="a cluster needs dask and distributed")
 
@@ -90,6 +91,29 @@ def test_a_fit_on_a_cluster_has_the_bits_of_one_machine(client, make, read):
     same(chmm.dask.fit(make(), shards, client), make().fit(shards))
 
 
+MEETING = threading.Barrier(3, timeout=30)
+
+
+def together(piece, family):
+    MEETING.wait()  # breaks unless three threads come
+    return passes.look(piece, family)
+
+
+def test_a_worker_uses_its_threads(monkeypatch):
+    shards = chmm.shards([partial(drawn, k) for k in range(3)])
+    expected = normal().fit(shards)
+    cluster = distributed.LocalCluster(
+        n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None, silence_logs=60,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+    )  # fmt: skip
+    monkeypatch.setattr(training, "look", together)
+    try:
+        with distributed.Client(cluster) as client:
+            same(chmm.dask.fit(normal(), shards, client), expected)
+    finally:
+        cluster.close()
+
+
 def test_uneven_and_empty_shards(client):
     X = {"long": drawn(0, 20), "none": [], "short": [drawn(1, 1)[0][:3]], "one": drawn(2, 1), "empty": [np.empty(0)]}
     for some in (X, {"long": X["long"]}):  # fewer shards than workers
@@ -102,8 +126,7 @@ def test_the_client_in_use_serves_if_none_is_given(client):
     same(chmm.dask.fit(normal(max_iter=1), shards), normal(max_iter=1).fit(shards))
 
 
-def test_sums_on_the_way_to_large_parameters(client):
-    """Parameters that take the way from worker to worker."""
+def test_large_parameters_go_from_worker_to_worker(client):
     probs = np.random.default_rng(0).dirichlet(np.ones(9000), 2)
     model = partial(Model, startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=Categorical(probs))
     shards = chmm.shards([np.random.default_rng(k).integers(0, 9000, 400) for k in range(3)])
@@ -124,6 +147,14 @@ def test_questions_about_shards_on_a_cluster(client, tmp_path):
     spread = chmm.dask.spread(shards, client)
     for (_, gamma), (_, own) in zip(model.predict_proba(spread), model.predict_proba(shards), strict=True):
         assert all(map(np.array_equal, gamma, own))
+
+
+def test_one_spread_serves_models_of_unlike_symbols(client):
+    shards = chmm.shards([["ab", "cd", "ab", "ab"], ["cd", "ab"]])  # texts, or words to a model of words
+    words = Model(2, Categorical(), random_state=0, pseudocount=1).fit([["ab", "cd", "ab"], ["ab", "ab"]])
+    spread = chmm.dask.spread(shards, client)
+    texts = Model(2, Categorical(), random_state=0, pseudocount=1).fit(spread)
+    assert words.score(spread) == words.score(shards) and texts.score(spread) == texts.score(shards)
 
 
 def collections():
@@ -263,24 +294,28 @@ def test_a_shard_that_changes_between_passes_is_named(client, tmp_path):
         chmm.dask.fit(normal(), shards, client, persist=False)
 
 
-def test_a_scheduler_that_is_gone_is_an_error_and_the_model_is_untouched():
+def test_a_scheduler_that_is_gone_is_an_error_and_the_fit_goes_on_with_another(client, tmp_path):
     cluster = distributed.LocalCluster(  # in this process, without a network
         n_workers=1, processes=False, dashboard_address=None, silence_logs=60,
         scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     )  # fmt: skip
-    model, told = normal(), []
+    model, shards, told = normal(max_iter=30), chmm.shards([drawn(k) for k in range(3)]), []
 
     def callback(progress):
-        told.append(progress)
-        if len(told) == 12:
+        told.append(progress.step)
+        if len(told) == 40:
             cluster.close()
 
     try:
-        with distributed.Client(cluster) as client, pytest.raises(ConnectionError, match="the scheduler is gone"):
-            chmm.dask.fit(model, chmm.shards([drawn(k) for k in range(3)]), client, callback=callback)
+        with distributed.Client(cluster) as lost, pytest.raises(ConnectionError, match="the scheduler is gone"):
+            chmm.dask.fit(model, shards, lost, callback=callback, checkpoint=tmp_path / "fit")
     finally:
         cluster.close()
-    assert not hasattr(model, "transmat_")
+    assert len(told) == 40 and not hasattr(model, "transmat_")
+    resumed = []
+    chmm.dask.fit(model, shards, client, callback=resumed.append, checkpoint=tmp_path / "fit", resume=True)
+    assert 0 < len(resumed) < 30
+    same(model, normal(max_iter=30).fit(shards))
 
 
 # What workers keep, and what travels ----------------------------------------------------------------------------------
@@ -333,7 +368,7 @@ def test_what_travels_does_not_grow_with_the_data(client):
         def callback(progress):
             told.append(bytes_sent() + sum(client.run(bytes_sent).values()))
 
-        shards = chmm.shards([partial(drawn, k, 1, t) for k in range(4)])
+        shards = chmm.shards([drawn(k, 1, t) for k in range(4)])  # themselves, so that they travel, once
         chmm.dask.fit(normal(max_iter=12), shards, client, callback=callback)
         return np.median(np.diff(told[-8:]))
 
