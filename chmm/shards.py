@@ -64,14 +64,12 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     [0.0, 5.0]
     """
     choice = Choice(columns, ids, y)
+    if hasattr(source, "__dask_graph__"):
+        source = sources.partitions(source)
     if isinstance(source, PATHS) or (isinstance(source, list | tuple) and _are_paths(source)):
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
-    if hasattr(source, "__dask_graph__"):
-        from .dask import partitions
-
-        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
         paths = [Path(fragment.path) for fragment in source]

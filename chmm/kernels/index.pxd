@@ -1,5 +1,7 @@
 """The row that each step sees: an int, or a byte where an int for each step would take more memory than the data."""
 
+from cpython.buffer cimport PyBUF_C_CONTIGUOUS, PyBuffer_Release, PyObject_GetBuffer
+
 from .simd cimport inline_int
 
 cdef struct Index:
@@ -8,17 +10,12 @@ cdef struct Index:
 
 
 cdef inline int point_to(array, Index* index) except -1:
-    """To an array (T,) of int32 or uint8, which the caller keeps alive."""
-    cdef const unsigned char[::1] narrow
-    cdef const int[::1] wide
-    index.ints = NULL
-    index.bytes = NULL
-    if array.itemsize == 1:
-        narrow = array
-        index.bytes = &narrow[0]
-    else:
-        wide = array
-        index.ints = &wide[0]
+    """To an array (T,) of int32 or uint8, which the caller keeps alive. A typed argument would be of one type only."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS)
+    index.ints = <const int*> view.buf if view.itemsize > 1 else NULL
+    index.bytes = <const unsigned char*> view.buf if view.itemsize == 1 else NULL
+    PyBuffer_Release(&view)
     return 0
 
 
