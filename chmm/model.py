@@ -267,7 +267,7 @@ class Model:
         checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
         and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
         without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
-        n_jobs. The search for a start is not kept. Without resume, an existing file is a FileExistsError.
+        n_jobs. The race of the starts is not kept. Without resume, an existing file is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per

@@ -180,11 +180,28 @@ def test_where_rounding_parts_the_best_point_from_the_last(path, at_once, monkey
     resumes(make, x, path, stops[stops <= n] / n)
 
 
-def test_when_a_state_was_moved(path, at_once):
+@pytest.mark.parametrize("most", [10**6, 150])
+def test_while_states_are_moved(most, path, at_once, monkeypatch):
+    monkeypatch.setattr(starts, "MOST", most)
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat(rng.normal(size=7)[rng.integers(0, 7, 60)] * 5, 4), 0.5)
-    whole = resumes(lambda: Model(7, Gaussian(), n_init=2, random_state=0, tol=1e-6), x, path, [0.5, 0.98, 1])
+
+    def make():
+        return Model(7, Gaussian(), n_init=2, random_state=np.random.default_rng(0), tol=1e-5)
+
+    whole = resumes(make, x, path, [0.4, 0.6, 0.8, 0.97, 1])
     assert any("n_moved" in str(part) for part in whole)
+    steps, after = counting(), counting()
+    make().fit(x, callback=steps)
+    path.unlink()
+    break_off(make(), x, path, round(0.6 * steps.n))
+    assert Model.load(path).n_states_ == 7
+    make().fit(x, checkpoint=path, resume=True, callback=after)
+    assert after.n < 0.8 * steps.n  # not from the beginning
+    monkeypatch.setattr(checkpoint, "EVERY", 1000.0)
+    path.unlink()
+    break_off(make(), x, path, round(0.65 * steps.n))  # in the midst of a trial, when the error makes it save
+    assert bits(make().fit(x, checkpoint=path, resume=True)) == whole
 
 
 @pytest.mark.parametrize("options", [{}, {"accelerate": False}, {"training": "viterbi"}], ids=str)
@@ -467,14 +484,16 @@ JUNK = (
 )  # fmt: skip
 
 
-def test_forged_states(half, fuzz):
+@pytest.mark.parametrize("n_states, n", [(3, 25), (7, 120)], ids=["in the last run", "while states are moved"])
+def test_forged_states(n_states, n, path, at_once, fuzz):
     """Each value is replaced by each kind of junk, and the checksum is right."""
-    x, path = half
+    x = data(Gaussian())
+    break_off(half_model(n_states=n_states), x, path, n)
     document, _ = files.read(path)
     places = [("fit",), ("learnt",), *(("fit", *place) for place in leaves(document["fit"]))]
     rng = np.random.default_rng(fuzz.seed)
     cases = [(place, k) for place in places for k in range(len(JUNK))]
-    kept = rng.permutation(len(cases))[: fuzz.rounds(200)]
+    kept = rng.permutation(len(cases))[: fuzz.rounds(100)]
     refused = 0
     for place, k in (cases[i] for i in kept):
         forged = copy.deepcopy(document)
@@ -484,7 +503,7 @@ def test_forged_states(half, fuzz):
         inside[place[-1]] = JUNK[k]
         files.write(path, forged)
         try:
-            half_model(max_iter=2000).fit(x, checkpoint=path, resume=True)
+            half_model(n_states=n_states).fit(x, checkpoint=path, resume=True)
         except ValueError as error:
             assert str(path) in str(error), (place, JUNK[k], error)
             refused += 1
