@@ -166,6 +166,7 @@ class Sequences:
         return _sequences(steps, self.bounds, self.form, self.keys)
 
 
+FILES = (".npy", ".npz", ".parquet")  # that `chmm.shards` reads, and that hold no text
 LARGEST = 1e300  # magnitude of a number; sums of larger ones may overflow
 
 
@@ -269,15 +270,25 @@ def _sequences(steps, bounds, form, keys=None):
     return Sequences(steps.values, bounds, steps.kind, steps.missing, form, steps.names, steps.categories, keys)
 
 
+def _way_to_read(paths, name):
+    """How data are read that are in files."""
+    if all(path.endswith(FILES) for path in paths):
+        return f"pass chmm.shards({name}), with columns= to choose among columns, or what the file holds"
+    if all(path.endswith((".csv", ".tsv")) for path in paths):
+        return "pass the columns that it holds, such as pd.read_csv(...)[[...]]"
+    return "pass its text, Path(...).read_text(), or a list of its lines"
+
+
 def _refuse_slips(X, data, name):
     """Refuse data that could be learnt from, but are probably a mistake."""
     if data.kind == "text":
-        texts, whole = ([X], name) if isinstance(X, str) else (X, f"''.join({name})")
+        one = isinstance(X, str)
+        texts, whole = ([X], f"{name}, lengths=[len({name})]") if one else (X, f"''.join({name}), lengths=[...]")
+        as_text = f"If the name itself is the text, say so: {whole}"
         if isinstance(texts, ROWS) and all(isinstance(x, str) and len(x) < 1000 and os.path.isfile(x) for x in texts):
-            raise ValueError(
-                f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
-                f"the name itself is the text, say so: {whole}, lengths={shown(list(map(len, texts)))}"
-            )
+            raise ValueError(f"{name} = {shown(X)} names a file; {_way_to_read(texts, name)}. {as_text}")
+        if isinstance(X, str) and X.endswith(FILES) and any(mark in X for mark in "*?["):
+            raise ValueError(f"{name} = {shown(X)} names files; {_way_to_read(texts, name)}. {as_text}")
     elif data.kind == "words" and data.form == "list":
         advice = [reading.advice_for_pairs(x) if isinstance(x, tuple) else "" for x in X]
         if all(advice):
@@ -300,7 +311,8 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
     for k, part in enumerate(parts):
         if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
             column = "" if data.kind != "columns" else f"column {k if data.names is None else repr(data.names[k])} of "
-            raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers")
+            advice = "; leave it out, make it the index, or give each column a family, Product(...)" if column else ""
+            raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers{advice}")
     return data.numbers
 
 

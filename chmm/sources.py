@@ -238,14 +238,15 @@ def _found(paths, argument):
             found.append(path)
     for path in found:
         if path.is_dir():
-            which = str(path / "*.npy")
+            suffix = next((file.suffix for file in sorted(path.iterdir()) if file.suffix in READERS), ".npy")
+            which = str(path / f"*{suffix}")
             raise IsADirectoryError(f"{argument}: {str(path)!r} is a folder; say which files, as in {which!r}")
         if not path.exists():
             raise FileNotFoundError(f"{argument}: there is no file {str(path)!r}")
         if path.suffix not in READERS:
             raise ValueError(
                 f"{argument}: {str(path)!r} is none of {', '.join(READERS)}; for other files give functions that read "
-                "one each"
+                "one each, such as [lambda path=path: pd.read_csv(path) for path in paths]"
             )
     return found
 
