@@ -184,6 +184,7 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
         "letters" if each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are
         refused, too.
     """
+    refuse_query(X, name)
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
     is_one = type(X) is str or (type(X) is np.ndarray and X.dtype.kind != "O")
@@ -191,6 +192,15 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     if kind is None:
         _refuse_slips(X, data, name)
     return data
+
+
+def refuse_query(X: Any, name: str) -> None:
+    """TypeError for a LazyFrame of polars."""
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, a query that has not been run: pass {name}.collect(), or to chmm.shards "
+            "a list of functions, [query.collect, ...]"
+        )
 
 
 def _read(X, name, kind):
@@ -408,6 +418,8 @@ def _without_ids(X, ids, name):
         if len(ids) == len(X):  # one character for each step
             return X, ids
         raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
+    if list(names).count(ids) > 1:
+        raise ValueError(f"ids = {shown(ids)}: {name} has several columns of this name")
     column = X[ids]
     if table is not None:
         return X.drop_columns([ids]), column
@@ -421,7 +433,7 @@ def _runs(ids, n_steps, argument, of):
         values = np.asarray(list(ids) if isinstance(ids, str | bytes | tuple) else ids)
     except ValueError:  # lists of several lengths
         values = np.empty((0, 0))
-    if values.ndim != 1:
+    if values.ndim != 1 or any(isinstance(v, list | np.ndarray) for v in values[:1]):
         raise TypeError(f"{argument} must hold one id for each step, got {shown(ids)}")
     if len(values) != n_steps:
         raise ValueError(f"{argument} has {len(values)} entries for {n_steps} {of}; there must be one id for each step")

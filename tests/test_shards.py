@@ -177,7 +177,7 @@ def test_statistics_travel():
 
 def test_surveys_of_two_families_do_not_add():
     x = np.abs(normal(np.random.default_rng(0), 20)) + 0.1
-    with pytest.raises(ValueError, match="two families"):
+    with pytest.raises(ValueError, match="two families, Gaussian and Gamma"):
         Model(2, Gaussian()).survey(x) + Model(2, Gamma()).survey(x)
     with pytest.raises(ValueError, match=r"survey is of Gamma.*Gaussian"):
         Model(2, Gaussian()).start(x, Model(2, Gamma()).survey(x))
