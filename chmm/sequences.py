@@ -311,8 +311,8 @@ def _refuse_slips(X, data, name):
         if len(words) > 1 and len(known) == len(words):
             if _read_as_numbers(words):
                 raise ValueError(
-                    f"{name} is an array of {len(words)} strings, none of which recurs; {TO_NUMBERS}. If they are symbols, "
-                    "pass them as a list"
+                    f"{name} is an array of {len(words)} strings, none of which recurs; {TO_NUMBERS}. If they are "
+                    "symbols, pass them as a list"
                 )
             raise ValueError(
                 f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
