@@ -217,15 +217,15 @@ class Gathered(NamedTuple):
 def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     found = list(passes.map(look, model.emission))
     refuse_cut_sequences(passes.names, found)
-    seen = survey_of(passes.names, found) if seen is None else seen
+    own = survey_of(passes.names, found)
     first = next(one for one in found if one.emission is not None)
     labels = distinct_labels(passes.names, [one.labels for one in found])
-    structure, emission = told_of(model, first.emission, seen, first.survey["n_columns"], labels)
+    structure, emission = told_of(model, first.emission, own if seen is None else seen, own["n_columns"], labels)
     whole = labels is not None or bool(structure.free) or structure.stationary or structure.ends
     chosen = Chosen(passes.names, passes.sizes, [one.labelled for one in found], whole)
     cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
-    data, own = sample_of(passes.names, cuts)
-    return Gathered(structure, emission, data, own, chosen.everything, cuts)
+    data, own_labels = sample_of(passes.names, cuts)
+    return Gathered(structure, emission, data, own_labels, chosen.everything, cuts)
 
 
 def refuse_cut_sequences(names, found):
