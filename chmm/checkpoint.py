@@ -69,7 +69,9 @@ class Checkpoint:
     # What training.py tells ------------------------------------------------------------------------------------------
 
     def begin(self, material, emission, rng) -> None:
-        """The data are read. ValueError if a fit is to go on that had others."""
+        """The data are read. ValueError if the fit in the file had others; TypeError if no file can hold the model."""
+        states = material.structure.states
+        files.require_storable(arguments=files.arguments_of(self._model, states), emission=emission.saved())
         self._told, self._rng = told_of(material, emission), rng
         if self._saved is None:
             return

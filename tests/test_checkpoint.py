@@ -199,9 +199,10 @@ def test_while_states_are_moved(most, path, at_once, monkeypatch):
     make().fit(x, checkpoint=path, resume=True, callback=after)
     assert after.n < 0.8 * steps.n  # not from the beginning
     monkeypatch.setattr(checkpoint, "EVERY", 1000.0)
-    path.unlink()
-    break_off(make(), x, path, round(0.65 * steps.n))  # in the midst of a trial, when the error makes it save
-    assert bits(make().fit(x, checkpoint=path, resume=True)) == whole
+    for share in (0.25, 0.3, 0.35, 0.4):  # in the midst of a trial, when the error makes it save
+        path.unlink()
+        break_off(make(), x, path, round(share * steps.n))
+        assert bits(make().fit(x, checkpoint=path, resume=True)) == whole
 
 
 @pytest.mark.parametrize("options", [{}, {"accelerate": False}, {"training": "viterbi"}], ids=str)
@@ -458,6 +459,17 @@ def test_places_and_words_are_refused_before_the_data_are_read(tmp_path, path):
         with pytest.raises(error, match=words):
             Model(2).fit(nothing, **options)
     assert path.read_bytes() == b"precious" and os.listdir(tmp_path) == [path.name]
+
+
+def test_a_model_that_no_file_can_hold_is_refused_before_the_first_step(path):
+    class Odd(Gaussian):
+        def settings(self):
+            return {"lock": object()}
+
+    steps = counting()
+    with pytest.raises(TypeError, match=r"lock = <object.*which a file cannot hold"):
+        Model(2, Odd()).fit(data(Gaussian()), checkpoint=path, callback=steps)
+    assert steps.n == 0 and not path.exists()
 
 
 def test_truncated_and_damaged(half):
