@@ -537,7 +537,7 @@ cdef inline for_medium through_other_half_8(Job* job, Sequence* seqs) noexcept n
     through_other_half(<medium*> NULL, 8, 1, job, seqs)
 
 cdef inline for_medium to_middle_8_two(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<medium*> NULL, 8, 2, job, seqs)
+    to_middle_with(<medium*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_medium to_middle_16(Job* job, Sequence* seqs) noexcept nogil:
     to_middle_with(<medium*> NULL, 16, 1, job.index.bytes != NULL, job, seqs)
@@ -558,10 +558,10 @@ cdef inline for_wide through_other_half_8_wide(Job* job, Sequence* seqs) noexcep
     through_other_half(<wide*> NULL, 8, 1, job, seqs)
 
 cdef inline for_wide to_middle_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<wide*> NULL, 8, 2, job, seqs)
+    to_middle_with(<wide*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_wide through_other_half_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    through_other_half(<wide*> NULL, 8, 2, job, seqs)
+    through_other_half_with(<wide*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 
 cdef inline int dispatch_to_middle(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
