@@ -5,7 +5,7 @@
 
 overhead  : two workers and 16 shards with next to no data, against the same fit on one machine; in alternation.
 speed-up  : two workers against one, on passes of more than a second. Beside it, what the machine has to give: two
-            processes of pure arithmetic against one, measured in the same round.
+            processes of pure arithmetic against one. All four take turns.
 constants : those of benchmarks/scaling.py, from passes in which workers have nothing to do. L is what a pass takes with
             one worker and one shard; d and b are the processor time that client and scheduler (one process here) need
             for each further worker and shard: what stays serial where every worker has a machine of its own.
@@ -87,6 +87,13 @@ def overhead(rounds=6, n=20):
     print(f"  one machine  {1e3 * here.min():.1f} at best, median {1e3 * np.median(here):.1f}")
 
 
+def costs(run):
+    """(seconds, processor seconds of client and scheduler) of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
 def busy(n):
     x = 1.0
     for _ in range(n):
@@ -94,45 +101,28 @@ def busy(n):
     return x
 
 
-def arithmetic(pool, n=20_000_000):
-    """(seconds of one process for two portions, of two processes for a portion each)."""
-    taken = []
-    for portions in ([2 * n], [n, n]):
-        t = time.perf_counter()
-        pool.map(busy, portions, chunksize=1)
-        taken.append(time.perf_counter() - t)
-    return taken
-
-
-def speed_up(rounds=4, n=4, n_steps=40_000_000):
-    model = given(16).set_params(max_iter=n + 1, tol=0)
-    each = n_steps // 16_000
-    shards = chmm.shards([Draw(model, each, 1000, seed) for seed in range(16)])
-    alone, together, single, double = [], [], [], []
+def speed_up(rounds=10, n_steps=40_000_000, n=12_000_000):
+    model = given(16)
+    shards = chmm.shards([Draw(model, n_steps // 16_000, 1000, seed) for seed in range(16)])
     with cluster(1) as one, cluster(2) as two, multiprocessing.get_context("spawn").Pool(2) as pool:
-        for _ in range(rounds):
-            alone.append(seconds(lambda callback: chmm.dask.fit(model, shards, one, callback=callback), n).min())
-            together.append(seconds(lambda callback: chmm.dask.fit(model, shards, two, callback=callback), n).min())
-            portions = arithmetic(pool)
-            single.append(portions[0])
-            double.append(portions[1])
-    best = min(alone), min(together), min(single), min(double)
-    print(f"an iteration over {n_steps:,} steps with 16 states, s: {best[0]:.2f} by one worker, {best[1]:.2f} by two")
+        alone, together = chmm.dask.spread(shards, one, persist=True), chmm.dask.spread(shards, two, persist=True)
+        takes_turns = (
+            lambda: model.e_step(alone),
+            lambda: model.e_step(together),
+            lambda: pool.map(busy, [2 * n], chunksize=1),
+            lambda: pool.map(busy, [n, n], chunksize=1),
+        )
+        times = np.array([[costs(run)[0] for run in takes_turns] for _ in range(rounds + 1)])[1:]  # the first reads
+    best = times.min(axis=0)
+    print(f"an E-step over {n_steps:,} steps with 16 states, s: {best[0]:.2f} by one worker, {best[1]:.2f} by two")
     print(f"  speed-up {best[0] / best[1]:.2f}; of pure arithmetic in two processes {best[2] / best[3]:.2f}")
-    rounds = " ".join(f"{a / b:.2f} ({c / d:.2f})" for a, b, c, d in zip(alone, together, single, double))
-    print(f"  round by round: {rounds}")
+    medians = np.median(times, axis=0)
+    print(f"  by medians {medians[0] / medians[1]:.2f} and {medians[2] / medians[3]:.2f}")
 
 
 def nothing(piece):
     """A task that takes no time and gives back statistics."""
     return chmm.Statistics(np.ones(3), np.ones((3, 3)), {"counts": np.ones((3, 12))}, -1.0, 1, 1)
-
-
-def costs(run):
-    """(seconds, processor seconds of client and scheduler) of a call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    run()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def constants(rounds=8, n=10):

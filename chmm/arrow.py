@@ -17,6 +17,8 @@ import numpy as np
 
 from .symbols import Letters
 
+NO_TIMES = "times are no observations"
+
 KINDS = {"b": "bools", "i": "integers", "u": "integers", "f": "numbers"}
 
 
@@ -177,5 +179,8 @@ def _advice(pa, kind, name):
         )
     if pa.types.is_struct(kind):
         return f"structs are not steps: pa.RecordBatch.from_struct_array({name}) is one sequence with several columns"
-    return "steps are symbols (strings, integers, bools) or numbers"
+    told = "steps are symbols (strings, integers, bools) or numbers"
+    if pa.types.is_temporal(kind):
+        told += f"; {NO_TIMES}: choose columns, by table.select([...]) or, of files, chmm.shards(..., columns=[...])"
+    return told
 

@@ -138,13 +138,19 @@ def normality(residuals) -> Normality:
     500 residuals: mean -0.0357 (normal: 0 +- 0.089), deviation 0.913 (1 +- 0.063), skewness 0.0523 (0), ...
     Jarque-Bera 3.05, p = 0.22: no sign that they are not normal.
     """
+    each, of = "residuals", ""
     if isinstance(residuals, dict):
-        residuals = list(residuals.values())
+        each, of, residuals = "z", " for z in residuals.values()]", list(residuals.values())
+    elif isinstance(residuals, list):
+        each, of = "z", " for z in residuals]"
     if not isinstance(residuals, list) or all(np.ndim(part) == 0 for part in residuals if part is not None):
         residuals = [residuals]
     parts = [as_floats(part, "residuals") for part in residuals if part is not None] or [np.empty(0)]
     if any(part.ndim != 1 for part in parts):
-        raise ValueError("residuals must be of one column; ask for each column by itself, as residuals[:, 0]")
+        names = next((list(part.columns) for part in residuals if hasattr(part, "columns")), None)
+        column = "[:, 0]" if names is None else f"[{shown(names[0])}]"
+        way_out = f"{'[' if of else ''}{each}{column}{of}"
+        raise ValueError(f"residuals must be of one column; ask for each column by itself, as {way_out}")
     pairs = np.concatenate([np.stack([part[:-1], part[1:]], axis=1) for part in parts])
     pairs = pairs[~np.isnan(pairs).any(axis=1)]
     z = np.concatenate(parts)

@@ -1,8 +1,8 @@
 """Fits that go on after a break: a saved model with, under "fit", the state of the fit that is learning it.
 
-What is kept is the last run of EM, which sees all data: its points, the vectors that its jumps are made from, and what
-the search for its start came to. A fit that goes on from there ends with the bits of one that was never interrupted.
-The search itself is not kept, for it sees a sample of large data; a fit that is interrupted before its end starts anew.
+What is kept is the run of EM that leads: its points, the vectors that its jumps are made from, and what the search for
+its start came to. A fit that goes on from there ends with the bits of one that was never interrupted. The race of the
+starts is not kept, for it has many runs, and sees a sample of large data; a fit that is interrupted in it starts anew.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from .acceleration import SECANTS, Jump, Run, Vectors
 from .emissions import FAMILIES, Emission
 from .fit import Fit
 from .passes import Whole
+from .starts import MISSES, free
 from .statistics import Digest, Statistics
 from .symbols import shown
 from .training import Fate, Point, Search, started
@@ -30,7 +31,7 @@ FREE = ("max_iter", "n_jobs")  # arguments that may be others when a fit goes on
 class Checkpoint:
     """The file that keeps a fit, and what it held if the fit goes on.
 
-    resumed : (the search for a start, the state of the run that followed it); None if the fit starts.
+    resumed : (the search for a start, the state of the run that leads); None if the fit starts.
     """
 
     def __init__(self, path: Any, resume: bool, model: Any):
@@ -49,7 +50,7 @@ class Checkpoint:
         self._saved: dict | None = None  # what the file held
         self._told: dict = {}  # of the data
         self._rng: Any = None
-        self._latest: tuple = None, None, None  # search, state, fit
+        self._latest: tuple = None, None, None, None  # of a run: the search, its state, the Fit, the state of rng
         self._unsaved, self._last = False, -np.inf
         if os.path.exists(self.path):
             if not resume:
@@ -68,7 +69,9 @@ class Checkpoint:
     # What training.py tells ------------------------------------------------------------------------------------------
 
     def begin(self, material, emission, rng) -> None:
-        """The data are read. ValueError if a fit is to go on that had others."""
+        """The data are read. ValueError if the fit in the file had others; TypeError if no file can hold the model."""
+        states = material.structure.states
+        files.require_storable(arguments=files.arguments_of(self._model, states), emission=emission.saved())
         self._told, self._rng = told_of(material, emission), rng
         if self._saved is None:
             return
@@ -85,27 +88,26 @@ class Checkpoint:
         try:
             rng.bit_generator.state = self._saved["rng"]
             if reader is not None:
-                self.resumed = _search(self._saved["search"]), reader.run(run)
+                self.resumed = reader.search(self._saved["search"]), reader.run(run)
         except files.FORGED as error:
             raise ValueError(f"{self.path} does not hold the state of a fit: {error}") from error
 
     def step(self, search: Search, state: dict, learnt: Fit) -> None:
-        """The last run has taken a step."""
-        self._latest, self._unsaved = (search, state, learnt), True
+        """The run that leads is in this state."""
+        self._latest, self._unsaved = (search, state, learnt, self._rng.bit_generator.state), True
         if time.monotonic() - self._last >= EVERY:
             self._save()
 
     def finish(self, learnt: Fit) -> None:
         """The fit is over."""
-        self._latest = *self._latest[:2], learnt
+        self._latest = *self._latest[:2], learnt, self._rng.bit_generator.state
         self._save()
 
     # The file --------------------------------------------------------------------------------------------------------
 
     def _save(self):
-        search, state, learnt = self._latest
+        search, state, learnt, rng = self._latest
         document = files.document_of(self._model, learnt)
-        rng = self._rng.bit_generator.state
         if state is not None and state["climb"]["point"] is state["point"]:  # as it nearly always is
             state = state | {"climb": state["climb"] | {"point": None}}
         document["fit"] = {"data": self._told, "rng": rng, "search": _plain(search), "run": _plain(state)}
@@ -221,15 +223,27 @@ def parameters_of(emission: Emission) -> dict:
 
 
 class Reader:
-    """Makes the state of a run of its document; ValueError, or another of files.FORGED, if it is none."""
+    """Makes a search and the state of a run of their documents; one of files.FORGED if these are none."""
 
     def __init__(self, material, emission):
         self._emission, self._shards, self._n = emission, material.passes.shards, material.structure.n
         self._ends = material.structure.endprob is not None
         like = started(material.seen, material.structure, emission, np.random.default_rng(0)).emission
+        self._movable = free(material.seen, material.structure, emission)
         self._shapes = {name: value.shape for name, value in parameters_of(like).items()}
         values = material.seen.observed.distinct[:1]
         self._tallies = like.statistics(values, np.zeros((len(values), self._n)))
+
+    def search(self, saved) -> Search:
+        fates = [Fate(_number(x, "objective"), _flag(x, "failed"), _count(x, "n_dropped")) for x in saved["fates"]]
+        alike = [[_name(name) for name in pair] for pair in saved["alike"]]
+        k, n_moved, misses = (_count(saved, name) for name in ("k", "n_moved", "misses"))
+        search = Search(alike, fates, k, _flag(saved, "own"), n_moved, misses, _flag(saved, "over"))
+        if k >= len(fates) or any(len(pair) != 2 for pair in alike):
+            raise ValueError(f"the search for a start followed {k} of {len(fates)} starts; alike: {shown(alike)}")
+        if misses < MISSES and (search.over or not self._movable):
+            raise ValueError("the search for a start moved states where none are moved")
+        return search
 
     def run(self, saved) -> dict:
         climb, expected = dict(saved["climb"]), Run(None, None, 0.0).state()
@@ -302,15 +316,6 @@ class Reader:
         emission = self._emission.replaced(saved)
         Emission.loaded(emission.saved(), _families(emission))
         return emission
-
-
-def _search(saved) -> Search:
-    fates = [Fate(_number(one, "objective"), _flag(one, "failed"), _count(one, "n_dropped")) for one in saved["fates"]]
-    alike = [[_name(name) for name in pair] for pair in saved["alike"]]
-    search = Search(alike, fates, _count(saved, "k"), _flag(saved, "own"), _count(saved, "n_moved"))
-    if search.k >= len(fates) or any(len(pair) != 2 for pair in alike):
-        raise ValueError(f"the search for a start followed {search.k} of {len(fates)} starts; alike: {shown(alike)}")
-    return search
 
 
 def _families(emission) -> dict:

@@ -313,6 +313,10 @@ def as_array(values, name):
 
 def as_floats(values, name):
     """A parameter as a new float64 array; NaN where it is masked."""
+    if isinstance(values, Mapping):
+        by_name = {"startprob": "pd.Series(startprob)", "transmat": "pd.DataFrame(transmat).T"}.get(name)
+        way_out = "in the order of the states" + (f"; or {by_name}, which goes by name" if by_name else "")
+        raise TypeError(f"{name} = {shown(values)} is a dict, and must be an array of numbers, {way_out}")
     try:
         if isinstance(values, np.ma.MaskedArray):
             values = values.astype(np.float64).filled(np.nan)

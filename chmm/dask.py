@@ -14,6 +14,7 @@ from typing import Any
 from . import inference
 from .shards import Shards, Threads
 from .shards import shards as made_from
+from .sources import Partition
 from .symbols import shown
 
 LARGE = 2**16  # bytes of arguments above which workers pass them on, so that the client need not send them to each
@@ -240,41 +241,3 @@ class Share:
                 if self._has_room():
                     self._kept[name] = piece
             yield piece
-
-
-# Dask's collections ---------------------------------------------------------------------------------------------------
-
-
-def partitions(collection: Any) -> dict:
-    """{name: a function that computes it} for each partition of a bag, array or data frame, for `chmm.shards`."""
-    from dask.core import flatten
-    from dask.optimization import cull
-
-    if len(set(getattr(collection, "numblocks", (1, 1))[1:]) - {1}):
-        raise ValueError("this array is cut between its columns: rechunk({1: -1}) makes blocks of whole rows")
-    graph = dict(collection.__dask_graph__())
-    keys = list(flatten(collection.__dask_keys__()))
-    return {f"partition {k}": Partition(cull(graph, [key])[0], key) for k, key in enumerate(keys)}
-
-
-class Partition:
-    """One partition of a collection, computed where it is called.
-
-    held : what the workers have in memory, of a collection that was persisted: Futures, which become data on the way.
-    """
-
-    def __init__(self, graph, key):
-        from distributed import Future
-
-        self.held = {name: value for name, value in graph.items() if isinstance(value, Future)}
-        self.key, self.graph = key, {name: value for name, value in graph.items() if name not in self.held}
-
-    def __getstate__(self):
-        return {"graph": self.graph, "key": self.key, "held": {}}
-
-    def __call__(self):
-        import dask
-        from distributed import Future
-
-        held = {name: value.result() if isinstance(value, Future) else value for name, value in self.held.items()}
-        return held[self.key] if self.key in held else dask.get(self.graph | held, self.key)

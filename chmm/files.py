@@ -281,6 +281,11 @@ def arguments_of(model, states: Symbols) -> dict:
     return arguments
 
 
+def require_storable(**values) -> None:
+    """TypeError or ValueError for a value that a file cannot hold."""
+    _packed(values, {})
+
+
 def same(one, other) -> bool:
     """Whether a file holds the same of two values."""
     return b"".join(_packed({"": one}, {})) == b"".join(_packed({"": other}, {}))

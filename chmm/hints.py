@@ -36,6 +36,8 @@ ARGUMENTS = {
     "ends": "it is endprob",
     "inertia": "partial_fit(X, step=...) averages statistics with those before",
     "k_regimes": "the number of states is n_states, Model(n_states)",
+    "nbStates": "the number of states is n_states, Model(n_states)",
+    "nstates": "the number of states is n_states, Model(n_states)",
     "switching_variance": "each state has a variance of its own; Gaussian(covariance='tied') has one for all",
 }
 ATTRIBUTES = {
@@ -49,6 +51,7 @@ ATTRIBUTES = {
     "n_components": "it is n_states_",
     "n_iter": "the largest number of EM steps is max_iter, and n_iter_ is how many a fit took",
     "n_features": "it is emission_.n_features",
+    "fit_predict": "it is fit(X).predict(X)",
     "plot": "pictures are functions, from chmm import plot: plot.states(model, x)",
     "get_stationary_distribution": "it is stationary_distribution()",
     "log_probability": "it is score_samples(X)",

@@ -267,7 +267,7 @@ class Model:
         checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
         and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
         without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
-        n_jobs. The search for a start is not kept. Without resume, an existing file is a FileExistsError.
+        n_jobs. The race of the starts is not kept. Without resume, an existing file is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
@@ -452,7 +452,7 @@ class Model:
         """
         fit = self._ready()
         if self._fit is None:
-            raise ValueError("call start(sample) first: it takes in what the emission must know of all data")
+            raise ValueError("begin with model = model.start(X): it takes in what the emission must know of all data")
         structure = structure_of(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 
@@ -1374,11 +1374,17 @@ class Model:
         emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
         prescribed = self.startprob is not None or check_topology(self) not in (None, "cyclic")
-        if not prescribed or self.transmat is None or self.endprob is True or not complete:
-            raise not_fitted(
-                "this Model has no parameters yet: call fit(X) or fit(X, y), or give startprob, transmat and an "
-                "emission with its parameters, such as Categorical(probs)"
-            )
+        lacking = {
+            "startprob": not prescribed,
+            "transmat": self.transmat is None,
+            "endprob as numbers": self.endprob is True,
+            "an emission with its parameters, such as Categorical(probs)": not complete,
+        }
+        if any(lacking.values()):
+            *some, last = (name for name, missing in lacking.items() if missing)
+            none = "no parameters yet" if len(some) > 1 else "not all parameters yet"
+            what = f"{', '.join(some)} and {last}" if some else last
+            raise not_fitted(f"this Model has {none}: call fit(X) or fit(X, y), or give {what}")
         checks.options(self)
         given = structure_of(self, emission)
         assert given.startprob is not None and given.transmat is not None
@@ -1390,8 +1396,9 @@ class Model:
         return fit
 
     def __repr__(self):
-        fit = self._fit or (self._given[1] if self._given[0] and self.__sklearn_is_fitted__() else None)
-        if fit is None:
+        try:
+            fit = self._ready()
+        except (NotFittedError, TypeError, ValueError):
             defaults = _arguments(type(self))
             given = [f"{name}={v!r}" for name, v in self.get_params(deep=False).items() if v is not defaults[name]]
             return f"{type(self).__name__}({', '.join(given)})"

@@ -20,7 +20,7 @@ def from_hmmlearn(m: Any) -> dict[str, Any]:
     """The arguments of the Model with the parameters of one of hmmlearn's, which is only read."""
     name = next((c.__name__ for c in type(m).__mro__ if c.__module__.split(".")[0] == "hmmlearn"), None)
     if name is None:
-        raise TypeError(f"m is {shown(m)}, a {type(m).__name__}; it must be a model of hmmlearn, such as GaussianHMM")
+        raise TypeError(f"m = {shown(m)} must be a model of hmmlearn, such as GaussianHMM")
     if name not in HMMLEARN:
         raise TypeError(f"hmmlearn's {name} has no counterpart; those of {', '.join(HMMLEARN)} have one")
     try:

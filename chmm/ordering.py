@@ -125,6 +125,9 @@ def relabel(model, names):
     for old in names:
         if old not in fit.states.codes:
             raise ValueError(f"names holds {shown(old)}, which is not among the states ({fit.states.preview()})")
+    left = [name for name in fit.states.names if name not in names]
+    if left and any(isinstance(new, str) != isinstance(left[0], str) for new in names.values()):
+        raise TypeError(f"names leaves out {shown(left)}, and names cannot be str and int at once: name all states")
     new = [names.get(name, name) for name in fit.states.names]
     return _rearranged(model, fit, np.arange(len(new)), new, new)
 

@@ -117,6 +117,7 @@ class Whole:
 
 class Pieces:
     """An engine whose pieces are found to be what they were in the first pass, or an error names the one that is not.
+    Answers of None are left out.
 
     tell(k, n) : is called when k of n pieces are done.
     """
@@ -139,7 +140,8 @@ class Pieces:
             sizes.append(size)
             if self._tell is not None:
                 self._tell(k + 1, n)
-            yield answer
+            if answer is not None:
+                yield answer
         self.sizes = sizes
 
     def within(self, options):
@@ -153,6 +155,8 @@ def _size(n_sequences, n_steps):
 
 def _sized(piece, task, *args):
     """(the size of the piece, the answer to a task, its error): an error may come of a size that is not what it was."""
+    if not piece.data.n_steps and task not in (look, cut):  # it would add nothing
+        return piece.size, None, None
     try:
         return piece.size, entitled(piece, task, *args), None
     except Exception as error:
@@ -279,7 +283,10 @@ class Cut(NamedTuple):
 
 def cut(piece, told, emission, chosen) -> Cut:
     """The stretches of a piece that are in the sample. chosen : `Chosen` of all pieces."""
-    problem, data, labels = piece.problem(told, emission), piece.data, piece.labels
+    data, labels = piece.data, piece.labels
+    if not data.n_steps:
+        return Cut(data, None, [], 0, 0, True, {})
+    problem = piece.problem(told, emission)
     observed, known = problem.observed, problem.known
     s, begin, end = chosen.of(piece.name, data.bounds, _told(data, labels))
     keys = range(data.n_sequences) if data.keys is None else data.keys

@@ -10,10 +10,11 @@ the first of them is returned. A state has the same colour in all pictures of a 
 {0: '#440154', 1: '#b5de2b'}
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import pairwise
 from textwrap import wrap
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -43,10 +44,33 @@ from .reading import columns_of
 from .selection import Selection
 from .symbols import shown
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 MOST_ARROWS = 400
 MOST_FIGURES = 20  # beside arrows; of more arrows, only those of at least 0.1 have one
 MOST_LINES = 12  # that a legend lists
 TRELLIS = 20, 10  # steps and states of a trellis
+OF_MATPLOTLIB = frozenset(  # what one might ask of a picture, and matplotlib does
+    "alpha cmap color colors dpi fig figure figsize filename fontsize legend linewidth lw palette save savefig show "
+    "title xlabel xlim ylabel ylim".split()
+)
+
+
+def picture(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with NumPy's floating-point errors ignored, and an error that helps for an option of matplotlib."""
+    draw = quiet(function)
+
+    @wraps(function)
+    def drawing(*args, **options):
+        for name in OF_MATPLOTLIB.intersection(options):
+            raise TypeError(
+                f"{function.__name__} has no argument {name!r}, which is matplotlib's: for the size pass "
+                "ax=plt.subplots(figsize=(8, 4))[1]; the Axes that you get have set_title, set_xlabel, figure.savefig"
+            )
+        return draw(*args, **options)
+
+    return drawing
 
 
 def colours(model: Any) -> dict:
@@ -58,7 +82,7 @@ def colours(model: Any) -> dict:
 # A sequence -----------------------------------------------------------------------------------------------------------
 
 
-@quiet
+@picture
 def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, ax: Any = None, **asked: Any) -> Any:
     """A sequence shaded by its most probable path; beneath, P(state | all of x) at each step, stacked.
 
@@ -91,7 +115,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     return rows[0]
 
 
-@quiet
+@picture
 def posterior(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     """P(state | all of x) as a heat map, a row for each state; black is 1. asked : as in `states`."""
     fit = fit_of(model)
@@ -108,7 +132,7 @@ def posterior(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     return ax
 
 
-@quiet
+@picture
 def forecast(
     model: Any, x: Any, n_steps: int = 10, *, levels: Sequence[float] = (0.5, 0.8, 0.95), column: Any = 0,
     past: int | None = None, ax: Any = None, **asked: Any,
@@ -124,6 +148,10 @@ def forecast(
     widths = sorted(_probabilities(levels, "levels"), reverse=True)
     k, at = plotted.of_emission(column, data, fit.emission)
     name, family, k = plotted.family(fit.emission, k)
+    if holds_symbols(family):
+        raise TypeError(
+            f"symbols have no order, so no quantiles: model.forecast(x, {n_steps}).probs has their probabilities"
+        )
     coming = model.forecast(x, n_steps, **asked)
     coming = coming if name is None else coming[name]
     bounds = coming.quantile([0.5, *((1 + sign * width) / 2 for width in widths for sign in (-1, 1))])
@@ -152,7 +180,7 @@ def forecast(
     return top
 
 
-@quiet
+@picture
 def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     """The trellis of a short sequence: delta in each node, an arrow from the state through which the best path comes
     (psi), and the best path drawn thick. Where delta is 0 there is no path, and the node is empty.
@@ -196,7 +224,7 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
 # The chain ------------------------------------------------------------------------------------------------------------
 
 
-@quiet
+@picture
 def transitions(model: Any, *, ax: Any = None) -> Any:
     """transmat_ as a heat map: from the row's state to the column's; zeros are white. The grey goes with the square
     root of the probability, so that rare transitions can be seen; figures are written up to 12 states."""
@@ -218,7 +246,7 @@ def transitions(model: Any, *, ax: Any = None) -> Any:
     return ax
 
 
-@quiet
+@picture
 def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
     """The states on a circle, with arrows as wide as their transitions are probable, in the colour of the state that
     they leave; figures are written up to 8 states, and where there are more than 20 arrows, from 0.1 upwards.
@@ -295,7 +323,7 @@ def _arrow(ax, nodes, angles, i, j, p, told):
                 bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85})  # fmt: skip
 
 
-@quiet
+@picture
 def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked: Any) -> Any:
     """How long visits last: P(duration >= d) of the visits of the most probable paths (steps), and of the model
     (lines), stay^(d-1), which is straight on this logarithmic axis. Where steps leave their line, durations are not
@@ -362,7 +390,7 @@ def _survival(lengths, over):
 # What is observed -----------------------------------------------------------------------------------------------------
 
 
-@quiet
+@picture
 def emissions(model: Any, x: Any = None, *, column: Any = 0, n_symbols: int = 8, ax: Any = None, **asked: Any) -> Any:
     """What each state shows. Numbers: the density of each state times the share of steps in it, their sum, and the
     histogram of x. Symbols: those that are most probable in each state, with bars.
@@ -449,7 +477,7 @@ def _top_symbols(ax, family, drawn, most):
     return ax
 
 
-@quiet
+@picture
 def residuals(
     model: Any, X: Any, kind: str = "ordinary", *, column: Any = 0, views: Sequence[str] = ("histogram", "qq", "acf"),
     random_state: Any = None, ax: Any = None, **asked: Any,

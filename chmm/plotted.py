@@ -31,7 +31,7 @@ def place(column, names, n):
         return names.index(column)
     if isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < n:
         return int(column)
-    there = f"0 ... {n - 1}" + ("" if names is None else f", or {', '.join(map(shown, names))}")
+    there = ("0" if n == 1 else f"0 ... {n - 1}") + ("" if names is None else f", or {', '.join(map(shown, names))}")
     raise ValueError(f"column = {shown(column)}: there {'is' if n == 1 else 'are'} {there}")
 
 

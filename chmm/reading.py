@@ -274,6 +274,11 @@ def steps_of(x, name, expected):
     if hasattr(x, "toarray"):
         raise TypeError(f"{name} is a sparse {type(x).__name__}, which is not supported; {name}.toarray() is dense")
     if isinstance(x, np.generic) or not hasattr(x, "__array__"):
+        if hasattr(x, "pieces"):
+            raise TypeError(
+                f"{name} stands for data in pieces, chmm.shards: fit, score, score_samples, predict, predict_proba and "
+                "evaluate take them; anything else, ask of the data of one piece"
+            )
         raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
     if hasattr(x, "columns") and np.ndim(x) == 2:
         names = tuple(x.columns)
@@ -409,7 +414,10 @@ def _array(x, name, expected):
         return side_by_side([_elements(column.tolist(), f"{name}[:, {k}]") for k, column in enumerate(x.T)])
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {x.dtype}; pass its real part or modulus")
-    raise TypeError(f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers")
+    advice = f"; {arrow.NO_TIMES}: make them the index, or leave them out" if kind in "mM" else ""
+    raise TypeError(
+        f"{name} has dtype {x.dtype}, shape {x.shape}; steps are symbols (str, integers, bools) or numbers{advice}"
+    )
 
 
 def _masked(x, name, expected):

@@ -207,7 +207,8 @@ def _models(model, n_states, emission):
 
 def _several(values, name):
     if isinstance(values, str | Emission) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
-        raise TypeError(f"{name} = {shown(values)} must be a list of what to try")
+        example = "[1, 2, 3] or range(1, 7)" if name == "n_states" else f"[{shown(values)}]"
+        raise TypeError(f"{name} = {shown(values)} must be a list of what to try, such as {example}")
     return list(values)
 
 

@@ -166,6 +166,8 @@ class Sequences:
         return _sequences(steps, self.bounds, self.form, self.keys)
 
 
+FILES = (".npy", ".npz", ".parquet")  # that `chmm.shards` reads, and that hold no text
+TO_NUMBERS = "these read as numbers: pd.to_numeric makes them so, and pd.read_csv with thousands=',' or decimal=','"
 LARGEST = 1e300  # magnitude of a number; sums of larger ones may overflow
 
 
@@ -269,15 +271,35 @@ def _sequences(steps, bounds, form, keys=None):
     return Sequences(steps.values, bounds, steps.kind, steps.missing, form, steps.names, steps.categories, keys)
 
 
+def _read_as_numbers(words):
+    """Whether the first words are numbers written out."""
+    if isinstance(words, Letters):
+        return False
+    try:
+        return all(math.isfinite(float(w.replace(",", ""))) for w in list(words[:9]) if isinstance(w, str))
+    except ValueError:
+        return False
+
+
+def _way_to_read(paths, name):
+    """How data are read that are in files."""
+    if all(path.endswith(FILES) for path in paths):
+        return f"pass chmm.shards({name}), with columns= to choose among columns, or what the file holds"
+    if all(path.endswith((".csv", ".tsv")) for path in paths):
+        return "pass the columns that it holds, such as pd.read_csv(...)[[...]]"
+    return "pass its text, Path(...).read_text(), or a list of its lines"
+
+
 def _refuse_slips(X, data, name):
     """Refuse data that could be learnt from, but are probably a mistake."""
     if data.kind == "text":
-        texts, whole = ([X], name) if isinstance(X, str) else (X, f"''.join({name})")
+        one = isinstance(X, str)
+        texts, whole = ([X], f"{name}, lengths=[len({name})]") if one else (X, f"''.join({name}), lengths=[...]")
+        as_text = f"If the name itself is the text, say so: {whole}"
         if isinstance(texts, ROWS) and all(isinstance(x, str) and len(x) < 1000 and os.path.isfile(x) for x in texts):
-            raise ValueError(
-                f"{name} = {shown(X)} names a file; pass its text, Path(...).read_text(), or a list of its lines. If "
-                f"the name itself is the text, say so: {whole}, lengths={shown(list(map(len, texts)))}"
-            )
+            raise ValueError(f"{name} = {shown(X)} names a file; {_way_to_read(texts, name)}. {as_text}")
+        if isinstance(X, str) and X.endswith(FILES) and any(mark in X for mark in "*?["):
+            raise ValueError(f"{name} = {shown(X)} names files; {_way_to_read(texts, name)}. {as_text}")
     elif data.kind == "words" and data.form == "list":
         advice = [reading.advice_for_pairs(x) if isinstance(x, tuple) else "" for x in X]
         if all(advice):
@@ -287,6 +309,11 @@ def _refuse_slips(X, data, name):
         words = data.values
         known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
         if len(words) > 1 and len(known) == len(words):
+            if _read_as_numbers(words):
+                raise ValueError(
+                    f"{name} is an array of {len(words)} strings, none of which recurs; {TO_NUMBERS}. If they are "
+                    "symbols, pass them as a list"
+                )
             raise ValueError(
                 f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
                 f"nothing to learn. If they are texts, pass list({name}); if it is one sequence of words, pass it as a "
@@ -300,7 +327,10 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
     for k, part in enumerate(parts):
         if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
             column = "" if data.kind != "columns" else f"column {k if data.names is None else repr(data.names[k])} of "
-            raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers")
+            advice = "; leave it out, make it the index, or give each column a family, Product(...)" if column else ""
+            if part.kind == "words" and _read_as_numbers(part.values):
+                advice = f"; {TO_NUMBERS}"
+            raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers{advice}")
     return data.numbers
 
 

@@ -6,6 +6,7 @@ that it has the same bits for any number of threads.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,12 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     [0.0, 5.0]
     """
     choice = Choice(columns, ids, y)
+    if hasattr(source, "__dask_graph__"):
+        source = sources.partitions(source)
     if isinstance(source, PATHS) or (isinstance(source, list | tuple) and _are_paths(source)):
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
         return Shards(list(source.values()), list(source), choice)
-    if hasattr(source, "__dask_graph__"):
-        from .dask import partitions
-
-        return shards(partitions(source), columns=columns, ids=ids, y=y)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
         paths = [Path(fragment.path) for fragment in source]
@@ -102,7 +101,7 @@ def _named(item, k):
 class Shards:
     """Data in pieces, each with a name; `shards` makes them.
 
-    names : of the shards, in their order.
+    names : of the shards, in their order. Walking through them reads one after the other.
     """
 
     def __init__(self, items: Iterable, names: list, choice: Choice):
@@ -173,10 +172,12 @@ class Shards:
         folder = Path(to)
         if format is not None:
             check_choice(format, "format", tuple(WRITERS))
-        read = self._files()
+        taken = dict.fromkeys(self._files(), "it is read; answers need another folder")
         for name in self.names:
-            if (path := target(name, folder, format)).resolve() in read:
-                raise ValueError(f"to = {shown(str(to))}: {str(path)!r} is read, answers need another folder")
+            path = target(name, folder, format)
+            if (reason := taken.get(path.resolve())) is not None:
+                raise ValueError(f"the answer about {shown(name)} cannot be written to {str(path)!r}: {reason}")
+            taken[path.resolve()] = f"that about {shown(name)} is"
         engine = self.engine(n_jobs, fit.emission.kind)
         return list(engine.map(entitled, write, fit, ask, options, folder, format))
 
@@ -191,13 +192,18 @@ class Shards:
     def statistics(self, fit: Fit, options: Any) -> Statistics:
         """The E-step over all shards."""
         engine = self.engine(options.n_jobs, fit.emission.kind)
-        return sum(engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None)))
+        found = engine.map(entitled, counted, fit, options._replace(n_jobs=1, rng=None))
+        total = sum(statistics for statistics in found if statistics is not None)
+        if not isinstance(total, Statistics):
+            raise ValueError("the shards hold no steps to count")
+        return replace(total, shards=frozenset(self.names))
 
     def _files(self):
         """The files that are read."""
         items = self._items if isinstance(self._items, Sequence) else ()
-        files = [item for item in items if isinstance(item, sources.File)]
-        return {path.resolve() for file in files for path in file if path is not None}
+        paths = [path for item in items if isinstance(item, sources.File) for path in item if path is not None]
+        paths += [item.path for item in items if hasattr(item, "physical_schema")]  # fragments of an Arrow dataset
+        return {Path(path).resolve() for path in paths}
 
     @quiet
     def _piece(self, k, item, kind, scratch=None):
@@ -292,13 +298,18 @@ def assessed(piece, fit):
 
 
 def counted(piece, fit, options):
+    """The E-step; None if there is nothing to count."""
+    if not piece.data.n_steps:
+        return None
     problem = Question(fit, piece.data, piece.labels, name="y").problem(learning=True)
-    return expectation(problem, options, shards=frozenset([piece.name]))
+    return expectation(problem, options)
 
 
 def target(name, folder, format):
-    """The file of the answer about a shard; without a format, in that of its name, or .npy."""
-    path = folder / str(name)
+    """The file of the answer about a shard; without a format, in that of its name, or .npy. It is in the folder, even
+    if the name is a path from elsewhere."""
+    named = Path(str(name))
+    path = folder.joinpath(*(part for part in named.parts if part not in (named.anchor, "..")))
     known = path.suffix[1:] in WRITERS
     return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
 

@@ -170,6 +170,44 @@ def of_array(x: Any, choice: Choice) -> Parts:
     return Parts(x[:, names[:n]], ids, y)
 
 
+# Dask's collections ---------------------------------------------------------------------------------------------------
+
+
+def partitions(collection: Any) -> dict[str, "Partition"]:
+    """{name: a function that computes it} for each partition of a Dask bag, array or data frame."""
+    from dask.core import flatten
+    from dask.optimization import cull
+
+    if len(set(getattr(collection, "numblocks", (1, 1))[1:]) - {1}):
+        raise ValueError("this array is cut between its columns: rechunk({1: -1}) makes blocks of whole rows")
+    graph = dict(collection.__dask_graph__())
+    keys = list(flatten(collection.__dask_keys__()))
+    return {f"partition {k}": Partition(cull(graph, [key])[0], key) for k, key in enumerate(keys)}
+
+
+class Partition:
+    """One partition of a collection, computed where it is called.
+
+    held : what a cluster has in memory, of a collection that was persisted: Futures, which become data on the way.
+    """
+
+    def __init__(self, graph, key):
+        from distributed import Future
+
+        self.held = {name: value for name, value in graph.items() if isinstance(value, Future)}
+        self.key, self.graph = key, {name: value for name, value in graph.items() if name not in self.held}
+
+    def __getstate__(self):
+        return {"graph": self.graph, "key": self.key, "held": {}}
+
+    def __call__(self) -> Any:
+        import dask
+        from distributed import Future
+
+        held = {name: value.result() if isinstance(value, Future) else value for name, value in self.held.items()}
+        return held[self.key] if self.key in held else dask.get(self.graph | held, self.key)
+
+
 # Which shards there are -----------------------------------------------------------------------------------------------
 
 
@@ -200,14 +238,15 @@ def _found(paths, argument):
             found.append(path)
     for path in found:
         if path.is_dir():
-            which = str(path / "*.npy")
+            suffix = next((file.suffix for file in sorted(path.iterdir()) if file.suffix in READERS), ".npy")
+            which = str(path / f"*{suffix}")
             raise IsADirectoryError(f"{argument}: {str(path)!r} is a folder; say which files, as in {which!r}")
         if not path.exists():
             raise FileNotFoundError(f"{argument}: there is no file {str(path)!r}")
         if path.suffix not in READERS:
             raise ValueError(
                 f"{argument}: {str(path)!r} is none of {', '.join(READERS)}; for other files give functions that read "
-                "one each"
+                "one each, such as [lambda path=path: pd.read_csv(path) for path in paths]"
             )
     return found
 

@@ -415,7 +415,7 @@ def free(problem, structure, emission):
     return structure.n >= MANY_STATES and alike and not told
 
 
-def exchange(run, em, follow, rng):
+def exchange(run, em, follow, rng, misses=0, n_moved=0, tell=None):
     """(the best run found by moving states, how often one was moved), beginning with `run`.
 
     EM cannot move a state from where there is one too many to where one is missing, because the likelihood falls on the
@@ -424,11 +424,13 @@ def exchange(run, em, follow, rng):
     needed next to least is dissolved instead, and after MISSES failures in a row the search ends.
 
     follow(starts, goal) : the best run from these starts, which is given up if it will not pass the goal; None if all
-        fail.
+        fail. misses, n_moved : of a search that goes on. tell(run, misses, n_moved) : is called before each trial.
     """
     problem = em.passes.problem
-    view, misses, n_moved = View(problem, em.told.structure, run.point.emission), 0, 0
+    view = View(problem, em.told.structure, run.point.emission)
     while misses < min(MISSES, view.n):
+        if tell is not None:
+            tell(run, misses, n_moved)
         point = run.point
         gamma, _ = posteriors(problem.under(*point.parameters), em.options.n_jobs)
         need = view.weight @ -np.log(np.maximum(1 - gamma, 1e-9))  # about -log P(the path is never in a state)

@@ -284,6 +284,7 @@ def _read(emission, value):
     """One observation as the emission's one distinct value, through every check; None if it is missing."""
     if is_missing(value):
         return None
+    row = None
     if isinstance(value, str):
         data = sequences.read(value if emission.kind in ("text", "letters") else np.array([value]), kind=emission.kind)
     elif isinstance(value, ROWS) or np.ndim(value) == 1:
@@ -294,6 +295,9 @@ def _read(emission, value):
         data = sequences.read([value.item() if alone else value], kind=emission.kind)
     if data.n_steps != 1:
         raise ValueError(f"step 0: {shown(value)} is {data.n_steps} steps; push takes one")
+    d, columns = np.shape(row)[1] if row is not None else 1, emission.n_features
+    if columns == 1 < d:
+        raise ValueError(f"step 0: {shown(value)} holds {d} numbers; push takes one step at a time, here of one number")
     seen = emission.check(data)
     k = int(seen.index[0])
     return seen.distinct[k : k + 1] if k < len(seen.distinct) else None

@@ -217,15 +217,15 @@ class Gathered(NamedTuple):
 def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     found = list(passes.map(look, model.emission))
     refuse_cut_sequences(passes.names, found)
-    seen = survey_of(passes.names, found) if seen is None else seen
+    own = survey_of(passes.names, found)
     first = next(one for one in found if one.emission is not None)
     labels = distinct_labels(passes.names, [one.labels for one in found])
-    structure, emission = told_of(model, first.emission, seen, first.survey["n_columns"], labels)
+    structure, emission = told_of(model, first.emission, own if seen is None else seen, own["n_columns"], labels)
     whole = labels is not None or bool(structure.free) or structure.stationary or structure.ends
     chosen = Chosen(passes.names, passes.sizes, [one.labelled for one in found], whole)
     cuts = list(passes.map(cut, Told.of(structure), emission, chosen))
-    data, own = sample_of(passes.names, cuts)
-    return Gathered(structure, emission, data, own, chosen.everything, cuts)
+    data, own_labels = sample_of(passes.names, cuts)
+    return Gathered(structure, emission, data, own_labels, chosen.everything, cuts)
 
 
 def refuse_cut_sequences(names, found):
@@ -502,8 +502,18 @@ class Search(NamedTuple):
     alike: list  # pairs of states that were given the same start values
     fates: list  # of the starts
     k: int  # of the start that is followed
-    own: bool  # whether the run that is followed is that start's, rather than one that began where it ended
-    n_moved: int  # states
+    own: bool = True  # whether the run that is followed is that start's, rather than one that began where it ended
+    n_moved: int = 0  # states
+    misses: int = 0  # states that it did not lead higher to move, in a row
+    over: bool = False  # whether the run that is followed is the last one, which sees all data
+
+    def known(self, run):
+        """The fates, when the run that is followed has come so far."""
+        return [*self.fates[: self.k], Fate.of(run), *self.fates[self.k + 1 :]] if self.own else self.fates
+
+    def left(self, run):
+        """When another run goes on where this one ended."""
+        return self._replace(fates=self.known(run), own=False)
 
 
 class Fate(NamedTuple):
@@ -521,7 +531,9 @@ class Fate(NamedTuple):
 def baum_welch(material, emission, options, tell=None, keep=None):
     """EM from several starts, of which the best is followed to its end.
 
-    keep : is told of each step of the last run, which sees all data, and may know one to go on with."""
+    keep : is told of the leading run before each trial to move a state, and of each step of the last run; it may know
+        such a run to go on with.
+    """
     passes, told, seen, structure = material.passes, material.told, material.seen, material.structure
     max_iter, hard = options.max_iter, options.training == "viterbi"
     accelerate = options.accelerate and not hard
@@ -532,7 +544,7 @@ def baum_welch(material, emission, options, tell=None, keep=None):
         search, state = keep.resumed
 
     def watch(k, run):
-        if keep is not None and search is not None:
+        if keep is not None and search is not None and search.over:
             keep.step(search, run.state(), so_far(material, run))
         if tell is None:
             return
@@ -553,45 +565,59 @@ def baum_welch(material, emission, options, tell=None, keep=None):
 
     def pursue(begun, goal):
         nonlocal stage
-        tried = [follow(em, start, k, MEMORY // len(begun)) for start in begun]
+        tried = [follow(em, start, search.k, MEMORY // len(begun)) for start in begun]
         stage = [leader(stage), *tried]
         return starts.pursued(tried, goal, max_iter)
+
+    def leads(run, misses, n_moved):
+        nonlocal search
+        search = search._replace(own=search.own and run is first, misses=misses, n_moved=n_moved)
+        if keep is not None:
+            keep.step(search, run.state(), so_far(material, run))
 
     em = EM(Whole(seen), told, options)
     whole = EM(passes, told, options) if material.partial else em
     halted = False
     try:
         if search is None:
-            movable, n_init, n_moved = starts.free(seen, structure, emission), options.n_init, 0
+            movable, n_init = starts.free(seen, structure, emission), options.n_init
             if n_init == "auto":
                 n_init = starts.enough(structure.n, emission.exchangeable)
             drawn = starts.draw(seen, structure, emission, n_init, options.rng)
             alike, n_starts = identical(seen, structure, emission, drawn[0]), len(drawn)
             runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
             run = starts.race(runs, max_iter)
-            k = runs.index(run)
-            if movable and len(runs) > 1 and max_iter >= starts.TRIED:
+            movable = movable and len(runs) > 1 and max_iter >= starts.TRIED
+            if movable:
                 run.advance(starts.TRIED - run.n_steps)
-                run, n_moved = starts.exchange(run, em, pursue, options.rng)
-            if material.partial:
-                run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-                run = follow(whole, widened(material, run.point), k)
-            search = Search(alike, list(map(Fate.of, runs)), k, run is runs[k], n_moved)
+            search = Search(alike, list(map(Fate.of, runs)), runs.index(run), misses=0 if movable else starts.MISSES)
         else:
-            n_starts, run = len(search.fates), follow(whole, None, search.k)
+            n_starts, run = len(search.fates), follow(whole if search.over else em, None, search.k)
             run.restore(state)
+            stage = [run]
+        first = run
+        if search.misses < starts.MISSES:
+            run, n_moved = starts.exchange(run, em, pursue, options.rng, search.misses, search.n_moved, leads)
+            leads(run, starts.MISSES, n_moved)
+        if material.partial and not search.over:
+            run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
+            search, run = search.left(run), follow(whole, widened(material, run.point), search.k)
+        search = search._replace(over=True)
         run.advance(max_iter - run.n_steps)
     except Halt as halt:
         if halt.__cause__ is not None:
             raise halt.__cause__ from None
         halted = True
-        if search is None:
+        if search is None or not search.over:
             run = leader(stage)
-            k = runs.index(run) if run in runs else k
+            if search is None:
+                search = Search(alike, list(map(Fate.of, runs)), runs.index(run))
+            else:
+                search = search._replace(own=search.own and run is first)
             if material.partial:
-                run = Run(whole, widened(material, run.point), tol, accelerate)
+                search, run = search.left(run), Run(whole, widened(material, run.point), tol, accelerate)
                 run.advance(1)
-            search = Search(alike, list(map(Fate.of, runs)), k, run is runs[k], n_moved)
+            search = search._replace(misses=starts.MISSES, over=True)
     if keep is not None:
         keep.step(search, run.state(), so_far(material, run))
     return finished(material, whole, run, search, options, halted)
@@ -655,9 +681,7 @@ def so_far(material, run, point=None, parameters=None, loglik=None, facts=None) 
 
 def followed(search, run):
     """What became of the starts: facts for the report."""
-    fates = list(search.fates)
-    if search.own:
-        fates[search.k] = Fate.of(run)
+    fates = search.known(run)
     best = max(fate.objective for fate in fates)
     facts = {"n_starts": len(fates), "n_agreed": sum(best - fate.objective < AGREE for fate in fates)}
     n_failed = sum(fate.failed for fate in fates)

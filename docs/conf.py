@@ -61,7 +61,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc", "edit-this-page"],
 }
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "start": []}  # which have no section to navigate
 
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",

@@ -1,13 +1,15 @@
 """Bad data raise before anything happens, and the error names the argument, the position, the value and the way out."""
 
 import datetime
+import tempfile
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import pytest
 from refusals import WRONG, X, assert_refused, balls, coins, fit, text
 
-from chmm import MarkovChain, Model
+from chmm import Gaussian, MarkovChain, Model, shards
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -16,6 +18,13 @@ def indexed(ids, values):
     """A Series with two levels of index."""
     pandas = pytest.importorskip("pandas")
     return pandas.Series(values, index=pandas.MultiIndex.from_arrays([list(ids), range(len(ids))]))
+
+
+def named_file(name):
+    """A fit of the name of a file that exists."""
+    with tempfile.TemporaryDirectory() as folder:
+        (path := Path(folder) / name).touch()
+        fit(X=str(path))
 
 
 DATA = [
@@ -103,6 +112,15 @@ DATA = [
      "words in X and the tags in y", r"list\(map\(list, X\)\)"),
     ("the name of a file", lambda: fit(X=__file__), ValueError, "test_bad_inputs", "names a file", "read_text"),
     ("names of files", lambda: fit(X=[__file__, __file__]), ValueError, "test_bad_inputs", "read_text"),
+    ("the name of a table of text", lambda: named_file("prices.csv"), ValueError, "prices.csv", "read_csv"),
+    ("the name of a file of numbers", lambda: named_file("a.npy"), ValueError, "a.npy", r"chmm.shards\(X\)"),
+    ("names of files, by a wildcard", lambda: fit(X="data/*.parquet"), ValueError, r"chmm.shards\(X\)", "columns="),
+    ("numbers as strings", lambda: fit(X=np.array(["1.5", "2.5", "1,024"])), ValueError, "strings", "to_numeric"),
+    ("numbers as strings, to a family", lambda: Model(2, Gaussian()).fit([["1.5", "2.5", "1.5"]]), TypeError, "words",
+     "to_numeric"),
+    ("words to a family", lambda: Model(2, Gaussian()).fit([["a", "nan", "a"]]), TypeError, "Gaussian takes numbers$"),
+    ("times", lambda: fit(X=np.array(["2020-01-01"], "M8[D]")), TypeError, "datetime64", "the index"),
+    ("data in pieces", lambda: coins().bic(shards([[0, 1]])), TypeError, "X", "chmm.shards", "one piece"),
     ("an array of letters of which none recurs", lambda: fit(X=np.array(list("ACGT"))), ValueError, r"list\(X\)"),
     ("a table whose rows are sequences to a chain", lambda: MarkovChain().fit(np.array([[2, 4, 9], [2, 9, 4]])),
      ValueError, r"\(2, 3\)", r"list\(X\)"),

@@ -171,6 +171,8 @@ def test_wrong_arguments():
             normality(residuals)
     with pytest.raises(ValueError, match="of one column"):
         normality(np.ones((20, 2)))
+    with pytest.raises(ValueError, match=r"as \[z\[:, 0\] for z in residuals.values\(\)\]"):
+        normality({"a": np.ones((20, 2))})
     with pytest.raises(TypeError, match="residuals must be an array of numbers"):
         normality("normal")
 

@@ -180,11 +180,29 @@ def test_where_rounding_parts_the_best_point_from_the_last(path, at_once, monkey
     resumes(make, x, path, stops[stops <= n] / n)
 
 
-def test_when_a_state_was_moved(path, at_once):
+@pytest.mark.parametrize("most", [10**6, 150])
+def test_while_states_are_moved(most, path, at_once, monkeypatch):
+    monkeypatch.setattr(starts, "MOST", most)
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat(rng.normal(size=7)[rng.integers(0, 7, 60)] * 5, 4), 0.5)
-    whole = resumes(lambda: Model(7, Gaussian(), n_init=2, random_state=0, tol=1e-6), x, path, [0.5, 0.98, 1])
+
+    def make():
+        return Model(7, Gaussian(), n_init=2, random_state=np.random.default_rng(0), tol=1e-5)
+
+    whole = resumes(make, x, path, [0.4, 0.6, 0.8, 0.97, 1])
     assert any("n_moved" in str(part) for part in whole)
+    steps, after = counting(), counting()
+    make().fit(x, callback=steps)
+    path.unlink()
+    break_off(make(), x, path, round(0.6 * steps.n))
+    assert Model.load(path).n_states_ == 7
+    make().fit(x, checkpoint=path, resume=True, callback=after)
+    assert after.n < 0.8 * steps.n  # not from the beginning
+    monkeypatch.setattr(checkpoint, "EVERY", 1000.0)
+    for share in (0.25, 0.3, 0.35, 0.4):  # in the midst of a trial, when the error makes it save
+        path.unlink()
+        break_off(make(), x, path, round(share * steps.n))
+        assert bits(make().fit(x, checkpoint=path, resume=True)) == whole
 
 
 @pytest.mark.parametrize("options", [{}, {"accelerate": False}, {"training": "viterbi"}], ids=str)
@@ -443,6 +461,17 @@ def test_places_and_words_are_refused_before_the_data_are_read(tmp_path, path):
     assert path.read_bytes() == b"precious" and os.listdir(tmp_path) == [path.name]
 
 
+def test_a_model_that_no_file_can_hold_is_refused_before_the_first_step(path):
+    class Odd(Gaussian):
+        def settings(self):
+            return {"lock": object()}
+
+    steps = counting()
+    with pytest.raises(TypeError, match=r"lock = <object.*which a file cannot hold"):
+        Model(2, Odd()).fit(data(Gaussian()), checkpoint=path, callback=steps)
+    assert steps.n == 0 and not path.exists()
+
+
 def test_truncated_and_damaged(half):
     x, path = half
     content = path.read_bytes()
@@ -467,14 +496,16 @@ JUNK = (
 )  # fmt: skip
 
 
-def test_forged_states(half, fuzz):
+@pytest.mark.parametrize("n_states, n", [(3, 25), (7, 120)], ids=["in the last run", "while states are moved"])
+def test_forged_states(n_states, n, path, at_once, fuzz):
     """Each value is replaced by each kind of junk, and the checksum is right."""
-    x, path = half
+    x = data(Gaussian())
+    break_off(half_model(n_states=n_states), x, path, n)
     document, _ = files.read(path)
     places = [("fit",), ("learnt",), *(("fit", *place) for place in leaves(document["fit"]))]
     rng = np.random.default_rng(fuzz.seed)
     cases = [(place, k) for place in places for k in range(len(JUNK))]
-    kept = rng.permutation(len(cases))[: fuzz.rounds(200)]
+    kept = rng.permutation(len(cases))[: fuzz.rounds(100)]
     refused = 0
     for place, k in (cases[i] for i in kept):
         forged = copy.deepcopy(document)
@@ -484,7 +515,7 @@ def test_forged_states(half, fuzz):
         inside[place[-1]] = JUNK[k]
         files.write(path, forged)
         try:
-            half_model(max_iter=2000).fit(x, checkpoint=path, resume=True)
+            half_model(n_states=n_states).fit(x, checkpoint=path, resume=True)
         except ValueError as error:
             assert str(path) in str(error), (place, JUNK[k], error)
             refused += 1

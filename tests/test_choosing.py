@@ -179,6 +179,7 @@ def test_bad_searches():
         (lambda: select(m, COUNTS, n_states=[]), ValueError, "no model"),
         (lambda: select(m, COUNTS, n_states=[1.5]), TypeError, "n_states must be an integer, got 1.5"),
         (lambda: select(m, COUNTS, n_states=np.array(2)), TypeError, "n_states = .* must be a list"),
+        (lambda: select(m, COUNTS, n_states=3), TypeError, r"n_states = 3 must be a list .* such as \[1, 2"),
         (lambda: select(m, COUNTS, n_states=[1, 0]), ValueError, "n_states = 0"),
         (lambda: select(m, COUNTS, criterion="loglik"), ValueError, "criterion"),
         (lambda: select(m, COUNTS, criterion="cv", folds=1), ValueError, "folds = 1"),

@@ -1,6 +1,7 @@
 """Fits over data in pieces: as in one piece, in the same bits for any number of threads, with nothing half-changed."""
 
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import chmm
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, StudentT, starts
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, starts
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -107,6 +108,14 @@ def test_shards_reach_the_optimum_of_one_list(small_sample):
 
 def clone(model, **changes):
     return Model(**{**model.get_params(deep=False), **changes})
+
+
+@pytest.mark.parametrize("emission", [Precomputed(), Gaussian()], ids=lambda e: type(e).__name__)
+def test_an_empty_shard_changes_nothing(emission, small_sample):
+    pieces = drawn(lambda rng, n: rng.normal(size=(n, 2)), (20, 30))
+    one = Model(2, emission, random_state=0, max_iter=10).fit(chmm.shards(pieces))
+    many = Model(2, emission, random_state=0, max_iter=10).fit(chmm.shards([[], *pieces, [[]]]))
+    assert bits(one) == bits(many)
 
 
 def test_one_shard_is_enough_and_none_is_an_error(small_sample):
@@ -300,21 +309,27 @@ def test_progress_tells_of_shards(small_sample, capsys):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 3])
-def test_no_more_than_one_shard_a_thread_and_one_more_are_in_memory(n_jobs, small_sample):
+def test_no_more_than_one_shard_a_thread_and_one_more_are_in_memory(n_jobs, small_sample, monkeypatch):
     alive, most, lock = set(), [], threading.Lock()
+    read = chmm.Shards._piece
 
-    class Counted(np.ndarray):
-        pass
-
-    def read(k):
-        x = np.random.default_rng(k).normal(size=100 * (k % 5)).view(Counted)
+    def counted(shards, k, *options):
         with lock:
             alive.add(k)
             most.append(len(alive))
-        weakref.finalize(x, alive.discard, k)
-        return x
+        piece = read(shards, k, *options)
+        weakref.finalize(piece, alive.discard, k)
+        return piece
 
-    data = chmm.shards([lambda k=k: read(k) for k in range(12)])
+    def slow(piece):
+        time.sleep(0.02)  # reading would run ahead
+        return piece.size
+
+    monkeypatch.setattr(chmm.Shards, "_piece", counted)
+    rng = np.random.default_rng(0)
+    data = chmm.shards([rng.normal(size=100 * (k % 5)) for k in range(12)])
+    assert [size[1] for size in data.engine(n_jobs).map(slow)] == [100 * (k % 5) for k in range(12)]
+    assert max(most) == n_jobs + 1
     model = Model(2, Gaussian(), random_state=0, max_iter=3, n_init=1, n_jobs=n_jobs).fit(data)
     for _ in model.predict(data):
         pass

@@ -124,7 +124,7 @@ def test_what_cannot_be_moved_says_why():
     class Theirs(hmm.GaussianHMM):
         pass
 
-    with pytest.raises(TypeError, match="a str; it must be a model of hmmlearn"):
+    with pytest.raises(TypeError, match="m = 'GaussianHMM' must be a model of hmmlearn"):
         Model.from_hmmlearn("GaussianHMM")
     with pytest.raises(TypeError, match="hmmlearn's BaseHMM has no counterpart"):
         Model.from_hmmlearn(importlib.import_module("hmmlearn.base").BaseHMM(2))

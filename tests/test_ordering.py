@@ -156,6 +156,8 @@ def test_relabel_maps_names():
         m.relabel({0: 1})
     with pytest.raises(TypeError, match="mapping"):
         m.relabel(["a", "b", "c"])
+    with pytest.raises(TypeError, match=r"leaves out \[1, 2\]"):
+        m.relabel({0: "low"})
 
 
 def test_align_finds_the_other_models_order_and_names():

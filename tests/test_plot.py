@@ -169,6 +169,14 @@ def test_columns_have_panels_by_number_or_name():
     drawn(plot.residuals(model, pd.concat([x] * 4, ignore_index=True), column="calls", random_state=0))
 
 
+def test_options_of_matplotlib_are_told_where_they_go():
+    for name, draw in {"figsize": lambda **o: plot.states(M, X, **o), "title": lambda **o: plot.graph(M, **o)}.items():
+        with pytest.raises(TypeError, match=rf"(states|graph) has no argument '{name}', which is matplotlib's: .*ax="):
+            draw(**{name: 3})
+    with pytest.raises(ValueError, match=r"column = 'a': there is 0$"):
+        plot.states(M, X, columns="a")
+
+
 def test_the_heat_map_is_the_posterior():
     mesh = plot.posterior(M, X).collections[0]
     assert_allclose(mesh.get_array().reshape(3, -1), M.predict_proba(X).T)
@@ -241,7 +249,7 @@ def test_the_fan_is_made_of_quantiles():
     assert ax.get_xlim() == (len(X) - 30.5, len(X) + 3.5)
     with pytest.raises(ValueError, match=r"levels = \[2\] must be probabilities"):
         plot.forecast(M, X, levels=[2])
-    with pytest.raises(TypeError, match="symbols have no order"):
+    with pytest.raises(TypeError, match=r"symbols have no order.* model.forecast\(x, 10\).probs"):
         plot.forecast(WEATHER, ["walk"])
 
 

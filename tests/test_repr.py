@@ -26,6 +26,11 @@ def test_repr_says_whether_and_how_it_converged():
 
 def test_repr_before_any_fit():
     assert "Model" in repr(Model(3)) and "3" in repr(Model(3))
+    given = Model(startprob=[1.0], transmat=[[1.0]], emission=Categorical([[0.5, 0.5]], symbols="ab"))
+    assert "with given parameters" in (before := repr(given))
+    given.predict("ab")
+    assert repr(given) == before
+    assert "startprob=[2.0]" in repr(Model(startprob=[2.0], transmat=[[1.0]], emission=given.emission))
 
 
 def test_repr_of_a_large_model_is_short():

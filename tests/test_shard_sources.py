@@ -192,6 +192,9 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
         chmm.shards([tmp_path / "b.npy"])
     with pytest.raises(IsADirectoryError, match="is a folder; say which files"):
         chmm.shards(tmp_path)
+    (tmp_path / "b.txt").touch()
+    with pytest.raises(IsADirectoryError, match=r"\*\.txt'"):
+        chmm.shards(tmp_path)
     with pytest.raises(ValueError, match=r"is none of .npy, .npz, .txt, .parquet; for other files give functions"):
         chmm.shards(tmp_path / "a.csv")
     with pytest.raises(TypeError, match="source is a ndarray; give paths, or a list"):
@@ -290,12 +293,23 @@ def test_answers_are_written_in_any_format(format, tmp_path):
 def test_answers_do_not_overwrite_what_is_read(tmp_path):
     np.save(tmp_path / "a.npy", TABLES[0]["x"])
     data = chmm.shards(tmp_path / "a.npy")
-    with pytest.raises(ValueError, match=r"a.npy' is read, answers need another folder"):
+    with pytest.raises(ValueError, match=r"to '.*a.npy': it is read; answers need another folder"):
         model().fit(X).predict(data, to=tmp_path)
     with pytest.raises(ValueError, match="format"):
         model().fit(X).predict(data, to=tmp_path / "out", format="csv")
     assert_array_equal(np.load(tmp_path / "a.npy"), TABLES[0]["x"])
     assert os.listdir(tmp_path) == ["a.npy"]
+
+
+def test_answers_stay_in_their_folder_and_apart(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"no answer")
+    data = chmm.shards({f"{tmp_path}/a.npy": XS[0], "../b": XS[1]})
+    first, second = model().fit(X).predict(data, to=tmp_path / "out")
+    assert first == tmp_path.joinpath("out", *tmp_path.parts[1:], "a.npy") and second == tmp_path / "out" / "b.npy"
+    assert (tmp_path / "a.npy").read_bytes() == b"no answer"
+    with pytest.raises(ValueError, match=r"about 'b.npz' cannot be written to '.*b.npy': that about 'b' is"):
+        model().fit(X).predict(chmm.shards({"b": XS[0], "b.npz": XS[1]}), to=tmp_path / "new", format="npy")
+    assert not (tmp_path / "new").exists()
 
 
 # ---------------------------------------------------------------------------------------------------------- learning

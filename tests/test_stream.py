@@ -334,6 +334,8 @@ def test_numbers_of_every_make():
     (lambda m: m.predict_proba([0], lag=True), TypeError, "lag must be an integer"),
     (lambda m: m.surprise([9]), ValueError, "9 is not among"),
     (lambda m: Model(2).stream(), ValueError, "no parameters yet"),
+    (lambda m: Model(startprob=[1.0], transmat=[[1.0]], emission=Poisson([1.0])).stream().push([1, 2]), ValueError,
+     r"\[1, 2\] holds 2 numbers; push takes one step"),
 ])  # fmt: skip
 def test_refusals(ask, error, message):
     with pytest.raises(error, match=message):
