@@ -5,11 +5,13 @@ of its own.
     python benchmarks/enormous.py --edge 2,4,8,16,32    # instead: time per step on both sides of 1 GiB of alpha
 
 Memory is anonymous memory (RssAnon), sampled every 5 ms: what the process has for itself, without the file's pages,
-which the system may drop. The E-step is timed alone, by CPU time; everything else with what is around it.
+which the system may drop. A process that asks for more than --limit GiB of it (RLIMIT_DATA) fails. The E-step is timed
+alone, by CPU time; everything else with what is around it.
 """
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -108,10 +110,12 @@ def main():
     parser.add_argument("--tasks", type=lambda text: text.split(","), default=TASKS, help=", ".join(TASKS))
     parser.add_argument("--edge", type=lambda text: [int(n) for n in text.split(",")], help="numbers of states")
     parser.add_argument("--folder", type=Path, help="for the data; a temporary one unless told")
+    parser.add_argument("--limit", type=float, default=2.0, help="GiB of private memory for each process")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
         task, path = json.loads(args.worker)
+        resource.setrlimit(resource.RLIMIT_DATA, (int(args.limit * 2**30),) * 2)
         print(json.dumps(measured(task, path, args.states)))
         return
     if args.edge:
@@ -127,7 +131,8 @@ def main():
                 write(path, steps)
             for task in tasks if steps else ():
                 job = json.dumps([task, str(path)])
-                command = [sys.executable, __file__, "--states", str(args.states), "--worker", job]
+                options = ["--states", str(args.states), "--limit", str(args.limit)]
+                command = [sys.executable, __file__, *options, "--worker", job]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 found = json.loads(done.stdout)
                 print(f"| {task} | {steps:.0e} | {found['peak']:.0f} | {found['seconds']:.1f} | {found['answer']} |",

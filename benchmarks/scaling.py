@@ -14,7 +14,7 @@ import argparse
 
 import numpy as np
 
-NS = 20.0  # c: nanoseconds for one step of the data on one core, as benchmarks/events.py found for three states
+NS = 20.0  # c: nanoseconds for one step of the data on one core; benchmarks/events.py found 17 to 20 for three states
 LATENCY = 0.020  # L: seconds
 TASK = 0.0015  # d: seconds of client and scheduler for each worker, half before its work and half after
 ADD = 0.00005  # b: seconds of the client for each shard

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import colours
+from .statistics import rounded
 from .symbols import shown
 
 MOST = 20  # rows of a long table that are shown, half of them from its end
@@ -136,12 +137,12 @@ def model(fit: Any, name: str) -> str:
     def row(i):
         to, colour = fit.transmat[i], states.colours[i]
         if states.few:
-            moves = [bar(p, None, c) if p > 0 else "" for p, c in zip(to.tolist(), states.colours)]
+            moves = [bar(p, rounded(p), c) if p > 0 else "" for p, c in zip(to.tolist(), states.colours)]
         else:
             best = [j for j in np.argsort(-to, kind="stable")[:3].tolist() if to[j] > 0]
-            moves = [Cell(", ".join(square(states.colours[j], f"{states.names[j]} {to[j]:.3g}") for j in best))]
-        end = [] if fit.endprob is None else [bar(float(fit.endprob[i]), None, colour)]
-        start = bar(float(fit.startprob[i]), None, colour)
+            moves = [Cell(", ".join(square(states.colours[j], f"{states.names[j]} {rounded(to[j])}") for j in best))]
+        end = [] if fit.endprob is None else [bar(float(fit.endprob[i]), rounded(fit.endprob[i]), colour)]
+        start = bar(float(fit.startprob[i]), rounded(fit.startprob[i]), colour)
         return [states.heads[i], start, *end, *moves, Cell(_WRAPPED.format(escape(fit.emission.summary(i))))]
 
     rows = cut(len(states.names), len(heads), row, MOST_ENTRIES)

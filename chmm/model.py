@@ -452,7 +452,7 @@ class Model:
         """
         fit = self._ready()
         if self._fit is None:
-            raise ValueError("begin with model = model.start(X): it takes in what the emission must know of all data")
+            raise ValueError("call start first, model = model.start(X): it takes in what the emission must know of X")
         structure = structure_of(self, fit.emission, known=fit.states)
         return self._with(training.next_fit(structure, statistics, fit))
 

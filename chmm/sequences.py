@@ -167,6 +167,7 @@ class Sequences:
 
 
 FILES = (".npy", ".npz", ".parquet")  # that `chmm.shards` reads, and that hold no text
+TO_NUMBERS = "these read as numbers: pd.to_numeric makes them so, and pd.read_csv with thousands=',' or decimal=','"
 LARGEST = 1e300  # magnitude of a number; sums of larger ones may overflow
 
 
@@ -280,6 +281,16 @@ def _sequences(steps, bounds, form, keys=None):
     return Sequences(steps.values, bounds, steps.kind, steps.missing, form, steps.names, steps.categories, keys)
 
 
+def _read_as_numbers(words):
+    """Whether the first words are numbers written out."""
+    if isinstance(words, Letters):
+        return False
+    try:
+        return all(math.isfinite(float(w.replace(",", ""))) for w in list(words[:9]) if isinstance(w, str))
+    except ValueError:
+        return False
+
+
 def _way_to_read(paths, name):
     """How data are read that are in files."""
     if all(path.endswith(FILES) for path in paths):
@@ -308,6 +319,11 @@ def _refuse_slips(X, data, name):
         words = data.values
         known = distinct(words.points) if isinstance(words, Letters) else {w for w in words if isinstance(w, str)}
         if len(words) > 1 and len(known) == len(words):
+            if _read_as_numbers(words):
+                raise ValueError(
+                    f"{name} is an array of {len(words)} strings, none of which recurs; {TO_NUMBERS}. If they are "
+                    "symbols, pass them as a list"
+                )
             raise ValueError(
                 f"{name} is an array of {len(words)} strings, none of which recurs: as one sequence of words there is "
                 f"nothing to learn. If they are texts, pass list({name}); if it is one sequence of words, pass it as a "
@@ -322,6 +338,8 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
         if part.kind not in ("numbers", "integers", "bools", NO_STEPS):
             column = "" if data.kind != "columns" else f"column {k if data.names is None else repr(data.names[k])} of "
             advice = "; leave it out, make it the index, or give each column a family, Product(...)" if column else ""
+            if part.kind == "words" and _read_as_numbers(part.values):
+                advice = f"; {TO_NUMBERS}"
             raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers{advice}")
     return data.numbers
 

@@ -6,7 +6,12 @@ import re
 from pathlib import Path
 
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s:]+)(#[^)\s]*)?\)")
-INCLUDED = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+INCLUDED = {
+    "README.md": "index.md",
+    "README.md#what-to-pass": "passing.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+}
 
 
 def hook(app, name, source):
@@ -33,9 +38,10 @@ def followed(text, base, here, app):
             return found[0]
         if not target.is_relative_to(docs):
             inside = target.relative_to(root).as_posix()
-            if inside not in INCLUDED:
+            page = INCLUDED.get(inside + anchor) or (INCLUDED.get(inside) if inside != "README.md" else None)
+            if page is None:
                 return f"[{label}]({repository}/blob/main/{inside}{anchor})" if repository else label
-            target = docs / INCLUDED[inside]
+            target = docs / page
         return f"[{label}]({Path(os.path.relpath(target, here)).as_posix()}{anchor})"
 
     return LINK.sub(link, text)

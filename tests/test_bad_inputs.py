@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from refusals import WRONG, X, assert_refused, balls, coins, fit, text
 
-from chmm import MarkovChain, Model, shards
+from chmm import Gaussian, MarkovChain, Model, shards
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -115,6 +115,10 @@ DATA = [
     ("the name of a table of text", lambda: named_file("prices.csv"), ValueError, "prices.csv", "read_csv"),
     ("the name of a file of numbers", lambda: named_file("a.npy"), ValueError, "a.npy", r"chmm.shards\(X\)"),
     ("names of files, by a wildcard", lambda: fit(X="data/*.parquet"), ValueError, r"chmm.shards\(X\)", "columns="),
+    ("numbers as strings", lambda: fit(X=np.array(["1.5", "2.5", "1,024"])), ValueError, "strings", "to_numeric"),
+    ("numbers as strings, to a family", lambda: Model(2, Gaussian()).fit([["1.5", "2.5", "1.5"]]), TypeError, "words",
+     "to_numeric"),
+    ("words to a family", lambda: Model(2, Gaussian()).fit([["a", "nan", "a"]]), TypeError, "Gaussian takes numbers$"),
     ("times", lambda: fit(X=np.array(["2020-01-01"], "M8[D]")), TypeError, "datetime64", "the index"),
     ("data in pieces", lambda: coins().bic(shards([[0, 1]])), TypeError, "X", "chmm.shards", "one piece"),
     ("an array of letters of which none recurs", lambda: fit(X=np.array(list("ACGT"))), ValueError, r"list\(X\)"),

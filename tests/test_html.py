@@ -108,6 +108,14 @@ def test_a_model_shows_its_states():
     assert "Model(n_states=2)" in Page(Model(2)._repr_html_()).text
 
 
+def test_probabilities_read_as_in_print():
+    nearly = [[1 - 1e-12, 1e-12], [1e-4, 0.9999]]
+    model = Model(startprob=[1, 0], transmat=nearly, emission=Poisson([1, 2]))
+    rows = Page(model._repr_html_()).rows
+    assert rows[1][1:4] == ["1", "~1", "~0"] and rows[2][1:4] == ["0", "0.0001", "0.9999"]
+    assert all(text in repr(model) for text in ("start 1, to 0 ~1, 1 ~0", "start 0, to 1 0.9999, 0 0.0001"))
+
+
 def test_posteriors_and_segments_show_their_ends():
     page = Page(model().posteriors(x)._repr_html_())
     assert [row[0] for row in page.rows[1:]] == [*map(str, range(10)), "… 100 more", *map(str, range(110, 120))]

@@ -482,7 +482,7 @@ cdef inline inline_int through_other_half_with(
     return 0
 
 
-# A loop for either type of index
+# A loop for either type of index, where a step is too short to ask for it
 
 cdef inline inline_int to_middle(
     vector* kind, Py_ssize_t size, Py_ssize_t lines, Job* job, Sequence* seqs,
@@ -501,10 +501,10 @@ cdef inline inline_int through_other_half(
 # Each size is a function of its own: in one large function the compiler would keep nothing in registers.
 
 cdef inline for_plain to_middle_plain(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<double*> NULL, job.chain.n, 1, job, seqs)
+    to_middle_with(<double*> NULL, job.chain.n, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_plain through_other_half_plain(Job* job, Sequence* seqs) noexcept nogil:
-    through_other_half(<double*> NULL, job.chain.n, 1, job, seqs)
+    through_other_half_with(<double*> NULL, job.chain.n, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_medium to_middle_1(Job* job, Sequence* seqs) noexcept nogil:
     to_middle(<double*> NULL, 1, 1, job, seqs)
@@ -537,19 +537,19 @@ cdef inline for_medium through_other_half_8(Job* job, Sequence* seqs) noexcept n
     through_other_half(<medium*> NULL, 8, 1, job, seqs)
 
 cdef inline for_medium to_middle_8_two(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<medium*> NULL, 8, 2, job, seqs)
+    to_middle_with(<medium*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_medium to_middle_16(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<medium*> NULL, 16, 1, job, seqs)
+    to_middle_with(<medium*> NULL, 16, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_medium through_other_half_16(Job* job, Sequence* seqs) noexcept nogil:
-    through_other_half(<medium*> NULL, 16, 1, job, seqs)
+    through_other_half_with(<medium*> NULL, 16, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_wide to_middle_16_wide(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<wide*> NULL, 16, 1, job, seqs)
+    to_middle_with(<wide*> NULL, 16, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_wide through_other_half_16_wide(Job* job, Sequence* seqs) noexcept nogil:
-    through_other_half(<wide*> NULL, 16, 1, job, seqs)
+    through_other_half_with(<wide*> NULL, 16, 1, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_wide to_middle_8_wide(Job* job, Sequence* seqs) noexcept nogil:
     to_middle(<wide*> NULL, 8, 1, job, seqs)
@@ -558,10 +558,10 @@ cdef inline for_wide through_other_half_8_wide(Job* job, Sequence* seqs) noexcep
     through_other_half(<wide*> NULL, 8, 1, job, seqs)
 
 cdef inline for_wide to_middle_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    to_middle(<wide*> NULL, 8, 2, job, seqs)
+    to_middle_with(<wide*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 cdef inline for_wide through_other_half_8_wide_two(Job* job, Sequence* seqs) noexcept nogil:
-    through_other_half(<wide*> NULL, 8, 2, job, seqs)
+    through_other_half_with(<wide*> NULL, 8, 2, job.index.bytes != NULL, job, seqs)
 
 
 cdef inline int dispatch_to_middle(Job* job, Sequence* seqs, Py_ssize_t lines) noexcept nogil:
