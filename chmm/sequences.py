@@ -185,7 +185,7 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
         "letters" if each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are
         refused, too.
     """
-    refuse_query(X, name)
+    refuse_promise(X, name)
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
     is_one = type(X) is str or (type(X) is np.ndarray and X.dtype.kind != "O")
@@ -195,13 +195,15 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     return data
 
 
-def refuse_query(X: Any, name: str) -> None:
-    """TypeError for a LazyFrame of polars."""
-    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
-        raise TypeError(
-            f"{name} is a {type(X).__name__}, a query that has not been run: pass {name}.collect(), or to chmm.shards "
-            "a list of functions, [query.collect, ...]"
-        )
+PROMISES = {"LazyFrame": "collect", "Delayed": "compute", "Future": "result"}  # of polars and Dask, and their method
+
+
+def refuse_promise(X: Any, name: str) -> None:
+    """TypeError for what stands for data that are still to be computed."""
+    way = PROMISES.get(type(X).__name__)
+    if way is not None:
+        later = "" if way == "result" else f", or to chmm.shards a list of functions, [x.{way}, ...]"
+        raise TypeError(f"{name} is a {type(X).__name__}, which is still to be computed: pass {name}.{way}(){later}")
 
 
 def _read(X, name, kind):

@@ -104,7 +104,7 @@ def read(item: Any, choice: Choice) -> Parts:
             f"{str(X)!r} is a path among other things: give nothing but paths, in a list, or functions that read one "
             "each"
         )
-    sequences.refuse_query(X, "X")
+    sequences.refuse_promise(X, "X")
     if hasattr(X, "to_table"):  # an Arrow dataset, or a fragment of one
         schema = X.physical_schema if hasattr(X, "physical_schema") else X.schema
         X = X.to_table(columns=_columns(schema.names, choice)[0], use_threads=False)

@@ -245,7 +245,7 @@ def test_a_lazy_frame_is_told_apart_from_its_result():
         lambda: model().fit(frame.lazy(), ids="user"),
         lambda: model().fit(chmm.shards([frame.lazy()], columns="x", ids="user")),
     ):
-        with pytest.raises(TypeError, match=r"is a LazyFrame, a query that has not been run: pass X.collect\(\)"):
+        with pytest.raises(TypeError, match=r"is a LazyFrame, which is still to be computed: pass X.collect\(\)"):
             ask()
 
 
