@@ -136,6 +136,8 @@ def _coded(pa, x, gone, name):
         names = known.to_pylist()
     else:
         return steps(x.cast(x.type.value_type), name)
+    if len(set(names)) < len(names):  # two codes for one value
+        return _coded(pa, x.cast(x.type.value_type).dictionary_encode(), gone, name)
     codes = _array(x.indices if gone is None else x.indices.fill_null(0))
     if None in names:  # a null in the dictionary
         nulls = np.array([v is None for v in names])[codes]
@@ -180,6 +182,8 @@ def _advice(pa, kind, name):
     if pa.types.is_struct(kind):
         return f"structs are not steps: pa.RecordBatch.from_struct_array({name}) is one sequence with several columns"
     told = "steps are symbols (strings, integers, bools) or numbers"
+    if pa.types.is_decimal(kind):
+        told += f": {name}.cast('float64')"
     if pa.types.is_temporal(kind):
         told += f"; {NO_TIMES}: choose columns, by table.select([...]) or, of files, chmm.shards(..., columns=[...])"
     return told

@@ -68,7 +68,10 @@ def spread(shards: Any, client: Any = None, *, persist: bool | str = "auto") -> 
     if persist not in (True, False, "auto"):
         raise ValueError(f"persist = {shown(persist)} must be True, False or 'auto'")
     if client is None:
-        client = distributed.get_client()
+        try:
+            client = distributed.get_client()
+        except ValueError as error:
+            raise ValueError("no client is in use: give one, distributed.Client(...)") from error
     if not isinstance(client, distributed.Client) or client.asynchronous:
         raise TypeError(f"client = {shown(client)} must be a distributed.Client that is not asynchronous, or None")
     return Spread(shards if isinstance(shards, Shards) else made_from(shards), client, persist)

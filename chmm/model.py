@@ -507,6 +507,8 @@ class Model:
 
     def _of_shards(self, X, told, impossible, to, format, ask, *options):
         """(name, answer) of each shard, or the files of them."""
+        if to is None and format is not None:
+            raise TypeError(f"format = {shown(format)} is that of files: say where these go, to=...")
         if not isinstance(X, Shards):
             raise TypeError(f"to = {shown(to)} is where the answers about shards go: X must be chmm.shards(...)")
         X.refuse(**told, impossible=None if impossible == "raise" else impossible)
@@ -560,7 +562,7 @@ class Model:
         step of the longest sequence, or for about 2 sqrt(n_steps) steps where that would take more than 1 GiB.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
-        if isinstance(X, Shards) or to is not None:
+        if isinstance(X, Shards) or to is not None or format is not None:
             return self._of_shards(X, told, impossible, to, format, posterior_paths.predict, method)
         asked = self._asked(X, **told, impossible=impossible)
         return frames.as_data(X, posterior_paths.predict(asked, method, self.n_jobs))
@@ -595,7 +597,7 @@ class Model:
         Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
-        if isinstance(X, Shards) or to is not None:
+        if isinstance(X, Shards) or to is not None or format is not None:
             ask, options = (questions.predict_proba, ()) if lag is None else (streams.predict_proba, (lag,))
             return self._of_shards(X, told, impossible, to, format, ask, *options)
         asked = self._asked(X, **told, impossible=impossible)

@@ -185,6 +185,7 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
         "letters" if each is a single character; otherwise it is a list of texts. None, before a fit: probable slips are
         refused, too.
     """
+    refuse_promise(X, name)
     if lengths is not None or ids is not None:
         return _in_a_row(X, lengths, ids, name)
     is_one = type(X) is str or (type(X) is np.ndarray and X.dtype.kind != "O")
@@ -192,6 +193,17 @@ def read(X: Any, lengths: Any = None, ids: Any = None, name: str = "X", kind: st
     if kind is None:
         _refuse_slips(X, data, name)
     return data
+
+
+PROMISES = {"LazyFrame": "collect", "Delayed": "compute", "Future": "result"}  # of polars and Dask, and their method
+
+
+def refuse_promise(X: Any, name: str) -> None:
+    """TypeError for what stands for data that are still to be computed."""
+    way = PROMISES.get(type(X).__name__)
+    if way is not None:
+        later = "" if way == "result" else f", or to chmm.shards a list of functions, [x.{way}, ...]"
+        raise TypeError(f"{name} is a {type(X).__name__}, which is still to be computed: pass {name}.{way}(){later}")
 
 
 def _read(X, name, kind):
@@ -426,6 +438,8 @@ def _without_ids(X, ids, name):
         if len(ids) == len(X):  # one character for each step
             return X, ids
         raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
+    if list(names).count(ids) > 1:
+        raise ValueError(f"ids = {shown(ids)}: {name} has several columns of this name")
     column = X[ids]
     if table is not None:
         return X.drop_columns([ids]), column
@@ -439,7 +453,7 @@ def _runs(ids, n_steps, argument, of):
         values = np.asarray(list(ids) if isinstance(ids, str | bytes | tuple) else ids)
     except ValueError:  # lists of several lengths
         values = np.empty((0, 0))
-    if values.ndim != 1:
+    if values.ndim != 1 or any(isinstance(v, list | np.ndarray) for v in values[:1]):
         raise TypeError(f"{argument} must hold one id for each step, got {shown(ids)}")
     if len(values) != n_steps:
         raise ValueError(f"{argument} has {len(values)} entries for {n_steps} {of}; there must be one id for each step")

@@ -4,7 +4,7 @@ A shard is read by one thread while those before it are worked on. What is learn
 that it has the same bits for any number of threads.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +63,14 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     >>> model.emission_.means.round().ravel().tolist()
     [0.0, 5.0]
     """
-    choice = Choice(columns, ids, y)
+    if isinstance(source, Shards):
+        raise TypeError("source is made by chmm.shards already: pass it to the model")
+    for name, value in (("ids", ids), ("y", y)):
+        if not isinstance(value, Hashable | list):
+            raise TypeError(f"{name} = {shown(value)} must name a column; labels of a shard go with it, (name, X, y)")
+    if not isinstance(columns, Hashable | list | np.ndarray):
+        raise TypeError(f"columns = {shown(columns)} must be a column or a list of columns, by name or number")
+    choice = Choice(list(columns) if isinstance(columns, np.ndarray | range) else columns, ids, y)
     if hasattr(source, "__dask_graph__"):
         source = sources.partitions(source)
     if isinstance(source, PATHS) or (isinstance(source, list | tuple) and _are_paths(source)):
@@ -140,6 +147,8 @@ class Shards:
             if item is END:
                 raise ValueError(f"there were {len(self)} shards, and now there are {k}")
             yield self._piece(k, item, kind, scratch)
+        if next(items, END) is not END:
+            raise ValueError(f"there were {len(self)} shards, and now there are more")
 
     def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
@@ -170,6 +179,8 @@ class Shards:
     ) -> list[Path]:
         """The files in the folder `to` that hold these answers, in their order."""
         folder = Path(to)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"to = {str(to)!r} is no folder; answers are files in a folder")
         if format is not None:
             check_choice(format, "format", tuple(WRITERS))
         taken = dict.fromkeys(self._files(), "it is read; answers need another folder")
@@ -310,6 +321,8 @@ def target(name, folder, format):
     if the name is a path from elsewhere."""
     named = Path(str(name))
     path = folder.joinpath(*(part for part in named.parts if part not in (named.anchor, "..")))
+    if path == folder:
+        raise ValueError(f"a shard is called {shown(name)}, which names no file: give it another name")
     known = path.suffix[1:] in WRITERS
     return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
 

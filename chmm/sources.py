@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import sequences
 from .symbols import shown
 
 PATHS = (str, os.PathLike)
@@ -62,7 +63,7 @@ def _txt(path, choice):
     """A text on each line, by its number."""
     if choice != ALL:
         raise ValueError("a text has no columns; y may be a path of files of labels")
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8-sig") as file:  # a byte order mark is no symbol
         return Parts(dict(enumerate(line.removesuffix("\n") for line in file)))
 
 
@@ -98,6 +99,12 @@ def read(item: Any, choice: Choice) -> Parts:
     if callable(item) and not hasattr(item, "__array__"):
         item = item()
     X, y = item if isinstance(item, tuple) and len(item) == 2 else (item, None)
+    if isinstance(X, os.PathLike):
+        raise TypeError(
+            f"{str(X)!r} is a path among other things: give nothing but paths, in a list, or functions that read one "
+            "each"
+        )
+    sequences.refuse_promise(X, "X")
     if hasattr(X, "to_table"):  # an Arrow dataset, or a fragment of one
         schema = X.physical_schema if hasattr(X, "physical_schema") else X.schema
         X = X.to_table(columns=_columns(schema.names, choice)[0], use_threads=False)
@@ -164,6 +171,8 @@ def of_array(x: Any, choice: Choice) -> Parts:
     if not hasattr(x, "shape") or np.ndim(x) != 2:
         raise ValueError(f"columns, ids and y are columns of a table, and a {type(x).__name__} has none")
     names, n = _columns(range(x.shape[1]), choice)
+    if any(isinstance(k, bool | np.bool_ | float) for k in names):
+        raise TypeError(f"columns of an array have integers as names, got {shown(names)}")
     ids, y = (None if k is None else x[:, k] for k in (choice.ids, choice.y))
     if y is not None and x.dtype.kind == "f" and (np.isnan(y) | (y == np.round(y))).all():  # beside measurements
         y = np.where(np.isnan(y), None, np.nan_to_num(y).astype(np.int64)) if np.isnan(y).any() else y.astype(np.int64)
@@ -218,6 +227,8 @@ def files(paths: Any, choice: Choice) -> tuple[list[File], list[str], Choice]:
     if not isinstance(y, (*PATHS, list, tuple)) or not {path.suffix for path in found} <= {".npy", ".txt"}:
         return [File(path) for path in found], names, choice
     labels = _found(y, "y")
+    if any(path.suffix == ".npy" for path in found) and any(path.suffix == ".txt" for path in labels):
+        raise ValueError("y: labels in .txt files go with texts; those of .npy files must be .npy files, too")
     if len(labels) != len(found):
         raise ValueError(f"there are {len(found)} shards and {len(labels)} files of labels; there must be one for each")
     return [File(path, own) for path, own in zip(found, labels, strict=True)], names, choice._replace(y=None)

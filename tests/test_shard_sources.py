@@ -92,9 +92,10 @@ def test_texts_and_their_labels(tmp_path):
 
 
 def test_the_end_of_a_line_is_no_symbol_however_it_is_written(tmp_path):
-    (tmp_path / "a.txt").write_bytes("天 x\r\nab\u2028c\n".encode())
-    (piece,) = chmm.shards(tmp_path / "a.txt")
-    assert np.diff(piece.data.bounds).tolist() == [3, 4]
+    for mark in (b"", b"\xef\xbb\xbf"):  # nor is a mark of the byte order
+        (tmp_path / "a.txt").write_bytes(mark + "天 x\r\nab\u2028c\n".encode())
+        (piece,) = chmm.shards(tmp_path / "a.txt")
+        assert np.diff(piece.data.bounds).tolist() == [3, 4]
 
 
 def parquet(folder, tables=TABLES):
@@ -182,6 +183,20 @@ def test_what_can_be_walked_again_is_a_source(monkeypatch):
     same(model(max_iter=5).fit(data), model(max_iter=5).fit(chmm.shards(dict(Walked()))))
     with pytest.raises(TypeError, match="generator, which can be walked only once"):
         chmm.shards(x for x in XS)
+    with pytest.raises(TypeError, match=r"made by chmm.shards already"):
+        chmm.shards(data)
+
+
+@pytest.mark.parametrize("more", [1, -1])
+def test_a_source_that_has_another_number_of_shards_later_is_refused(more, monkeypatch):
+    class Changing(list):
+        def __iter__(self):
+            self.times = getattr(self, "times", 0) + 1
+            return iter(X[: 9 if self.times < 4 else 9 + more])
+
+    monkeypatch.setattr(starts, "MOST", 100)
+    with pytest.raises(ValueError, match=f"there were 9 shards, and now there are {'more' if more == 1 else '8'}"):
+        model().fit(chmm.shards(type("Walked", (), {"__iter__": Changing().__iter__})()))
 
 
 def test_paths_that_cannot_be_shards_are_refused(tmp_path):
@@ -201,6 +216,37 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
         chmm.shards(np.ones(3))
     with pytest.raises(ValueError, match="two shards are called 'a'"):
         chmm.shards([("a", [0.5]), ("a", [0.7])])
+    np.save(tmp_path / "c.npy", TABLES[0]["x"])
+    for source in ([tmp_path / "c.npy", XS[1]], {"c": tmp_path / "c.npy"}):
+        with pytest.raises(TypeError, match=r"c.npy' is a path among other things"):
+            model().fit(chmm.shards(source))
+    with pytest.raises(ValueError, match=r"y: labels in .txt files go with texts"):
+        chmm.shards(tmp_path / "c.npy", y=tmp_path / "b.txt")
+
+
+def test_what_names_no_column_is_refused():
+    table = np.column_stack([TABLES[0][name] for name in ("user", "x", "state")])
+    same(model().fit(chmm.shards([table], columns=range(1, 2), ids=0)), model().fit(XS[0]))
+    same(model().fit(chmm.shards([table], columns=np.array([1]), ids=np.int64(0))), model().fit(XS[0]))
+    for name, value in {"ids": TABLES[0]["user"], "y": TABLES[0]["state"], "columns": {1}}.items():
+        with pytest.raises(TypeError, match=rf"{name} = .* must "):
+            chmm.shards([table], **{name: value})
+    for columns in (True, [False, True, False], 1.0):
+        with pytest.raises(TypeError, match="columns of an array have integers as names"):
+            model().fit(chmm.shards([table], columns=columns))
+
+
+def test_a_lazy_frame_is_told_apart_from_its_result():
+    polars = pytest.importorskip("polars", reason="lazy frames are polars'")
+    frame = polars.DataFrame(TABLES[0])
+    same(model().fit(chmm.shards([frame.lazy().collect], columns="x", ids="user")), model().fit(XS[0]))
+    for ask in (
+        lambda: model().fit(frame.lazy()),
+        lambda: model().fit(frame.lazy(), ids="user"),
+        lambda: model().fit(chmm.shards([frame.lazy()], columns="x", ids="user")),
+    ):
+        with pytest.raises(TypeError, match=r"is a LazyFrame, which is still to be computed: pass X.collect\(\)"):
+            ask()
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".txt", ".parquet"])
@@ -310,6 +356,18 @@ def test_answers_stay_in_their_folder_and_apart(tmp_path):
     with pytest.raises(ValueError, match=r"about 'b.npz' cannot be written to '.*b.npy': that about 'b' is"):
         model().fit(X).predict(chmm.shards({"b": XS[0], "b.npz": XS[1]}), to=tmp_path / "new", format="npy")
     assert not (tmp_path / "new").exists()
+    for name in ("", ".", ".."):
+        with pytest.raises(ValueError, match=f"a shard is called '{name}', which names no file"):
+            model().fit(X).predict(chmm.shards({name: XS[0]}), to=tmp_path / "new")
+    with pytest.raises(NotADirectoryError, match=r"to = '.*a.npy' is no folder"):
+        model().fit(X).predict(chmm.shards({"b": XS[0]}), to=tmp_path / "a.npy")
+    assert sorted(os.listdir(tmp_path)) == ["a.npy", "out"]
+
+
+def test_a_format_is_that_of_files():
+    for data in (XS[0], chmm.shards(XS)):
+        with pytest.raises(TypeError, match=r"format = 'npz' is that of files: say where these go, to="):
+            model().fit(X).predict(data, format="npz")
 
 
 # ---------------------------------------------------------------------------------------------------------- learning

@@ -58,7 +58,8 @@ class Survey(dict):
         if not isinstance(other, Survey):
             return NotImplemented
         if self.keys() != other.keys():
-            raise ValueError(f"these surveys are of two families: {sorted(self)} and {sorted(other)}")
+            one, two = (sorted(own.keys() - {"n_columns", "n_sequences", "n_steps"}) for own in (self, other))
+            raise ValueError(f"these surveys are of two families, {', '.join(one)} and {', '.join(two)}")
         if self.get("n_columns") != other.get("n_columns"):
             columns = " and ".join(str(n) for n in (*self["n_columns"], *other["n_columns"]))
             raise ValueError(f"these surveys are of data with {columns} columns, so they do not add up")
