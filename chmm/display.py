@@ -20,6 +20,7 @@ LEAST, SHARE = 1.0, 0.1  # elsewhere a line comes after a second, and after a te
 class Display:
     """A line that is rewritten on a terminal; elsewhere (a notebook, a log file) lines that grow rarer, some sixty in
     the first hour. With progress=False nothing is printed. Steps go to the log at level DEBUG, results at INFO.
+    On a terminal tqdm draws the line if it is installed, so that it stands below the bars of a caller's own.
 
     >>> with Display(False) as display:
     ...     display.step("step 1")
@@ -32,6 +33,8 @@ class Display:
         self._stream = None if getattr(stream, "closed", False) else stream
         self._redrawn = self._stream is not None and self._stream.isatty()
         self._began, self._due, self._width, self._waiting = time.monotonic(), 0.0, 0, ""
+        self._tqdm = _tqdm() if self._redrawn else None
+        self._bar: Any = None
 
     @property
     def active(self) -> bool:
@@ -67,7 +70,11 @@ class Display:
 
     def _write(self, text):
         self._waiting = ""
-        if self._redrawn:
+        if self._tqdm is not None:
+            if self._bar is None:
+                self._bar = self._tqdm(file=self._stream, bar_format="{desc}", dynamic_ncols=True)
+            self._bar.set_description_str(text)
+        elif self._redrawn:
             text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps could not be rewritten
             self._put("\r" + text.ljust(self._width))
             self._width = len(text)
@@ -75,7 +82,10 @@ class Display:
             self._put(text + "\n")
 
     def _end(self):
-        if self._redrawn and self._width:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        elif self._redrawn and self._width:
             self._put("\n")
             self._width = 0
 
@@ -87,6 +97,14 @@ class Display:
             self._stream.flush()
         except (OSError, ValueError):  # closed, or a broken pipe: hours of work must not be lost to a line about them
             self._stream = None
+
+
+def _tqdm():
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm
 
 
 def duration(seconds: float) -> str:

@@ -557,7 +557,7 @@ def _sums(numbers, index, first, lengths):
         place = np.arange(where.start, where.stop)
         if len(first) > 1:
             place -= np.repeat(first - first[0], lengths)
-        sums += np.add.reduceat([own, own * place], first - first[0], axis=1)
+        sums += np.array([np.add.reduceat(part, first - first[0]) for part in (own, own * place)])
     return sums
 
 

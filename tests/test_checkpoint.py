@@ -567,7 +567,7 @@ def ended(path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
 def test_ctrl_c_leaves_a_file_that_goes_on(tmp_path, path):
-    with started(tmp_path, path, 0.02, 1000) as process:  # it would save after the first step, and then not for long
+    with started(tmp_path, path, 0.2, 1000) as process:  # it would save after the first step, and then not for long
         for _ in range(15):
             process.stdout.readline()
         process.send_signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -25,6 +26,11 @@ STEP = re.compile(
 class Terminal(io.StringIO):
     def isatty(self):
         return True
+
+
+@pytest.fixture(autouse=True)
+def no_bars(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
 
 
 @pytest.fixture
@@ -172,3 +178,16 @@ def test_what_is_left_and_how_long_it_took():
     assert str(told) == "step 3: objective -12.5, gain 0.25, 1 min 15 s"
     want = {0: "0.0 s", 59.94: "59.9 s", 59.96: "1 min 0 s", 3599: "59 min 59 s", 3600: "1 h 0 min"}
     assert {seconds: duration(seconds) for seconds in want} == want
+
+
+def test_tqdm_draws_the_line_of_a_terminal_below_other_bars(monkeypatch):
+    monkeypatch.undo()
+    tqdm = pytest.importorskip("tqdm", reason="tqdm is not installed").tqdm
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for _ in tqdm(range(2), file=terminal, desc="outer"):
+        fitted = model().fit(x, progress=True)
+    lines = terminal.getvalue().split("\r")
+    assert f"converged after {fitted.n_iter_} EM steps" in terminal.getvalue()
+    assert any("step 1: objective" in line for line in lines) and any("outer: 100%" in line for line in lines)
+    assert "\n" in terminal.getvalue() and not tqdm._instances  # the bars stand below each other, and are closed
