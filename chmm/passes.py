@@ -222,6 +222,7 @@ class Found(NamedTuple):
     labels: Sequences | Weights | None  # the distinct ones, or no rows of weights; None: none
     labelled: tuple[int, int]  # the number of sequences of which a label is known, and of their steps
     ids: tuple | None  # as of `Piece`
+    columns: tuple | None  # their names
 
 
 def look(piece, family) -> Found:
@@ -235,7 +236,7 @@ def look(piece, family) -> Found:
             require_names(labels, "y")
     told = _told(data, labels)
     n_told, n_steps = int(told.sum()), int(np.diff(data.bounds)[told].sum())
-    return Found(emission, seen, _distinct(labels), (n_told, n_steps), piece.ids)
+    return Found(emission, seen, _distinct(labels), (n_told, n_steps), piece.ids, data.names if data.n_steps else None)
 
 
 def _told(data, labels):

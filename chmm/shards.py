@@ -79,8 +79,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
         return Shards(list(source.values()), list(source), choice)
     if hasattr(source, "get_fragments"):
         source = list(source.get_fragments())
-        paths = [Path(fragment.path) for fragment in source]
-        if len(set(paths)) == len(paths):
+        paths = [Path(fragment.path) for fragment in source if hasattr(fragment, "path")]  # else it is in memory
+        if len(set(paths)) == len(source):
             return Shards(source, sources.names_of(paths), choice)
     elif hasattr(source, "to_batches"):
         source = source.to_batches()
@@ -89,7 +89,7 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
             f"source is a {type(source).__name__}, which can be walked only once, and shards are read in every pass "
             "over the data: give a list, or functions that read a shard each"
         )
-    if not isinstance(source, Iterable) or hasattr(source, "__array__"):
+    if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
         raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
     return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
@@ -213,7 +213,7 @@ class Shards:
         """The files that are read."""
         items = self._items if isinstance(self._items, Sequence) else ()
         paths = [path for item in items if isinstance(item, sources.File) for path in item if path is not None]
-        paths += [item.path for item in items if hasattr(item, "physical_schema")]  # fragments of an Arrow dataset
+        paths += [item.path for item in items if hasattr(item, "physical_schema") and hasattr(item, "path")]  # Arrow's
         return {Path(path).resolve() for path in paths}
 
     @quiet

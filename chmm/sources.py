@@ -55,8 +55,9 @@ def _npz(path, choice):
     with np.load(path) as arrays:
         if choice == ALL:
             return Parts({name: arrays[name] for name in arrays.files})
-        names, _ = _columns(arrays.files, choice)
-        return of_table(Table({name: arrays[name] for name in names}), choice)
+        names, n = _columns(arrays.files, choice)
+        ids, y = (None if name is None else arrays[name] for name in (choice.ids, choice.y))
+        return Parts(arrays[names[0]] if n == 1 else Table({name: arrays[name] for name in names[:n]}), ids, y)
 
 
 def _txt(path, choice):
@@ -131,27 +132,34 @@ def _columns(names, choice):
     return [*wanted, *others], len(wanted)
 
 
-class Table(dict):
-    """Columns by name, as of a data frame."""
+class Table:
+    """Columns by name, as of a data frame: no mapping, which would be a sequence under each name."""
 
     ndim = 2
 
+    def __init__(self, arrays: dict):
+        self._arrays = arrays
+        shapes = {array.shape for array in arrays.values()}
+        if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+            told = ", ".join(f"{shown(name)} {array.shape}" for name, array in arrays.items())
+            raise ValueError(f"columns of one table have one axis, and one length; these have the shapes {told}")
+
     @property
     def columns(self):
-        return list(self)
+        return list(self._arrays)
 
-    def __getitem__(self, names):
-        return Table({name: self[name] for name in names}) if isinstance(names, list) else super().__getitem__(names)
+    def __getitem__(self, name):
+        return self._arrays[name]
 
     def __len__(self):
-        return len(next(iter(self.values()), ()))
+        return len(next(iter(self._arrays.values()), ()))
 
     def __array__(self, dtype=None, copy=None):
-        return np.column_stack(list(self.values()))
+        return np.column_stack(list(self._arrays.values()))
 
 
 def of_table(table: Any, choice: Choice) -> Parts:
-    """Of a data frame, or a `Table`."""
+    """Of a data frame."""
     names, n = _columns(table.columns, choice)
     ids, y = (None if name is None else table[name] for name in (choice.ids, choice.y))
     return Parts(table[names[:n]], ids, y)

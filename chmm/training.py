@@ -217,6 +217,7 @@ class Gathered(NamedTuple):
 def gather(model, passes: Pieces, seen: Survey | None = None) -> Gathered:
     found = list(passes.map(look, model.emission))
     refuse_cut_sequences(passes.names, found)
+    refuse_other_columns(passes.names, found)
     own = survey_of(passes.names, found)
     first = next(one for one in found if one.emission is not None)
     labels = distinct_labels(passes.names, [one.labels for one in found])
@@ -240,6 +241,21 @@ def refuse_cut_sequences(names, found):
                 "a sequence cannot go on in the next shard: cut the data between ids, or give ids that differ"
             )
         last = name, one.ids[1]
+
+
+def refuse_other_columns(names, found):
+    """ValueError if pieces have columns of other names, or in another order."""
+    first = None
+    for name, one in zip(names, found, strict=True):
+        if one.columns is None:
+            continue
+        if first is None:
+            first = name, one.columns
+        elif one.columns != first[1]:
+            raise ValueError(
+                f"shard {shown(name)} has the columns {shown(list(one.columns))}, shard {shown(first[0])} "
+                f"{shown(list(first[1]))}; chmm.shards(..., columns=[...]) says which, in one order"
+            )
 
 
 def survey_of(names, found) -> Survey:

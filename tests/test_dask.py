@@ -376,3 +376,21 @@ def test_what_travels_does_not_grow_with_the_data(client):
     client.run(bytes_sent)
     small, large = travelled(100), travelled(100_000)
     assert small > 1000 and large < 1.5 * small, (small, large)
+
+
+@pytest.mark.parametrize("kind", ["Delayed", "Future"])
+def test_what_is_still_to_be_computed_is_refused(client, kind):
+    shard = dask.delayed(drawn)(0) if kind == "Delayed" else client.submit(drawn, 0)
+    with pytest.raises(TypeError, match=f"X is a {kind}, which is still to be computed: pass X"):
+        chmm.dask.fit(normal(), chmm.shards([shard]), client)
+    with pytest.raises(TypeError, match=f"X is a {kind}, which is still to be computed: pass X"):
+        normal().fit(shard)
+
+
+def test_without_a_client_the_error_says_so(monkeypatch):
+    def none():
+        raise ValueError("No global client found")
+
+    monkeypatch.setattr(distributed, "get_client", none)
+    with pytest.raises(ValueError, match="no client is in use: give one"):
+        chmm.dask.fit(normal(), [drawn(0)])

@@ -74,6 +74,29 @@ def test_npz_holds_sequences_or_columns(tmp_path):
     both = chmm.shards(tmp_path / "table*.npz", columns=["x", "mark"], ids="user")
     fitted = Model(2, Product(Gaussian(), Categorical()), random_state=0).fit(both)
     assert fitted.report_["n_sequences"] == 20 and list(fitted.feature_names_in_) == ["x", "mark"]
+    without = chmm.shards(tmp_path / "table*.npz", columns=["x", "mark"])
+    tables = [np.column_stack([one["x"], one["mark"]]) for one in TABLES]
+    same(model().fit(without), model().fit(tables))
+    for k in range(2):
+        np.savez(tmp_path / f"wide {k}.npz", user=TABLES[k]["user"], x=tables[k], short=np.zeros(3))
+    wide = chmm.shards(tmp_path / "wide*.npz", columns="x", ids="user")
+    same(model().fit(wide), model().fit([one for table in tables[:2] for one in np.split(table, 5)]))
+    with pytest.raises(ValueError, match=r"wide 0.npz.*have the shapes 'user' \(100,\), 'short' \(3,\)"):
+        model().fit(chmm.shards(tmp_path / "wide*.npz", columns=["user", "short"]))
+
+
+@pytest.mark.parametrize("most", [100, 10**6])
+def test_columns_of_other_names_or_in_another_order_are_refused(most, monkeypatch):
+    pandas = pytest.importorskip("pandas", reason="frames are pandas'")
+    monkeypatch.setattr(starts, "MOST", most)
+    frames = [pandas.DataFrame(one)[["x", "mark"]] for one in TABLES]
+    for last in (["mark", "x"], ["x", "state"]):
+        other = pandas.DataFrame(TABLES[1])[last]
+        shards = {"first": frames[0], "empty": other[:0], "last": other}
+        with pytest.raises(ValueError, match=r"shard 'last' has the columns \[.*\], shard 'first' \['x', 'mark'\]"):
+            model().fit(chmm.shards(shards))
+    shards = [frames[0], frames[1][["mark", "x"]]]
+    same(model().fit(chmm.shards(shards, columns=["x", "mark"])), model().fit(chmm.shards(frames[:2])))
 
 
 def test_texts_and_their_labels(tmp_path):
@@ -126,6 +149,8 @@ def test_parquet_and_what_is_written_about_it(tmp_path):
 def test_arrow_datasets_tables_and_lists(tmp_path):
     pa, _ = parquet(tmp_path)
     ds = pytest.importorskip("pyarrow.dataset", reason="needs pyarrow's datasets")
+    memory = ds.dataset(pa.Table.from_batches([pa.record_batch({"x": one["x"]}) for one in TABLES]))
+    assert model().fit(chmm.shards(memory)).report_["n_steps"] == 400
     one = ds.dataset(tmp_path, format="parquet")
     data = chmm.shards(one, columns="x", ids="user")
     assert data.names == ["0.parquet", "1.parquet", "2.parquet", "3.parquet"]
@@ -212,8 +237,9 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
         chmm.shards(tmp_path)
     with pytest.raises(ValueError, match=r"is none of .npy, .npz, .txt, .parquet; for other files give functions"):
         chmm.shards(tmp_path / "a.csv")
-    with pytest.raises(TypeError, match="source is a ndarray; give paths, or a list"):
-        chmm.shards(np.ones(3))
+    for source in (np.ones(3), b"a.npy"):
+        with pytest.raises(TypeError, match=r"source is a \w*; give paths, or a list"):
+            chmm.shards(source)
     with pytest.raises(ValueError, match="two shards are called 'a'"):
         chmm.shards([("a", [0.5]), ("a", [0.7])])
     np.save(tmp_path / "c.npy", TABLES[0]["x"])
