@@ -200,7 +200,9 @@ def start_pieces(model, engine: Engine, seen: Survey | None = None) -> Fit:
 def survey_pieces(model, engine: Engine) -> Survey:
     """The survey of all pieces."""
     passes = Pieces(engine)
-    return survey_of(passes.names, list(passes.map(look, model.emission)))
+    found = list(passes.map(look, model.emission))
+    refuse_other_columns(passes.names, found)
+    return survey_of(passes.names, found)
 
 
 class Gathered(NamedTuple):

@@ -95,6 +95,8 @@ def test_columns_of_other_names_or_in_another_order_are_refused(most, monkeypatc
         shards = {"first": frames[0], "empty": other[:0], "last": other}
         with pytest.raises(ValueError, match=r"shard 'last' has the columns \[.*\], shard 'first' \['x', 'mark'\]"):
             model().fit(chmm.shards(shards))
+        with pytest.raises(ValueError, match="shard 'last' has the columns"):
+            model().survey(chmm.shards(shards))
     shards = [frames[0], frames[1][["mark", "x"]]]
     same(model().fit(chmm.shards(shards, columns=["x", "mark"])), model().fit(chmm.shards(frames[:2])))
 
