@@ -525,10 +525,11 @@ def test_forged_states(n_states, n, path, at_once, fuzz):
 # ---- processes that end ----
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 import numpy as np
 from chmm import Model, StudentT, checkpoint
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test in the background has a parent that ignores it
 path, pause, checkpoint.EVERY = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 
 def tell(progress):
@@ -567,7 +568,7 @@ def ended(path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
 def test_ctrl_c_leaves_a_file_that_goes_on(tmp_path, path):
-    with started(tmp_path, path, 0.2, 1000) as process:  # it would save after the first step, and then not for long
+    with started(tmp_path, path, 0.05, 1000) as process:  # it would save after the first step, and then not for long
         for _ in range(15):
             process.stdout.readline()
         process.send_signal(signal.SIGINT)
