@@ -36,18 +36,22 @@ def is_arrow(x: Any) -> bool:
     return True
 
 
-def _pyarrow():
+def pyarrow() -> Any:
+    """The module, or an error that says what to install."""
     try:
         import pyarrow
         import pyarrow.compute
     except ImportError as error:
-        raise ImportError("data in Arrow's format are read by pyarrow: pip install 'chmm[arrow]'") from error
+        raise ModuleNotFoundError(
+            "Parquet and data in Arrow's format need pyarrow, which is not installed: "
+            'python -m pip install "chmm[arrow]"'
+        ) from error
     return pyarrow
 
 
 def opened(x: Any) -> Any:
     """x as an array, chunked array, record batch or table of pyarrow. A stream can be opened once."""
-    pa = _pyarrow()
+    pa = pyarrow()
     if isinstance(x, pa.Array | pa.ChunkedArray | pa.Table | pa.RecordBatch):
         return x
     if hasattr(x, "__arrow_c_array__"):
@@ -60,13 +64,13 @@ def opened(x: Any) -> Any:
 
 def table(x: Any) -> tuple[tuple, list] | None:
     """(names, columns) of a table or record batch; None for other data."""
-    pa, x = _pyarrow(), opened(x)
+    pa, x = pyarrow(), opened(x)
     return (tuple(x.schema.names), x.columns) if isinstance(x, pa.Table | pa.RecordBatch) else None
 
 
 def lists(x: Any, name: str) -> tuple[Any, np.ndarray] | None:
     """(elements, number of elements of each list) of an array of lists; None for other data."""
-    pa, x = _pyarrow(), opened(x)
+    pa, x = pyarrow(), opened(x)
     if not _holds_lists(pa, getattr(x, "type", None)):
         return None
     if x.null_count:
@@ -80,7 +84,7 @@ def lists(x: Any, name: str) -> tuple[Any, np.ndarray] | None:
 
 def parts(x: Any) -> list | None:
     """The lists of an array of lists, None for those that are null; None for other data."""
-    pa, x = _pyarrow(), opened(x)
+    pa, x = pyarrow(), opened(x)
     if not _holds_lists(pa, getattr(x, "type", None)):
         return None
     return [part.values if part.is_valid else None for part in x]
@@ -94,7 +98,7 @@ def _holds_lists(pa, kind):
 
 def as_numpy(x: Any) -> np.ndarray:
     """The values of an array of any flat type, for ids."""
-    pa, x = _pyarrow(), opened(x)
+    pa, x = pyarrow(), opened(x)
     if pa.types.is_dictionary(x.type):
         x = x.cast(x.type.value_type)
     return _array(x)
@@ -102,7 +106,7 @@ def as_numpy(x: Any) -> np.ndarray:
 
 def steps(x: Any, name: str) -> tuple:
     """(values, kind, missing, categories) of an array, as `reading.Steps` has them."""
-    pa, x = _pyarrow(), opened(x)
+    pa, x = pyarrow(), opened(x)
     x = x.combine_chunks() if isinstance(x, pa.ChunkedArray) else x
     if isinstance(x, pa.ChunkedArray):  # what combines to several chunks: more than 2 GB of strings
         x = pa.concat_arrays([chunk.cast(pa.large_string()) for chunk in x.chunks])

@@ -21,11 +21,10 @@ from .kernels.status import Status
 from .kernels.stream import Past
 from .log_space import Exact, log_sum, numbers, relative
 from .memory import BLOCK, aligned, room, zeros
-from .parallel import CHUNK_NS, chunks, run
+from .parallel import CHUNK_NS, NEVER, chunks, run
 
 INEXACT = int(Status.INEXACT)
 IMPOSSIBLE = int(Status.IMPOSSIBLE)
-NEVER = np.zeros(1, dtype=np.int32)  # `stop` for calls too short to be interrupted
 DRAWN = 2**20  # uniform numbers made in one call
 BUDGET = 2**30  # bytes that one call may use for a table of all steps; beyond it, segments are computed twice
 

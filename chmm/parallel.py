@@ -14,7 +14,7 @@ POLL = 0.05  # seconds after which the caller's thread wakes up, so that Python 
 _outer = threading.local()  # .stop : of the work that this thread is part of
 
 
-NEVER = np.zeros(1, dtype=np.int32)
+NEVER = np.zeros(1, dtype=np.int32)  # `stop` for what is not interrupted
 
 
 class Stopped(Exception):

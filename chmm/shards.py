@@ -14,7 +14,7 @@ import numpy as np
 
 from . import known as knowledge
 from . import sequences, sources
-from .arrow import as_numpy, is_arrow
+from .arrow import as_numpy, is_arrow, pyarrow
 from .checks import check_choice
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
@@ -152,16 +152,17 @@ class Shards:
 
     def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
-        if not isinstance(self._items, Sequence):
-            raise TypeError("these shards can only be read one after the other: give a list of them")
-        return self._piece(k, self._items[k], kind, scratch)
+        return self._piece(k, self._sequence()[k], kind, scratch)
 
     def some(self, numbers: Iterable[int]) -> "Shards":
         """Those with these numbers."""
+        items, numbers = self._sequence(), list(numbers)
+        return Shards([items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
+
+    def _sequence(self):
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
-        numbers = list(numbers)
-        return Shards([self._items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
+        return self._items
 
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
         """Hands out the shards, to n_jobs threads."""
@@ -369,14 +370,13 @@ def _txt(file, answer, states, data):
 
 def _parquet(file, answer, states, data):
     """A row for each step, with the key or number of its sequence, if there are several."""
-    pyarrow, parquet = sources.arrow()
     parts = _listed(answer)
     table = np.concatenate(parts) if parts else np.empty(0)
     columns = {"state": table} if table.ndim == 1 else dict(zip(map(str, states), table.T, strict=True))
     if data.form in ("list", "dict"):
         keys = data.keys or range(len(parts))
         columns = {"sequence": [key for key, part in zip(keys, parts, strict=True) for _ in part]} | columns
-    parquet.write_table(pyarrow.table(columns), file)
+    sources.parquet().write_table(pyarrow().table(columns), file)
 
 
 WRITERS = {"npy": _npy, "npz": _npz, "parquet": _parquet, "txt": _txt}

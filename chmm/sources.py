@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import sequences
+from .arrow import pyarrow
 from .symbols import shown
 
 PATHS = (str, os.PathLike)
-NO_ARROW = 'Parquet needs pyarrow, which is not installed: python -m pip install "chmm[arrow]"'
 
 
 class Choice(NamedTuple):
@@ -69,20 +69,17 @@ def _txt(path, choice):
 
 
 def _parquet(path, choice):
-    _, parquet = arrow()
-    with parquet.ParquetFile(path) as file:
+    with parquet().ParquetFile(path) as file:
         names, _ = _columns(file.schema_arrow.names, choice)
         return of_arrow(file.read(names, use_threads=False), choice)
 
 
-def arrow():
-    """pyarrow and its reader of Parquet."""
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ModuleNotFoundError(NO_ARROW) from error
-    return pyarrow, parquet
+def parquet() -> Any:
+    """pyarrow's reader and writer of Parquet."""
+    pyarrow()  # or an error
+    from pyarrow import parquet
+
+    return parquet
 
 
 READERS: dict[str, Callable[[Path, Choice], Parts]] = {

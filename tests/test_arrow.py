@@ -251,7 +251,7 @@ def test_without_pyarrow_the_error_says_what_to_install(monkeypatch):
             raise AssertionError
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pip install 'chmm\[arrow\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r'python -m pip install "chmm\[arrow\]"'):
         read(Foreign())
 
 
