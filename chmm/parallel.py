@@ -49,7 +49,7 @@ def run(tasks, seconds, n_jobs=1, tell=None):
                 done, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
                 if getattr(_outer, "stop", NEVER)[0]:
                     raise Stopped
-                for future in done:
+                for future in sorted(done, key=places.get):  # of errors found together, that of the first task
                     answer = future.result()
                     if tell is not None:
                         n_done += 1
