@@ -705,7 +705,7 @@ class Model:
         [0.3, 0.06, -0.2, 5.1, 4.94, 4.4]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form)
+        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form, ids)
 
     @named
     def pseudo_residuals(
