@@ -74,8 +74,8 @@ def table(rows, index=None):
 
 
 def filled(X, answer, form, ids=None):
-    """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames; with the column of ids,
-    if these are one."""
+    """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames, with the column that
+    is `ids`."""
     if _without_index(X):
         X = [None] * len(answer) if form == "list" else None
     if isinstance(ids, str) and ids in getattr(X, "columns", ()):

@@ -77,7 +77,7 @@ CLASSES = {
     "HiddenMarkovModel": "Model(n_states, emission)",
     "HMM": "Model(n_states, emission)",
     "MarkovRegression": "Model(n_states, Gaussian(), startprob='stationary'), without regressors",
-    "MarkovAutoregression": "Model(n_states, Gaussian(), startprob='stationary'), where values depend on their state alone",
+    "MarkovAutoregression": "Model(n_states, Gaussian(), startprob='stationary'): values depend on their state alone",
     "Normal": "Gaussian()",
 }
 

@@ -232,7 +232,7 @@ BAD = {
     "dates": (pa.array([datetime.date(2020, 1, 1)]), TypeError, r"Arrow type date32\[day\]; steps are symbols"),
     "a column of dates": (pa.table({"x": [1.0], "at": [datetime.datetime(2020, 1, 1)]}), TypeError,
                           r"X\['at'\] has the Arrow type timestamp"),
-    "a column of lists": (pa.table({"x": [[1.0]], "y": [2.0]}), TypeError, r"X\['x'\] has a list in each row.* alone, X\['x'\]"),
+    "a column of lists": (pa.table({"x": [[1.0]], "y": [2.0]}), TypeError, r"X\['x'\] has a list.* alone, X\['x'\]"),
     "decimals": (pa.array([1, 2]).cast(pa.decimal128(30, 2)), TypeError, r"decimal128.*X.cast\('float64'\)"),
     "single steps": (pa.array([[0], [1], [2]]), ValueError, r"each of a single step.*X\.flatten\(\)"),
 }  # fmt: skip
