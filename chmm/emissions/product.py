@@ -9,8 +9,9 @@ import numpy as np
 from ..exceptions import entitle
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows, unshared
+from .base import Emission
 from .composite import Composite
+from .observing import Observed, distinct_rows, unshared
 from .precomputed import Precomputed
 
 
