@@ -6,7 +6,7 @@ from . import frames, html, inference, sequences
 from .checks import as_array, as_floats, check_count, generator
 from .emissions import Categorical, Emission, Product
 from .emissions.alternatives import density
-from .emissions.base import mixed
+from .emissions.mixture import mixed
 from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room

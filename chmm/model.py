@@ -38,7 +38,7 @@ from . import stream as streams
 from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
-from .emissions.base import Frozen
+from .emissions.constructors import Frozen
 from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
