@@ -9,7 +9,7 @@ import numpy as np
 from . import inference
 from .checks import as_floats, check_choice, generator
 from .emissions import Categorical, Emission, Multinomial
-from .emissions.base import mixed
+from .emissions.mixture import mixed
 from .emissions.product import Cells, values_seen
 from .exceptions import quiet
 from .log_space import log_sum
