@@ -66,7 +66,8 @@ def counts_of(problem, path, n_states, ends):
     if ends:
         some = np.diff(bounds) > 0
         some = some if problem.ended is None else some & problem.ended
-        end = np.bincount(path[bounds[1:][some] - 1], None if weight is None else weight[some], n_states)
+        last = path[bounds[1:][some] - 1]
+        end = np.bincount(last, None if weight is None else weight[some], n_states).astype(np.float64)
     return start, trans, weights[:-1], end
 
 
