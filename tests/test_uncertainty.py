@@ -437,7 +437,7 @@ def test_bad_questions():
             ask([])
     with pytest.raises(ValueError, match="log odds so large"):
         m.with_vector([1e4, -1e4, 1, 1])
-    with pytest.raises(ValueError, match=r"no maximum at these parameters along covariances\[0\] and covariances\[1\]:"):
+    with pytest.raises(ValueError, match=r"no maximum at .* along covariances\[0\] and covariances\[1\]:"):
         m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([-0.1, 0.1], [9, 9.0]))
         m.summary(np.repeat([-4.0, 4, -4, 4], 10))
     big = Model(30, Poisson(), n_init=1, max_iter=1, random_state=0).fit(COUNTS)
