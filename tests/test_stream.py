@@ -199,6 +199,7 @@ def test_dicts_rows_and_missing_channels():
     ({"stepp": 1.0}, ValueError, "step 1: 'stepp' is no channel; they are 'step', 'angle', 'call'"),
     ([1.0, 2.0], ValueError, "step 1: .* must be a dict by channel, or 3 values"),
     (1.0, ValueError, "3 values"),
+    (pd.DataFrame({"step": [1.0], "angle": [1.0], "call": ["a"]}), ValueError, "step 1: .* must be a dict by channel"),
     ({"step": -1.0}, ValueError, "channel 'step': X, step 1: -1 is outside what Gamma takes"),
     ({"step": "far"}, TypeError, "channel 'step'.* Gamma takes numbers"),
     ({"step": np.inf}, ValueError, "channel 'step'.*step 1.*inf"),

@@ -13,6 +13,7 @@ from .. import memory
 from ..checks import SUM_TOLERANCE, as_floats, check_pseudocount, read_only, refuse_row_names
 from ..coordinates import REAL, SIMPLEX, Coordinates, Entrywise, Simplex, difference, ratio
 from ..exceptions import quiet
+from ..hints import hinted
 from ..sequences import NO_STEPS, Sequences, numbers
 from ..symbols import Symbols, distinct, shown
 
@@ -156,8 +157,11 @@ class Emission:
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
-        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state."""
+        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state. Its constructor
+        has an error that helps for an unknown argument."""
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = hinted(cls.__init__)  # type: ignore[method-assign]
         for name in COMPUTING & vars(cls).keys():
             if isinstance(vars(cls)[name], FunctionType):
                 setattr(cls, name, quiet(vars(cls)[name]))
