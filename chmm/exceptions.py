@@ -14,6 +14,8 @@ R = TypeVar("R")
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:
     """The function with NumPy's floating-point errors ignored: the caller may have made an underflow an error."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        return np.errstate(all="ignore")(function)  # twice as fast; before NumPy 2, not safe in threads
 
     @wraps(function)
     def inside(*args, **options):

@@ -199,7 +199,6 @@ def test_dicts_rows_and_missing_channels():
     ({"stepp": 1.0}, ValueError, "step 1: 'stepp' is no channel; they are 'step', 'angle', 'call'"),
     ([1.0, 2.0], ValueError, "step 1: .* must be a dict by channel, or 3 values"),
     (1.0, ValueError, "3 values"),
-    (pd.DataFrame({"step": [1.0], "angle": [1.0], "call": ["a"]}), ValueError, "step 1: .* must be a dict by channel"),
     ({"step": -1.0}, ValueError, "channel 'step': X, step 1: -1 is outside what Gamma takes"),
     ({"step": "far"}, TypeError, "channel 'step'.* Gamma takes numbers"),
     ({"step": np.inf}, ValueError, "channel 'step'.*step 1.*inf"),
@@ -387,3 +386,5 @@ def test_rows_of_a_frame_go_by_name():
             stream.push(row)
         assert_allclose(stream.loglik, want, rtol=1e-12)
     assert_allclose(m.stream().push(pandas.Series([2, 8])).loglik, m.stream().push([2, 8]).loglik)
+    with pytest.raises(ValueError, match=r"step 0: .* must be a dict by channel, or 2 values"):
+        m.stream().push(frame[:1])
