@@ -17,10 +17,12 @@ from . import (
     checks,
     choosing,
     durations,
+    e_step,
     evaluation,
     files,
     forecasting,
     frames,
+    gathering,
     hints,
     html,
     missing,
@@ -29,6 +31,7 @@ from . import (
     posterior_paths,
     questions,
     sequences,
+    starts,
     stepwise,
     training,
     uncertainty,
@@ -376,7 +379,7 @@ class Model:
         """
         if isinstance(X, Shards):
             X.refuse(lengths=lengths, ids=ids)
-            return training.survey_pieces(self, X.engine(checks.options(self).n_jobs))
+            return gathering.survey_pieces(self, X.engine(checks.options(self).n_jobs))
         data, _ = self._data(X, lengths, ids)
         return passes.survey(self.emission, data)[1]
 
@@ -412,8 +415,8 @@ class Model:
             return self._with(training.start_pieces(self, sample.engine(checks.options(self).n_jobs), survey))
         data, _ = self._data(sample, lengths, ids)
         told = None if y is None else knowledge.read(y, data, "y")
-        structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
-        return self._with(training.started(problem, structure, emission, checks.options(self).rng))
+        structure, emission, problem = gathering.prepared(self, data, survey, told, ended=ended)
+        return self._with(starts.started(problem, structure, emission, checks.options(self).rng))
 
     @named
     @quiet
@@ -445,7 +448,7 @@ class Model:
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return passes.expectation(problem, options, shards=shards)
+        return e_step.expectation(problem, options, shards=shards)
 
     @named
     @quiet
@@ -459,7 +462,7 @@ class Model:
         if self._fit is None:
             raise ValueError("call start first, model = model.start(X): it takes in what the emission must know of X")
         structure = structure_of(self, fit.emission, known=fit.states)
-        return self._with(training.next_fit(structure, statistics, fit))
+        return self._with(stepwise.stepped(structure, statistics, fit))
 
     # States by another name or in another order ----------------------------------------------------------------------
 
