@@ -89,7 +89,7 @@ class Forecast:
         self._require_numbers("quantile")
         levels = as_floats(q, "q")
         if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
-            raise ValueError(f"q = {shown(q)} must be a number between 0 and 1, or a list of them")
+            raise ValueError(f"q = {shown(q)} must be a number above 0 and below 1, or a list of them")
         d, n_levels = self.emission.n_features or 1, levels.size
         wanted = np.repeat(levels.reshape(-1), len(self))[:, None]
         weights = np.tile(self.states, (n_levels, 1))

@@ -77,10 +77,11 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
                 f"are given by name, as in {called}"
             )
         if options:
-            hints.refuse_arguments(type(args[0]), options)
             for name in options:
-                if name in every or method.__name__ == "__init__":
+                if name in every:
                     continue
+                if name in hints.ARGUMENTS or method.__name__ == "__init__":
+                    hints.refuse_arguments(type(args[0]), [name], every[1:])
                 if name in OWN:
                     raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
                 public = ((k, f) for k, f in inspect.getmembers(Model, inspect.isfunction) if not k.startswith("_"))
