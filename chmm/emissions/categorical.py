@@ -10,7 +10,7 @@ from ..checks import check_counts, check_frozen, check_probabilities, read_only,
 from ..coordinates import SIMPLEX, ratio
 from ..sequences import NO_STEPS
 from ..statistics import log_prior, probabilities, rounded
-from ..symbols import Symbols, shown
+from ..symbols import Symbols, plural, shown
 from .base import Emission
 from .constructors import Frozen
 from .observing import Observed
@@ -277,7 +277,7 @@ class Categorical(Emission):
         return repr(chr(values[t])) if kind == "text" else shown(values[t])
 
     def __repr__(self):
-        n = "any number of" if self.probs is None else str(len(self.probs))
+        states = "any number of states" if self.probs is None else plural(len(self.probs), "state")
         if self._symbols is None:
-            return f"Categorical({n} states, symbols of the data)"
-        return f"Categorical({n} states, {len(self._symbols)} symbols: {self._symbols.preview()})"
+            return f"Categorical({states}, symbols of the data)"
+        return f"Categorical({states}, {plural(len(self._symbols), 'symbol')}: {self._symbols.preview()})"

@@ -5,7 +5,7 @@ import numpy as np
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, Covariance, Entrywise
 from ..kernels.gaussian import crossed_log_densities, log_densities
-from ..symbols import shown
+from ..symbols import plural, shown
 from . import quadratic
 from .base import Emission
 from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
@@ -378,7 +378,7 @@ class Gaussian(Emission):
 
     def __repr__(self):
         n, d = (0, 0) if self.means is None else self.means.shape
-        known = f"{n} states, {d} feature{'s' * (d > 1)}, " if n else ""
+        known = f"{plural(n, 'state')}, {plural(d, 'feature')}, " if n else ""
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 
