@@ -27,8 +27,8 @@ class Categorical(Emission):
     probs : (n_states, n_symbols), each row summing to 1; a fit starts from it. A 0 is structural and stays 0. None:
         learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
-        None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
-    pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
+        None: 0 ... M-1 if `probs` is given, otherwise the symbols of the data, sorted.
+    pseudocount : added to every count of a symbol in a state; a number or an array that broadcasts to `probs`; None:
         the model's. The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
