@@ -5,11 +5,13 @@ in log space, here and nowhere else.
 """
 
 import threading
+from collections.abc import Iterator
 from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
+from .emissions.base import Observed
 from .exceptions import quiet
 from .kernel_input import Problem
 from .kernels import forward_backward
@@ -22,11 +24,13 @@ from .kernels.stream import Past
 from .log_space import Exact, log_sum, numbers, relative
 from .memory import BLOCK, aligned, room, zeros
 from .parallel import CHUNK_NS, NEVER, chunks, run
+from .windows import Windows, highest
 
 INEXACT = int(Status.INEXACT)
 IMPOSSIBLE = int(Status.IMPOSSIBLE)
 DRAWN = 2**20  # uniform numbers made in one call
 BUDGET = 2**30  # bytes that one call may use for a table of all steps; beyond it, segments are computed twice
+WINDOWS = 256  # windows of a sequence whose rows take as much
 
 
 # One function for each answer ----------------------------------------------------------------------------------------
@@ -41,9 +45,22 @@ class Outcome(NamedTuple):
     loglik: np.ndarray  # (S,) log P(O), -inf where impossible
     step: np.ndarray  # (S,) the step at which it became impossible, -1 if it did not
 
+    @classmethod
+    def of(cls, problem: Problem) -> "Outcome":
+        """To be filled in."""
+        return cls(np.empty(problem.n_sequences), np.empty(problem.n_sequences, np.int64))
+
+    def fill(self, other: "Outcome | Windows") -> None:
+        self.loglik[:], self.step[:] = other.loglik, other.step
+
 
 def log_likelihood(problem: Problem, n_jobs: int = 1) -> Outcome:
     """log P(O) of each sequence. Memory: one row of alpha."""
+    if _too_large(problem):
+        outcome = Outcome.of(problem)
+        for part, own in _parts(problem, outcome):
+            own.fill(log_likelihood(part, n_jobs) if not _too_large(part) else _windows(part))
+        return outcome
     loglik, status, step = _outputs(problem)
     tables = problem.rows.tables  # made once, before any thread reads them
 
@@ -100,6 +117,32 @@ def expected_counts(
     parts = _in_chunks(problem, work, 6, n_jobs)
     start, trans, *folded = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
     return (start, trans, *(folded if common is None else _folded(common, rows))), Outcome(loglik, step)
+
+
+def counts_in_parts(
+    problem: Problem, outcome: Outcome, weight: np.ndarray | None = None, scratch: "Scratch | None" = None,
+    n_jobs: int = 1,
+) -> Iterator[tuple[Observed, Counts]]:  # fmt: skip
+    """The E-step, (Observed, counts as in `expected_counts`) of one part of the data after the other: of all at once if
+    their rows fit into the budget. The outcome is filled in."""
+    if not _too_large(problem):
+        observed = problem.observed
+        counts, found = expected_counts(problem, weight, scratch, n_jobs)
+        outcome.fill(found)
+        del problem  # its rows may be as large as the data times the states
+        yield observed, counts
+        return
+    for part, own in _parts(problem, outcome, weight):
+        if not _too_large(part):
+            yield from counts_in_parts(part, own, part.weight, scratch, n_jobs)
+            continue
+        windows, times = _windows(part), 1.0 if weight is None else part.weight[0]
+        own.fill(windows)
+        for k, window in windows.back() if windows.step < 0 else ():
+            (start, trans, weights, end), _ = expected_counts(window, None, scratch, n_jobs)
+            windows.look_ahead(k, start)
+            trans = trans + windows.between(k) if k else trans
+            yield window.observed, (times * start * (k == 0), times * trans, times * weights, times * end)
 
 
 def _transitions(pairs, chain):
@@ -274,6 +317,12 @@ def ahead(chain, here, out):
 
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
+    if _too_large(problem):
+        return _viterbi_in_parts(problem, n_jobs)
+    return _viterbi(problem, n_jobs)
+
+
+def _viterbi(problem, n_jobs=1, delta=None):
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
     chain, logs = problem.chain, problem.rows.logs
@@ -283,11 +332,29 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
         bounds = problem.bounds[first : last + 1]
         viterbi_kernel.viterbi(
             chain.log_startprob, chain.log_transmat, chain.log_transposed, logs, problem.index,
-            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
+            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part], delta,
         )  # fmt: skip
 
     _in_chunks(problem, work, 2, n_jobs)
     return path, Outcome(score, step)
+
+
+def _viterbi_in_parts(problem, n_jobs):
+    path, outcome, n = np.empty(len(problem.index), dtype=np.intp), Outcome.of(problem), problem.chain.n
+    end = 0
+    for part, own in _parts(problem, outcome):
+        start, end = end, end + len(part.index)
+        if not _too_large(part):
+            path[start:end], found = _viterbi(part, n_jobs)
+            own.fill(found)
+            continue
+        windows = _windows(part, _delta_of_last, highest)
+        own.fill(windows)
+        for k, window in windows.back() if windows.step < 0 else ():
+            first, last = windows.edges[k]
+            path[start + first : start + last], _ = _viterbi(window)
+            windows.ahead = np.where(np.arange(n) == path[start + first], 0.0, -np.inf)
+    return path, outcome
 
 
 def viterbi_tables(problem):
@@ -416,6 +483,57 @@ def _backwards(problem, fill, out, passes=1):
         return out, Outcome(np.zeros(1), np.array([-1]))
     _, outcome = in_log_space(problem, lambda exact: fill(exact, out), 4 + passes)
     return out, outcome
+
+
+# Rows that would not fit into the budget -----------------------------------------------------------------------------
+
+
+def _window(problem):
+    """The steps of a window."""
+    return max(BUDGET // (8 * WINDOWS * problem.chain.width), 1)
+
+
+def _too_large(problem):
+    """Whether the rows would take more than the budget: one for each step, most of which are needed once."""
+    return not problem.rows.shared and len(problem.index) > WINDOWS * _window(problem)
+
+
+def _parts(problem, outcome, weight=None):
+    """(Problem, its part of an Outcome): as many sequences as fit into the budget, or one that does not."""
+    first, bounds, room = 0, problem.bounds, WINDOWS * _window(problem)
+    while first < problem.n_sequences:
+        last = max(int(np.searchsorted(bounds, bounds[first] + room, "right")) - 1, first + 1)
+        own = Outcome(outcome.loglik[first:last], outcome.step[first:last])
+        yield problem._replace(weight=weight).part(np.arange(first, last), chain=problem.chain), own
+        first = last
+
+
+def _windows(problem, leave=None, join=log_sum):
+    return Windows(problem, _window(problem), _alpha_of_last if leave is None else leave, join)
+
+
+def _alpha_of_last(problem):
+    """(log alpha of the last step up to a constant (N,), Outcome) of one sequence."""
+    loglik, status, step = _outputs(problem)
+
+    def work(first, last, stop):
+        alpha, slack = _table(len(problem.index), problem.chain)
+        args = problem.rows.tables, problem.index, problem.bounds, stop, slack, np.empty(0), loglik, status, step
+        forward_backward.forward(*args)
+        here = np.log(alpha[-1])
+        for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
+            here = relative(exact.here())[: problem.chain.n]
+        return here
+
+    (here,) = _in_chunks(problem, quiet(work), 4, 1)
+    return here, Outcome(loglik, step)
+
+
+def _delta_of_last(problem):
+    """The same of delta."""
+    here = np.empty(problem.chain.n)
+    _, outcome = _viterbi(problem, delta=here)
+    return here, outcome
 
 
 # What they share ---------------------------------------------------------------------------------------------------

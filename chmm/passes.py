@@ -8,6 +8,7 @@ the order of the pieces, so that they have the same bits wherever a piece was wo
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -457,27 +458,27 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, options.n_jobs
-    )
-    problem.require_possible(outcome.step)
-    loglik, labelled = total_loglik(outcome, problem), problem.labelled
-    observed, bounds = problem.observed, problem.bounds
     startprob, transmat, endprob = chain.given
-    digest = Digest(startprob, transmat, emission, endprob)
-    del problem, chain  # its rows may be as large as the data times the states
-    weights = weights if top == 1 else top * weights  # no copy unless it must be
-    weights = weights if labelled is None else weights + labelled
-    return Statistics(
-        top * start,
-        top * trans,
-        emission.statistics(observed.distinct, weights),
-        loglik,
-        int((np.diff(bounds) > 0).sum()),
-        int(bounds[-1]),
-        digest,
-        shards,
-        None if endprob is None else top * end,
+    outcome, labelled = inference.Outcome.of(problem), problem.labelled
+    total: Any = None
+    parts = inference.counts_in_parts(
+        problem, outcome, None if weight is None else weight / top, scratch, options.n_jobs
+    )
+    problem = problem._replace(rows=copy(problem.rows))  # whose tables may be as large as the data times the states
+    for observed, (start, trans, weights, end) in parts:
+        weights = weights if top == 1 else top * weights  # no copy unless it must be
+        weights = weights if labelled is None else weights + labelled
+        sums, own_end = emission.statistics(observed.distinct, weights), None if endprob is None else top * end
+        own = Statistics(top * start, top * trans, sums, 0.0, 0, 0, end=own_end)
+        total = own if total is None else total + own
+    problem.require_possible(outcome.step)
+    return replace(
+        total,
+        loglik=total_loglik(outcome, problem),
+        n_sequences=int((np.diff(problem.bounds) > 0).sum()),
+        n_steps=int(problem.bounds[-1]),
+        digest=Digest(startprob, transmat, emission, endprob),
+        shards=shards,
     )
 
 
