@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from . import html, inference, sequences
+from . import frames, html, inference, sequences
 from .checks import as_array, as_floats, check_count, generator
 from .emissions import Categorical, Emission, Product
 from .emissions.alternatives import density
-from .emissions.base import mixed
+from .emissions.mixture import mixed
 from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room
@@ -186,6 +186,20 @@ class Forecast:
             t = int((seen.index == len(seen.distinct)).argmax())
             raise ValueError(f"values[{t}] is missing, or no symbol of the model")
         return seen, alone and len(seen.index) == 1
+
+    def to_frame(self):
+        """A pandas DataFrame, a row for each step ahead, from 1: the probability of each state; of each symbol, or of
+        numbers the mean and the quantiles 0.05, 0.5 and 0.95 of each column."""
+        columns = {f"state {name}": p for name, p in zip(self._names, self.states.T, strict=True)}
+        if isinstance(self.emission, Categorical):
+            columns |= {f"symbol {name}": p for name, p in zip(self.symbols, self.probs.T, strict=True)}
+        elif not holds_symbols(self.emission) and self.emission.mean() is not None:
+            tables, d = [self.mean(), *self.quantile([0.05, 0.5, 0.95])], self.emission.n_features or 1
+            for j in range(d):
+                of = f" of column {j}" * (d > 1)
+                told = zip(("mean", "5 %", "50 %", "95 %"), tables, strict=True)
+                columns |= {name + of: table.reshape(len(self), d)[:, j] for name, table in told}
+        return frames.table(columns, range(1, len(self) + 1))
 
     def _repr_html_(self) -> str:
         return html.forecast(self, self._names, self._told)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 P = ParamSpec("P")
 
@@ -64,6 +64,22 @@ ATTRIBUTES = {
     "predicted_marginal_probabilities": "they are predict_proba(X, lag=-1)",
 }
 ELSEWHERE = ARGUMENTS | ATTRIBUTES
+CLASSES = {
+    "GaussianHMM": "Model(n_states, Gaussian())",
+    "GMMHMM": "Model(n_states, Mixture(Gaussian(), n))",
+    "CategoricalHMM": "Model(n_states), or Model(n_states, Categorical())",
+    "MultinomialHMM": "Model(n_states, Multinomial()) for counts out of a total, Model(n_states) for symbols",
+    "PoissonHMM": "Model(n_states, Poisson())",
+    "VariationalGaussianHMM": "Model(n_states, Gaussian(prior=...))",
+    "VariationalCategoricalHMM": "Model(n_states, pseudocount=...)",
+    "DenseHMM": "Model(n_states, emission)",
+    "SparseHMM": "Model(n_states, emission, transmat=...), whose zeros stay",
+    "HiddenMarkovModel": "Model(n_states, emission)",
+    "HMM": "Model(n_states, emission)",
+    "MarkovRegression": "Model(n_states, Gaussian(), startprob='stationary'), without regressors",
+    "MarkovAutoregression": "Model(n_states, Gaussian(), startprob='stationary'): values depend on their state alone",
+    "Normal": "Gaussian()",
+}
 
 
 class Elsewhere:
@@ -92,6 +108,14 @@ def hinted(constructor: Callable[P, None]) -> Callable[P, None]:
         constructor(*args, **options)
 
     return entered
+
+
+def refuse_class(module: str, name: str) -> NoReturn:
+    """The error of a module without this name. Of a class of another library it is an ImportError, because that of
+    `from chmm import GaussianHMM` would not tell what an AttributeError says."""
+    if name in CLASSES:
+        raise ImportError(f"{module} has no {name}: here it is {CLASSES[name]}; see docs/moving.md", name=module)
+    raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
 def refuse_arguments(made: type, given: Iterable[str]) -> None:

@@ -38,7 +38,7 @@ from . import stream as streams
 from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
-from .emissions.base import Frozen
+from .emissions.constructors import Frozen
 from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
@@ -705,7 +705,7 @@ class Model:
         [0.3, 0.06, -0.2, 5.1, 4.94, 4.4]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form)
+        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form, ids)
 
     @named
     def pseudo_residuals(
@@ -718,7 +718,8 @@ class Model:
         z_t = Phi^-1(P(o <= o_t | o_1 ... o_t-1)), kind="forecast": also independent of each other.
 
         For counts and marks, P is drawn between P(o < o_t) and P(o <= o_t), so that residuals are normal, too; give a
-        random_state to have the same ones again. Columns are told apart. NaN where the value is missing. From -38 to
+        random_state to have the same ones again. Columns are told apart. Angles are counted from the direction opposite
+        to the mean of P, so that those near to it have residuals near 0. NaN where the value is missing. From -38 to
         8.2, where doubles end.
 
         TypeError for symbols without an order. ImpossibleError if P(O) = 0. Cost: that of `predict_proba` in log space,

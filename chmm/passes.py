@@ -544,7 +544,7 @@ def count_ends(problem, path, n):
     some = np.diff(problem.bounds) > 0
     some = some if problem.ended is None else some & problem.ended
     last = path[problem.bounds[1:][some] - 1]
-    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
+    return np.bincount(last, None if problem.weight is None else problem.weight[some], n).astype(np.float64)
 
 
 def chain_loglik(start, trans, end, startprob, transmat, endprob):

@@ -110,7 +110,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     if posterior:
         stacked(rows[-1], times.edges, gamma, drawn)
         rows[-1].set_ylabel("P(state)")
-    times.on(rows[-1])
+    times.on(rows[-1], *rows[:-1])
     key(rows[0], drawn, rows)
     return rows[0]
 
@@ -172,7 +172,7 @@ def forecast(
     for row in (top, bottom):
         row.axvline(now, color="black" if row is top else "white", ls=":", lw=1.2)
     bottom.set_ylabel("P(state)")
-    together.on(bottom)
+    together.on(bottom, top)
     top.set_ylabel(plotted.name(x, data, at))
     fan = top.legend(loc="best", fontsize=8)
     key(top, drawn, [top, bottom])

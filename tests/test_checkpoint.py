@@ -241,6 +241,33 @@ def test_whatever_else_a_fit_is_told(options, told, path, at_once):
     resumes(make, [x[:40], x[40:]], path, [0.5, 0.8, 1], **told)
 
 
+LABELS = [["a", "b"] + [None] * 38, ["c", "a"] + [None] * 58]
+
+
+@pytest.mark.parametrize("training", ["baum-welch", "viterbi"])
+@pytest.mark.parametrize(
+    "family, options, told",
+    [
+        (Gaussian(), {"endprob": True}, {"ended": [True, False]}),
+        (Gaussian([0, 2, 5], frozen="means"), {}, {}),
+        (Gaussian(prior=2.0), {"pseudocount": {"transmat": 1.5, "startprob": 0.5}}, {}),
+        (StudentT(prior=1.0), {}, {"y": LABELS}),
+        (Mixture(Gaussian(), 2), {"endprob": True}, {"y": LABELS, "ended": [False, True], "sample_weight": [1.0, 2.5]}),
+    ],
+    ids=["ends", "frozen", "priors", "labels", "all"],
+)
+def test_in_the_middle_of_the_one_run(training, family, options, told, path, at_once):
+    """Without a race of starts, so that every break is in the climb that counts."""
+    x, steps = data(Gaussian()), counting()
+
+    def make():
+        return Model(3, family, n_init=1, random_state=0, max_iter=20, tol=1e-9, training=training, **options)
+
+    make().fit([x[:40], x[40:]], callback=steps, **told)
+    assert steps.n >= 4
+    resumes(make, [x[:40], x[40:]], path, [2 / steps.n, 0.5, (steps.n - 1) / steps.n], **told)
+
+
 def test_broken_off_again_and_again(path, at_once):
     x, rng = data(StudentT()), np.random.default_rng(0)
     whole = bits(Model(3, StudentT(), n_init=2, random_state=0, tol=1e-6).fit(x))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..coordinates import SHARE, ratio
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
 

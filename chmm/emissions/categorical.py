@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
 from ..hints import hinted
 from ..sequences import NO_STEPS
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
-from .base import Emission, Frozen, Observed, Survey, read_only
+from .base import Emission
+from .constructors import Frozen
+from .observing import Observed
+from .survey import Survey
 
 
 class Categorical(Emission):

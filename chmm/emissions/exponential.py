@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
 LARGEST = 1e12  # of a rate, times the mean of all data

@@ -8,9 +8,11 @@ from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .special import normal_cdf
+from .survey import Survey
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance

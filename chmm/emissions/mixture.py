@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
-from .base import Emission, Frozen, Given, mixed, read_only
+from .base import Emission
+from .constructors import Frozen, Given
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
@@ -310,3 +311,23 @@ class Mixture(Alternatives):
 def ties(family: Emission) -> bool:
     """Whether the family, or one that it is made of, ties states."""
     return isinstance(family, Tied) or any(map(ties, family.members))
+
+
+def mixed(weights, means, variances, circular=False):
+    """(means, variances) (..., D) of mixtures: weights (..., K) of components with means and variances (..., K, D).
+
+    Of angles, directions and circular variances: 1 - the length of the mean vector.
+    """
+    weights = np.asarray(weights)[..., None]
+
+    def average(table):
+        return np.where(weights > 0, weights * table, 0.0).sum(axis=-2)  # what has no weight may be infinite
+
+    with np.errstate(all="ignore"):
+        mean = average(means)
+        variance = np.where(np.isfinite(mean), average(variances + (means - mean[..., None, :]) ** 2), np.inf)
+        if np.any(circular):
+            vector = average((1 - variances) * np.exp(1j * means))
+            mean = np.where(circular, np.angle(vector), mean)
+            variance = np.where(circular, np.maximum(1 - np.abs(vector), 0.0), variance)
+    return mean, variance

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
 from ..hints import hinted
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, Frozen, Given, read_only
+from .base import Emission
+from .constructors import Frozen, Given
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import beta_cdf, log_poisson, stirling
 

@@ -7,9 +7,11 @@ import numpy as np
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, SHARE, ratio
 from ..memory import windows
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .survey import Survey
 
 RANGE = 1e-6, 1e6
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..coordinates import POSITIVE, ratio
 from ..hints import hinted
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import gamma_cdf, log_poisson
 

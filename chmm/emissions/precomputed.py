@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .base import Emission, unshared
+from .base import Emission
+from .observing import unshared
 
 
 class Precomputed(Emission):

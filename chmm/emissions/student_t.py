@@ -4,10 +4,12 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, REAL
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
 from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
+from .survey import Survey
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..checks import as_array
+from ..checks import as_array, read_only
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, read_only
+from .base import Emission
 from .precomputed import Precomputed
 
 

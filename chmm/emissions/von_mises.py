@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE, REAL
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
 

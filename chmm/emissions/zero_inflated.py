@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..checks import check_frozen
+from ..checks import check_frozen, read_only
 from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, Frozen, Given, check_parameter, check_prior, mixed, read_only
+from .base import Emission
 from .bernoulli import Bernoulli
+from .constructors import Frozen, Given, check_parameter, check_prior
 from .exponential_family import MINUS_INFINITY
-from .mixture import Mixture
+from .mixture import Mixture, mixed
 from .multinomial import Multinomial
 from .precomputed import Precomputed
 from .special import from_minus_pi
