@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .emissions.base import Observed
+from .emissions.observing import Observed
 from .exceptions import quiet
 from .kernel_input import Problem
 from .kernels import forward_backward
@@ -59,7 +59,7 @@ def log_likelihood(problem: Problem, n_jobs: int = 1) -> Outcome:
     if _too_large(problem):
         outcome = Outcome.of(problem)
         for part, own in _parts(problem, outcome):
-            own.fill(log_likelihood(part, n_jobs) if not _too_large(part) else _windows(part))
+            own.fill(part if isinstance(part, Windows) else log_likelihood(part, n_jobs))
         return outcome
     loglik, status, step = _outputs(problem)
     tables = problem.rows.tables  # made once, before any thread reads them
@@ -132,17 +132,18 @@ def counts_in_parts(
         del problem  # its rows may be as large as the data times the states
         yield observed, counts
         return
-    for part, own in _parts(problem, outcome, weight):
-        if not _too_large(part):
+    for part, own in _parts(problem._replace(weight=weight), outcome):
+        if not isinstance(part, Windows):
             yield from counts_in_parts(part, own, part.weight, scratch, n_jobs)
             continue
-        windows, times = _windows(part), 1.0 if weight is None else part.weight[0]
-        own.fill(windows)
-        for k, window in windows.back() if windows.step < 0 else ():
+        own.fill(part)
+        for k, window in part.back():
             (start, trans, weights, end), _ = expected_counts(window, None, scratch, n_jobs)
-            windows.look_ahead(k, start)
-            trans = trans + windows.between(k) if k else trans
-            yield window.observed, (times * start * (k == 0), times * trans, times * weights, times * end)
+            part.look_ahead(k, start)
+            if k:
+                start, trans = 0.0 * start, trans + part.between(k)
+            w = part.weight
+            yield window.observed, (w * start, w * trans, w * weights, w * end)
 
 
 def _transitions(pairs, chain):
@@ -341,19 +342,19 @@ def _viterbi(problem, n_jobs=1, delta=None):
 
 def _viterbi_in_parts(problem, n_jobs):
     path, outcome, n = np.empty(len(problem.index), dtype=np.intp), Outcome.of(problem), problem.chain.n
-    end = 0
-    for part, own in _parts(problem, outcome):
-        start, end = end, end + len(part.index)
-        if not _too_large(part):
-            path[start:end], found = _viterbi(part, n_jobs)
+    rest = path
+    for part, own in _parts(problem, outcome, _delta_of_last, highest):
+        n_steps = len(part.index) if isinstance(part, Problem) else part.n_steps
+        mine, rest = rest[:n_steps], rest[n_steps:]
+        if not isinstance(part, Windows):
+            mine[:], found = _viterbi(part, n_jobs)
             own.fill(found)
             continue
-        windows = _windows(part, _delta_of_last, highest)
-        own.fill(windows)
-        for k, window in windows.back() if windows.step < 0 else ():
-            first, last = windows.edges[k]
-            path[start + first : start + last], _ = _viterbi(window)
-            windows.ahead = np.where(np.arange(n) == path[start + first], 0.0, -np.inf)
+        own.fill(part)
+        for k, window in part.back():
+            first, last = part.edges[k]
+            mine[first:last], _ = _viterbi(window)
+            part.ahead = np.where(np.arange(n) == mine[first], 0.0, -np.inf)
     return path, outcome
 
 
@@ -498,18 +499,18 @@ def _too_large(problem):
     return not problem.rows.shared and len(problem.index) > WINDOWS * _window(problem)
 
 
-def _parts(problem, outcome, weight=None):
-    """(Problem, its part of an Outcome): as many sequences as fit into the budget, or one that does not."""
+def _parts(problem, outcome, leave=None, join=log_sum):
+    """(part, what belongs to it of an Outcome): the Problem of as many sequences as fit into the budget, or the Windows
+    of one that does not. leave, join : see there."""
     first, bounds, room = 0, problem.bounds, WINDOWS * _window(problem)
     while first < problem.n_sequences:
         last = max(int(np.searchsorted(bounds, bounds[first] + room, "right")) - 1, first + 1)
         own = Outcome(outcome.loglik[first:last], outcome.step[first:last])
-        yield problem._replace(weight=weight).part(np.arange(first, last), chain=problem.chain), own
+        if bounds[last] - bounds[first] > room:
+            yield Windows(problem, first, _window(problem), leave or _alpha_of_last, join), own
+        else:
+            yield problem.part(np.arange(first, last), chain=problem.chain), own
         first = last
-
-
-def _windows(problem, leave=None, join=log_sum):
-    return Windows(problem, _window(problem), _alpha_of_last if leave is None else leave, join)
 
 
 def _alpha_of_last(problem):

@@ -303,7 +303,7 @@ class Problem(NamedTuple):
         before, after : if it is one stretch, more weights of the states at its first and its last step, (N,) in
             logarithms. chain : if it has parameters already.
         """
-        whole = np.diff(self.bounds)[sequences]
+        whole = self.bounds[sequences + 1] - self.bounds[sequences]
         lengths = whole if lengths is None else lengths
         bounds = np.append(0, np.cumsum(lengths))
         steps = np.arange(bounds[-1]) + np.repeat(self.bounds[sequences] + offset - bounds[:-1], lengths)

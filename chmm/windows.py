@@ -23,20 +23,21 @@ from .parallel import go_on
 
 
 class Windows:
-    """The windows of one sequence of at least one step, and what each of them hands on to the next.
+    """The windows of sequence s of a Problem, of n_steps each, and what each of them hands on to the next.
 
     leave(window) -> (log alpha, or delta, of its last step (N,), Outcome). join(x, axis) : `log_sum`, or `highest`.
     loglik : log P(O), or log P(O, path). step : the step at which it became impossible, -1 if it did not.
     """
 
     @quiet
-    def __init__(self, problem: Problem, n_steps: int, leave: Callable, join: Callable = log_sum) -> None:
-        chain, end = problem.chain, len(problem.index)
+    def __init__(self, problem: Problem, s: int, n_steps: int, leave: Callable, join: Callable = log_sum) -> None:
+        chain, self.n_steps = problem.chain, int(problem.bounds[s + 1] - problem.bounds[s])
         _, transmat, endprob = chain.given
-        self.problem, self.join, self.step = problem, join, -1
+        self.problem, self.s, self.join, self.step = problem, s, join, -1
+        self.weight = 1.0 if problem.weight is None else problem.weight[s]
         self.chain = Chain(np.ones(chain.n), transmat, endprob, problem.final)  # `before` says how a window starts
         self.moves = chain.log_transmat[:, : chain.n]
-        self.edges = list(pairwise([*range(0, end, n_steps), end]))
+        self.edges = list(pairwise([*range(0, self.n_steps, n_steps), self.n_steps]))
         self.before, self.lasts, logliks = [chain.log_startprob[: chain.n]], [], np.zeros(len(self.edges))
         for k, (first, _) in enumerate(self.edges):
             last, outcome = leave(self._window(k, np.zeros(chain.n)))
@@ -52,13 +53,13 @@ class Windows:
     def _window(self, k, after):
         go_on()
         first, last = self.edges[k]
-        return self.problem.part(np.array([0]), first, np.array([last - first]), self.before[k], after, self.chain)
+        return self.problem.part(np.array([self.s]), first, np.array([last - first]), self.before[k], after, self.chain)
 
     def back(self) -> Iterator[tuple[int, Any]]:
         """(k, window) from the last to the first, each with what follows it. Before the next one is asked for, `ahead`
-        must be what the first step of this one adds: log of b * beta (N,)."""
+        must be what the first step of this one adds: log of b * beta (N,). None if the sequence is impossible."""
         after = np.zeros(self.chain.n)
-        for k in range(len(self.edges) - 1, -1, -1):
+        for k in reversed(range(len(self.edges) if self.step < 0 else 0)):
             yield k, self._window(k, after)
             with np.errstate(all="ignore"):
                 after = self.join(self.moves + self.ahead, 1)

@@ -23,13 +23,13 @@ def windows(monkeypatch):
     def begin(n_steps):
         monkeypatch.setattr(inference, "WINDOWS", 1)
         monkeypatch.setattr(inference, "_window", lambda problem: n_steps)
-        make = inference.Windows
 
-        def noted(problem, *rest):
-            walked.append(len(problem.index))
-            return make(problem, *rest)
+        class Noted(inference.Windows):
+            def __init__(self, *args):
+                super().__init__(*args)
+                walked.append(self.n_steps)
 
-        monkeypatch.setattr(inference, "Windows", noted)
+        monkeypatch.setattr(inference, "Windows", Noted)
         return walked
 
     return begin
