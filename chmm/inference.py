@@ -7,11 +7,10 @@ in log space, here and nowhere else.
 import threading
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .emissions.observing import Observed
 from .exceptions import quiet
 from .kernel_input import Problem
 from .kernels import forward_backward
@@ -122,15 +121,15 @@ def expected_counts(
 def counts_in_parts(
     problem: Problem, outcome: Outcome, weight: np.ndarray | None = None, scratch: "Scratch | None" = None,
     n_jobs: int = 1,
-) -> Iterator[tuple[Observed, Counts]]:  # fmt: skip
-    """The E-step, (Observed, counts as in `expected_counts`) of one part of the data after the other: of all at once if
+) -> Iterator[tuple[Any, Counts]]:  # fmt: skip
+    """The E-step, (values, counts as in `expected_counts`) of one part of the data after the other: of all at once if
     their rows fit into the budget. The outcome is filled in."""
     if not _too_large(problem):
-        observed = problem.observed
+        values = problem.observed.distinct
         counts, found = expected_counts(problem, weight, scratch, n_jobs)
         outcome.fill(found)
         del problem  # its rows may be as large as the data times the states
-        yield observed, counts
+        yield values, counts
         return
     for part, own in _parts(problem._replace(weight=weight), outcome):
         if not isinstance(part, Windows):
@@ -143,7 +142,7 @@ def counts_in_parts(
             if k:
                 start, trans = 0.0 * start, trans + part.between(k)
             w = part.weight
-            yield window.observed, (w * start, w * trans, w * weights, w * end)
+            yield window.observed.distinct, (w * start, w * trans, w * weights, w * end)
 
 
 def _transitions(pairs, chain):
