@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import checks, e_step, m_step, sequences
+from .durations import expected_durations
 from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path
 from .stationary import stationary_distribution
@@ -114,6 +115,10 @@ class MarkovChain:
     def stationary_distribution(self) -> np.ndarray:
         """The distribution p that a step of the chain preserves: p = p transmat_. ValueError if there are several."""
         return stationary_distribution(self.transmat_)
+
+    def expected_durations(self) -> np.ndarray:
+        """(N,), the mean number of steps that a visit to each state lasts: 1 / (1 - transmat_[i, i])."""
+        return expected_durations(self.transmat_)
 
     def __repr__(self):
         if self._known is None:

@@ -91,7 +91,10 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
             "over the data: give a list, or functions that read a shard each"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
-        raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
+        raise TypeError(
+            f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
+            "need none: fit(X)"
+        )
     return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
 
