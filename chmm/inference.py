@@ -322,7 +322,7 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     return _viterbi(problem, n_jobs)
 
 
-def _viterbi(problem, n_jobs=1, **last):
+def _viterbi(problem, n_jobs=1, **out):
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
     chain, logs = problem.chain, problem.rows.logs
@@ -332,7 +332,7 @@ def _viterbi(problem, n_jobs=1, **last):
         bounds = problem.bounds[first : last + 1]
         viterbi_kernel.viterbi(
             chain.log_startprob, chain.log_transmat, chain.log_transposed, logs, problem.index,
-            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part], **last,
+            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part], **out,
         )  # fmt: skip
 
     _in_chunks(problem, work, 2, n_jobs)
