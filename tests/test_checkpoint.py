@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -141,11 +142,16 @@ def resumes(make, x, path, stops, **options):
 # ---- the same bits ----
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: type(f).__name__)
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"accelerate": False, "n_init": 1}, {"training": "viterbi"}, {"n_init": 3, "endprob": True}],
-    ids=str,
+    "family, options",
+    [
+        *[(family, {}) for family in FAMILIES],
+        *product(
+            [StudentT(), Mixture(Gaussian(), 2), Product(Gaussian(), Poisson())],
+            [{"accelerate": False, "n_init": 1}, {"training": "viterbi"}, {"n_init": 3, "endprob": True}],
+        ),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, chmm.Emission) else str(x),
 )
 def test_a_fit_that_was_broken_off_ends_with_the_same_bits(family, options, path, at_once):
     def make():

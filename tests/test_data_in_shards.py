@@ -75,8 +75,8 @@ def small_sample(monkeypatch):
 def test_the_bits_are_the_same_for_any_number_of_threads(family, draw, options, small_sample):
     pieces = drawn(draw)
     model = Model(2, family(), random_state=0, max_iter=25, n_init=2, **options)
-    one, two, three = (clone(model, n_jobs=n_jobs).fit(chmm.shards(pieces)) for n_jobs in (1, 2, 3))
-    assert bits(one) == bits(two) == bits(three)
+    one, three = (clone(model, n_jobs=n_jobs).fit(chmm.shards(pieces)) for n_jobs in (1, 3))
+    assert bits(one) == bits(three)
     X = together(pieces)
     assert one.statistics_.n_steps == sum(map(len, X)) and one.statistics_.n_sequences == len(X)
     assert (np.diff(one.history_) >= 0).all()
