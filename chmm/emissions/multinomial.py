@@ -23,11 +23,11 @@ class Multinomial(Emission):
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values, of which a 0 is structural and
-        stays 0. n itself is not modelled.
-    pseudocount : added to every count, a number or an array that broadcasts to `probs`; None: the model's. The
+    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values. A given 0 is structural and stays
+        0. n itself is not modelled.
+    pseudocount : added to every count; a number or an array that broadcasts to `probs`; None: the model's. The
         maximiser is probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
-    n_draws : n of the vectors that `sample` draws.
+    n_draws : the n for vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
     >>> import numpy as np
