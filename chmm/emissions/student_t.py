@@ -27,8 +27,7 @@ class StudentT(Emission):
     locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. A fit starts from given
         values. Columns are independent given the state; a missing one (NaN) is ignored.
     prior : strength, in steps, of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of
-    all
-        data, as in `Gaussian`.
+        all data, as in `Gaussian`.
     frozen : names of parameters to keep as given, or {name: mask}.
 
     The t distribution is a normal with a random precision u. For each state and column, an update takes the better of
