@@ -50,6 +50,8 @@ class Emission(Observing, Saved):
       `check_pseudo_observations`) needs none of its own: it calls `statistics = self.with_prior(statistics)` first in
       `update`.
     - `settings()` -> what the constructor needs besides the parameters, in types that JSON can hold, for saving.
+    - `gaps = True` where the methods take values with NaN in some columns, which they integrate out; otherwise a step
+      that is partly missing is refused. `counts = True` where values are counts (see `ZeroInflated`).
     - `frozen`: parameters that stay as they are. `check_frozen` checks the constructor's argument, and
       `assign(new, alive)` sets all others; `is_frozen(name)` and `held(name)` tell what is kept.
     - `start(values, weights, rng)` sets the first parameters from a first guess of which state takes which value; by
@@ -67,7 +69,8 @@ class Emission(Observing, Saved):
       may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
     - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
     - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
-      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
+      by default any number. `limits()` -> {parameter: (low, high)}, the ends of what can be learnt, for the report.
+      `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
     - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
       the entries of each parameter; by default by differences of `log_likelihood`.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
