@@ -31,7 +31,7 @@ class Emission(Observing, Saved):
     - `statistics(values, weights)` -> dict of float64 arrays that add up; weights is (R, n_states)
     - `update(statistics)`: set the parameters to the maximiser of sum weights * log b_i(value), plus `log_prior()`;
       a state without mass and without a prior keeps its parameters
-    - `sample(states, rng)` -> one observation for each state of an array
+    - `sample(states, rng)` -> one observation for each state of an array, (T,) or (T, D)
 
     `parameters` names the arrays that are saved, frozen and shown. Each is an argument of the constructor, and None
     until it is known; the first one has an entry for each state. If no parameter is two-dimensional, set
@@ -39,9 +39,9 @@ class Emission(Observing, Saved):
 
     Besides these four there are hooks, each with a default:
 
-    - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way); `domain` describes it in
-      words. Other values are refused by an error that names the step and the column; where families are combined,
-      their density is 0.
+    - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way), or (R, 1) where only whole rows
+      can be judged; `domain` describes it in words. Other values are refused by an error that names the step and the
+      column; where families are combined, their density is 0.
     - `embed(values)` -> (R, F), points whose distances tell how alike values are, for start values; None: no distance.
     - `survey(data)` -> a `Survey` of what the family must know about all data, or None; `prepare(survey, n_states,
       pseudocount)` receives it before the first step of a fit. If `prepare` makes arrays that the density or the prior
