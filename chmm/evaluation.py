@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import html, inference
+from . import frames, html, inference
 from .known import with_gaps
 from .ordering import confusion
 from .paths import encoded
@@ -68,6 +68,10 @@ class Assessment(Mapping):
         precision, recall, f1, support = (list(column) for column in zip(*self._scores.values(), strict=True))
         means = [sum(column) / len(self) for column in (precision, recall, f1)]
         return StateScores(means[0], means[1], means[2], sum(support))
+
+    def to_frame(self):
+        """A pandas DataFrame, a row for each state by its name."""
+        return frames.table(self.values(), list(self))
 
     def _repr_html_(self) -> str:
         return html.assessment(self, self.n_states)

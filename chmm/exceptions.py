@@ -32,7 +32,8 @@ def entitle(error: Exception, title: str) -> None:
 
 def outside() -> int:
     """The stacklevel of a warning that is to appear at the line that called the package."""
-    frame, level, own = sys._getframe(1), 1, os.path.dirname(__file__)
+    frame, level = sys._getframe(1), 1
+    own = os.path.dirname(__file__), os.path.dirname(np.__file__)  # NumPy's, because `quiet` is its errstate
     while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
         frame, level = frame.f_back, level + 1
     return level

@@ -3,7 +3,7 @@
 import os
 from typing import Any, NamedTuple
 
-from . import html
+from . import frames, html
 from .symbols import shown
 
 MOST = 20  # rows that are printed
@@ -28,10 +28,8 @@ class Segments(tuple[Segment, ...]):
 
     def to_frame(self):
         """A pandas DataFrame with the columns start, stop, state and proba."""
-        import pandas
-
         columns = list(zip(*self, strict=True)) or [()] * len(Segment._fields)
-        return pandas.DataFrame(dict(zip(Segment._fields, columns, strict=True)))
+        return frames.table(dict(zip(Segment._fields, columns, strict=True)))
 
     def to_bed(self, path_or_file, chrom: str, states=None) -> None:
         """Write lines of BED: chrom, start, stop (from 0, stop exclusive, as here), state, 1000 * proba as the score.

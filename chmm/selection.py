@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import checks, html, passes, sequences, training
+from . import checks, frames, html, passes, sequences, training
 from . import known as knowledge
 from .choosing import criteria, n_observed
 from .display import Display, followed
@@ -79,20 +79,23 @@ class Selection(Sequence):
     def best(self) -> Model:
         return self.best_row.model
 
+    def to_frame(self):
+        """A pandas DataFrame, a row for each candidate by its name, with what `Candidate` says of it."""
+        return frames.table(self._rows).set_index("name").drop(columns="model")
+
     def _repr_html_(self) -> str:
         return html.selection(self, self.best_row, self.criterion)
 
     def __repr__(self) -> str:
         cv = self.criterion == "cv"
-        heads = ["", "log L", "parameters", "AIC", "BIC", "ICL", *["held out"] * cv, "starts", "seconds"]
+        heads = ["", "log L", "parameters", "AIC", "BIC", "ICL", *["held out"] * cv, "starts"]
         table = [heads]
         for row in self._rows:
             told = [f"{x:.2f}" for x in (row.aic, row.bic, row.icl)] + ([f"{row.held_out:.5f}"] if cv else [])
             starts = "" if row.n_starts is None else f"{row.n_agreed} of {row.n_starts}"
             mark = "* " if row is self.best_row else "  "
             late = "" if row.model.converged_ else ", not converged"
-            table.append([mark + row.name + late, f"{row.loglik:.3f}", str(row.n_parameters), *told, starts,
-                          f"{row.seconds:.2f}"])  # fmt: skip
+            table.append([mark + row.name + late, f"{row.loglik:.3f}", str(row.n_parameters), *told, starts])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])

@@ -16,13 +16,14 @@ from . import known as knowledge
 from . import sequences, sources
 from .arrow import as_numpy, is_arrow, pyarrow
 from .checks import check_choice
+from .e_step import expectation
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
 from .fit import Fit
 from .inference import Scratch
 from .known import with_gaps
 from .parallel import POLL, within, workers
-from .passes import Piece, entitled, expectation
+from .passes import Piece, entitled
 from .questions import Question
 from .sources import PATHS, Choice
 from .statistics import Statistics
@@ -90,7 +91,10 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
             "over the data: give a list, or functions that read a shard each"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
-        raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
+        raise TypeError(
+            f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
+            "need none: fit(X)"
+        )
     return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, html, inference, sequences, training
+from . import checks, frames, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
 from .display import Display, counted, followed
 from .exceptions import quiet
@@ -177,6 +177,10 @@ class Summary(Mapping):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def to_frame(self):
+        """A pandas DataFrame, a row for each parameter by its name."""
+        return frames.table(self.values(), list(self))
 
     def _repr_html_(self) -> str:
         return html.summary(self, self.title, self.level)

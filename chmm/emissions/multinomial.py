@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
-from ..hints import hinted
 from ..symbols import shown
 from .constructors import Frozen, Given
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts, with_infinities
@@ -22,11 +21,11 @@ class Multinomial(Table):
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values, of which a 0 is structural and
-        stays 0. n itself is not modelled.
-    pseudocount : added to every count, a number or an array that broadcasts to `probs`; None: the model's. The
+    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values. A given 0 is structural and stays
+        0. n itself is not modelled.
+    pseudocount : added to every count; a number or an array that broadcasts to `probs`; None: the model's. The
         maximiser is probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
-    n_draws : n of the vectors that `sample` draws.
+    n_draws : the n for vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
     >>> import numpy as np
@@ -39,7 +38,6 @@ class Multinomial(Table):
 
     domain = "counts 0, 1, 2 ..."
 
-    @hinted
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
         refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))

@@ -48,12 +48,12 @@ class Product(Composite):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
-        array must then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
+    **named : families by the column names of a frame, `**{"step length": Gamma()}` if a name has a space; an array must
+        then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
 
-    A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
-    missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
-    and has its own update.
+    Each family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
+    missing channel is ignored, and the others are still used. Each channel is evaluated only at its own distinct
+    values, and updated separately.
 
     >>> import numpy as np
     >>> from chmm import Categorical, Model, Poisson, Product
