@@ -25,8 +25,8 @@ class MarkovChain:
     pseudocount : added to every count; or a mapping {"startprob": ..., "transmat": ...} of numbers and arrays.
 
     `fit` counts: startprob_[i] is the share of sequences that start in i, and transmat_[i, j] the share of the
-    transitions from i that lead to j. No transition leads from one sequence to the next, and a state that is never left
-    gets a uniform row. Cost: one pass over the data.
+    transitions from i that lead to j. No transitions are counted between sequences, and a state that is never left gets
+    a uniform row. Cost: one pass over the data.
 
     >>> from chmm import MarkovChain
     >>> weather = MarkovChain().fit([["sun", "sun", "rain"], ["rain", "rain", "sun", "sun"]])
@@ -113,7 +113,8 @@ class MarkovChain:
 
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p that a step of the chain preserves: p = p transmat_. ValueError if there are several."""
+        """The distribution p that does not change from step to step, p = p transmat_. ValueError if there are
+        several."""
         return stationary_distribution(self.transmat_)
 
     def expected_durations(self) -> np.ndarray:

@@ -62,7 +62,7 @@ class Case:
 
 @np.errstate(all="ignore")
 def check_emission(family: Emission, values: Any, *, n_states: int = 2, seed: int = 0) -> None:
-    """Check that a family obeys the laws of the emission contract, and say in words which laws fail.
+    """Check that a family obeys the laws of the emission contract, and report which ones fail.
 
     family : an emission, such as Rice(), with parameters or without. values : example data as `Model.fit` takes them,
     some dozens of steps that the family can learn from. n_states : number of states to learn.
