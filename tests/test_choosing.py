@@ -124,10 +124,15 @@ def test_labels_and_ends_go_along():
     keep = [k for k, x in enumerate(X) if len(x) > 1]
     X, y = [X[k] for k in keep], [y[k] for k in keep]
     ends = Model(2, endprob=True, pseudocount=0.5, n_init=1, random_state=0)
-    found = select({"ends": ends, "none": Model(2, pseudocount=0.5, n_init=1, random_state=0)}, X,
-                   ended=[True] * (len(X) - 1) + [False], criterion="cv", folds=2)  # fmt: skip
+    ended = np.arange(len(X)) < len(X) - 3
+    found = select({"ends": ends, "none": Model(2, endprob=False, pseudocount=0.5, n_init=1, random_state=0)}, X,
+                   ended=ended, criterion="cv", folds=2)  # fmt: skip
     assert found[0].n_parameters == found[1].n_parameters + 2
     assert all(np.isfinite(row.held_out) for row in found)
+    total = sum(
+        ends.fit(X[1 - k :: 2], ended=ended[1 - k :: 2]).score(X[k::2], ended=ended[k::2]) for k in range(2)
+    )  # fmt: skip
+    assert_allclose(found[0].held_out, total / sum(map(len, X)))
     (labelled,) = select(Model(pseudocount=1), X, y, criterion="cv", folds=3)
     assert_allclose(labelled.loglik, Model(pseudocount=1).fit(X, y).score(X, y))
     total = 0.0
