@@ -1,6 +1,7 @@
 """What all pictures need: Axes, panels beside them, the times of steps, and the states' colours. matplotlib is imported
 only here and in plot.py, when something is drawn."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -134,8 +135,11 @@ def outlined(colour: str, width: float) -> list:
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
-def one_sequence(fit: Fit, x: Any) -> Sequences:
-    """x read as a single sequence with steps in it."""
+def one_sequence(fit: Fit, x: Any, asked: Iterable[str] = ()) -> Sequences:
+    """x read as a single sequence with steps in it; asked : names of the options of the question about it."""
+    for name in asked:
+        if name not in ("known", "ended"):
+            raise TypeError(f"a picture of one sequence takes known= and ended=, not {name}=: pass one alone")
     data = fit.read(x)
     if not data.n_steps:
         raise ValueError("x holds no steps to draw")

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from . import checks, passes, sequences, training
+from . import checks, e_step, m_step, sequences
 from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path
 from .stationary import stationary_distribution
-from .statistics import Statistics
+from .statistics import Statistics, n_filled
 from .structure import structure_of
 
 
@@ -86,9 +86,9 @@ class MarkovChain:
         structure = structure_of(self, labels=data, argument="X")
         path = state_path(data, structure.states, "X")
         checks.agreeing_labels(path, data, structure, "X")
-        start, trans, _ = passes.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
-        statistics = Statistics(start, trans, {}, 0.0, passes.n_sequences(data), data.n_steps)
-        startprob, transmat = training.maximise(structure, statistics)
+        start, trans, _ = e_step.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
+        statistics = Statistics(start, trans, {}, 0.0, n_filled(data.bounds), data.n_steps)
+        startprob, transmat, _ = m_step.maximise(structure, statistics)
         self._statistics = statistics
         self._publish(structure.states, startprob, transmat)
         return self

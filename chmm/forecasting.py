@@ -10,6 +10,7 @@ from .emissions.mixture import mixed
 from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room
+from .missing import places
 from .paths import sample_paths
 from .questions import of_possible
 from .symbols import shown
@@ -37,9 +38,11 @@ class Forecast:
     """
 
     @quiet
-    def __init__(self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple):
+    def __init__(
+        self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple, columns: list | None = None
+    ):
         self.log_states, self.emission = log_states, emission
-        self._moves, self._names = moves, names
+        self._moves, self._names, self._columns = moves, names, columns
         self.states = np.exp(log_states)
         for array in (self.states, self.log_states):
             array.flags.writeable = False
@@ -86,7 +89,7 @@ class Forecast:
         self._require_numbers("quantile")
         levels = as_floats(q, "q")
         if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
-            raise ValueError(f"q = {shown(q)} must be a number between 0 and 1, or a list of them")
+            raise ValueError(f"q = {shown(q)} must be a number above 0 and below 1, or a list of them")
         d, n_levels = self.emission.n_features or 1, levels.size
         wanted = np.repeat(levels.reshape(-1), len(self))[:, None]
         weights = np.tile(self.states, (n_levels, 1))
@@ -196,9 +199,8 @@ class Forecast:
         elif not holds_symbols(self.emission) and self.emission.mean() is not None:
             tables, d = [self.mean(), *self.quantile([0.05, 0.5, 0.95])], self.emission.n_features or 1
             for j in range(d):
-                of = f" of column {j}" * (d > 1)
                 told = zip(("mean", "5 %", "50 %", "95 %"), tables, strict=True)
-                columns |= {name + of: table.reshape(len(self), d)[:, j] for name, table in told}
+                columns |= {name + self._of(j): table.reshape(len(self), d)[:, j] for name, table in told}
         return frames.table(columns, range(1, len(self) + 1))
 
     def _repr_html_(self) -> str:
@@ -206,7 +208,7 @@ class Forecast:
 
     def _told(self, steps: list[int]) -> dict[str, list]:
         """For notebooks: what values these steps may have, one column or several."""
-        some = Forecast(self.log_states[steps], self.emission, self._moves, self._names)
+        some = Forecast(self.log_states[steps], self.emission, self._moves, self._names, self._columns)
         if isinstance(self.emission, Categorical):
             best = some.probs.argmax(axis=1)
             return {"most probable": [f"{shown(self.symbols[k])} {p[k]:.3g}" for p, k in zip(some.probs, best)]}
@@ -215,11 +217,17 @@ class Forecast:
             return {}
         middle, (low, high) = some.mean().reshape(-1, d), some.quantile([0.05, 0.95]).reshape(2, -1, d)
         return {
-            "mean, and 90 %" + f" of column {j}" * (d > 1): [
+            "mean, and 90 %" + self._of(j): [
                 f"{m:.4g} ({a:.4g} to {b:.4g})" for m, a, b in zip(middle[:, j], low[:, j], high[:, j])
             ]
             for j in range(d)
         }
+
+    def _of(self, j: int) -> str:
+        """Which column it is, if there are several."""
+        if (self.emission.n_features or 1) == 1:
+            return ""
+        return f" of column {j}" if self._columns is None else f" of {self._columns[j]}"
 
     def __repr__(self) -> str:
         return f"Forecast({len(self)} step{'s' * (len(self) != 1)}, {self.states.shape[1]} states)"
@@ -240,7 +248,9 @@ def holds_symbols(emission: Emission) -> bool:
 @of_possible
 def forecast(asked, n_steps):
     """A Forecast for each sequence."""
-    n_steps, fit = check_count(n_steps, "n_steps", 1), asked.fit
+    n_steps, fit, data = check_count(n_steps, "n_steps", 1), asked.fit, asked.data
+    several = data.names is not None and (fit.emission.n_features or 1) > 1
+    columns = [data.names[k] for k in places(data, fit.emission)] if several else None
     answers = []
     for s, alone in enumerate(asked.going_on().problem().alone()):
         here = None
@@ -253,5 +263,5 @@ def forecast(asked, n_steps):
             raise ValueError(
                 f"the sequence cannot go on for {possible + 1} steps: it ends in each state that it may be in"
             )
-        answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names))
+        answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names, columns))
     return asked.data.collect(answers)

@@ -1,11 +1,15 @@
 """Names that other libraries use, and what they are called here."""
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Callable, Collection, Iterable
 from functools import wraps
 from typing import NoReturn, ParamSpec
 
 P = ParamSpec("P")
 
+COVARIATES = (
+    "parameters do not depend on covariates; 'Can parameters depend on covariates?' in docs/faq.md says what to do"
+)
 ARGUMENTS = {
     "n_components": "the number of states is n_states, Model(n_states)",
     "n_iter": "the largest number of EM steps is max_iter",
@@ -38,6 +42,19 @@ ARGUMENTS = {
     "k_regimes": "the number of states is n_states, Model(n_states)",
     "nbStates": "the number of states is n_states, Model(n_states)",
     "nstates": "the number of states is n_states, Model(n_states)",
+    "ntimes": "the length of each sequence goes to fit, fit(X, lengths=...)",
+    "data": "the model comes first, then the data, Model(2, Gaussian()).fit(data)",
+    "seed": "it is random_state",
+    "family": "what is observed is emission=, such as Model(2, Gaussian())",
+    "distribution": "what is observed is emission=, such as Model(2, Gaussian())",
+    "dist": "what is observed is emission=, such as Product(step=Gamma(), angle=VonMises())",
+    "stepDist": "what is observed is emission=, such as Product(step=Gamma(), angle=VonMises())",
+    "angleDist": "what is observed is emission=, such as Product(step=Gamma(), angle=VonMises())",
+    "stepPar0": "no start values are needed; those given to the emission, Gamma(shapes, rates), are where EM starts",
+    "anglePar0": "no start values are needed; those given to the emission, VonMises(means, ...), are where EM starts",
+    "formula": COVARIATES,
+    "covariates": COVARIATES,
+    "exog": COVARIATES,
     "switching_variance": "each state has a variance of its own; Gaussian(covariance='tied') has one for all",
 }
 ATTRIBUTES = {
@@ -54,6 +71,26 @@ ATTRIBUTES = {
     "fit_predict": "it is fit(X).predict(X)",
     "plot": "pictures are functions, from chmm import plot: plot.states(model, x)",
     "get_stationary_distribution": "it is stationary_distribution()",
+    "A": "it is transmat_",
+    "B": "the parameters of what is observed are those of emission_, such as emission_.probs of a Categorical",
+    "pi": "it is startprob_",
+    "baum_welch": "it is fit(X)",
+    "train": "it is fit(X)",
+    "simulate": "it is sample(n_steps)",
+    "generate": "it is sample(n_steps)",
+    "log_likelihood": "it is score(X)",
+    "filter": "it is predict_proba(X, lag=0)",
+    "smooth": "it is predict_proba(X)",
+    "predict_log_proba": "it is np.log(model.predict_proba(X))",
+    "posterior": "it is predict_proba(X)",
+    "stateProbs": "it is predict_proba(X)",
+    "pseudoRes": "it is pseudo_residuals(X)",
+    "logLik": "it is loglik_; of any data, score(X)",
+    "AIC": "it is aic(X)",
+    "BIC": "it is bic(X)",
+    "CI": "summary(X) has confidence intervals",
+    "confint": "summary(X) has confidence intervals",
+    "coef": "they are startprob_, transmat_ and the parameters of emission_",
     "log_probability": "it is score_samples(X)",
     "summarize": "it is e_step(X), which gives statistics for m_step",
     "from_summaries": "it is m_step(statistics)",
@@ -100,11 +137,14 @@ def told_elsewhere(model_class):
 
 
 def hinted(constructor: Callable[P, None]) -> Callable[P, None]:
-    """The constructor, with an error that helps for an argument of another library."""
+    """The constructor, with an error that helps for an argument that it does not have."""
+    _, *parameters = inspect.signature(constructor).parameters.values()
+    taken = None if any(p.kind is p.VAR_KEYWORD for p in parameters) else [p.name for p in parameters]
 
     @wraps(constructor)
     def entered(*args, **options):
-        refuse_arguments(type(args[0]), options)
+        if taken is not None:
+            refuse_arguments(type(args[0]), options, taken)
         constructor(*args, **options)
 
     return entered
@@ -118,8 +158,9 @@ def refuse_class(module: str, name: str) -> NoReturn:
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
 
 
-def refuse_arguments(made: type, given: Iterable[str]) -> None:
-    """TypeError for an argument of another library."""
+def refuse_arguments(made: type, given: Iterable[str], taken: Collection[str]) -> None:
+    """TypeError for an argument that is not among those taken."""
     for name in given:
-        if name in ARGUMENTS:
-            raise TypeError(f"{made.__name__} has no argument {name!r}: {ARGUMENTS[name]}")
+        if name not in taken:
+            hint = ARGUMENTS.get(name) or f"it has {', '.join(taken)}"
+            raise TypeError(f"{made.__name__} has no argument {name!r}: {hint}")

@@ -92,7 +92,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     most 30. asked : known= and ended=, as in `Model.predict`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     table = columns_of(data)
     chosen = plotted.chosen(columns, data.names, len(table))
     path, gamma = _codes(fit, model.predict(x, **asked)), model.posteriors(x, **asked).gamma
@@ -119,7 +119,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
 def posterior(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     """P(state | all of x) as a heat map, a row for each state; black is 1. asked : as in `states`."""
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     gamma = model.posteriors(x, **asked).gamma
     times, n = times_of(x, data.n_steps), len(drawn.names)
     table, edges = averaged(gamma, times.edges)
@@ -144,7 +144,7 @@ def forecast(
     30. asked : known=, as in `Model.forecast`. TypeError for symbols: ask `Model.forecast(x).probs`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     widths = sorted(_probabilities(levels, "levels"), reverse=True)
     k, at = plotted.of_emission(column, data, fit.emission)
     name, family, k = plotted.family(fit.emission, k)
@@ -188,7 +188,7 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
     At most 20 steps and 10 states. asked : known= and ended=, as in `Model.viterbi`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     n, n_steps = len(drawn.names), data.n_steps
     if n_steps > TRELLIS[0] or n > TRELLIS[1]:
         told = f"{n_steps} steps and {n} states make no trellis that can be read: at most {TRELLIS[0]} and {TRELLIS[1]}"

@@ -16,13 +16,14 @@ from . import known as knowledge
 from . import sequences, sources
 from .arrow import as_numpy, is_arrow, pyarrow
 from .checks import check_choice
+from .e_step import expectation
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
 from .fit import Fit
 from .inference import Scratch
 from .known import with_gaps
 from .parallel import POLL, within, workers
-from .passes import Piece, entitled, expectation
+from .passes import Piece, entitled
 from .questions import Question
 from .sources import PATHS, Choice
 from .statistics import Statistics

@@ -276,7 +276,7 @@ def _entries(row):
     """The values by name of a row of a frame, be it a Series or one of `itertuples`."""
     if hasattr(row, "_asdict"):
         return row._asdict()
-    return row.to_dict() if hasattr(row, "to_dict") else {}
+    return row.to_dict() if hasattr(row, "to_dict") and row.ndim == 1 else {}
 
 
 @quiet

@@ -32,10 +32,10 @@ from chmm import (
     Tied,
     VonMises,
     ZeroInflated,
+    baum_welch,
     checkpoint,
     files,
-    starts,
-    training,
+    subset,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -188,7 +188,7 @@ def test_where_rounding_parts_the_best_point_from_the_last(path, at_once, monkey
 
 @pytest.mark.parametrize("most", [10**6, 150])
 def test_while_states_are_moved(most, path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", most)
+    monkeypatch.setattr(subset, "MOST", most)
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat(rng.normal(size=7)[rng.integers(0, 7, 60)] * 5, 4), 0.5)
 
@@ -213,14 +213,14 @@ def test_while_states_are_moved(most, path, at_once, monkeypatch):
 
 @pytest.mark.parametrize("options", [{}, {"accelerate": False}, {"training": "viterbi"}], ids=str)
 def test_when_starts_saw_a_sample(options, path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 600)
+    monkeypatch.setattr(subset, "MOST", 600)
     rng = np.random.default_rng(6)
     x = rng.normal(np.repeat(rng.integers(0, 3, 500), 3) * 2.0, 0.8)
     resumes(lambda: Model(3, Gaussian(), n_init=2, random_state=1, tol=1e-5, **options), x, path, [0.6, 0.95, 1])
 
 
 def test_without_quasi_newton_for_lack_of_memory(path, at_once, monkeypatch):
-    monkeypatch.setattr(training, "MEMORY", 1)
+    monkeypatch.setattr(baum_welch, "MEMORY", 1)
     x = data(Gaussian())
     resumes(lambda: Model(3, Gaussian(), n_init=2, random_state=0, tol=1e-9), x, path, [0.5, 0.8, 0.9, 1])
 
@@ -288,7 +288,7 @@ def test_broken_off_again_and_again(path, at_once):
 
 
 def test_shards_whose_steps_are_more_than_starts_see(path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 500)
+    monkeypatch.setattr(subset, "MOST", 500)
     rng = np.random.default_rng(7)
     pieces = [(f"day {k}", rng.normal(np.repeat(rng.integers(0, 3, 60), 5), 0.7)) for k in range(6)]
 

@@ -90,7 +90,7 @@ def test_tables_of_results_are_frames():
     x = X.to_numpy()
     summary, scores = M.summary(x), M.evaluate(x, M.predict(x))
     found = select(Model(emission=Gaussian(), n_init=1, random_state=0), x, n_states=[1, 2])
-    numbers, coming = M.forecast(x, 2), TWO.forecast(FRAME, 3)
+    numbers, coming = M.forecast(x, 2), TWO.forecast(FRAME[["calls", "step"]], 3)
     words = Model(**CHAIN, emission=Categorical([[0.9, 0.1], [0.2, 0.8]], symbols="ab")).forecast("ab", 2)
     assert summary.to_frame().loc["means[0]", "value"] == summary["means[0]"].value
     assert scores.to_frame().loc["low", "support"] == scores["low"].support
@@ -98,7 +98,7 @@ def test_tables_of_results_are_frames():
     assert M.segments(x).to_frame()["stop"].iloc[-1] == len(x)
     assert numbers.to_frame()["state low"].tolist() == numbers.states[:, 0].tolist()
     assert numbers.to_frame()["95 %"].tolist() == numbers.quantile(0.95).tolist()
-    assert coming.to_frame()["mean of column 1"].tolist() == coming.mean()[:, 1].tolist()
+    assert coming.to_frame()["mean of calls"].tolist() == coming.mean()[:, 1].tolist()
     assert words.to_frame()["symbol b"].tolist() == words.probs[:, 1].tolist()
     assert coming.to_frame().index.tolist() == [1, 2, 3]
 

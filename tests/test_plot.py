@@ -296,6 +296,8 @@ def test_a_picture_of_one_sequence(draw):
         draw(M, [X[:4], X[:5]])
     with pytest.raises(ValueError, match=r"pass it alone, as x\['a'\]"):
         draw(M, {"a": X[:4]})
+    with pytest.raises(TypeError, match="takes known= and ended=, not lengths="):
+        draw(M, X[:9], lengths=[4, 5])
     with pytest.raises(ValueError, match="no steps to draw"):
         draw(M, [])
     with pytest.raises(TypeError, match="model = 3 must be a Model"):

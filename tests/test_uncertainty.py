@@ -23,7 +23,7 @@ from chmm import (
     StudentT,
     Tied,
     ZeroInflated,
-    training,
+    m_step,
     uncertainty,
 )
 from chmm.coordinates import difference
@@ -152,7 +152,7 @@ def assert_objective(m, X):
 
     def objective(vector):
         moved = uncertainty.with_vector(structure, fit, parts, vector)
-        return m._with(moved).score(X) + training.prior(structure, *moved.parameters)
+        return m._with(moved).score(X) + m_step.prior(structure, *moved.parameters)
 
     with np.errstate(all="ignore"):
         units = uncertainty._units(parts)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import quiet
+from ..hints import hinted
 from ..sequences import Sequences
 from .observing import Observing
 from .saving import Saved
@@ -102,8 +103,11 @@ class Emission(Observing, Saved):
     max_inner_iter = 1  # updates for labelled data; more than 1 if statistics depend on the parameters
 
     def __init_subclass__(cls, **options):
-        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state."""
+        """A family's methods may underflow or divide by 0, whatever the caller's NumPy error state. Its constructor
+        has an error that helps for an unknown argument."""
         super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = hinted(cls.__init__)
         for name in COMPUTING & vars(cls).keys():
             if isinstance(vars(cls)[name], FunctionType):
                 setattr(cls, name, quiet(vars(cls)[name]))

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
-from ..hints import hinted
 from ..sequences import NO_STEPS
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import Symbols, shown
@@ -45,7 +44,6 @@ class Categorical(Emission):
     ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
-    @hinted
     def __init__(
         self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
         frozen: Frozen = (),

@@ -4,7 +4,6 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, Covariance, Entrywise
-from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
 from ..symbols import shown
 from . import quadratic
@@ -55,7 +54,6 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
-    @hinted
     def __init__(
         self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
         frozen: Frozen = (),

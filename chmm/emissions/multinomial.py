@@ -4,7 +4,6 @@ import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
-from ..hints import hinted
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
 from .base import Emission
@@ -43,7 +42,6 @@ class Multinomial(Emission):
     ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
-    @hinted
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
         refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))

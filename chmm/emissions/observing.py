@@ -82,7 +82,9 @@ class Observing(Parameters):
         if columns not in (None, d) and data.kind == NO_STEPS:
             values, d = np.full((n, columns), np.nan), columns
         if columns not in (None, d):
-            if columns == 1:
+            if data.names is not None:
+                way_out = f"choose from the columns of X, {', '.join(map(repr, data.names))}"
+            elif columns == 1:
                 way_out = "if its rows are sequences, pass list(X); if its columns are, list(X.T)"
             else:
                 way_out = f"Reshape your data to (n_steps, {columns})"

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from ..coordinates import POSITIVE, ratio
-from ..hints import hinted
 from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import gamma_cdf, log_poisson
@@ -40,7 +39,6 @@ class Poisson(ExponentialFamily):
     domain = "counts 0, 1, 2 ..."
     counts = True
 
-    @hinted
     def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
         self.free = None if self.rates is None else self.rates > 0
