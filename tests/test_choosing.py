@@ -106,14 +106,21 @@ def test_held_out_sequences():
     assert [row.held_out for row in in_one] == [row.held_out for row in found]
 
 
-def test_held_out_blocks_of_time_go_on_from_what_came_before():
-    m = Model(2, Poisson(), n_init=1, random_state=0, tol=1e-6)
+@pytest.mark.parametrize("ends", [False, True], ids=["", "ends"])
+def test_held_out_blocks_of_time_go_on_from_what_came_before(ends):
+    m = Model(2, Poisson(), endprob=ends, n_init=1, random_state=0, tol=1e-6)
     (row,) = select(m, COUNTS, criterion="cv", folds=4)
     cuts, total = np.linspace(0, len(COUNTS), 5).astype(int), 0.0
+
+    def ended(*flags):  # of these pieces; only the last has the end
+        return {"ended": flags} if ends else {}
+
     for a, b in itertools.pairwise(cuts):
-        pieces = [piece for piece in (COUNTS[:a], COUNTS[b:]) if len(piece)]
-        fit = Model(2, Poisson(), n_init=1, random_state=0, tol=1e-6).fit(pieces)
-        total += fit.score(COUNTS[:b]) - (fit.score(COUNTS[:a]) if a else 0.0)
+        last = b == len(COUNTS)
+        pieces = {False: COUNTS[:a], True: COUNTS[b:]}
+        pieces = {end: piece for end, piece in pieces.items() if len(piece)}
+        fit = m.fit(list(pieces.values()), **ended(*pieces))
+        total += fit.score([COUNTS[:b]], **ended(last)) - (fit.score([COUNTS[:a]], **ended(False)) if a else 0.0)
     assert_allclose(row.held_out, total / len(COUNTS), rtol=1e-5)
 
 
