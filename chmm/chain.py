@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from . import checks, e_step, m_step, sequences
+from .durations import expected_durations
 from .exceptions import NotFittedError, quiet
-from .paths import path_log_probability, require_names, sample_paths, state_path
+from .paths import path_log_probability, require_names, state_path
+from .sampling import sample_paths
 from .stationary import stationary_distribution
 from .statistics import Statistics, n_filled
 from .structure import structure_of
@@ -24,8 +26,8 @@ class MarkovChain:
     pseudocount : added to every count; or a mapping {"startprob": ..., "transmat": ...} of numbers and arrays.
 
     `fit` counts: startprob_[i] is the share of sequences that start in i, and transmat_[i, j] the share of the
-    transitions from i that lead to j. No transition leads from one sequence to the next, and a state that is never left
-    gets a uniform row. Cost: one pass over the data.
+    transitions from i that lead to j. No transitions are counted between sequences, and a state that is never left gets
+    a uniform row. Cost: one pass over the data.
 
     >>> from chmm import MarkovChain
     >>> weather = MarkovChain().fit([["sun", "sun", "rain"], ["rain", "rain", "sun", "sun"]])
@@ -112,8 +114,13 @@ class MarkovChain:
 
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p that a step of the chain preserves: p = p transmat_. ValueError if there are several."""
+        """The distribution p that does not change from step to step, p = p transmat_. ValueError if there are
+        several."""
         return stationary_distribution(self.transmat_)
+
+    def expected_durations(self) -> np.ndarray:
+        """(N,), the mean number of steps that a visit to each state lasts: 1 / (1 - transmat_[i, i])."""
+        return expected_durations(self.transmat_)
 
     def __repr__(self):
         if self._known is None:

@@ -108,7 +108,7 @@ def _require_order(emission: Emission):
 class Normality(NamedTuple):
     """How far residuals are from independent draws of a standard normal; prints as sentences.
 
-    n : number of residuals. mean, deviation, skewness, kurtosis : of a normal 0, 1, 0 and 3.
+    n : number of residuals. mean, deviation, skewness, kurtosis : 0, 1, 0 and 3 for a standard normal.
     jarque_bera : n (skewness^2 + (kurtosis - 3)^2 / 4) / 6, chi-square with 2 degrees of freedom for a normal of any
         mean and deviation, if n is large; p_value : the probability of a larger one, exp(-jarque_bera / 2).
     neighbours : the correlation of each residual with the next one, 0 if they are independent.
@@ -141,11 +141,11 @@ class Normality(NamedTuple):
 
 
 def normality(residuals) -> Normality:
-    """A test whether residuals are draws of a standard normal, as pseudo-residuals of a model that is right are.
+    """Test whether residuals are draws from a standard normal, as the pseudo-residuals of a correct model are.
 
-    residuals : an array of one column, NaN left out; or a list or dict of these, as of several sequences.
+    residuals : an array of one column, in which NaN is ignored; or a list or dict of these, for several sequences.
 
-    The test of Jarque & Bera (1980) is of the shape alone: look at mean, deviation and correlation, too.
+    The Jarque-Bera test (1980) only tests the shape: look at the mean, deviation and correlation as well.
 
     >>> import numpy as np
     >>> from chmm import normality

@@ -11,8 +11,8 @@ from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room
 from .missing import places
-from .paths import sample_paths
 from .questions import of_possible
+from .sampling import sample_paths
 from .symbols import shown
 
 MOST_COLUMNS = 6  # of values that a table for notebooks has
@@ -24,9 +24,10 @@ class Forecast:
 
     states : (n_steps, n_states), states[k, i] = P(the state at step T + 1 + k is i | o_1 ... o_T); rows sum to 1.
 
-    The value at a step has the density sum_i states[k, i] b_i(value). Columns are told apart: for one column `mean`,
-    `variance`, `quantile` and `cdf` have no axis of columns, for several it is the last. Of symbols ask `probs`. Of a
-    `Product`, forecast["name"] is the forecast of a channel. Sequences of a model with ends are taken to go on.
+    The value at a step has the density sum_i states[k, i] b_i(value). Columns are treated separately: for one column
+    `mean`, `variance`, `quantile` and `cdf` have no axis of columns, for several it is the last. For symbols, use
+    `probs`. For a `Product`, forecast["name"] is the forecast of one channel. If the model has ends, the forecast is
+    conditional on the sequence continuing.
 
     >>> from chmm import Model, Poisson
     >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -61,12 +62,12 @@ class Forecast:
 
     @quiet
     def mean(self) -> np.ndarray:
-        """E(value), (n_steps,) or (n_steps, n_features); of angles the mean direction."""
+        """E(value), (n_steps,) or (n_steps, n_features); for angles, the mean direction."""
         return self._by_column(self._moments()[0])
 
     @quiet
     def variance(self) -> np.ndarray:
-        """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular
+        """The variance of each column, shaped like `mean`; infinite if that of a state is. For angles, the circular
         variance, from 0 to 1."""
         variance = self._moments()[1]
         if variance is None:
@@ -75,8 +76,8 @@ class Forecast:
 
     @quiet
     def cdf(self, values) -> np.ndarray:
-        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; of several columns with an
-        axis more, the last. Angles are counted from -pi."""
+        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; with several columns, these
+        are an additional last axis. Angles are counted from -pi."""
         self._require_numbers("cdf")
         seen, alone = self._read(values)
         table = self._mixed(self.emission.cdf(seen.distinct)[seen.index])
@@ -84,8 +85,8 @@ class Forecast:
 
     @quiet
     def quantile(self, q) -> np.ndarray:
-        """The least value v with P(column <= v) >= q, 0 < q < 1: shaped like `mean`, with one axis before it for an
-        array q. 64 evaluations of `cdf` find it to the last digit."""
+        """The smallest value v with P(column <= v) >= q, 0 < q < 1: shaped like `mean`, with an additional first axis
+        for an array q. It takes 64 evaluations of `cdf`, and is exact to the last digit."""
         self._require_numbers("quantile")
         levels = as_floats(q, "q")
         if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
@@ -107,9 +108,9 @@ class Forecast:
 
     @quiet
     def log_density(self, values) -> np.ndarray:
-        """log P(value), or its density, of whole values: (n_steps,) for one, (n_steps, n_values) for several; -inf for
-        what the emission does not take. Of the next value, it is minus its surprise (which, with endprob, also has
-        -log P(the sequence goes on) in it)."""
+        """log P(value), or its log density, for whole rows: (n_steps,) for one, (n_steps, n_values) for several; -inf
+        outside the support of the emission. For the next value, it is minus its surprise (which, with endprob, also
+        includes -log P(the sequence continues))."""
         seen, alone = self._read(values)
         logs = density(self.emission, seen.distinct)[seen.index]
         out = log_sum(self.log_states[:, None, :] + logs, 2)
@@ -136,8 +137,8 @@ class Forecast:
 
     @quiet
     def sample(self, n_samples: int = 1, *, random_state=None) -> np.ndarray:
-        """Draws of what follows, (n_samples, n_steps) or (n_samples, n_steps, n_features): whole continuations, whose
-        steps depend on each other as the states do. With endprob, of those that go on for all n_steps."""
+        """Random continuations, (n_samples, n_steps) or (n_samples, n_steps, n_features), each with its own path of
+        states. With endprob, they are conditional on lasting for all n_steps."""
         n, rng = check_count(n_samples, "n_samples", 0), generator(random_state)
         goes_on = None if np.allclose(self._moves.sum(axis=1), 1) else np.ones(len(self._moves))
         path = sample_paths(self.states[0], self._moves, len(self), n, goes_on, rng)
@@ -191,8 +192,8 @@ class Forecast:
         return seen, alone and len(seen.index) == 1
 
     def to_frame(self):
-        """A pandas DataFrame, a row for each step ahead, from 1: the probability of each state; of each symbol, or of
-        numbers the mean and the quantiles 0.05, 0.5 and 0.95 of each column."""
+        """A pandas DataFrame with one row per step ahead, from 1: the probability of each state; for symbols, that of
+        each symbol; for numbers, the mean and the quantiles 0.05, 0.5 and 0.95 of each column."""
         columns = {f"state {name}": p for name, p in zip(self._names, self.states.T, strict=True)}
         if isinstance(self.emission, Categorical):
             columns |= {f"symbol {name}": p for name, p in zip(self.symbols, self.probs.T, strict=True)}

@@ -34,8 +34,8 @@ Name = Any  # of a shard: a str, or its number
 
 
 def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) -> "Shards":
-    """Data in pieces, for data that do not fit into memory. `Model.fit` takes them in the place of X, and so do those
-    questions that have an answer for each sequence or step.
+    """Data in pieces, for data that do not fit in memory. Pass the result as X to `Model.fit`, and to the methods that
+    have an answer for each sequence or step.
 
     source :
 
@@ -51,8 +51,8 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     table or an array is one sequence, and a column of Arrow lists has one in each row. No sequence goes on in the next
     shard. y : a column of labels, in the forms that `fit` takes; of .txt and .npy files also paths of files of labels.
 
-    A shard is called by the name of its file, or by its number. Shards are read in every pass over the data, and must
-    hold the same each time. At most n_jobs + 1 of them are in memory at a time.
+    A shard is named after its file, or by its number. Shards are read again in every pass over the data, and must have
+    the same contents each time. At most n_jobs + 1 of them are in memory at a time.
 
     >>> import numpy as np
     >>> import chmm
@@ -91,7 +91,10 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
             "over the data: give a list, or functions that read a shard each"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
-        raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
+        raise TypeError(
+            f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
+            "need none: fit(X)"
+        )
     return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
 

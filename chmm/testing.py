@@ -62,7 +62,7 @@ class Case:
 
 @np.errstate(all="ignore")
 def check_emission(family: Emission, values: Any, *, n_states: int = 2, seed: int = 0) -> None:
-    """Check that a family obeys the laws of the emission contract, and say in words which laws fail.
+    """Check that a family obeys the laws of the emission contract, and report which ones fail.
 
     family : an emission, such as Rice(), with parameters or without. values : example data as `Model.fit` takes them,
     some dozens of steps that the family can learn from. n_states : number of states to learn.
@@ -139,6 +139,13 @@ def rows(case):
         return f"value {k} has {logs[k, i]} in state {i}"
     some = case.emission.log_likelihood(case.values[1:3])
     return differs(some, logs[1:3], "two values alone and the same among all")
+
+
+def knows_its_columns(case):
+    """A learnt emission of numbers has n_features: the columns of a parameter, or else n_features = 1 in the class."""
+    if case.emission.kind == "numbers" and case.emission.n_features != case.values.shape[1]:
+        return f"n_features is {case.emission.n_features}, and the values have shape {case.values.shape}"
+    return None
 
 
 def adds(case):
@@ -400,7 +407,7 @@ def takes_any_order(case):
 
 
 LAWS = (
-    rows, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing, keeps_frozen,
-    keeps_without_mass, permutes, recentres, means_are_means, cdf_is_the_sum, slopes, is_pure, is_saved, stands_errors,
-    takes_any_order,
+    rows, knows_its_columns, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing,
+    keeps_frozen, keeps_without_mass, permutes, recentres, means_are_means, cdf_is_the_sum, slopes, is_pure, is_saved,
+    stands_errors, takes_any_order,
 )  # fmt: skip

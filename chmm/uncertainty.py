@@ -18,8 +18,8 @@ from .display import Display, counted, followed
 from .exceptions import quiet
 from .fit import Fit
 from .parallel import until
-from .paths import sample_paths, sample_to_the_end
 from .questions import Question
+from .sampling import sample_paths, sample_to_the_end
 from .stationary import settled
 from .statistics import spread
 from .structure import Structure
@@ -147,10 +147,10 @@ class ScoreVector:
 
 
 class Estimate(NamedTuple):
-    """A parameter and how sure it is.
+    """A parameter and its uncertainty.
 
-    value : as learnt. standard_error, low, high : the interval has the level of the table; None where the parameter is
-    held fixed. note : why it is, "at its limit" or "hardly seen"; else "".
+    value : as learnt. standard_error, low, high : the interval has the level of the table; None if the parameter is
+    held fixed. note : why it is, "at its limit" or "hardly seen"; otherwise "".
     """
 
     value: float
@@ -163,7 +163,8 @@ class Estimate(NamedTuple):
 class Summary(Mapping):
     """Parameters by name, such as "transmat[0, 1]", each an `Estimate`; prints as a table.
 
-    level : that of the intervals. draws : of a bootstrap, (n, len(self)), the parameters of each refit; else None.
+    level : that of the intervals. draws : for a bootstrap, (n, len(self)), the parameters of each refit; otherwise
+    None.
     """
 
     def __init__(self, rows: Mapping[str, Estimate], level: float, title: str, draws: np.ndarray | None = None):
@@ -179,7 +180,7 @@ class Summary(Mapping):
         return len(self._rows)
 
     def to_frame(self):
-        """A pandas DataFrame, a row for each parameter by its name."""
+        """A pandas DataFrame with one row per parameter, by name."""
         return frames.table(self.values(), list(self))
 
     def _repr_html_(self) -> str:

@@ -242,6 +242,11 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
     for source in (np.ones(3), b"a.npy"):
         with pytest.raises(TypeError, match=r"source is a \w*; give paths, or a list"):
             chmm.shards(source)
+    (tmp_path / "d.npy").write_text("no array")
+    np.savez(tmp_path / "e.npz", a=np.array([{}, 1], dtype=object))
+    for name in ("d.npy", "e.npz"):
+        with pytest.raises(ValueError, match=f"shard '{name}': this is no file of NumPy, or holds Python objects"):
+            model().fit(chmm.shards(tmp_path / name))
     with pytest.raises(ValueError, match="two shards are called 'a'"):
         chmm.shards([("a", [0.5]), ("a", [0.7])])
     np.save(tmp_path / "c.npy", TABLES[0]["x"])

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -24,23 +24,23 @@ OUTSIDE = -1e4  # a log density for values outside a family's support, while fam
 
 
 class Mixture(Alternatives):
-    """Several components in each state, each with parameters of its own.
+    """A mixture of several components in each state.
 
         b_i(o) = sum_k weights[i, k] f_ik(o)
 
     Parameters
     ----------
     family : the `Emission` to mix, such as Gaussian(). If it has parameters, they are those of all components: n_states
-        * n rows, those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), each of which is one
-        component of every state. Mixtures and products can be mixed, too.
+        * n rows, those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), which gives every
+        state one component of each. Mixtures and products can be mixed, too.
     n : number of components of each state; None: 2, or the length of the list.
     weights : (n_states, n), rows summing to 1; a fit starts from them.
     frozen : ("weights",) keeps them as given; the components' own parameters are frozen in their family.
 
-    Where a component of a list does not take a value, its density is 0; a value that no component takes is an error.
-    An update is a step of EM: the weight of a value is divided among the components by their posteriors, and each
-    component then has its family's own update. The model's pseudocount applies to the weights, too. `components` is the
-    family with n_states * n states, or the tuple of the families.
+    If a value is outside the support of a component in a list, its density there is 0; a value that no component allows
+    is an error. An update is a step of EM: the weight of a value is divided among the components by their posterior
+    probabilities, and each component is then updated by its family. The model's pseudocount also applies to the
+    weights. `components` is the family with n_states * n states, or the tuple of the families.
 
     >>> from chmm import Exponential, Gaussian, Mixture, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -224,11 +224,7 @@ class Mixture(Alternatives):
 
         if not self.listed:
             return draw(self.components, slice(None), states * self.n + component)
-        order = np.argsort(component, kind="stable")
-        ends = np.cumsum(np.bincount(component, minlength=self.n))
-        runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
-        drawn = [draw(member, order[a:b], states[order[a:b]]) for member, (a, b) in runs if b > a]
-        return np.concatenate(drawn)[np.argsort(order)] if drawn else draw(self.members[0], slice(None), states)
+        return self.drawn(component, lambda member, rows: draw(member, rows, states[rows]))
 
     def placed(self, k: int, item: Any) -> Any:
         if not isinstance(item, tuple):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..symbols import shown
+from ..symbols import plural, shown
 from .parameters import Parameters
 
 
@@ -106,7 +106,7 @@ class Saved(Parameters):
         if not known:
             return f"{name}()"
         shapes = ", ".join(f"{key} {'x'.join(map(str, np.shape(a)))}" for key, a in known.items())
-        return f"{name}({self.n_states} states: {shapes})"
+        return f"{name}({plural(self.n_states, 'state')}: {shapes})"
 
     # Learnt emissions refuse assignment ------------------------------------------------------------------------------
 

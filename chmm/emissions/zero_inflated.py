@@ -12,7 +12,7 @@ from .alternatives import Alternatives
 from .base import Emission
 from .bernoulli import Bernoulli
 from .constructors import Frozen, Given, check_parameter, check_prior
-from .exponential_family import MINUS_INFINITY
+from .exponential_family import MINUS_INFINITY, with_infinities
 from .mixture import Mixture, mixed
 from .multinomial import Multinomial
 from .precomputed import Precomputed
@@ -20,23 +20,22 @@ from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
-    """A family, and zeros with another cause.
+    """A family, plus zeros with a separate cause.
 
         b_i(o) = prod_d (zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d))
 
     Parameters
     ----------
     family : the `Emission` of all other values, such as Gamma(), Poisson() or Gaussian(), or a Mixture.
-    zeros : (n_states, n_features) or (n_states,), the probability of a zero with the other cause, by state and column;
-        where a fit starts. A given 0 or 1 is structural and stays.
-    prior : how many steps' worth of values, half of them zeros, is added to what each state saw of each column; the
-        family has a prior of its own.
-    frozen : ("zeros",) keeps them as given; {"zeros": mask} some of them.
+    zeros : (n_states, n_features) or (n_states,), the probability of a zero with the separate cause, for each state and
+        column; a fit starts from given values. A given 0 or 1 is structural and is kept.
+    prior : number of pseudo-steps, half of them zeros, added to each state and column; the family has its own prior.
+    frozen : ("zeros",) keeps them as given; {"zeros": mask} keeps some of them.
 
-    With measurements, every 0 has the other cause: the family is learnt from the other values, and
-    zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (Here a probability stands beside a density,
-    so do not compare log P with that of a model without it.) With counts, a 0 may also come from the family; which of
-    the two is hidden, and an update is a step of EM. `family` is the family as it was learnt.
+    With measurements, every 0 has the separate cause: the family is learnt from the other values, and
+    zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (This combines a probability with a density,
+    so do not compare log P with that of a model without zero inflation.) With counts, a 0 may also come from the
+    family; the cause is hidden, and an update is a step of EM. `family` is the learnt family.
 
     Put it inside a mixture, a product or a family for one state: Mixture(ZeroInflated(Gamma()), 2),
     Product(rain=ZeroInflated(Gamma()), wind=Gamma()).
@@ -134,9 +133,7 @@ class ZeroInflated(Alternatives):
         out[some] = self.family.log_likelihood(rest[some])
         at_zero = np.logaddexp(np.log(self.zeros), np.log1p(-self.zeros) + self._own())
         factors = np.maximum(np.hstack([at_zero, np.log1p(-self.zeros)]), MINUS_INFINITY)
-        out = np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T
-        out[out < MINUS_INFINITY / 2] = -np.inf
-        return out
+        return with_infinities(np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T)
 
     def _other_cause(self, shape):
         """(n_states, n_features), the probability that a zero is not the family's."""
@@ -149,9 +146,13 @@ class ZeroInflated(Alternatives):
 
     def statistics(self, values, weights):
         """Weights (n_states, n_features) of zeros of the other cause, and of the rest, and the family's statistics."""
+        mine, rest = self._counts(values, weights)
+        return {"zeros.counts": mine, "rest.counts": rest, **super().statistics(values, weights)}
+
+    def _counts(self, values, weights):
         zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
         mine = zero * self._other_cause(zero.shape)
-        return {"zeros.counts": mine, "rest.counts": mass - mine, **super().statistics(values, weights)}
+        return mine, mass - mine
 
     def shares(self, values, weights):
         rest = without_zeros(values)
@@ -164,9 +165,8 @@ class ZeroInflated(Alternatives):
         return [(rest, kept)]
 
     def gradient(self, values, weights):
-        zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
-        mine = zero * self._other_cause(zero.shape)
-        slope = ratio(mine, self.zeros) - ratio(mass - mine, 1 - self.zeros)
+        mine, rest = self._counts(values, weights)
+        slope = ratio(mine, self.zeros) - ratio(rest, 1 - self.zeros)
         return {"zeros": slope, **super().gradient(values, weights)}
 
     def update(self, statistics):
