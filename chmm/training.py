@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import checks, inference
-from .baum_welch import apart_by_end, baum_welch, named_pairs
+from .baum_welch import BaumWelch, apart_by_end, named_pairs
 from .display import Display, duration
 from .e_step import chain_loglik
 from .emissions import Precomputed, Survey
@@ -95,7 +95,7 @@ def learn(model, material, options, tell, display, keep, n_skipped=0) -> Fit:
     else:
         if material.n_known is not None or not unordered(model, material.structure, material.emission):
             options = options._replace(state_order=None)
-        learnt = baum_welch(material, options, tell, keep)
+        learnt = BaumWelch(material, options, tell, keep).fit()
     facts = report(material, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
     learnt = replace(learnt, emission=learnt.emission.published(), report=facts)
     if keep is not None:
