@@ -23,7 +23,7 @@ import numpy as np
 
 import chmm
 import chmm.dask
-from chmm import starts
+from chmm import subset
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def seconds(fit, n):
 def overhead(rounds=6, n=20):
     model = given(3).set_params(max_iter=n + 2, tol=0)
     shards = chmm.shards([Draw(model, 1, 50, seed) for seed in range(16)])
-    starts.MOST = 100  # so that so few data are not fitted as a sample
+    subset.MOST = 100  # so that so few data are not fitted as a sample
     with cluster(2) as client:
         times = [
             (

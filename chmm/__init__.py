@@ -5,7 +5,7 @@
 ['Y', 'X', 'Y']
 """
 
-from . import plot, scoring
+from . import hints, plot, scoring
 from .chain import MarkovChain
 from .checking import Normality, normality
 from .classifier import SequenceClassifier
@@ -46,6 +46,12 @@ from .transformer import SequenceTransformer
 from .uncertainty import Estimate, Summary
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    hints.refuse_class(__name__, name)
+
+
 __all__ = [
     "Assessment",
     "Backward",

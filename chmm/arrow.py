@@ -84,10 +84,15 @@ def lists(x: Any, name: str) -> tuple[Any, np.ndarray] | None:
 
 def parts(x: Any) -> list | None:
     """The lists of an array of lists, None for those that are null; None for other data."""
-    pa, x = pyarrow(), opened(x)
-    if not _holds_lists(pa, getattr(x, "type", None)):
+    x = opened(x)
+    if not holds_lists(x):
         return None
     return [part.values if part.is_valid else None for part in x]
+
+
+def holds_lists(x: Any) -> bool:
+    """Whether x is an array of lists."""
+    return _holds_lists(pyarrow(), getattr(opened(x), "type", None))
 
 
 def _holds_lists(pa, kind):

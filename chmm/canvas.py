@@ -1,6 +1,7 @@
 """What all pictures need: Axes, panels beside them, the times of steps, and the states' colours. matplotlib is imported
 only here and in plot.py, when something is drawn."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -134,8 +135,11 @@ def outlined(colour: str, width: float) -> list:
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
-def one_sequence(fit: Fit, x: Any) -> Sequences:
-    """x read as a single sequence with steps in it."""
+def one_sequence(fit: Fit, x: Any, asked: Iterable[str] = ()) -> Sequences:
+    """x read as a single sequence with steps in it; asked : names of the options of the question about it."""
+    for name in asked:
+        if name not in ("known", "ended"):
+            raise TypeError(f"a picture of one sequence takes known= and ended=, not {name}=: pass one alone")
     data = fit.read(x)
     if not data.n_steps:
         raise ValueError("x holds no steps to draw")
@@ -160,10 +164,24 @@ class Times(NamedTuple):
         half = (middle[:1] - at[:1], at[-1:] - middle[-1:]) if len(at) > 1 else (0.5, 0.5)
         return np.concatenate([at[:1] - half[0], middle, at[-1:] + half[1]])
 
-    def on(self, ax: Any) -> None:
-        """Label the horizontal axis."""
-        edges = self.edges
+    @property
+    def gaps(self) -> np.ndarray:
+        """(G, 2), from where to where there is no step, of dates that have a rhythm: weekends are part of one."""
+        far = np.diff(self.at)
+        if not self.dates or len(far) < 3:
+            return np.empty((0, 2))
+        least, usual, most = np.quantile(far, [0.15, 0.5, 0.85], method="lower")
+        wide = (far > 1.8 * most) & (least > 0.85 * usual)  # February beside its neighbours: 59 days are a gap, 31 none
+        return np.stack([self.at[:-1][wide] + usual / 2, self.at[1:][wide] - usual / 2], axis=1)
+
+    def on(self, ax: Any, *above: Any) -> None:
+        """Label the horizontal axis, and leave gaps blank, also in the panels above."""
+        edges, gaps = self.edges, self.gaps
         ax.set_xlim(edges[0], edges[-1])
+        for panel in (ax, *above) if len(gaps) else ():
+            spans = np.stack([gaps[:, 0], gaps[:, 1] - gaps[:, 0]], axis=1)
+            style = {"transform": panel.get_xaxis_transform(), "color": "white", "lw": 0, "zorder": 2.2}
+            panel.broken_barh(spans, (0, 1), **style)  # in front of lines
         if self.dates:
             from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 

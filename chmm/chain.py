@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from . import checks, passes, sequences, training
+from . import checks, e_step, m_step, sequences
+from .durations import expected_durations
 from .exceptions import NotFittedError, quiet
 from .paths import path_log_probability, require_names, sample_paths, state_path
 from .stationary import stationary_distribution
-from .statistics import Statistics
+from .statistics import Statistics, n_filled
 from .structure import structure_of
 
 
@@ -24,8 +25,8 @@ class MarkovChain:
     pseudocount : added to every count; or a mapping {"startprob": ..., "transmat": ...} of numbers and arrays.
 
     `fit` counts: startprob_[i] is the share of sequences that start in i, and transmat_[i, j] the share of the
-    transitions from i that lead to j. No transition leads from one sequence to the next, and a state that is never left
-    gets a uniform row. Cost: one pass over the data.
+    transitions from i that lead to j. No transitions are counted between sequences, and a state that is never left gets
+    a uniform row. Cost: one pass over the data.
 
     >>> from chmm import MarkovChain
     >>> weather = MarkovChain().fit([["sun", "sun", "rain"], ["rain", "rain", "sun", "sun"]])
@@ -86,9 +87,9 @@ class MarkovChain:
         structure = structure_of(self, labels=data, argument="X")
         path = state_path(data, structure.states, "X")
         checks.agreeing_labels(path, data, structure, "X")
-        start, trans, _ = passes.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
-        statistics = Statistics(start, trans, {}, 0.0, passes.n_sequences(data), data.n_steps)
-        startprob, transmat = training.maximise(structure, statistics)
+        start, trans, _ = e_step.count(path, np.zeros_like(path), data.bounds, None, structure.n, 1)
+        statistics = Statistics(start, trans, {}, 0.0, n_filled(data.bounds), data.n_steps)
+        startprob, transmat, _ = m_step.maximise(structure, statistics)
         self._statistics = statistics
         self._publish(structure.states, startprob, transmat)
         return self
@@ -112,8 +113,13 @@ class MarkovChain:
 
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p that a step of the chain preserves: p = p transmat_. ValueError if there are several."""
+        """The distribution p that does not change from step to step, p = p transmat_. ValueError if there are
+        several."""
         return stationary_distribution(self.transmat_)
+
+    def expected_durations(self) -> np.ndarray:
+        """(N,), the mean number of steps that a visit to each state lasts: 1 / (1 - transmat_[i, i])."""
+        return expected_durations(self.transmat_)
 
     def __repr__(self):
         if self._known is None:

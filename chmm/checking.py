@@ -9,6 +9,7 @@ import numpy as np
 from . import inference
 from .checks import as_floats, check_choice, generator
 from .emissions import Categorical, Emission, Multinomial
+from .emissions.mixture import mixed
 from .emissions.product import Cells, values_seen
 from .exceptions import quiet
 from .log_space import log_sum
@@ -47,11 +48,25 @@ def _residuals(alone, s, emission, values, kind, rng):
     if kind == "ordinary":
         weights = weights + future
     weights = np.exp(weights - log_sum(weights, 1)[:, None])
-    upper, lower = (np.einsum("tn,tnd->td", weights, emission.cdf(v)) for v in (values, _just_below(values)))
-    jump = np.where(upper - lower > ROUNDING, upper - lower, 0.0)
-    share = np.clip(upper - jump * rng.random(upper.shape), LEAST, MOST)
+
+    def share_below(limit):
+        return np.einsum("tn,tnd->td", weights, emission.cdf(limit))
+
+    upper = share_below(values)
+    jump = upper - share_below(_just_below(values))
+    share = upper - np.where(jump > ROUNDING, jump, 0.0) * rng.random(upper.shape)
+    if np.any(emission.circular):  # a circle has no end: it is cut opposite to the mean, not at -pi
+        cut = share_below(emission.values_of(_opposite(emission, weights)))
+        share = np.where(emission.circular, np.maximum((share - cut) % 1.0, 1 - MOST), share)
+    share = np.clip(share, LEAST, MOST)
     missing = _missing(values, emission)
     return np.where(missing, np.nan, _quantile(np.where(missing, 0.5, share)).astype(np.float64))
+
+
+def _opposite(emission, weights):
+    """(T, D), the direction opposite to the mean of the mixture; 0 in columns that are no angles."""
+    mean = mixed(weights, emission.mean(), emission.variance(), emission.circular)[0]
+    return np.where(emission.circular, mean + np.pi, 0.0)
 
 
 def _just_below(values):
@@ -93,7 +108,7 @@ def _require_order(emission: Emission):
 class Normality(NamedTuple):
     """How far residuals are from independent draws of a standard normal; prints as sentences.
 
-    n : number of residuals. mean, deviation, skewness, kurtosis : of a normal 0, 1, 0 and 3.
+    n : number of residuals. mean, deviation, skewness, kurtosis : 0, 1, 0 and 3 for a standard normal.
     jarque_bera : n (skewness^2 + (kurtosis - 3)^2 / 4) / 6, chi-square with 2 degrees of freedom for a normal of any
         mean and deviation, if n is large; p_value : the probability of a larger one, exp(-jarque_bera / 2).
     neighbours : the correlation of each residual with the next one, 0 if they are independent.
@@ -126,11 +141,11 @@ class Normality(NamedTuple):
 
 
 def normality(residuals) -> Normality:
-    """A test whether residuals are draws of a standard normal, as pseudo-residuals of a model that is right are.
+    """Test whether residuals are draws from a standard normal, as the pseudo-residuals of a correct model are.
 
-    residuals : an array of one column, NaN left out; or a list or dict of these, as of several sequences.
+    residuals : an array of one column, in which NaN is ignored; or a list or dict of these, for several sequences.
 
-    The test of Jarque & Bera (1980) is of the shape alone: look at mean, deviation and correlation, too.
+    The Jarque-Bera test (1980) only tests the shape: look at the mean, deviation and correlation as well.
 
     >>> import numpy as np
     >>> from chmm import normality

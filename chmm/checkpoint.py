@@ -15,13 +15,13 @@ import numpy as np
 
 from . import checks, files
 from .acceleration import SECANTS, Jump, Run, Vectors
+from .baum_welch import Fate, Point, Search
 from .emissions import FAMILIES, Emission
 from .fit import Fit
 from .passes import Whole
-from .starts import MISSES, free
+from .starts import MISSES, free, started
 from .statistics import Digest, Statistics
 from .symbols import shown
-from .training import Fate, Point, Search, started
 
 EVERY = 30.0  # seconds between two saves
 BLOCK = 2**20  # values that are hashed at a time
@@ -72,13 +72,13 @@ class Checkpoint:
         if self._unsaved:  # Ctrl-C, or an error
             self._save()
 
-    # What training.py tells ------------------------------------------------------------------------------------------
+    # What learning tells --------------------------------------------------------------------------------------------
 
-    def begin(self, material, emission, rng) -> None:
+    def begin(self, material, rng) -> None:
         """The data are read. ValueError if the fit in the file had others; TypeError if no file can hold the model."""
         states = material.structure.states
-        files.require_storable(arguments=files.arguments_of(self._model, states), emission=emission.saved())
-        self._told, self._rng = told_of(material, emission), rng
+        files.require_storable(arguments=files.arguments_of(self._model, states), emission=material.emission.saved())
+        self._told, self._rng = told_of(material), rng
         if self._saved is None:
             return
         for what, now in self._told.items():
@@ -90,7 +90,7 @@ class Checkpoint:
                     "another checkpoint"
                 )
         run = self._saved["run"]
-        reader = None if run is None else Reader(material, emission)
+        reader = None if run is None else Reader(material)
         try:
             rng.bit_generator.state = self._saved["rng"]
             if reader is not None:
@@ -152,10 +152,10 @@ class Checkpoint:
 # What the data were --------------------------------------------------------------------------------------------------
 
 
-def told_of(material, emission) -> dict:
+def told_of(material) -> dict:
     """What is compared of the data when a fit goes on: numbers, and digests of all values in memory, or the names and
     sizes of shards and what their survey told."""
-    passes = material.passes
+    passes, emission = material.passes, material.emission
     told = {"the numbers of sequences": material.n_sequences, "the numbers of steps": material.n_steps}
     if not isinstance(passes, Whole):
         told["the names of shards"] = list(map(str, passes.names))
@@ -231,7 +231,8 @@ def parameters_of(emission: Emission) -> dict:
 class Reader:
     """Makes a search and the state of a run of their documents; one of files.FORGED if these are none."""
 
-    def __init__(self, material, emission):
+    def __init__(self, material):
+        emission = material.emission
         self._emission, self._shards, self._n = emission, material.passes.shards, material.structure.n
         self._ends = material.structure.endprob is not None
         like = started(material.seen, material.structure, emission, np.random.default_rng(0)).emission

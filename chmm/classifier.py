@@ -17,19 +17,19 @@ from .symbols import plain, shown
 
 
 class SequenceClassifier:
-    """Classes of sequences: P(class | O) is proportional to priors[class] P(O | the model of the class).
+    """Classifies sequences by Bayes' rule: P(class | O) is proportional to priors[class] P(O | the model of the class).
 
     Parameters
     ----------
-    model : a `Model`, a copy of which each class learns; or {class: Model}, with options of their own.
-    priors : probabilities of the classes, {class: probability}; "uniform"; None: their shares in the training data.
-    n_jobs : number of threads, each of which learns a class; -1 uses all cores.
+    model : a `Model`, of which each class fits a copy; or {class: Model}, with different options for each class.
+    priors : probabilities of the classes, {class: probability}; "uniform"; None: the shares in the training data.
+    n_jobs : number of threads, each of which fits one class; -1 uses all cores.
 
-    Names of classes are str, int or bool. What a family must know of all data (the symbols there are, the scale of a
-    prior) it learns from all classes, so that a symbol that one class never shows has probability 0 there, and is no
-    error; a `pseudocount` is advisable. After `fit`: classes_ (n_classes,), sorted; models_, a dict of them; priors_
-    (n_classes,). A scikit-learn classifier of lists of sequences: `GridSearchCV`, with parameters such as
-    model__n_states, and `cross_val_score` take it.
+    Names of classes are str, int or bool. The alphabet and the scale of priors are taken from all classes together, so
+    a symbol that never occurs in a class has probability 0 there and is not an error; a `pseudocount` is advisable.
+    After `fit`: classes_ (n_classes,), sorted; models_, a dict of them; priors_ (n_classes,). It is a scikit-learn
+    classifier for lists of sequences, and works with `GridSearchCV` (parameters such as model__n_states) and
+    `cross_val_score`.
 
     >>> from chmm import Model, SequenceClassifier
     >>> names = ["anna", "hannah", "otto", "bob", "lana", "ada", "tom", "rolf", "jon"]
@@ -52,9 +52,9 @@ class SequenceClassifier:
     ) -> "SequenceClassifier":
         """Learn a model for each class. Returns the classifier.
 
-        X : sequences. y : a class for each of them, in a list, or a dict by the keys of X. ended : as in `Model.fit`,
-        for the models that know ends. sample_weight : (n_sequences,); it counts in the priors, too. progress : show on
-        stderr how many classes are learnt, and what the last fit found.
+        X : sequences. y : the class of each, as a list, or a dict with the keys of X. ended : as in `Model.fit`, for
+        models with ends. sample_weight : (n_sequences,), also used for the priors. progress : show on stderr how many
+        classes are learnt, and the result of the last fit.
         """
         data = sequences.read(X, lengths, ids)
         weight = checks.sequence_weights(sample_weight, data)
@@ -91,7 +91,7 @@ class SequenceClassifier:
 
     @classmethod
     def from_models(cls, models: Mapping[Any, Model], *, priors: Any = "uniform") -> "SequenceClassifier":
-        """A classifier of models that have their parameters, {class: Model}: given, fitted elsewhere, or loaded.
+        """A classifier made from existing models, {class: Model}, with given parameters, fitted elsewhere, or loaded.
 
         >>> from chmm import Categorical, Model, SequenceClassifier
         >>> def coin(heads):
@@ -142,7 +142,7 @@ class SequenceClassifier:
     # Questions: each takes one or many --------------------------------------------------------------------------------
 
     def predict(self, X: Any, *, lengths=None, ids=None, ended=None) -> Any:
-        """The most probable class of each sequence: an array of names; for one sequence a name, for a dict a dict.
+        """The most probable class of each sequence: an array of names; for a single sequence a name, for a dict a dict.
 
         ImpossibleError if a sequence is impossible in every class. Ties take the first class.
         """

@@ -1,8 +1,8 @@
-"""EM on a cluster of Dask's. It needs dask and distributed: pip install "chmm[dask]".
+"""EM on a Dask cluster. It needs dask and distributed: pip install "chmm[dask]".
 
-Each worker has a share of the shards, and keeps what it has read of them while its memory lasts. A pass over the data
-is one task for each worker, which goes through its share and gives back what it found in each shard; the client adds
-that up in the order of the shards. So parameters go out, sums come back, and the result has the bits of
+Each worker is assigned a share of the shards, and keeps what it has read as long as its memory suffices. A pass over
+the data is one task per worker, which processes its share and returns the statistics of each shard; the client adds
+these up in the order of the shards. So only parameters and sums are sent, and the result is the same to the last bit as
 `model.fit(shards)`.
 """
 
@@ -23,13 +23,14 @@ NEEDED = 'a cluster needs dask and distributed, which are not installed: python 
 
 
 def fit(model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto", **options: Any) -> Any:
-    """`model.fit(shards, **options)` on a cluster, with the same bits. Returns the model.
+    """`model.fit(shards, **options)` on a cluster, with the same result to the last bit. Returns the model.
 
     shards, client, persist : as in `spread`. options : of `Model.fit`, such as callback and progress.
 
-    What a worker that dies was at is done by another one, and the next pass divides the shards among those that are
-    left, or have come: nothing is lost, and nothing counts twice. Errors are those of `Model.fit`, and leave the model
-    as it was; ConnectionError if the scheduler is gone, MemoryError if shards kill every worker that works on them.
+    If a worker dies, another one takes over its task, and the next pass divides the shards among the available workers,
+    including new ones: nothing is lost, and nothing is counted twice. Errors are those of `Model.fit`, and leave the
+    model unchanged; ConnectionError if the scheduler is gone, MemoryError if shards kill every worker that processes
+    them.
     Cost of a pass: each worker is sent the parameters, and the client the statistics of each shard.
     """
     return model.fit(spread(shards, client, persist=persist), **options)
@@ -43,22 +44,22 @@ def score(model: Any, shards: Any, client: Any = None, *, persist: bool | str = 
 def predict(model: Any, shards: Any, client: Any = None, *, persist: bool | str = "auto", **options: Any) -> Any:
     """`model.predict(shards, **options)` on a cluster.
 
-    options : of `Model.predict`. With to=, a folder that the workers share, the paths are written by the workers that
-    found them; without it, all of them come to the client.
+    options : of `Model.predict`. With to=, a folder that all workers can write to, each worker writes its own paths;
+    without it, all paths are returned to the client.
     """
     return model.predict(spread(shards, client, persist=persist), **options)
 
 
 def spread(shards: Any, client: Any = None, *, persist: bool | str = "auto") -> "Spread":
-    """Shards that a cluster works on, for `Model.fit` and every question that takes shards.
+    """Shards that are processed by a cluster, for `Model.fit` and every method that accepts shards.
 
     shards : what `chmm.shards` returns, or what it takes, with paths as the workers know them. Of a Dask bag, array or
     data frame, each partition is a shard.
     client : a distributed.Client; None: the one in use.
-    persist : whether workers keep what they have read for the next pass or question: "auto", while they use less than
-    half of the memory that Dask allows them; True, False.
+    persist : whether workers keep what they have read for the next pass or call: "auto", as long as they use less than
+    half of the memory that Dask allows them; True; False.
 
-    Workers use as many threads as they have. `n_jobs` says nothing.
+    Workers use as many threads as they have. `n_jobs` has no influence.
     """
     try:
         import distributed

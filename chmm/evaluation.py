@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import html, inference
+from . import frames, html, inference
 from .known import with_gaps
 from .ordering import confusion
 from .paths import encoded
@@ -24,11 +24,11 @@ class StateScores(NamedTuple):
 
 
 class Assessment(Mapping):
-    """The scores of the states by name; prints as a table.
+    """Scores for each state, by name; prints as a table.
 
-    accuracy : the share of steps whose predicted state is right. names : the n_states states, and labels that are no
-    states, which are always missed. confusion : (n_names, n_names), how many steps of the row's label were predicted as
-    the column's. Unknown labels do not count.
+    accuracy : the share of steps whose predicted state is right. names : the n_states states, and labels that are not
+    states, which always count as missed. confusion : (n_names, n_names), the number of steps with the label of the row
+    that were predicted as that of the column. Unknown labels do not count.
     """
 
     def __init__(self, names: tuple, confusion: np.ndarray, n_states: int):
@@ -64,10 +64,14 @@ class Assessment(Mapping):
 
     @property
     def macro(self) -> StateScores:
-        """The mean over the states, each counting alike."""
+        """The unweighted mean over the states."""
         precision, recall, f1, support = (list(column) for column in zip(*self._scores.values(), strict=True))
         means = [sum(column) / len(self) for column in (precision, recall, f1)]
         return StateScores(means[0], means[1], means[2], sum(support))
+
+    def to_frame(self):
+        """A pandas DataFrame with one row per state, by name."""
+        return frames.table(self.values(), list(self))
 
     def _repr_html_(self) -> str:
         return html.assessment(self, self.n_states)

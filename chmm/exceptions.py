@@ -14,6 +14,8 @@ R = TypeVar("R")
 
 def quiet(function: Callable[P, R]) -> Callable[P, R]:
     """The function with NumPy's floating-point errors ignored: the caller may have made an underflow an error."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        return np.errstate(all="ignore")(function)  # twice as fast; before NumPy 2, not safe in threads
 
     @wraps(function)
     def inside(*args, **options):
@@ -30,7 +32,8 @@ def entitle(error: Exception, title: str) -> None:
 
 def outside() -> int:
     """The stacklevel of a warning that is to appear at the line that called the package."""
-    frame, level, own = sys._getframe(1), 1, os.path.dirname(__file__)
+    frame, level = sys._getframe(1), 1
+    own = os.path.dirname(__file__), os.path.dirname(np.__file__)  # NumPy's, because `quiet` is its errstate
     while frame.f_back is not None and frame.f_code.co_filename.startswith(own):
         frame, level = frame.f_back, level + 1
     return level

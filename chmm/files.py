@@ -103,6 +103,8 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, str]]:
     ValueError, with the reason, for a file that is truncated, altered, forged or from another program; OSError if a
     path cannot be read. Memory: twice the size of the file.
     """
+    if isinstance(source, bytes) and b"\0" in source:
+        raise TypeError("the content of a file was given, and not its path: pass io.BytesIO(content)")
     if isinstance(source, str | bytes | os.PathLike):
         with open(os.fsdecode(source), "rb") as file:
             content = file.read()

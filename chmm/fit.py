@@ -16,7 +16,7 @@ from .paths import EVIDENCE
 from .sequences import Sequences
 from .stationary import ROUNDING
 from .statistics import Statistics, rounded
-from .symbols import Symbols, shown
+from .symbols import Symbols, plural, shown
 
 KINDS = {"text": "characters", "columns": "several columns", "nothing": "all missing"}  # other kinds keep their names
 
@@ -111,7 +111,7 @@ class Fit:
         return self.emission.check(data)
 
     def title(self) -> str:
-        return f"{len(self.states)} states: {self.states.preview()}; {self.emission!r}"
+        return f"{plural(len(self.states), 'state')}: {self.states.preview()}; {self.emission!r}"
 
     def rows_of_text(self, most: int = 8) -> Iterator[str]:
         """The lines of the repr: one for each state, and how the parameters came about."""
@@ -134,7 +134,7 @@ class Fit:
         if told:
             steps = f"{told['n_steps']:,} steps ({KINDS.get(told['kind'], told['kind'])})"
             labels = "" if len(self.history) else ", with labels"
-            yield f"learnt from {_plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
+            yield f"learnt from {plural(told['n_sequences'], 'sequence')}, {steps}{labels}"
         if len(self.history):
             yield self.outcome()
 
@@ -143,7 +143,7 @@ class Fit:
         if self.history is None or not len(self.history):
             return "counted"
         how = "converged" if self.converged else "NOT converged"
-        return f"{how} after {_plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
+        return f"{how} after {plural(self.n_iter, 'EM step')}, objective {self.history[-1]:.6g}"
 
     def require_same_columns(self, data: Sequences) -> None:
         """ValueError for a frame that has other columns, or has them in another order."""
@@ -162,7 +162,3 @@ class Fit:
 def column_names(data: Sequences) -> tuple | None:
     """The names of the columns, if they are all texts; other names mean nothing."""
     return data.names if data.names is not None and all(isinstance(name, str) for name in data.names) else None
-
-
-def _plural(n, noun):
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

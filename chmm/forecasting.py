@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from . import html, inference, sequences
+from . import frames, html, inference, sequences
 from .checks import as_array, as_floats, check_count, generator
 from .emissions import Categorical, Emission, Product
 from .emissions.alternatives import density
-from .emissions.base import mixed
+from .emissions.mixture import mixed
 from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room
+from .missing import places
 from .paths import sample_paths
 from .questions import of_possible
 from .symbols import shown
@@ -23,9 +24,10 @@ class Forecast:
 
     states : (n_steps, n_states), states[k, i] = P(the state at step T + 1 + k is i | o_1 ... o_T); rows sum to 1.
 
-    The value at a step has the density sum_i states[k, i] b_i(value). Columns are told apart: for one column `mean`,
-    `variance`, `quantile` and `cdf` have no axis of columns, for several it is the last. Of symbols ask `probs`. Of a
-    `Product`, forecast["name"] is the forecast of a channel. Sequences of a model with ends are taken to go on.
+    The value at a step has the density sum_i states[k, i] b_i(value). Columns are treated separately: for one column
+    `mean`, `variance`, `quantile` and `cdf` have no axis of columns, for several it is the last. For symbols, use
+    `probs`. For a `Product`, forecast["name"] is the forecast of one channel. If the model has ends, the forecast is
+    conditional on the sequence continuing.
 
     >>> from chmm import Model, Poisson
     >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -37,9 +39,11 @@ class Forecast:
     """
 
     @quiet
-    def __init__(self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple):
+    def __init__(
+        self, log_states: np.ndarray, emission: Emission, moves: np.ndarray, names: tuple, columns: list | None = None
+    ):
         self.log_states, self.emission = log_states, emission
-        self._moves, self._names = moves, names
+        self._moves, self._names, self._columns = moves, names, columns
         self.states = np.exp(log_states)
         for array in (self.states, self.log_states):
             array.flags.writeable = False
@@ -58,12 +62,12 @@ class Forecast:
 
     @quiet
     def mean(self) -> np.ndarray:
-        """E(value), (n_steps,) or (n_steps, n_features); of angles the mean direction."""
+        """E(value), (n_steps,) or (n_steps, n_features); for angles, the mean direction."""
         return self._by_column(self._moments()[0])
 
     @quiet
     def variance(self) -> np.ndarray:
-        """The variance of each column, shaped like `mean`; infinite where a state's is. Of angles the circular
+        """The variance of each column, shaped like `mean`; infinite if that of a state is. For angles, the circular
         variance, from 0 to 1."""
         variance = self._moments()[1]
         if variance is None:
@@ -72,8 +76,8 @@ class Forecast:
 
     @quiet
     def cdf(self, values) -> np.ndarray:
-        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; of several columns with an
-        axis more, the last. Angles are counted from -pi."""
+        """P(column <= value): (n_steps,) for one value, (n_steps, n_values) for several; with several columns, these
+        are an additional last axis. Angles are counted from -pi."""
         self._require_numbers("cdf")
         seen, alone = self._read(values)
         table = self._mixed(self.emission.cdf(seen.distinct)[seen.index])
@@ -81,12 +85,12 @@ class Forecast:
 
     @quiet
     def quantile(self, q) -> np.ndarray:
-        """The least value v with P(column <= v) >= q, 0 < q < 1: shaped like `mean`, with one axis before it for an
-        array q. 64 evaluations of `cdf` find it to the last digit."""
+        """The smallest value v with P(column <= v) >= q, 0 < q < 1: shaped like `mean`, with an additional first axis
+        for an array q. It takes 64 evaluations of `cdf`, and is exact to the last digit."""
         self._require_numbers("quantile")
         levels = as_floats(q, "q")
         if levels.ndim > 1 or not ((levels > 0) & (levels < 1)).all():
-            raise ValueError(f"q = {shown(q)} must be a number between 0 and 1, or a list of them")
+            raise ValueError(f"q = {shown(q)} must be a number above 0 and below 1, or a list of them")
         d, n_levels = self.emission.n_features or 1, levels.size
         wanted = np.repeat(levels.reshape(-1), len(self))[:, None]
         weights = np.tile(self.states, (n_levels, 1))
@@ -104,9 +108,9 @@ class Forecast:
 
     @quiet
     def log_density(self, values) -> np.ndarray:
-        """log P(value), or its density, of whole values: (n_steps,) for one, (n_steps, n_values) for several; -inf for
-        what the emission does not take. Of the next value, it is minus its surprise (which, with endprob, also has
-        -log P(the sequence goes on) in it)."""
+        """log P(value), or its log density, for whole rows: (n_steps,) for one, (n_steps, n_values) for several; -inf
+        outside the support of the emission. For the next value, it is minus its surprise (which, with endprob, also
+        includes -log P(the sequence continues))."""
         seen, alone = self._read(values)
         logs = density(self.emission, seen.distinct)[seen.index]
         out = log_sum(self.log_states[:, None, :] + logs, 2)
@@ -133,8 +137,8 @@ class Forecast:
 
     @quiet
     def sample(self, n_samples: int = 1, *, random_state=None) -> np.ndarray:
-        """Draws of what follows, (n_samples, n_steps) or (n_samples, n_steps, n_features): whole continuations, whose
-        steps depend on each other as the states do. With endprob, of those that go on for all n_steps."""
+        """Random continuations, (n_samples, n_steps) or (n_samples, n_steps, n_features), each with its own path of
+        states. With endprob, they are conditional on lasting for all n_steps."""
         n, rng = check_count(n_samples, "n_samples", 0), generator(random_state)
         goes_on = None if np.allclose(self._moves.sum(axis=1), 1) else np.ones(len(self._moves))
         path = sample_paths(self.states[0], self._moves, len(self), n, goes_on, rng)
@@ -187,12 +191,25 @@ class Forecast:
             raise ValueError(f"values[{t}] is missing, or no symbol of the model")
         return seen, alone and len(seen.index) == 1
 
+    def to_frame(self):
+        """A pandas DataFrame with one row per step ahead, from 1: the probability of each state; for symbols, that of
+        each symbol; for numbers, the mean and the quantiles 0.05, 0.5 and 0.95 of each column."""
+        columns = {f"state {name}": p for name, p in zip(self._names, self.states.T, strict=True)}
+        if isinstance(self.emission, Categorical):
+            columns |= {f"symbol {name}": p for name, p in zip(self.symbols, self.probs.T, strict=True)}
+        elif not holds_symbols(self.emission) and self.emission.mean() is not None:
+            tables, d = [self.mean(), *self.quantile([0.05, 0.5, 0.95])], self.emission.n_features or 1
+            for j in range(d):
+                told = zip(("mean", "5 %", "50 %", "95 %"), tables, strict=True)
+                columns |= {name + self._of(j): table.reshape(len(self), d)[:, j] for name, table in told}
+        return frames.table(columns, range(1, len(self) + 1))
+
     def _repr_html_(self) -> str:
         return html.forecast(self, self._names, self._told)
 
     def _told(self, steps: list[int]) -> dict[str, list]:
         """For notebooks: what values these steps may have, one column or several."""
-        some = Forecast(self.log_states[steps], self.emission, self._moves, self._names)
+        some = Forecast(self.log_states[steps], self.emission, self._moves, self._names, self._columns)
         if isinstance(self.emission, Categorical):
             best = some.probs.argmax(axis=1)
             return {"most probable": [f"{shown(self.symbols[k])} {p[k]:.3g}" for p, k in zip(some.probs, best)]}
@@ -201,11 +218,17 @@ class Forecast:
             return {}
         middle, (low, high) = some.mean().reshape(-1, d), some.quantile([0.05, 0.95]).reshape(2, -1, d)
         return {
-            "mean, and 90 %" + f" of column {j}" * (d > 1): [
+            "mean, and 90 %" + self._of(j): [
                 f"{m:.4g} ({a:.4g} to {b:.4g})" for m, a, b in zip(middle[:, j], low[:, j], high[:, j])
             ]
             for j in range(d)
         }
+
+    def _of(self, j: int) -> str:
+        """Which column it is, if there are several."""
+        if (self.emission.n_features or 1) == 1:
+            return ""
+        return f" of column {j}" if self._columns is None else f" of {self._columns[j]}"
 
     def __repr__(self) -> str:
         return f"Forecast({len(self)} step{'s' * (len(self) != 1)}, {self.states.shape[1]} states)"
@@ -226,7 +249,9 @@ def holds_symbols(emission: Emission) -> bool:
 @of_possible
 def forecast(asked, n_steps):
     """A Forecast for each sequence."""
-    n_steps, fit = check_count(n_steps, "n_steps", 1), asked.fit
+    n_steps, fit, data = check_count(n_steps, "n_steps", 1), asked.fit, asked.data
+    several = data.names is not None and (fit.emission.n_features or 1) > 1
+    columns = [data.names[k] for k in places(data, fit.emission)] if several else None
     answers = []
     for s, alone in enumerate(asked.going_on().problem().alone()):
         here = None
@@ -239,5 +264,5 @@ def forecast(asked, n_steps):
             raise ValueError(
                 f"the sequence cannot go on for {possible + 1} steps: it ends in each state that it may be in"
             )
-        answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names))
+        answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names, columns))
     return asked.data.collect(answers)

@@ -1,4 +1,5 @@
-"""Frames in, frames out: answers of one value a step have the index of the data that they are about."""
+"""Frames in, frames out: answers of one value a step are Series or frames of the library that the data came in, with
+their index if they have one; and tables of results as frames."""
 
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from . import arrow
 
 
 def as_data(X, answer, columns=None):
-    """The answer to a question about X, its arrays as Series or frames where X is made of these (pandas').
+    """The answer to a question about X, its arrays as Series or frames where X is made of these.
 
     answer : an array of one row a step; a list of these, or a dict, if X has several sequences.
     columns : names of the columns of an answer with several.
@@ -19,7 +20,7 @@ def as_data(X, answer, columns=None):
     if not isinstance(answer, list | dict):
         return like(X, answer, columns)
     parts = _parts(X) if isinstance(answer, dict) else X
-    if not any(hasattr(kind, "iloc") for kind in set(map(type, parts))):
+    if not any(map(_library, set(map(type, parts)))):
         return answer
     answers = answer.values() if isinstance(answer, dict) else answer
     framed = [like(x, one, columns) for x, one in zip(parts, answers, strict=True)]
@@ -40,20 +41,47 @@ def _parts(X):
     return [rows for _, rows in X.groupby(level=0, sort=False)]
 
 
+def _library(kind):
+    """pandas or polars, if a class is a Series or frame of theirs; else None."""
+    if hasattr(kind, "iloc"):
+        return sys.modules["pandas"]
+    library = sys.modules.get(kind.__module__.partition(".")[0])
+    return library if getattr(library, "__name__", "") == "polars" else None
+
+
 def like(x, table, columns=None):
-    """An array of one row a step as a Series or frame with the index of x, if x has one; else the array itself."""
-    if table is None or not hasattr(x, "iloc"):
+    """An array of one row a step as a Series or frame, with the index of x if x has one; the array itself if x is
+    none."""
+    library = None if table is None else _library(type(x))
+    if library is None:
         return table
-    pandas = sys.modules["pandas"]
+    index = {"index": x.index} if hasattr(x, "iloc") else {}
     if table.ndim == 1:
-        return pandas.Series(table, index=x.index, name=getattr(x, "name", None))
-    return pandas.DataFrame(table, index=x.index, columns=columns)
+        name, values = getattr(x, "name", None), table if index or table.dtype != object else table.tolist()
+        return library.Series(name=name, **{"data" if index else "values": values}, **index)
+    if index:
+        return library.DataFrame(table, columns=columns, **index)
+    return library.DataFrame(table, schema=columns and list(map(str, columns)), orient="row")
 
 
-def filled(X, answer, form):
-    """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames."""
+def table(rows, index=None):
+    """A pandas DataFrame of columns by name, or of the fields of named tuples in a list; index : its labels."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ModuleNotFoundError("data frames need pandas, which is not installed: pip install pandas") from error
+    return pandas.DataFrame(rows, index=index)
+
+
+def filled(X, answer, form, ids=None):
+    """What `missing.impute` says of X, which has this form, as X came: arrays, Series or frames, with the column that
+    is `ids`."""
     if _without_index(X):
         X = [None] * len(answer) if form == "list" else None
+    if isinstance(ids, str) and ids in getattr(X, "columns", ()):
+        k, found = list(X.columns).index(ids), answer if isinstance(answer, list) else [answer]
+        found = [(*columns[:k], X[ids], *columns[k:]) for columns in found]
+        answer = found if isinstance(answer, list) else found[0]
     if form == "dict":
         return dict(zip(answer, map(_filled, _parts(X), answer.values()), strict=True))
     return list(map(_filled, X, answer)) if form == "list" else _filled(X, answer)

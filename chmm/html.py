@@ -240,13 +240,13 @@ def selection(rows: Sequence, best: Any, criterion: str) -> str:
     with np.errstate(all="ignore"):
         shares = np.nan_to_num(np.exp(np.subtract(values, top) if cv else np.subtract(top, values) / 2))
     merit = "held out" if cv else criterion.upper()
-    heads = ["", merit, "log L", "parameters", "AIC", "BIC", "ICL", "starts", "seconds"]
+    heads = ["", merit, "log L", "parameters", "AIC", "BIC", "ICL", "starts"]
     told = []
     for row, share, value in zip(rows, shares.tolist(), values, strict=True):
         name = ("★ " if row is best else "") + row.name + ("" if row.model.converged_ else ", not converged")
         starts = "" if row.n_starts is None else f"{row.n_agreed} of {row.n_starts}"
         figures = [f"{x:.2f}" for x in (row.aic, row.bic, row.icl)]
-        figures = [f"{row.loglik:.3f}", str(row.n_parameters), *figures, starts, f"{row.seconds:.2f}"]
+        figures = [f"{row.loglik:.3f}", str(row.n_parameters), *figures, starts]
         told.append([name, bar(share, number(value, 7)), *figures])
     by = "log likelihood per held-out step" if cv else criterion.upper()
     return table(heads, told, f"{len(rows)} candidates", [f"★ the best by {by}"])

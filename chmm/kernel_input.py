@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .emissions import Emission
-from .emissions.base import Observed
+from .emissions import Emission, Observed
 from .exceptions import ImpossibleError, quiet
 from .kernels import forward_backward
 from .kernels.rows import scale_rows, weigh

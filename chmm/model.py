@@ -17,10 +17,12 @@ from . import (
     checks,
     choosing,
     durations,
+    e_step,
     evaluation,
     files,
     forecasting,
     frames,
+    gathering,
     hints,
     html,
     missing,
@@ -29,6 +31,7 @@ from . import (
     posterior_paths,
     questions,
     sequences,
+    starts,
     stepwise,
     training,
     uncertainty,
@@ -38,7 +41,7 @@ from . import stream as streams
 from .checkpoint import Checkpoint
 from .display import Display
 from .emissions import Emission, Survey
-from .emissions.base import Frozen
+from .emissions.constructors import Frozen
 from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
@@ -74,10 +77,11 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
                 f"are given by name, as in {called}"
             )
         if options:
-            hints.refuse_arguments(type(args[0]), options)
             for name in options:
-                if name in every or method.__name__ == "__init__":
+                if name in every:
                     continue
+                if name in hints.ARGUMENTS or method.__name__ == "__init__":
+                    hints.refuse_arguments(type(args[0]), [name], every[1:])
                 if name in OWN:
                     raise TypeError(f"{name} is an argument of Model, as in Model({name}=...).{method.__name__}(X)")
                 public = ((k, f) for k, f in inspect.getmembers(Model, inspect.isfunction) if not k.startswith("_"))
@@ -91,75 +95,77 @@ def named(method: Callable[P, R]) -> Callable[P, R]:
 
 @hints.told_elsewhere
 class Model:
-    """A hidden Markov model lambda = (A, B, pi). It learns from sequences with or without labels and answers questions.
+    """A hidden Markov model lambda = (A, B, pi), learnt from sequences with or without labels.
 
     Parameters
     ----------
-    n_states : number of hidden states; None: as many as the names, labels or given parameters imply.
-    emission : what is observed in a state: an `Emission` such as Gaussian() or Product(step=Gamma(), angle=VonMises()),
-        the name of one, or "auto": symbols (str, bool, integers with at most 64 distinct values) are `Categorical`,
-        floats `Gaussian`; for other data the emission must be given.
+    n_states : number of hidden states; None: inferred from the names, the labels or the given parameters.
+    emission : the distribution of observations in each state: an `Emission` such as Gaussian() or Product(step=Gamma(),
+        angle=VonMises()), the name of one, or "auto": `Categorical` for symbols (str, bool, integers with at most 64
+        distinct values) and `Gaussian` for floats; for other data the emission must be given.
     states : names of the states (str, int or bool), in the order of every axis; None: the labels, sorted, or 0 ... N-1.
     startprob, transmat : given parameters, (n_states,) and (n_states, n_states). EM starts from them; a 0 is structural
         and stays 0, without a pseudocount. With both and a complete emission the model needs no fit.
-        startprob="stationary": the chain has run for a long time, so that startprob_ is the p with p = p transmat_, in
-        every question and in learning, with labels too. Every state must be reachable from every other.
-    endprob : (n_states,), P(sequence ends | state), from which EM starts; True: learnt; None: the model has no ends.
-        transmat holds given that the sequence goes on: P(from i to j) is (1 - endprob[i]) transmat[i, j].
-    final_states : the states in which a sequence must end; None: any. With endprob, it is 0 in the others.
-    topology : zeros by name, for any number of states: "left-right" (only forward), "linear" (stay, or go to the next),
-        "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given; "cyclic" (stay or
-        next, and the first follows the last), which starts anywhere. EM starts from equal stretches of each sequence.
-    frozen : what stays as given: names ("startprob", "transmat", "endprob"), or a mapping of names to masks of entries,
-        {"transmat": mask}; a mask (n_states,) selects rows. The free entries of a row share what its frozen ones leave,
-        in proportion to count + pseudocount. Frozen entries add nothing to the objective. An emission has its own
-        `frozen`.
+        startprob="stationary": startprob_ is the stationary distribution, p = p transmat_, both in learning (also with
+        labels) and in all methods. Every state must be reachable from every other.
+    endprob : (n_states,), P(sequence ends | state), from which EM starts; True: learnt; None: ends are not modelled.
+        transmat is conditional on the sequence continuing: P(from i to j) is (1 - endprob[i]) transmat[i, j].
+    final_states : the states in which a sequence must end; None: any. If endprob is used, it is 0 in the others.
+    topology : a named pattern of zeros, for any number of states: "left-right" (forward only), "linear" (stay, or move
+        to the next), "bakis" (stay, next, or skip one), which start in the first state unless `startprob` is given;
+        "cyclic" (stay or next, and the first follows the last), which starts anywhere. EM starts by cutting each
+        sequence into equal stretches.
+    frozen : parameters that are not learnt: names ("startprob", "transmat", "endprob"), or a mapping of names to masks
+        of entries, {"transmat": mask}; a mask (n_states,) selects rows. The free entries of a row share the remaining
+        probability in proportion to count + pseudocount. Frozen entries add nothing to the objective. Emissions have
+        their own `frozen`.
     pseudocount : added to the counts of startprob, transmat and the probabilities of the emission (of Categorical and
-        Multinomial, if they have none of their own, and the weights of a Mixture), with labels and without: a number,
-        or a mapping {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that
-        broadcast; a missing key is 0. That of endprob is added to ends and to continuations alike. It is a prior: EM
+        Multinomial, unless they have their own, and the weights of a Mixture), with and without labels: a number, or a
+        mapping {"startprob": ..., "transmat": ..., "endprob": ..., "emission": ...} of numbers and arrays that
+        broadcast; a missing key is 0. That of endprob is added to both ends and continuations. It is a prior: EM
         maximises the objective, log P + sum pseudocount * log(parameter), listed in history_; score, loglik_ and all
-        criteria are those of the likelihood P alone.
-    training : "baum-welch", EM, which climbs log P(O); or "viterbi", hard EM, which climbs log P(O, path) of the most
-        probable paths: fewer and cheaper steps, states that overlap less than they should.
-    n_init : number of starts for EM; "auto" is 4 a state, 8 to 20 in all, or 24 where each state has its own role,
-        as in PerState. They are of several kinds; all go ten steps, the better half of them twenty more, and so on,
-        until one is left. From 5 states on, if there were several starts and nothing given distinguishes the states,
-        a state is then moved to where one is missing, as long as that leads higher. One start will do where everything
-        is given.
-    max_iter : at most so many E-steps from one start. tol : nats; EM stops when the last ten E-steps gained at most tol
-        together and no more seems left, a plain or hard one when a step gains at most tol. With `sample_weight` tol is
-        that of the largest weight.
-    accelerate : extrapolate EM's steps, where that raises the objective; False: EM's own steps alone.
-    state_order : "auto": where nothing given tells states apart, they are sorted by their mean in the column that
-        separates them most; by how often they are visited where there are no means. None: as EM finds them.
-    random_state : seed of the start values (int, Generator or None).
-    n_jobs : number of threads; -1 uses all cores. Sequences are divided among them; with more than 16 states one long
-        sequence is split between two.
+        criteria use the likelihood P alone.
+    training : "baum-welch" (EM) maximises log P(O); "viterbi" (hard EM) maximises log P(O, path) for the most probable
+        paths: fewer and cheaper steps, but the states overlap less than they should.
+    n_init : number of starting points for EM; "auto" is 4 per state, 8 to 20 in all, or 24 if each state has its own
+        role, as in PerState. They are of several kinds; all run for ten steps, the better half for twenty more, and so
+        on, until one is left. With 5 or more states, several starts and nothing given that distinguishes the states,
+        states are then moved to where one is missing, as long as this raises the objective. If everything is given,
+        there is one start.
+    max_iter : maximum number of E-steps from one start. tol : in nats; EM stops when the last ten E-steps together
+        gained at most tol and extrapolation predicts no more; unaccelerated or hard EM stops when a step gains at most
+        tol. With `sample_weight`, tol is multiplied by the largest weight.
+    accelerate : extrapolate EM steps if that raises the objective; False: plain EM steps only.
+    state_order : "auto": if nothing given distinguishes the states, they are sorted by their mean in the column that
+        separates them most, or by how often they are visited if there are no means. None: in the order that EM finds.
+    random_state : seed for the starting values (int, Generator or None).
+    n_jobs : number of threads; -1 uses all cores. Sequences are divided among the threads; with more than 16 states,
+        one long sequence is split between two.
 
-    startprob, transmat, endprob, their masks and pseudocounts, and weights of states (in y or known) may be a Series or
-    data frame with the names of the states as its labels, in any order.
+    startprob, transmat, endprob, their masks and pseudocounts, and weights on states (in y or known) may be a Series or
+    data frame labelled with the names of the states, in any order.
 
     After `fit`, or with complete parameters: startprob_, transmat_, emission_, states_, n_states_; after `fit` also
-    statistics_ (counts of the last E-step, or of the labels), history_ (objective at the parameters each step started
-    from), loglik_, n_iter_, converged_, report_. What was learnt cannot be assigned, and its arrays are read-only.
+    statistics_ (counts of the last E-step, or of the labels), history_ (the objective at the parameters from which each
+    step started), loglik_, n_iter_, converged_, report_. Learnt attributes cannot be assigned, and their arrays are
+    read-only.
 
-    **One or many.** Every question takes one sequence (a text, an array, a flat list) and returns one answer; for a
-    list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id for
-    each step, or the name of a frame's column of them), one array holds all sequences end to end, and an answer with a
-    value for each step is one array, too.
+    **One or many.** Every method accepts one sequence (a text, an array, a flat list) and returns one answer; for a
+    list of sequences it returns a list, for a dict a dict with the same keys. With `lengths=` or `ids=` (one id per
+    step, or the name of a frame's column), one array holds all sequences end to end, and an answer with one value per
+    step is one array, too.
 
-    **What is known.** Every question takes `known=`, in the forms of y in `fit`: labels, a mask or likelihoods (not
-    posteriors, which already include what the model says); and `ended=`, a bool for each sequence, False where it was
+    **What is known.** Nearly every method accepts `known=`, in the same forms as y in `fit`: labels, a mask or
+    likelihoods (not posteriors, which already include the prior); and `ended=`, a bool per sequence, False if it was
     cut off. Answers are then conditional on these, and loglik is log P(O, what is known).
 
-    **Data in pieces.** `fit`, `partial_fit`, `survey`, `start` and `e_step` take `chmm.shards(...)` in the place of X;
-    so do `score` and `evaluate`, which add up, and `score_samples`, `predict` and `predict_proba`, which return an
-    iterator of (name, answer) of each shard. With to=folder, `predict` and `predict_proba` write the answers to files
-    instead, format= "npy", "npz", "txt" or "parquet" (None: that of the shard), and return their paths.
+    **Data in pieces.** `fit`, `partial_fit`, `survey`, `start` and `e_step` accept `chmm.shards(...)` as X; so do
+    `score` and `evaluate`, which return totals, and `score_samples`, `predict` and `predict_proba`, which return an
+    iterator of (name, answer) pairs, one per shard. With to=folder, `predict` and `predict_proba` write the answers to
+    files instead, with format= "npy", "npz", "txt" or "parquet" (None: that of the shard), and return the paths.
 
-    **What cannot be.** Impossible data are an ImpossibleError that names the first of them. With impossible="skip", the
-    sequences of a list or dict that are impossible are answered by None, and `fit` leaves them out.
+    **Impossible data** raise an ImpossibleError that names the first such sequence. With impossible="skip", the answer
+    is None for the impossible sequences in a list or dict, and `fit` leaves them out.
 
     Labelled sequences are counted:
 
@@ -168,19 +174,19 @@ class Model:
     >>> "".join(tagger.decode("今天在下雨").path)
     'BESBE'
 
-    Sequences without labels go through Baum-Welch:
+    For sequences without labels, the Baum-Welch algorithm is used:
 
     >>> weather = Model(2, random_state=0).fit([["walk", "shop", "clean"], ["clean", "clean", "shop"]])
     >>> weather.converged_
     True
 
-    States that last, by the prior of sticky models: three more transitions from each state to itself than were seen.
+    A "sticky" prior makes states last longer: three extra transitions from each state to itself.
 
     >>> sticky = Model(2, pseudocount={"transmat": 3 * np.eye(2)}, random_state=0).fit([[0, 0, 1, 0, 1, 1, 1, 0, 0]])
     >>> bool((sticky.transmat_.diagonal() > 0.5).all())
     True
 
-    A model with known parameters answers at once:
+    A model with known parameters needs no fit:
 
     >>> balls = Model(startprob=[0.2, 0.4, 0.4], transmat=[[0.5, 0.2, 0.3], [0.3, 0.5, 0.2], [0.2, 0.3, 0.5]],
     ...               emission=Categorical([[0.5, 0.5], [0.4, 0.6], [0.7, 0.3]], symbols=["red", "white"]))
@@ -249,29 +255,31 @@ class Model:
         checkpoint: str | os.PathLike | None = None,
         resume: bool = False,
     ) -> "Model":
-        """Learn the parameters: by counting if the states `y` are given, else by Baum-Welch. Starts afresh each time.
+        """Learn the parameters: by counting if the states `y` are given, otherwise by Baum-Welch. Starts afresh each
+        time.
 
-        X : one or many sequences, or shards. y : labels in the same form, one for each step; None (NaN, pd.NA) where
-        unknown, or for a whole sequence. EM then starts from the smoothed counts of what is known, and keeps to it. Or
-        weights of the states, (n_steps, n_states): a mask of possible states, or likelihoods that multiply those of the
-        values.
-        ended : a bool for each sequence, False where it was cut off; see endprob and final_states.
+        X : one or many sequences, or shards. y : labels in the same form, one per step; None (NaN, pd.NA) where
+        unknown, or for a whole sequence. EM then starts from the smoothed counts of the labelled steps, which keep
+        their states. Or weights on the states, (n_steps, n_states): a mask of possible states, or likelihoods, which
+        are multiplied with those of the values.
+        ended : a bool per sequence, False if it was cut off; see endprob and final_states.
         sample_weight : (n_sequences,), or a dict or Series by the keys of X: how often each sequence counts; 0 leaves
         it out. The reference of an emission's prior ignores these weights.
-        impossible : "skip" leaves out sequences that are impossible whatever is learnt, by zeros that were given;
-        report_ counts them.
-        callback : is called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
-        parameters so far. Ctrl-C leaves the model as it was, and a checkpoint that goes on.
-        progress : show on stderr which start and step the fit is at, the objective, what a step gained, what more steps
-        may gain, and the time. Python's logging has the same under "chmm", at level DEBUG, and each result at INFO.
+        impossible : "skip" leaves out sequences that the given zeros make impossible, whatever is learnt; report_
+        counts them.
+        callback : called with a `Progress` after every E-step; if it returns True, the fit stops and keeps the best
+        parameters so far. Ctrl-C leaves the model as it was, and a checkpoint from which to continue.
+        progress : show on stderr the current start and step, the objective, the gain of the step, the gain that more
+        steps may bring, and the time. The logger "chmm" receives the same at level DEBUG, and each result at INFO.
         checkpoint : path of a file for the model so far and the state of its fit, written every 30 seconds, at the end
-        and on Ctrl-C; `Model.load` reads it, too. resume : go on from that file if there is one, to the bits of a fit
-        without a break. The data and the model's arguments must be the same, but for a larger max_iter and another
-        n_jobs. The race of the starts is not kept. Without resume, an existing file is a FileExistsError.
+        and on Ctrl-C; `Model.load` reads it, too. resume : continue from that file if it exists; the result is the same
+        to the last bit as without an interruption. The data and the arguments of the model must be the same, except for
+        a larger max_iter or a different n_jobs. The race of the starts is not saved. Without resume, an existing file
+        is a FileExistsError.
 
         Counting: transmat_[i, j] = transitions from i to j / transitions from i, and so on; one pass.
         Baum-Welch: each step raises log P + log prior (never lowers it); cost of a step: 6 n_states^2 flops per
-        observation. A state without evidence keeps its row. Where nothing was given, start values are drawn.
+        observation. A state without evidence keeps its row. Starting values that are not given are drawn.
 
         Memory, where n_values is the number of distinct values (for measurements, of steps), in doubles:
 
@@ -282,8 +290,8 @@ class Model:
                                                 about 2 sqrt(n_steps) n_states where that would take more than 1 GiB
                                                 (8 MiB with 17 to 64 states)
 
-        ValueError if the data are impossible under the given start (`ImpossibleError`), or the arguments do not fit
-        together; the model is then as it was. ConvergenceWarning if `max_iter` ends it. Returns the model.
+        ValueError if the data are impossible under the given starting values (`ImpossibleError`), or the arguments are
+        inconsistent; the model is then unchanged. ConvergenceWarning if `max_iter` is reached. Returns the model.
         """
         keep = self._checkpoint(checkpoint, resume)
         if isinstance(X, Shards):
@@ -323,17 +331,17 @@ class Model:
         sample_weight: Any = None,
         ended: Any = None,
     ) -> "Model":
-        """Go on learning from one more batch of sequences: a step of stepwise EM. Returns the model.
+        """Update the parameters with one more batch of sequences: a step of stepwise EM. Returns the model.
 
         statistics = (1 - step) * statistics + step * those of the batch, each per step of its data; then an M-step, in
-        which priors count once, beside all data so far. The first call draws start values from its own batch, unless
-        the model was fitted.
+        which the priors count once relative to all data so far. The first call draws starting values from its own
+        batch, unless the model was fitted.
 
         step : share of this batch, 0 < step <= 1; None: (k + 2)^-0.6 for the batch k = 1, 2, ... after the first.
-        y : what is known of the states of this batch, as in `fit`; if all labels are known, they are counted. Each
-        of shards is a batch.
+        y : what is known about the states of this batch, as in `fit`; if all labels are known, they are counted. Each
+        shard is one batch.
 
-        States keep their order. history_ grows by the batch's own objective. Source: Cappe & Moulines (2009).
+        States keep their order. The objective of the batch is appended to history_. Source: Cappe & Moulines (2009).
 
         >>> import numpy as np
         >>> from chmm import Gaussian, Model
@@ -365,13 +373,14 @@ class Model:
     @named
     @quiet
     def survey(self, X: Any, *, lengths: Any = None, ids: Any = None) -> Survey:
-        """What the model must know about all data before the first step, from one piece of them; surveys add up.
+        """What the model must know about all data before the first E-step, collected from one piece; surveys can be
+        added.
 
         survey = sum(model.survey(shard) for shard in shards)
         """
         if isinstance(X, Shards):
             X.refuse(lengths=lengths, ids=ids)
-            return training.survey_pieces(self, X.engine(checks.options(self).n_jobs))
+            return gathering.survey_pieces(self, X.engine(checks.options(self).n_jobs))
         data, _ = self._data(X, lengths, ids)
         return passes.survey(self.emission, data)[1]
 
@@ -387,8 +396,8 @@ class Model:
         ids: Any = None,
         ended: Any = None,
     ) -> "Model":
-        """A model with start values for EM: those that are given, and others drawn from `sample`, as in `fit` with
-        n_init = 1, or derived from what is known of its states, `y` as in `fit`.
+        """A model with starting values for EM: the given ones, and the others drawn from `sample`, as in `fit` with
+        n_init = 1, or derived from what is known about its states, with `y` as in `fit`.
 
         survey : of all data; None: the sample is all data. `e_step` and `m_step` continue from here:
 
@@ -407,8 +416,8 @@ class Model:
             return self._with(training.start_pieces(self, sample.engine(checks.options(self).n_jobs), survey))
         data, _ = self._data(sample, lengths, ids)
         told = None if y is None else knowledge.read(y, data, "y")
-        structure, emission, problem = training.prepared(self, data, survey, told, ended=ended)
-        return self._with(training.started(problem, structure, emission, checks.options(self).rng))
+        structure, emission, problem = gathering.prepared(self, data, survey, told, ended=ended)
+        return self._with(starts.started(problem, structure, emission, checks.options(self).rng))
 
     @named
     @quiet
@@ -423,10 +432,10 @@ class Model:
         sample_weight: Any = None,
         ended: Any = None,
     ) -> Statistics:
-        """Expected counts of these sequences under the model's parameters; those of several pieces add up. With
-        training="viterbi" the counts of their most probable paths.
+        """Expected counts for these sequences under the model's parameters; those of several pieces can be added. With
+        training="viterbi", the counts of their most probable paths.
 
-        shard : a name for these data; statistics that share a shard do not add.
+        shard : a name for these data; adding statistics that share a shard is an error.
 
         ImpossibleError if P(O) = 0.
         """
@@ -440,7 +449,7 @@ class Model:
         data, told, weight, ended = _there(data, told, weight, checks.ended_sequences(ended, data, fit.ends))
         problem = questions.Question(fit, data, told, ended).problem(weight=weight, learning=True)
         shards = checks.shard_names(shard)
-        return passes.expectation(problem, options, shards=shards)
+        return e_step.expectation(problem, options, shards=shards)
 
     @named
     @quiet
@@ -454,17 +463,17 @@ class Model:
         if self._fit is None:
             raise ValueError("call start first, model = model.start(X): it takes in what the emission must know of X")
         structure = structure_of(self, fit.emission, known=fit.states)
-        return self._with(training.next_fit(structure, statistics, fit))
+        return self._with(stepwise.stepped(structure, statistics, fit))
 
     # States by another name or in another order ----------------------------------------------------------------------
 
     def reorder(self, order: Sequence) -> "Model":
         """A model whose state i is the former state order[i]; order is a permutation of 0 ... n_states - 1. Names move
-        with their states; states that are merely numbered are numbered anew."""
+        with their states; states that are only numbered are renumbered."""
         return ordering.reorder(self, order)
 
     def relabel(self, names: Mapping) -> "Model":
-        """A model with other names for its states, {old: new}; a state that is not mentioned keeps its name.
+        """A model with new names for its states, {old: new}; states that are not mentioned keep their names.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -479,8 +488,8 @@ class Model:
         """A model whose states have the order and names of the most similar states of another model, `align(other)`; or
         of the labels `y` with which they agree most often on the sequences X, `align(X, y)`; None where unknown.
 
-        States are similar if each would accept what the other draws (200 draws each, always the same). Up to 8 states,
-        the best of all assignments is found; above, the most similar pairs are matched first.
+        Two states are similar if the draws of each are likely under the other (200 draws each, always the same). With
+        up to 8 states, the best of all assignments is found; with more, the most similar pairs are matched first.
         """
         if isinstance(other, Model):
             return ordering.align_with(self, other)
@@ -529,8 +538,8 @@ class Model:
     def score(
         self, X: Any, y: Any = None, *, known: Any = None, lengths: Any = None, ids: Any = None, ended: Any = None
     ) -> float:
-        """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, as they are
-        with a label that no state has. score(X, y) is score(X, known=y).
+        """log P(O), summed over the sequences; with labels y, log P(O, Q). -inf if the data are impossible, for example
+        if a label is not the name of any state. score(X, y) is the same as score(X, known=y).
 
         Cost: n_states^2 multiply-adds per step. Memory: one row of alpha.
 
@@ -552,14 +561,15 @@ class Model:
         self, X: Any, *, method: str = "viterbi", known: Any = None, lengths: Any = None, ids: Any = None,
         ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
-        """The most probable path (Viterbi), an array of states; `decode` tells its probability too.
+        """The most probable path (Viterbi), an array of states; `decode` also returns its probability.
 
-        method="posterior" : the most probable state of each step by itself, argmax_i gamma[t, i], which is right most
-        often; transitions between them may be impossible.
+        method="posterior" : the most probable state at each step by itself, argmax_i gamma[t, i], which has the largest
+        expected number of correct steps; transitions between these states may be impossible.
 
         ImpossibleError if P(O) = 0. Ties take the lowest state. Cost: n_states^2 additions and comparisons per step.
-        Memory beside the path, 8 bytes a step: none up to 16 states; above, for each thread, n_states doubles for each
-        step of the longest sequence, or for about 2 sqrt(n_steps) steps where that would take more than 1 GiB.
+        Memory in addition to the path (8 bytes a step): none up to 16 states; with more, for each thread, n_states
+        doubles for each step of the longest sequence, or for about 2 sqrt(n_steps) steps if that would take more than 1
+        GiB.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
         if isinstance(X, Shards) or to is not None or format is not None:
@@ -588,13 +598,14 @@ class Model:
         self, X: Any, *, lag: int | None = None, known: Any = None, lengths: Any = None, ids: Any = None,
         ended: Any = None, impossible: str = "raise", to: Any = None, format: str | None = None,
     ) -> Any:  # fmt: skip
-        """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, later steps too.
+        """gamma[t, i] = P(q_t = i | O), (n_steps, n_states), given the whole sequence, including later steps.
 
-        lag : P(q_t = i | o_1 ... o_t+lag), given `lag` steps more: 0 the past alone (the filter), -1 before step t is
-        seen. Near the end it is given the steps that there are, and with a lag, not that the sequence ends there.
+        lag : P(q_t = i | o_1 ... o_t+lag), given `lag` more steps: 0 is filtering (the past and step t), -1 is
+        prediction, before step t is seen. Near the end, the steps that exist are used, but not the fact that the
+        sequence ends there.
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`; with a lag, (1 + lag) n_states^2 a step, in log space.
-        Memory: the tables that come back; with a lag, 4 n_states doubles for each step of it.
+        Memory: the result; with a lag, 4 n_states doubles for each step of the lag.
         """
         told = {"known": known, "lengths": lengths, "ids": ids, "ended": ended}
         if isinstance(X, Shards) or to is not None or format is not None:
@@ -662,16 +673,17 @@ class Model:
     def forecast(
         self, X: Any, n_steps: int = 1, *, known: Any = None, lengths=None, ids=None, impossible: str = "raise"
     ) -> Any:
-        """The distribution of the next n_steps steps, a `Forecast`: the probabilities of their states, and of their
-        values mean, variance, quantiles, distribution function, density and draws, `probs` of symbols.
+        """The distribution of the next n_steps steps, a `Forecast`: the probabilities of their states, and the mean,
+        variance, quantiles, distribution function, density and draws of their values (for symbols, `probs`).
 
         states[k, i] = P(q_T+1+k = i | o_1 ... o_T), k = 0 ... n_steps - 1, and a value has the density
-        sum_i states[k, i] b_i(value): an exact mixture. An empty sequence is followed by the start of one. With
-        `endprob`, it is given that the sequence goes on, through step T + 1 + k; `final_states` say nothing here.
+        sum_i states[k, i] b_i(value): an exact mixture. For an empty sequence, the forecast begins with `startprob`.
+        With `endprob`, it is conditional on the sequence lasting through step T + 1 + k; `final_states` has no
+        influence.
 
-        ImpossibleError if P(O) = 0; with impossible="skip" such a sequence is answered by None. ValueError if one
-        cannot go on. Cost: that of `score` in log space, and n_states^2 a step ahead. Source: Zucchini & MacDonald
-        (2009), 5.2.
+        ImpossibleError if P(O) = 0; with impossible="skip" the answer for such a sequence is None. ValueError if a
+        sequence cannot continue. Cost: that of `score` in log space, and n_states^2 per step ahead. Source: Zucchini &
+        MacDonald (2009), 5.2.
 
         >>> import numpy as np
         >>> from chmm import Categorical, Model
@@ -688,15 +700,15 @@ class Model:
         self, X: Any, n_samples: int | None = None, *, random_state=None, known: Any = None, lengths=None, ids=None,
         ended=None, impossible: str = "raise",
     ) -> Any:  # fmt: skip
-        """X without gaps, in its form: each missing value is its mean given all that is seen, also in its own step; a
-        symbol the most probable one, an angle the mean direction.
+        """X with its missing values filled in, in the form of X: each by its mean given everything observed, including
+        the rest of its own step; symbols by the most probable one, angles by the mean direction.
 
         E(o_t | O) = sum_i P(q_t = i | O) E(o_t | q_t = i, what is seen of o_t)
 
-        n_samples : draws instead of means, a list of so many copies of X. Each has a path of states of its own, so that
-        gaps of neighbouring steps go together (multiple imputation).
+        n_samples : draws instead of means, as a list of n_samples copies of X. Each is based on its own path of states,
+        so that neighbouring gaps are consistent (multiple imputation).
 
-        Series and frames come back as such. ImpossibleError if P(O) = 0. Cost: that of `predict_proba`, and for each
+        Series and frames are returned as such. ImpossibleError if P(O) = 0. Cost: that of `predict_proba`, and for each
         draw that of `sample_posterior`.
 
         >>> from chmm import Gaussian, Model
@@ -705,7 +717,7 @@ class Model:
         [0.3, 0.06, -0.2, 5.1, 4.94, 4.4]
         """
         asked = self._asked(X, known, lengths, ids, ended, impossible=impossible)
-        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form)
+        return frames.filled(X, missing.impute(asked, n_samples, random_state), asked.data.form, ids)
 
     @named
     def pseudo_residuals(
@@ -718,7 +730,8 @@ class Model:
         z_t = Phi^-1(P(o <= o_t | o_1 ... o_t-1)), kind="forecast": also independent of each other.
 
         For counts and marks, P is drawn between P(o < o_t) and P(o <= o_t), so that residuals are normal, too; give a
-        random_state to have the same ones again. Columns are told apart. NaN where the value is missing. From -38 to
+        random_state to have the same ones again. Columns are told apart. Angles are counted from the direction opposite
+        to the mean of P, so that those near to it have residuals near 0. NaN where the value is missing. From -38 to
         8.2, where doubles end.
 
         TypeError for symbols without an order. ImpossibleError if P(O) = 0. Cost: that of `predict_proba` in log space,
@@ -736,7 +749,8 @@ class Model:
     @named
     @quiet
     def score_samples(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> Any:
-        """log P(O) of each sequence, (n_sequences,); a number for one, a dict for a dict. `score` is their sum.
+        """log P(O) of each sequence, (n_sequences,); a number for one sequence, a dict for a dict. `score` is their
+        sum.
 
         -inf if it is impossible. Cost: as `score`. The name and its meaning are scikit-learn's, where a sample is a
         sequence; hmmlearn's also gives the `posteriors`.
@@ -754,8 +768,8 @@ class Model:
     @named
     @quiet
     def emission_log_likelihood(self, X: Any, *, lengths=None, ids=None) -> Any:
-        """log b_i(o_t), (n_steps, n_states): what each value says of each state, before the chain is heard. 0 where the
-        value is missing, -inf where it cannot be.
+        """log b_i(o_t), (n_steps, n_states): the log likelihood of each value in each state, regardless of the chain. 0
+        if the value is missing, -inf if it is impossible.
 
         >>> import numpy as np
         >>> from chmm import Categorical, Model
@@ -774,9 +788,9 @@ class Model:
     ) -> Any:
         """-log P(o_t | o_1 ... o_t-1) in nats, (n_steps,), how unexpected each step was; 0 where it is missing.
 
-        The past does not know that the sequence ends: where `final_states` or `endprob` model this, the sum is -log P
-        of what was seen so far, not of the end; `ended` changes nothing. With `endprob`, a step, even a missing one,
-        also shows that the sequence has gone on: -log P(it goes on | o_1 ... o_t-1) is part of its surprise.
+        The end of the sequence is not included: if `final_states` or `endprob` models it, the sum is -log P of the
+        observations without the end, and `ended` changes nothing. With `endprob`, a step, even a missing one, also
+        shows that the sequence has not ended: -log P(it continues | o_1 ... o_t-1) is part of its surprise.
 
         ImpossibleError if P(O) = 0. Cost: that of `score`, in log space.
 
@@ -797,10 +811,10 @@ class Model:
         filtered : P(q_t = i | o_1 ... o_t). proba : P(q_t-lag = i | o_1 ... o_t), and its most probable state; None for
         the first `lag` steps. surprise : -log P(o_t | o_1 ... o_t-1). loglik : log P(o_1 ... o_t).
 
-        `push(None)`: the step was not seen. `close()` gives the last `lag` steps.
+        `push(None)` is a missing step. `close()` returns the last `lag` steps.
 
-        Equal to predict_proba(X, lag=lag), of any length: each state has an exponent of its own, so that nothing
-        underflows. Cost of a push: (1 + lag) n_states^2. It keeps the parameters it was made with.
+        Equal to predict_proba(X, lag=lag), for any length: each state has its own exponent, so nothing underflows. Cost
+        of a push: (1 + lag) n_states^2. The stream keeps the parameters with which it was made.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -824,8 +838,8 @@ class Model:
         delta[t+1, j] = max_i (delta[t, i] transmat[i, j]) b_j(o_t+1)
         psi[t+1, j] = the i of that maximum, as a number; psi[1, j] = 0
 
-        Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError where
-        it would underflow. The last delta knows of `final_states` and `endprob`. ImpossibleError if P(O) = 0.
+        Scaled, the largest delta of each step is 1. `scaled=False` gives the textbook's delta, or a ValueError if it
+        would underflow. The last delta includes `final_states` and `endprob`. ImpossibleError if P(O) = 0.
 
         >>> from chmm import Categorical, Model
         >>> weather = Model(states=["rainy", "sunny"], startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
@@ -842,12 +856,12 @@ class Model:
     ) -> Any:  # fmt: skip
         """The most probable paths, best first: a list of `Decoding(path, log_prob)` for each sequence.
 
-        All are different and possible; fewer than n_paths if there are no more. The first is that of `decode`; paths
-        that are equal but for rounding come in any order. ImpossibleError if P(O) = 0.
+        All are distinct and possible; fewer than n_paths if there are no more. The first is that of `decode`; paths
+        whose probabilities differ only by rounding come in any order. ImpossibleError if P(O) = 0.
 
-        Each path is found by where it leaves another one, from the tables of one Viterbi run (cf. Soong and Huang,
-        1991). Cost: n_states^2 a step once, 2 n_states a step for each path. Memory: n_states doubles a step, or those
-        of about 2 sqrt(n_steps) steps where that would take more than 1 GiB, and the paths.
+        Each path is found from the step at which it leaves a better one, using the tables of one Viterbi run (cf. Soong
+        and Huang, 1991). Cost: n_states^2 per step once, and 2 n_states per step for each path. Memory: n_states
+        doubles per step, or those of about 2 sqrt(n_steps) steps if that would take more than 1 GiB, and the paths.
 
         >>> from chmm import Categorical, Model
         >>> fever = Model(states="HF", startprob=[0.6, 0.4], transmat=[[0.7, 0.3], [0.4, 0.6]],
@@ -864,9 +878,9 @@ class Model:
     def path_proba(
         self, X: Any, known: Any, *, lengths=None, ids=None, ended=None, impossible: str = "raise"
     ) -> Any:
-        """P(what is known | O), a float for each sequence: how sure a whole path is, a stretch, or one label.
+        """P(known | O), a float per sequence: the probability of a whole path, of part of one, or of a single label.
 
-        known : labels, with None where anything may be, or a mask (n_steps, n_states) of what may be. (Likelihoods give
+        known : labels, with None for any state, or a mask (n_steps, n_states) of the allowed states. (Likelihoods give
         the mean of their product.)
 
         ImpossibleError if P(O) = 0. Cost: twice that of `score`.
@@ -906,12 +920,12 @@ class Model:
         self, X: Any, n_samples: int = 1, *, random_state=None, known: Any = None, lengths=None, ids=None, ended=None,
         impossible: str = "raise",
     ) -> Any:  # fmt: skip
-        """Paths drawn from P(path | O), (n_samples, n_steps) of states: filtered forwards, drawn backwards.
+        """Paths drawn from P(path | O), (n_samples, n_steps) states, by forward filtering and backward sampling.
 
         P(q_t-1 = i | q_t = j, O) = alpha[t-1, i] transmat[i, j] / sum_k alpha[t-1, k] transmat[k, j]
 
-        With `lengths` or `ids`, one array for all steps. ImpossibleError if P(O) = 0. Cost: n_states^2 a step once, and
-        up to n_states a step for each path. Source: Scott (2002).
+        With `lengths` or `ids`, one array for all steps. ImpossibleError if P(O) = 0. Cost: n_states^2 per step once,
+        and up to n_states per step for each path. Source: Scott (2002).
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -926,9 +940,9 @@ class Model:
     def entropy(
         self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None, impossible: str = "raise"
     ) -> Any:
-        """-sum P(path | O) log P(path | O) in nats, a float for each sequence: how much the data leave open.
+        """-sum P(path | O) log P(path | O) in nats, a float per sequence: how uncertain the path is, given the data.
 
-        exp(entropy) is a number of paths: n_states^n_steps of them at most, 1 where the path is certain.
+        exp(entropy) is an effective number of paths: at most n_states^n_steps, and 1 if the path is certain.
         ImpossibleError if P(O) = 0. Cost: twice that of `score`, in log space, and n_states^2 logarithms a step.
         Source: Hernando, Crespi and Cybenko (2005).
 
@@ -943,21 +957,22 @@ class Model:
 
     @property
     def n_parameters_(self):
-        """Number of free parameters: k probabilities that sum to 1 count k - 1; what is a structural zero, frozen, or
-        follows from others (startprob="stationary", states of a `Tied` group) does not count."""
+        """Number of free parameters: k probabilities that sum to 1 count as k - 1. Structural zeros, frozen entries and
+        parameters determined by others (startprob="stationary", states of a `Tied` group) do not count."""
         return uncertainty.n_free(self._coordinates())
 
     @property
     def vector_names_(self):
-        """What each entry of `to_vector()` is a coordinate of, such as "transmat[0, 1]"."""
+        """The parameter to which each entry of `to_vector()` belongs, such as "transmat[0, 1]"."""
         return uncertainty.names(self._coordinates())
 
     @quiet
     def to_vector(self) -> np.ndarray:
-        """(n_parameters_,), the free parameters without limits: logarithms of what is positive, log odds of
-        probabilities (k that sum to 1 give k - 1, against the last), the rest as it is; for optimisers and samplers.
+        """(n_parameters_,), the free parameters in unconstrained coordinates: logarithms of positive parameters, log
+        odds of probabilities (k that sum to 1 give k - 1, relative to the last), others unchanged; for optimisers and
+        samplers.
 
-        Covariance matrices are diag(s) M M' diag(s), M lower triangular with a diagonal of 1, and give log s and M.
+        Covariance matrices are diag(s) M M' diag(s), with M unit lower triangular; the coordinates are log s and M.
 
         >>> from chmm import Categorical, Model
         >>> m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0.2, 0.8]],
@@ -974,7 +989,7 @@ class Model:
     def with_vector(self, vector: Any) -> "Model":
         """A model with the parameters of a vector: the inverse of `to_vector`. Every vector of numbers gives a model.
 
-        What has no coordinate stays as it is in this model.
+        Parameters without a coordinate keep the values of this model.
         """
         parts, fit = self._coordinates(), self._ready()
         vector = uncertainty.check_vector(vector, uncertainty.n_free(parts))
@@ -983,10 +998,11 @@ class Model:
     @named
     @quiet
     def gradient(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> np.ndarray:
-        """(n_parameters_,), the score vector: derivatives of score(X) by the entries of `to_vector()`, exact.
+        """(n_parameters_,), the score vector: exact derivatives of score(X) with respect to the entries of
+        `to_vector()`.
 
-        By Fisher's identity it is the expected derivative of log P(O, Q), so that it costs an E-step. (A family of your
-        own that does not tell its `gradient` has one by differences.) ImpossibleError if P(O) = 0.
+        By Fisher's identity it is the expected derivative of log P(O, Q), so it costs one E-step. (For a family of your
+        own without a `gradient`, finite differences are used.) ImpossibleError if P(O) = 0.
 
         >>> from chmm import Model, Poisson
         >>> m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -1002,13 +1018,13 @@ class Model:
         self, X: Any, *, level: float = 0.95, known: Any = None, lengths=None, ids=None, ended=None,
         progress: bool = False,
     ) -> uncertainty.Summary:  # fmt: skip
-        """How sure the parameters are that were learnt from X: a mapping of names, such as "transmat[0, 1]", to
+        """Standard errors of the parameters learnt from X: a mapping of names, such as "transmat[0, 1]", to
         `Estimate(value, standard_error, low, high, note)`, which prints as a table.
 
-        Standard errors are those of maximum likelihood (of the posterior's mode, with a prior): the inverse of the
-        observed information, which is taken by differences of the exact score vector along the unconstrained
-        coordinates, and brought back by the delta method. Intervals lie inside the range of their parameter. What is at
-        its limit, or was expected less than once, is held fixed, and has no standard error but a note.
+        Standard errors are those of maximum likelihood (with a prior, of the posterior mode): the inverse of the
+        observed information, computed by finite differences of the exact score vector in unconstrained coordinates, and
+        converted by the delta method. Intervals lie inside the range of their parameter. A parameter at its limit, or
+        with an expected count below one, is held fixed, and has a note instead of a standard error.
 
         known, ended : as in the fit. progress : show on stderr how many parameters are done.
 
@@ -1025,12 +1041,12 @@ class Model:
         self, X: Any, n: int = 200, *, level: float = 0.95, random_state=None, lengths=None, ids=None, ended=None,
         progress: bool = False,
     ) -> uncertainty.Summary:  # fmt: skip
-        """How sure the parameters are, by `n` refits to data that the model draws, with the lengths and the missing
-        steps of X: a table as of `summary`, with the names it has; `draws` (n, n_names) are the parameters of each.
+        """Parametric bootstrap: refit the model to `n` data sets simulated from it, with the lengths and the missing
+        steps of X. Returns a table like that of `summary`; `draws` (n, n_names) has the parameters of each refit.
 
-        Nothing is assumed of the shape of the likelihood, and limits are no hindrance. Refits begin at the parameters
-        of the model, and know no labels. With endprob, sequences that ended go on until they end. The same for any
-        number of threads (n_jobs). progress : show on stderr how many refits are done.
+        Nothing is assumed about the shape of the likelihood, and parameters may be at their limits. Refits start from
+        the parameters of the model, without labels. With endprob, sequences that ended are simulated until they end.
+        The result is the same for any number of threads (n_jobs). progress : show on stderr how many refits are done.
         """
         asked = self._asked(X, None, lengths, ids, ended)
         options, rng = checks.options(self), checks.generator(random_state)
@@ -1040,10 +1056,11 @@ class Model:
     @named
     @quiet
     def evaluate(self, X: Any, y: Any = None, *, known: Any = None, lengths=None, ids=None, ended=None) -> Assessment:
-        """How good the most probable paths are beside the right states y: `Assessment`, which has the accuracy, the
-        precision, recall, F1 and support of each state, and the confusion matrix, and prints as a table.
+        """Compare the most probable paths with the true states y: an `Assessment` with the accuracy, the precision,
+        recall, F1 and support of each state, and the confusion matrix, which prints as a table.
 
-        y : labels in the form of X; unknown ones (None, NaN) do not count, and one that is no state is always missed.
+        y : labels in the form of X; unknown ones (None, NaN) do not count, and a label that is not a state always
+        counts as missed.
 
         `chmm.scoring.accuracy` is a scorer for scikit-learn. ImpossibleError if P(O) = 0.
 
@@ -1094,7 +1111,7 @@ class Model:
     def icl(self, X: Any, *, known: Any = None, lengths=None, ids=None, ended=None) -> float:
         """The integrated completed likelihood: bic(X) + 2 H(Q | O), where H is the entropy of the paths given the data.
 
-        It asks of states that they be told apart, too. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
+        It also favours states that can be told apart. Source: Biernacki, Celeux & Govaert (2000). Cost: that of
         `entropy`.
         """
         return self._criteria(X, known, lengths, ids, ended, True).icl
@@ -1117,9 +1134,9 @@ class Model:
     def sample(self, n_steps: int | None = None, n_sequences: int | None = None, *, random_state: Any = None) -> Sample:
         """Draw observations and their states: `Sample(X, states)`; lists of them if `n_sequences` is given.
 
-        A model of text draws str, other models arrays. n_steps=None, for a model with endprob : each sequence goes on
+        A model of text draws str, other models arrays. n_steps=None, for a model with endprob : each sequence continues
         until it ends; ValueError if it may never end. With n_steps and `endprob` or `final_states`, paths are drawn
-        given that they end after n_steps, in a state where they may.
+        given that they end after n_steps, in a state where they may end.
         """
         fit, rng = self._ready(), checks.generator(random_state)
         n_sampled = 1 if n_sequences is None else n_sequences
@@ -1146,11 +1163,11 @@ class Model:
     @named
     @quiet
     def stationary_distribution(self) -> np.ndarray:
-        """The distribution p of states that a step of the chain preserves, p = p transmat_. ValueError if there are
+        """The distribution p of states that does not change from step to step, p = p transmat_. ValueError if there are
         several.
 
-        A transition does not count if its probability is below 2^-52, the rounding of its row, or if it would occur
-        less than 1e-6 times in the training data: EM leaves such traces of transitions that the data do not show.
+        A transition is ignored if its probability is below 2^-52, the rounding error of its row, or if its expected
+        count in the training data is below 1e-6: EM leaves such traces of transitions for which there is no evidence.
         """
         fit = self._ready()
         return stationary_distribution(fit.transmat, fit.least_transition)
@@ -1158,9 +1175,10 @@ class Model:
     @named
     @quiet
     def expected_durations(self) -> np.ndarray:
-        """(n_states,), the mean number of steps of a visit: 1 / (1 - transmat[i, i]); inf for a state never left.
+        """(n_states,), the mean number of steps of a visit: 1 / (1 - transmat[i, i]); inf for a state that is never
+        left.
 
-        With `endprob` a visit is over when the sequence is, too: 1 / (1 - (1 - endprob[i]) transmat[i, i]).
+        With `endprob` a visit also ends when the sequence does: 1 / (1 - (1 - endprob[i]) transmat[i, i]).
 
         >>> from chmm import Categorical, Model
         >>> casino = Model(states=["fair", "loaded"], startprob=[0.5, 0.5], transmat=[[0.95, 0.05], [0.1, 0.9]],
@@ -1174,11 +1192,12 @@ class Model:
     @named
     @quiet
     def passage_times(self) -> np.ndarray:
-        """(n_states, n_states), the mean number of steps from i until j is first seen; for i = j, until it is again.
+        """(n_states, n_states), the mean number of steps from i until j is first reached; for i = j, until it is
+        visited again.
 
-        m[i, j] = 1 + sum_k!=j transmat[i, k] m[k, j], of the chain alone, as if it went on for ever. inf where it may
-        never come to j: out of an absorbing state, back to a state that it may leave for good. What counts as a
-        connection is told at `stationary_distribution`; where there is one, m[i, i] = 1 / p[i]. Cost: n_states^4.
+        m[i, j] = 1 + sum_k!=j transmat[i, k] m[k, j], for the chain alone, as if it continued for ever. inf if j may
+        never be reached: out of an absorbing state, or back to a state that may be left for good. Transitions are
+        ignored as in `stationary_distribution`; if that distribution p exists, m[i, i] = 1 / p[i]. Cost: n_states^4.
         Source: Kemeny and Snell (1960), III and IV.
 
         >>> from chmm import Categorical, Model
@@ -1190,19 +1209,19 @@ class Model:
         return durations.passage_times(fit.transmat, fit.least_transition)
 
     def save(self, path_or_file: files.PathOrFile, metadata: dict[str, str] | None = None) -> None:
-        """Write the model to one file: its arguments and what was learnt, in the layout of safetensors, without pickle.
+        """Write the model, its arguments and what was learnt, to one file in the safetensors layout, without pickle.
 
         metadata : notes of your own, {str: str}, which `chmm.files.metadata(path)` and any reader of safetensors
         return.
 
-        The statistics of the fit are not saved, nor is a random_state other than an int. The file is written as
-        a whole or not at all. `Model.load` reads it.
+        Not saved: the statistics of the fit, and a random_state other than an int. The file is written completely or
+        not at all. `Model.load` reads it.
         """
         files.save(self, self._ready(), path_or_file, metadata)
 
     @classmethod
     def load(cls, path_or_file: files.PathOrFile, *, emissions: Sequence[type[Emission]] = ()) -> Self:
-        """The model that `save` wrote, to the last bit. emissions : your own Emission classes, if it uses any.
+        """The model that `save` wrote, the same to the last bit. emissions : your own Emission classes, if it uses any.
 
         ValueError if the file is damaged or does not hold a model; OSError if it cannot be read.
 
@@ -1219,13 +1238,13 @@ class Model:
 
     @classmethod
     def from_hmmlearn(cls, m: Any) -> Self:
-        """The model with the parameters of one of hmmlearn's: the same score for the same data.
+        """Convert an hmmlearn model: a model with the same parameters, and the same score for the same data.
 
-        m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM that has its parameters, or one of the
-        variational classes, of which the means of the parameters are taken.
+        m : a CategoricalHMM, GaussianHMM, GMMHMM, MultinomialHMM or PoissonHMM with parameters, or one of the
+        variational classes, whose mean parameters are used.
 
-        States keep their order. Priors and the options of EM stay behind, because they have other defaults here;
-        docs/moving.md has their names.
+        States keep their order. Priors and EM options are not converted, because they have different defaults here;
+        docs/moving.md lists their names.
 
         TypeError for another object, NotFittedError if it has no parameters, ValueError if rows do not sum to 1.
         """
@@ -1278,7 +1297,7 @@ class Model:
 
     @property
     def feature_names_in_(self) -> np.ndarray:
-        """Names of the columns, if the model was fitted to a frame whose columns are named by texts."""
+        """Names of the columns, if the model was fitted to a frame whose column names are str."""
         columns = self._ready().columns
         if columns is None:
             raise AttributeError("Model has no feature_names_in_: it was not fitted to a frame with names for columns")
@@ -1302,7 +1321,7 @@ class Model:
             return False
 
     def get_params(self, deep: bool = True) -> dict:
-        """The constructor's arguments, including those of a subclass; deep : those of the emission, too, such as
+        """The constructor's arguments, including those of a subclass; deep : also those of the emission, such as
         emission__prior."""
         own = {name: getattr(self, name) for name in _arguments(type(self))}
         if deep and isinstance(emission := own.get("emission"), Emission):
@@ -1310,10 +1329,10 @@ class Model:
         return own
 
     def set_params(self, **params: Any) -> "Model":
-        """Change constructor arguments; what was learnt stays until the next fit.
+        """Change constructor arguments; the learnt parameters stay until the next fit.
 
         emission__prior changes that argument of the emission, emission__step__prior that of the channel `step` of a
-        Product. The model then has a new emission; the one that it was given is not changed.
+        Product. The model then has a new emission; the original one is not changed.
 
         >>> from chmm import Gaussian, Model
         >>> Model(2, Gaussian()).set_params(emission__covariance="full").emission

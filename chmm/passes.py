@@ -6,26 +6,22 @@ the order of the pieces, so that they have the same bits wherever a piece was wo
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from . import checks, inference, reading, starts
+from . import checks, e_step, inference, reading
 from .emissions import Emission, Survey, choose
 from .exceptions import entitle
 from .kernel_input import Problem, pose
-from .kernels import counting
 from .known import Weights, resolve, with_gaps
-from .log_space import compensated_sum
 from .memory import n_equal, tally
-from .parallel import run
 from .paths import require_names
 from .reading import NO_STEPS, Steps
 from .sequences import Sequences
-from .statistics import Digest, Statistics
+from .statistics import Statistics, n_filled
 from .structure import Structure
 from .symbols import shown
 
@@ -76,7 +72,7 @@ class Piece:
     @property
     def size(self) -> tuple[int, int]:
         """The number of sequences and of steps, without empty sequences."""
-        return n_sequences(self.data), self.data.n_steps
+        return n_filled(self.data.bounds), self.data.n_steps
 
     def problem(self, told: Told, emission: Emission) -> Problem:
         """The Problem, which waits for parameters."""
@@ -86,26 +82,22 @@ class Piece:
         return self._problem
 
     def counts(self, told: Told, emission: Emission) -> tuple:
-        """(start, trans, weights of the distinct values, ends) of the states that are known."""
+        """(start, trans, weights of the distinct values, ends) of the states, all of which are known."""
         problem = self.problem(told, emission)
         if self._counts is None:
-            path, n = path_of(problem), told.structure.n
-            observed = problem.observed
-            n_values = len(observed.distinct) + 1
-            start, trans, weights = count(path, observed.index, problem.bounds, problem.weight, n, n_values)
-            end = None if told.structure.endprob is None else count_ends(problem, path, n)
-            self._counts = start, trans, weights[:-1], end
+            ends = told.structure.endprob is not None
+            known: Any = problem.known
+            self._counts = e_step.counts_of(problem, known.path, told.structure.n, ends)
         return self._counts
 
 
 class Whole:
     """The engine of data in memory, which are one piece."""
 
-    def __init__(self, problem: Problem):
-        self.names: list = [None]
-        self.shards: frozenset = frozenset()
-        self.problem = problem
+    def __init__(self, problem: Problem, shards: frozenset = frozenset()):
+        self.shards, self.problem = shards, problem
         self._piece = Piece(None, problem.data, problem=problem)
+        self.sizes = [self._piece.size]
 
     def map(self, task: Callable, *args: Any) -> Iterator:
         yield task(self._piece, *args)
@@ -183,15 +175,11 @@ class Sums(dict):
         return self if isinstance(other, int) else NotImplemented  # what sum() begins with
 
 
-def n_sequences(data):
-    return int((np.diff(data.bounds) > 0).sum())
-
-
 def survey(family, data) -> tuple[Emission, Survey]:
     """The emission that learns from these data, and what it must know of all data before its first step."""
     emission = choose(family, data)
     checks.frozen_given(emission)
-    counts = {"n_sequences": n_sequences(data), "n_steps": data.n_steps, "n_columns": {data.n_columns}}
+    counts = {"n_sequences": n_filled(data.bounds), "n_steps": data.n_steps, "n_columns": {data.n_columns}}
     return emission, Survey({type(emission).__name__: emission.survey(data), **counts})
 
 
@@ -264,9 +252,6 @@ def _distinct(labels):
     return Sequences(values, bounds, labels.kind, None, "one", None, labels.categories)
 
 
-SHORTEST = 1000  # steps of a stretch, where there are many pieces
-
-
 # The second pass: what starts see ------------------------------------------------------------------------------------
 
 
@@ -312,87 +297,18 @@ class Place:
         return f"{shown(self.sequence)} of shard {shown(self.shard)}{later}"
 
 
-class Chosen:
-    """Which stretches of the pieces starts see: about `starts.MOST` steps, spread evenly over all data, or everything
-    if there is no more. They are whole sequences if the chain's start or end is prescribed, or if states are known:
-    then half of these steps are from sequences of which a state is known.
-
-    sizes : of each piece, (sequences, steps). told : the same of the sequences of which a state is known.
-    """
-
-    def __init__(self, names, sizes, told, whole):
-        sizes, told = np.array(sizes, dtype=np.int64), np.array(told, dtype=np.int64)
-        n_steps, most = sizes[:, 1], starts.MOST
-        self.everything = int(n_steps.sum()) <= most
-        self._windows: dict | None = None  # by name: (K, 2), in steps of the piece
-        self._sequences: list = []  # by name, for those that are told and for the others: (K, 2), among their numbers
-        if self.everything:
-            return
-        if not whole:
-            n_windows = max(starts.N_PIECES, min(len(names), most // SHORTEST))
-            length = most // n_windows
-            first = np.linspace(0, n_steps.sum() - length, n_windows).astype(np.int64)
-            self._windows = _shared_out(names, n_steps, first, length)
-            return
-        groups = told, sizes - told
-        share = most // sum(bool(group.any()) for group in groups)
-        for group in groups:
-            n, length = group.sum(axis=0).tolist()
-            n_chosen = min(n, max(1, share * n // max(length, 1)))
-            first = np.unique(np.linspace(0, max(n - 1, 0), n_chosen).round().astype(np.int64))
-            self._sequences.append(_shared_out(names, group[:, 0], first, 1))
-
-    def of(self, name, bounds, told):
-        """(the sequence, the first step, the last step + 1) of each stretch of a piece. told : (S,) bool."""
-        some = np.diff(bounds) > 0
-        if self._windows is not None:
-            return stretches(bounds, self._windows.get(name, np.empty((0, 2), dtype=np.int64)))
-        s = np.flatnonzero(some)
-        if self._sequences:
-            masks = some & told, some & ~told
-            parts = [
-                np.flatnonzero(mask)[chosen.get(name, np.empty((0, 2), dtype=np.int64))[:, 0]]
-                for mask, chosen in zip(masks, self._sequences, strict=True)
-            ]
-            s = np.sort(np.concatenate(parts))
-        return s, bounds[s], bounds[s + 1]
-
-
-def _shared_out(names, counts, first, length):
-    """{name: windows (K, 2) in its own numbers}, from windows of a length over all pieces, end to end."""
-    ends = np.cumsum(counts)
-    windows = np.stack([first, first + length], axis=1)
-    found = {}
-    for name, a, b in zip(names, (ends - counts).tolist(), ends.tolist(), strict=True):
-        mine = windows[(windows[:, 0] < b) & (windows[:, 1] > a)]
-        if len(mine):
-            found[name] = np.clip(mine, a, b) - a
-    return found
-
-
-def stretches(bounds, windows):
-    """(the sequence, the first step, the last step + 1) of each stretch of a sequence within windows (K, 2)."""
-    cuts = np.unique(np.concatenate([windows.ravel(), bounds]))
-    begin, end = cuts[:-1], cuts[1:]
-    inside = np.searchsorted(windows[:, 0], begin, side="right") - 1
-    kept = inside >= 0
-    kept[kept] = begin[kept] < windows[inside[kept], 1]
-    begin, end = begin[kept], end[kept]
-    return np.searchsorted(bounds, begin, side="right") - 1, begin, end
-
-
 # Passes of EM --------------------------------------------------------------------------------------------------------
 
 
 def expect(piece, told, parameters, options) -> Statistics:
     """The E-step."""
     problem = piece.problem(told, parameters[2])
-    return replace(expectation(problem.under(*parameters), options, piece.scratch), digest=None)
+    return replace(e_step.expectation(problem.under(*parameters), options, piece.scratch), digest=None)
 
 
 def likelihood(piece, told, parameters, options) -> float:
     problem = piece.problem(told, parameters[2]).under(*parameters)
-    return total_loglik(inference.log_likelihood(problem, options.n_jobs), problem)
+    return e_step.total_loglik(inference.log_likelihood(problem, options.n_jobs), problem)
 
 
 def little(piece, told, emission, mass, n_seen) -> Sums:
@@ -424,136 +340,9 @@ def tallied(piece, told, emission) -> Sums:
 
 
 def explained(piece, told, emission) -> float:
-    return starts.explained(emission, *labelled_values(piece, told, emission))
+    return e_step.explained(emission, *labelled_values(piece, told, emission))
 
 
 def possible_labels(piece, told, emission) -> None:
     problem = piece.problem(told, emission)
-    checks.possible_labels(path_of(problem), problem, told.structure, emission)
-
-
-def notes_of(parts) -> dict:
-    """The notes of several `Observed`, as of one."""
-    found: dict = {}
-    for notes in parts:
-        for name, value in notes.items():
-            if isinstance(value, int):
-                found[name] = found.get(name, 0) + value
-            else:
-                found[name] = dict(Counter(found.get(name, {})) + Counter(value))
-    return found
-
-
-# One piece under its parameters ---------------------------------------------------------------------------------------
-
-
-def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistics:
-    """The E-step: Statistics of all sequences; in hard EM those of their most probable paths, so that EM climbs
-    log P(O, path) (segmental k-means, Juang & Rabiner 1990)."""
-    if options.training == "viterbi":
-        path, outcome = inference.viterbi(problem, options.n_jobs)
-        problem.require_possible(outcome.step)
-        return of_path(problem, path, total_loglik(outcome, problem), shards)
-    emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
-    # weights at most 1 inside, so that nothing overflows
-    top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, options.n_jobs
-    )
-    problem.require_possible(outcome.step)
-    loglik, labelled = total_loglik(outcome, problem), problem.labelled
-    observed, bounds = problem.observed, problem.bounds
-    startprob, transmat, endprob = chain.given
-    digest = Digest(startprob, transmat, emission, endprob)
-    del problem, chain  # its rows may be as large as the data times the states
-    weights = weights if top == 1 else top * weights  # no copy unless it must be
-    weights = weights if labelled is None else weights + labelled
-    return Statistics(
-        top * start,
-        top * trans,
-        emission.statistics(observed.distinct, weights),
-        loglik,
-        int((np.diff(bounds) > 0).sum()),
-        int(bounds[-1]),
-        digest,
-        shards,
-        None if endprob is None else top * end,
-    )
-
-
-def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
-    """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
-    emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
-    observed, bounds, n = problem.observed, problem.bounds, problem.chain.n
-    n_values = len(observed.distinct) + 1
-    start, trans, weights = count(path, observed.index, bounds, problem.weight, n, n_values)
-    end = None if endprob is None else count_ends(problem, path, n)
-    if loglik is None:
-        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob)
-        loglik += starts.explained(emission, observed.distinct, weights[:-1])
-    return Statistics(
-        start,
-        trans,
-        emission.statistics(observed.distinct, weights[:-1]),
-        float(loglik),
-        int((np.diff(bounds) > 0).sum()),
-        int(bounds[-1]),
-        Digest(startprob, transmat, emission, endprob),
-        shards,
-        end,
-    )
-
-
-def total_loglik(outcome, problem):
-    """log P of all sequences, with that of labelled values which the recursions did not see."""
-    emission, observed, weight = problem.rows.emission, problem.observed, problem.weight
-    loglik = compensated_sum(outcome.loglik if weight is None else outcome.loglik * weight)
-    if problem.labelled is None:
-        return loglik
-    apart = float(starts.explained(emission, observed.distinct, problem.labelled))
-    if apart == -np.inf:
-        cannot = np.pad(emission.log_likelihood(observed.distinct) == -np.inf, ((0, 1), (0, 1)))
-        t = np.flatnonzero(cannot[observed.index, problem.known.path])[::-1]
-        s = np.searchsorted(problem.bounds, t, "right") - 1
-        step = np.full(problem.n_sequences, -1)
-        step[s] = t - problem.bounds[s]
-        problem.require_possible(step)
-    return loglik + apart
-
-
-def count(path, index, bounds, weight, n_states, n_values):
-    """(start (N,), trans (N, N), weights (n_values, N)): how often each state comes first, follows another, and goes
-    with each value. path (T,) int32 or intp, index (T,) int32 or uint8: states and values."""
-    start, trans, weights = np.zeros(n_states), np.zeros((n_states, n_states)), np.zeros((n_values, n_states))
-
-    def work(stop):
-        counting.count(path, index, bounds, weight, stop, start, trans, weights)
-
-    run([work], len(path) * 3e-9)
-    return start, trans, weights
-
-
-def path_of(problem):
-    """(T,) int32, the states, all of which are known."""
-    return np.empty(0, dtype=np.int32) if problem.known is None else problem.known.path
-
-
-def count_ends(problem, path, n):
-    """(N,), how often a sequence ends in each state."""
-    some = np.diff(problem.bounds) > 0
-    some = some if problem.ended is None else some & problem.ended
-    last = path[problem.bounds[1:][some] - 1]
-    return np.bincount(last, None if problem.weight is None else problem.weight[some], n)
-
-
-def chain_loglik(start, trans, end, startprob, transmat, endprob):
-    """log P of what was counted."""
-    loglik = xlogy(start, startprob) + xlogy(trans, transmat)
-    return loglik if end is None else loglik + xlogy(end, endprob) + xlogy(trans.sum(axis=1), 1 - endprob)
-
-
-def xlogy(counts, probs):
-    """sum counts * log(probs), where 0 log 0 = 0."""
-    return (counts * np.log(np.where(counts > 0, probs, 1.0))).sum()
-
-
+    checks.possible_labels(problem.known.path, problem, told.structure, emission)

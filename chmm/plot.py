@@ -1,8 +1,8 @@
-"""Pictures of a model and of what it says about data. They need matplotlib: `pip install "chmm[plot]"`.
+"""Pictures of a model and its results. They need matplotlib: `pip install "chmm[plot]"`.
 
-Each function returns the Axes it drew on: `ax`, or those of a new figure. Several panels share the room of `ax`, and
+Each function returns the Axes it drew on: `ax`, or those of a new figure. Several panels share the space of `ax`, and
 the first of them is returned. A state has the same colour in all pictures of a model, from dark (the first) to light
-(the last), so that colours can be told apart in grey, too.
+(the last), so that colours remain distinguishable in greyscale.
 
 >>> from chmm import Gaussian, Model, plot
 >>> model = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([0, 5], [1, 1]))
@@ -74,7 +74,7 @@ def picture(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def colours(model: Any) -> dict:
-    """{state: its colour, "#rrggbb"}, for pictures of your own."""
+    """{state: colour, "#rrggbb"}, for pictures of your own."""
     names = fit_of(model).states.names
     return dict(zip(names, palette.of_states(len(names)), strict=True))
 
@@ -92,7 +92,7 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     most 30. asked : known= and ended=, as in `Model.predict`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     table = columns_of(data)
     chosen = plotted.chosen(columns, data.names, len(table))
     path, gamma = _codes(fit, model.predict(x, **asked)), model.posteriors(x, **asked).gamma
@@ -110,16 +110,16 @@ def states(model: Any, x: Any, *, columns: Any = None, posterior: bool = True, a
     if posterior:
         stacked(rows[-1], times.edges, gamma, drawn)
         rows[-1].set_ylabel("P(state)")
-    times.on(rows[-1])
+    times.on(rows[-1], *rows[:-1])
     key(rows[0], drawn, rows)
     return rows[0]
 
 
 @picture
 def posterior(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
-    """P(state | all of x) as a heat map, a row for each state; black is 1. asked : as in `states`."""
+    """P(state | all of x) as a heat map, one row per state; black is 1. asked : as in `states`."""
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     gamma = model.posteriors(x, **asked).gamma
     times, n = times_of(x, data.n_steps), len(drawn.names)
     table, edges = averaged(gamma, times.edges)
@@ -137,14 +137,14 @@ def forecast(
     model: Any, x: Any, n_steps: int = 10, *, levels: Sequence[float] = (0.5, 0.8, 0.95), column: Any = 0,
     past: int | None = None, ax: Any = None, **asked: Any,
 ) -> Any:  # fmt: skip
-    """The end of x, and a fan of what follows: the median, and intervals that hold a value with these probabilities.
-    Beneath, the probabilities of the states, before and after the dotted line.
+    """The end of x, and a fan chart of the forecast: the median, and intervals that contain the value with these
+    probabilities. Below, the probabilities of the states, before and after the dotted line.
 
-    column : which one, by its number or name. past : how many steps of x are shown; None: three times n_steps, at least
-    30. asked : known=, as in `Model.forecast`. TypeError for symbols: ask `Model.forecast(x).probs`.
+    column : which one, by number or name. past : how many steps of x are shown; None: three times n_steps, at least 30.
+    asked : known=, as in `Model.forecast`. TypeError for symbols: use `Model.forecast(x).probs`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     widths = sorted(_probabilities(levels, "levels"), reverse=True)
     k, at = plotted.of_emission(column, data, fit.emission)
     name, family, k = plotted.family(fit.emission, k)
@@ -172,7 +172,7 @@ def forecast(
     for row in (top, bottom):
         row.axvline(now, color="black" if row is top else "white", ls=":", lw=1.2)
     bottom.set_ylabel("P(state)")
-    together.on(bottom)
+    together.on(bottom, top)
     top.set_ylabel(plotted.name(x, data, at))
     fan = top.legend(loc="best", fontsize=8)
     key(top, drawn, [top, bottom])
@@ -182,13 +182,13 @@ def forecast(
 
 @picture
 def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
-    """The trellis of a short sequence: delta in each node, an arrow from the state through which the best path comes
-    (psi), and the best path drawn thick. Where delta is 0 there is no path, and the node is empty.
+    """The Viterbi trellis of a short sequence: delta in each node, an arrow from the previous state on the best path
+    (psi), and the best path in thick lines. If delta is 0 there is no path, and the node is empty.
 
     At most 20 steps and 10 states. asked : known= and ended=, as in `Model.viterbi`.
     """
     fit = fit_of(model)
-    data, drawn = one_sequence(fit, x), states_of(fit)
+    data, drawn = one_sequence(fit, x, asked), states_of(fit)
     n, n_steps = len(drawn.names), data.n_steps
     if n_steps > TRELLIS[0] or n > TRELLIS[1]:
         told = f"{n_steps} steps and {n} states make no trellis that can be read: at most {TRELLIS[0]} and {TRELLIS[1]}"
@@ -226,8 +226,9 @@ def trellis(model: Any, x: Any, *, ax: Any = None, **asked: Any) -> Any:
 
 @picture
 def transitions(model: Any, *, ax: Any = None) -> Any:
-    """transmat_ as a heat map: from the row's state to the column's; zeros are white. The grey goes with the square
-    root of the probability, so that rare transitions can be seen; figures are written up to 12 states."""
+    """transmat_ as a heat map, from the state of the row to that of the column; zeros are white. The shade is
+    proportional to the square root of the probability, so that rare transitions are visible; up to 12 states the
+    numbers are written."""
     fit = fit_of(model)
     drawn, n = states_of(fit), len(fit.states)
     ax = axes(ax, *(2 * [min(2.8 + 0.45 * n, 8)]))
@@ -248,11 +249,12 @@ def transitions(model: Any, *, ax: Any = None) -> Any:
 
 @picture
 def graph(model: Any, *, least: float = 0.005, ax: Any = None) -> Any:
-    """The states on a circle, with arrows as wide as their transitions are probable, in the colour of the state that
-    they leave; figures are written up to 8 states, and where there are more than 20 arrows, from 0.1 upwards.
+    """The states on a circle, with arrows whose width shows the probability of the transition, in the colour of the
+    state that they leave. Up to 8 states the probabilities are written, and only those from 0.1 if there are more than
+    20 arrows.
 
-    least : transitions of a smaller probability are left out, as are all but the 400 most probable; the title says how
-    many. For more than some 15 states that go everywhere, `transitions` is easier to read.
+    least : transitions with a smaller probability are left out, as are all but the 400 most probable; the title says
+    how many. With more than about 15 densely connected states, `transitions` is easier to read.
     """
     fit = fit_of(model)
     if not 0 <= least < 1:
@@ -325,14 +327,13 @@ def _arrow(ax, nodes, angles, i, j, p, told):
 
 @picture
 def durations(model: Any, X: Any, *, states: Any = None, ax: Any = None, **asked: Any) -> Any:
-    """How long visits last: P(duration >= d) of the visits of the most probable paths (steps), and of the model
-    (lines), stay^(d-1), which is straight on this logarithmic axis. Where steps leave their line, durations are not
+    """How long visits last: P(duration >= d) for the visits of the most probable paths (step curves), and for the model
+    (lines), stay^(d-1), which is straight on this logarithmic axis. If a curve leaves its line, durations are not
     geometric.
 
-    X : one sequence or many. The visit that a sequence breaks off in counts as one that may have lasted longer (Kaplan
-    & Meier 1958). Where states overlap, the most probable path passes over short visits, so that steps lie a little
-    above the lines even of a model that is right. states : which to draw, by name; None: all that were visited.
-    asked : as in `Model.predict`.
+    X : one sequence or many. The last visit of each sequence is treated as censored (Kaplan & Meier 1958). If states
+    overlap, the most probable path misses short visits, so the curves lie slightly above the lines even for a correct
+    model. states : which to draw, by name; None: all that were visited. asked : as in `Model.predict`.
     """
     fit = fit_of(model)
     drawn, data = states_of(fit), fit.read(X)
@@ -392,11 +393,11 @@ def _survival(lengths, over):
 
 @picture
 def emissions(model: Any, x: Any = None, *, column: Any = 0, n_symbols: int = 8, ax: Any = None, **asked: Any) -> Any:
-    """What each state shows. Numbers: the density of each state times the share of steps in it, their sum, and the
-    histogram of x. Symbols: those that are most probable in each state, with bars.
+    """What each state emits. Numbers: the density of each state times the share of steps in it, their sum, and the
+    histogram of x. Symbols: bars for those that are most probable in each state.
 
     x : one sequence or many; None: no histogram, and shares from the stationary distribution. column : which one, by
-    number or name; of a `Product` it may be symbols. asked : known= and ended=, as in `Model.predict_proba`.
+    number or name; in a `Product` it may hold symbols. asked : known= and ended=, as in `Model.predict_proba`.
     """
     fit = fit_of(model)
     drawn = states_of(fit)
@@ -483,7 +484,7 @@ def residuals(
     random_state: Any = None, ax: Any = None, **asked: Any,
 ) -> Any:  # fmt: skip
     """Pseudo-residuals, which are standard normal if the model is right: a histogram over that density, their quantiles
-    against the normal ones, and their autocorrelation with the band that holds 95 % of those of independent draws.
+    against the normal ones, and their autocorrelation, with the band that contains 95% of those of independent draws.
 
     X : one sequence or many; kind, random_state, asked : as in `Model.pseudo_residuals`; with kind="forecast" they are
     independent, too. column : which one, by number or name. views : the panels, from left to right.
@@ -557,12 +558,12 @@ VIEWS = {"histogram": _residual_histogram, "qq": _residual_quantiles, "acf": _re
 
 
 def history(model: Any, *, ax: Any = None) -> Any:
-    """The objective from step to step of EM. model : a fitted model, which keeps the history of the best start; or the
-    list of what a callback was told, for all starts: seen = []; model.fit(X, callback=seen.append).
+    """The objective at each EM step. model : a fitted model, which keeps the history of the best start; or, for all
+    starts, a list collected by a callback: seen = []; model.fit(X, callback=seen.append).
 
-    Where states were moved after the race of the starts, a new curve begins for each attempt. The axis leaves out the
-    lowest twentieth of the values. With more than 200,000 steps of data, the starts see only pieces of them, and the
-    objectives of the pieces are higher than that of all.
+    If states were moved after the race of the starts, each attempt begins a new curve. The axis leaves out the lowest
+    twentieth of the values. With more than 200,000 steps of data, the starts use only pieces of the data, whose
+    objectives are higher than that of all data.
     """
     if isinstance(model, list | tuple):
         curves: list = []
@@ -616,8 +617,8 @@ def _labelled(ax, curves, note):
 
 def selection(found: Selection, *, ax: Any = None) -> Any:
     """The criteria of the candidates that `select` compared: AIC, BIC and ICL, or with criterion="cv" the log
-    likelihood per held-out step. The best has a star. If only the number of states varies, it is on the axis, else the
-    names."""
+    likelihood per held-out step. The best has a star. The axis shows the number of states if only that varies,
+    otherwise the names."""
     if not isinstance(found, Selection):
         raise TypeError(f"found = {shown(found)} must be what chmm.select returned")
     ax = axes(ax)

@@ -90,10 +90,9 @@ def _runs(problem, path, names):
         return Segments()
     changed = np.flatnonzero(path[1:] != path[:-1]) + 1
     starts, stops = np.append(0, changed), np.append(changed, len(path))
-    gamma, _ = inference.posteriors(problem)
+    last = inference.posteriors(problem)[0][stops - 1, path[stops - 1]]  # first: the table takes most of the memory
     back, _ = inference.along(problem, path)
     back[starts] = 0.0
-    last = gamma[stops - 1, path[stops - 1]]
     proba = np.minimum(last * np.exp(np.add.reduceat(back, starts)), 1.0)
     columns = starts.tolist(), stops.tolist(), [names[i] for i in path[starts]], proba.tolist()
     return Segments(map(Segment, *columns))

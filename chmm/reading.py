@@ -292,17 +292,46 @@ def _column(x, name, expected):
     if arrow.is_arrow(x):
         values, kind, missing, categories = arrow.steps(x, name)
         return Steps(values, kind, missing, None, categories)
-    steps = _array(np.asarray(x), name, expected)
+    steps = _with_gaps(x) or _array(np.asarray(x), name, expected)
     categories = getattr(getattr(x, "dtype", None), "categories", None)
     if hasattr(categories, "__len__") and all(isinstance(c, str | int) for c in categories):
         return steps._replace(categories=tuple(categories))
     return steps
 
 
+def _with_gaps(x):
+    """Integers of pandas or polars with nulls, of which NumPy would make floats; None for anything else."""
+    dtype = getattr(x, "dtype", None)
+    if getattr(getattr(dtype, "numpy_dtype", None), "kind", "") in ("i", "u"):
+        nulls, fill = x.isna, x.fillna
+    elif hasattr(x, "null_count") and dtype.is_integer():
+        nulls, fill = x.is_null, x.fill_null
+    else:
+        return None
+    gone = np.asarray(nulls())
+    if not gone.any():
+        return None
+    return _nothing(len(gone)) if gone.all() else Steps(np.asarray(fill(0)), "integers", gone)
+
+
+def _holds_lists(column):
+    """Whether a column has a list in each row."""
+    if arrow.is_arrow(column):
+        return arrow.holds_lists(column)
+    dtype = getattr(column, "dtype", None)
+    return getattr(dtype, "kind", "") == "O" and isinstance(next(iter(column), None), (*ROWS, np.ndarray))
+
+
 def _frame(x, names, columns, name, expected):
     """A data frame or table: an array if all columns are of one kind, else Columns."""
     if len(names) < 1 or len(set(names)) < len(names):
         return _array(np.asarray(x), name, expected)._replace(names=names)
+    for c, column in zip(names, columns, strict=True):
+        if _holds_lists(column):
+            raise TypeError(
+                f"{name}[{c!r}] has a list in each row: if each is a sequence, pass that column alone, {name}[{c!r}]; "
+                "in a table each row is a step"
+            )
     if len(names) == 1:
         return _column(columns[0], name, expected)._replace(names=names)
     called = [f"{name}[{c!r}]" for c in names]

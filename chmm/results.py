@@ -114,10 +114,10 @@ class Viterbi(NamedTuple):
 
 
 class Pushed(NamedTuple):
-    """What a stream says after one more step, t.
+    """The result of pushing one more step, t, to a stream.
 
     filtered : (n_states,), P(q_t = i | o_1 ... o_t).
-    state : the most probable state of step t - lag, given the steps up to t; None while t - lag is before the first.
+    state : the most probable state of step t - lag, given the steps up to t; None if t - lag is before the first step.
     proba : (n_states,), P(q_t-lag = i | o_1 ... o_t); None as above. With lag=0 it is `filtered`.
     surprise : float, -log P(o_t | o_1 ... o_t-1).
     loglik : float, log P(o_1 ... o_t).
@@ -131,7 +131,7 @@ class Pushed(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """The steps that a stream had kept back when it was closed: the last `lag`, or all if they are fewer.
+    """The steps still outstanding when a stream was closed: the last `lag`, or all if there are fewer.
 
     states : (k,), the most probable states. proba : (k, n_states), P(q_t = i | all steps).
     """
@@ -141,7 +141,7 @@ class Rest(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Observations drawn from the model, and the states they came from; one sequence, or lists of sequences."""
+    """Observations drawn from the model, and the states that emitted them; one sequence, or lists of sequences."""
 
     X: object
     states: object

@@ -20,7 +20,7 @@ LARGEST = 1e280  # of a score; sums of them must not overflow
 
 
 class Scores:
-    """Tables of scores that are added up along a path; the best path has the largest sum (Viterbi).
+    """Tables of scores, not probabilities, that are added up along a path; the best path has the largest sum (Viterbi).
 
         score(q, o) = start[q_1] + sum_t transitions[q_t, q_t+1] + sum_t emission[q_t, o_t] + end[q_T]
 
@@ -28,18 +28,18 @@ class Scores:
     ----------
     start : {state: score}, or (n_states,). transitions : {state: {state: score}}, or (n_states, n_states).
     emission : {state: {symbol: score}}, or (n_states, n_symbols) with `symbols`.
-    end : {state: score}, or (n_states,), of the last state; None: any state may be last, with score 0.
-    states : names of the states, in the order of every axis; None: as the mappings name them, or 0 ... n_states - 1.
+    end : {state: score}, or (n_states,), for the last state; None: any state may be last, with score 0.
+    states : names of the states, in the order of every axis; None: those in the mappings, or 0 ... n_states - 1.
         In a mapping, a name may be any key, such as ("B", "noun"). A Series or data frame is a mapping by its names:
         the rows of transitions and emission are states.
-    symbols : the alphabet; None: what the mappings name, or 0 ... n_symbols - 1.
+    symbols : the alphabet; None: the symbols in the mappings, or 0 ... n_symbols - 1.
     default : the score of a symbol that a state does not list, and of an unknown symbol in every state, which then
         says nothing about the path. A missing symbol (None) has score 0 in every state.
 
-    A score is a finite number, or -inf for what is impossible; what a mapping leaves out is -inf. Rows need not sum to
-    anything. A state whose transitions are all -inf can only be last. Nothing is learnt, and there is no log P(O).
+    A score is a finite number, or -inf if impossible; entries missing from a mapping are -inf. Rows need not be
+    normalised. A state whose transitions are all -inf can only be last. Nothing is learnt, and there is no log P(O).
 
-    Every question takes one sequence or many, as a `Model`'s do.
+    Every method accepts one sequence or several, as for a `Model`.
 
     >>> from chmm import Scores
     >>> tagger = Scores(start={"noun": 2, "verb": 0}, transitions={"noun": {"verb": 3, "noun": 1}, "verb": {"noun": 1}},

@@ -1,7 +1,7 @@
-"""For scikit-learn's searches and cross-validation, over lists of sequences: the scorer `scoring=accuracy`, and
+"""For scikit-learn's searches and cross-validation with lists of sequences: the scorer `scoring=accuracy`, and
 `cross_val_predict`.
 
-Without a scorer these take `model.score(X, y)`, which is a log probability.
+Without a scorer they use `model.score(X, y)`, which is a log probability.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from .symbols import shown
 
 
 def accuracy(model: Any, X: Any, y: Any) -> float:
-    """The share of steps that `predict` gives the label that y has; of a `SequenceClassifier`, of sequences. Unknown
-    labels do not count.
+    """The share of steps whose predicted label equals that in y; for a `SequenceClassifier`, the share of sequences.
+    Unknown labels do not count.
 
     >>> from chmm import Model
     >>> from chmm.scoring import accuracy
@@ -48,12 +48,12 @@ def cross_val_predict(
     model: Any, X: Sequence, y: Any = None, *, groups: Any = None, cv: Any = None, method: str = "predict",
     progress: bool = False,
 ) -> list:  # fmt: skip
-    """The answer to each sequence of a model that was fitted to other folds, in the order of X.
+    """Predictions for each sequence by a model fitted to the other folds, in the order of X.
 
     model : a Model, or a pipeline that ends in one. cv : as in scikit-learn, a number of folds (None: 5) or a splitter
     such as GroupKFold, for which `groups` has the group of each sequence. method : "predict", "predict_proba",
-    "score_samples" and so on. progress : show on stderr how many folds are done. scikit-learn's own function joins
-    answers to one array, so that it takes sequences of one length only.
+    "score_samples" and so on. progress : show on stderr how many folds are done. scikit-learn's own function joins the
+    answers into one array, so it works only for sequences of equal length.
 
     >>> import numpy as np
     >>> from chmm import Gaussian, Model

@@ -105,15 +105,15 @@ def words(text: str, labels: Iterable[str]) -> list[str]:
 
 
 class Segmenter:
-    """A hidden Markov model that cuts text into words, learnt by counting in text that is already cut.
+    """Segments text into words with a hidden Markov model, learnt by counting in segmented text.
 
     pseudocount : added to every count of π, A and B that a sequence of words can produce.
 
-    `model` is the `Model` itself, with the states B, M, E, S; a text ends in E or S. It stays honest: what the lines
-    did not show has probability 0 there. `cut` and `evaluate` never fail for it: a character that no line held is
-    equally likely in all states, and an event of probability 0 (a known character where no line had it) is taken at
-    1e-300, so that a text without any possible path gets the one that needs the fewest such events. Texts that have a
-    possible path are cut as the model decodes them, except inside grapheme clusters.
+    `model` is the `Model` itself, with the states B, M, E, S; a text ends in E or S. In the model, events that do not
+    occur in the training lines have probability 0. `cut` and `evaluate` do not fail because of this: an unseen
+    character is equally likely in all states, and an event with probability 0 (a known character in a new position) is
+    given 1e-300, so that a text without a possible path gets the one with the fewest such events. Texts that have a
+    possible path are segmented as the model decodes them, except inside grapheme clusters.
 
     With pseudocount 0, .01, .1 and 1, F1 is .8978, .8996, .8993 and .8978 on HKCanCor (every 10th utterance held out,
     of which 15 in 1617 have no possible path), and .8161, .8162, .8163 and .8155 on a month of a newspaper.
@@ -133,8 +133,8 @@ class Segmenter:
 
     @classmethod
     def from_model(cls, model: Model | Scores) -> "Segmenter":
-        """A segmenter around a model that has its parameters, learnt otherwise or loaded; or around another program's
-        tables, Scores(start, transitions, emission, states="BMES").
+        """A segmenter that uses an existing model, fitted elsewhere or loaded; or the tables of another program,
+        Scores(start, transitions, emission, states="BMES").
 
         `segmenter.model.save(path)` and `Segmenter.from_model(Model.load(path))` keep a segmenter in a file.
         """
@@ -178,9 +178,9 @@ class Segmenter:
         return cls.from_model(moving.from_jieba(folder))
 
     def to_jieba(self, folder: Path) -> None:
-        """Write the tables as jieba's: prob_start.py, prob_trans.py and prob_emit.py in a folder, which is made.
+        """Write jieba's three tables, prob_start.py, prob_trans.py and prob_emit.py, to a folder, which is created.
 
-        Copied into the folder jieba/finalseg they replace its own, for words that are not in jieba's dictionary.
+        Copy them to the folder jieba/finalseg to replace jieba's own, which are used for words outside its dictionary.
         """
         from . import moving
 
@@ -188,7 +188,7 @@ class Segmenter:
 
     @property
     def model(self) -> Model | Scores:
-        """The learnt Model, or what `from_model` was given."""
+        """The learnt Model, or the object passed to `from_model`."""
         self._check_fitted()
         return self._model
 
@@ -198,8 +198,8 @@ class Segmenter:
         lines : iterable (a list, an open file ...) of str with words separated by white space, or of lists of words.
             Empty lines are skipped.
 
-        Raises TypeError or ValueError, naming the line, if there are no words, if a word of a list is empty or contains
-        white space, if words carry tags (今天/t), and if no line has two words, because such a text is not cut.
+        Raises TypeError or ValueError, naming the line, if there are no words, if a word in a list is empty or contains
+        white space, if words have tags (今天/t), or if no line has two words, because such a text is not segmented.
         """
         found, pieces = _read(lines)
         if len(found) == len(pieces):
@@ -221,9 +221,9 @@ class Segmenter:
     def cut(self, text: str | Iterable[str]) -> list:
         """The words of a text, in order; or of many lines, a list of lists.
 
-        text : str, or an iterable (a list, an open file ...) of str. Many lines are decoded in one call, which is much
-            faster than a call for each and gives the same words. All lines are read before the first is cut: pass some
-            at a time if they do not fit into memory.
+        text : str, or an iterable (a list, an open file ...) of str. Passing many lines in one call is much faster than
+            one call per line, and gives the same words. All lines are read before the first is segmented: if they do
+            not fit in memory, pass some at a time.
 
         White space separates words and is not returned: "".join(cut(text)) is the text without it; an empty text gives
         []. Each piece between white space is decoded separately. Cost: n_characters · 16 additions, in compiled code.

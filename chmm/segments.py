@@ -3,16 +3,17 @@
 import os
 from typing import Any, NamedTuple
 
-from . import html
+from . import frames, html
 from .symbols import shown
 
 MOST = 20  # rows that are printed
 
 
 class Segment(NamedTuple):
-    """A run of one state in a path.
+    """A run of consecutive steps in one state of a path.
 
-    start, stop : its steps are start ... stop - 1. state : its name. proba : P(all of them are in this state | O).
+    start, stop : the steps are start ... stop - 1. state : its name. proba : P(all of these steps are in this state |
+    O).
     """
 
     start: int
@@ -28,16 +29,15 @@ class Segments(tuple[Segment, ...]):
 
     def to_frame(self):
         """A pandas DataFrame with the columns start, stop, state and proba."""
-        import pandas
-
         columns = list(zip(*self, strict=True)) or [()] * len(Segment._fields)
-        return pandas.DataFrame(dict(zip(Segment._fields, columns, strict=True)))
+        return frames.table(dict(zip(Segment._fields, columns, strict=True)))
 
     def to_bed(self, path_or_file, chrom: str, states=None) -> None:
-        """Write lines of BED: chrom, start, stop (from 0, stop exclusive, as here), state, 1000 * proba as the score.
+        """Write lines in BED format: chrom, start, stop (from 0, stop exclusive, as here), state, and score = 1000 *
+        proba.
 
-        path_or_file : a path, or a file that is open for text, to which lines of several sequences can be added.
-        states : those to write; None: all.
+        path_or_file : a path, or an open text file, to which lines for several sequences can be written. states : those
+        to write; None: all.
         """
         if not isinstance(chrom, str) or not chrom or any(c.isspace() for c in chrom):
             raise ValueError(f"chrom = {shown(chrom)} must be a name without spaces, such as 'chr1'")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import checks, html, passes, sequences, training
+from . import checks, frames, html, passes, sequences, training
 from . import known as knowledge
 from .choosing import criteria, n_observed
 from .display import Display, followed
@@ -50,9 +50,9 @@ class Candidate(NamedTuple):
 
 
 class Selection(Sequence):
-    """The candidates in the order in which they were given; prints as a table, the best with a star.
+    """The candidates in the given order; prints as a table, with a star at the best.
 
-    best : the best of the models, fitted. criterion : by which it is.
+    best : the best model, fitted. criterion : the criterion by which it is best.
     """
 
     def __init__(self, rows: Iterable[Candidate], criterion: str):
@@ -79,20 +79,23 @@ class Selection(Sequence):
     def best(self) -> Model:
         return self.best_row.model
 
+    def to_frame(self):
+        """A pandas DataFrame with one row per candidate, by name, and the fields of `Candidate` as columns."""
+        return frames.table(self._rows).set_index("name").drop(columns="model")
+
     def _repr_html_(self) -> str:
         return html.selection(self, self.best_row, self.criterion)
 
     def __repr__(self) -> str:
         cv = self.criterion == "cv"
-        heads = ["", "log L", "parameters", "AIC", "BIC", "ICL", *["held out"] * cv, "starts", "seconds"]
+        heads = ["", "log L", "parameters", "AIC", "BIC", "ICL", *["held out"] * cv, "starts"]
         table = [heads]
         for row in self._rows:
             told = [f"{x:.2f}" for x in (row.aic, row.bic, row.icl)] + ([f"{row.held_out:.5f}"] if cv else [])
             starts = "" if row.n_starts is None else f"{row.n_agreed} of {row.n_starts}"
             mark = "* " if row is self.best_row else "  "
             late = "" if row.model.converged_ else ", not converged"
-            table.append([mark + row.name + late, f"{row.loglik:.3f}", str(row.n_parameters), *told, starts,
-                          f"{row.seconds:.2f}"])  # fmt: skip
+            table.append([mark + row.name + late, f"{row.loglik:.3f}", str(row.n_parameters), *told, starts])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
@@ -118,20 +121,21 @@ def select(
     n_jobs: int = -1,
     progress: bool = False,
 ) -> Selection:
-    """Fit several models to the same data, and choose one.
+    """Fit several models to the same data, and choose the best.
 
-    model : a `Model`, of which n_states and emission vary as told, each with each; or a list of models, or a dict with
-    their names. n_states, emission : what to try, such as range(1, 6) and [Poisson(), NegativeBinomial()].
-    criterion : "aic", "bic" or "icl" (the smaller, the better), of the likelihood of all data; or "cv": the log
-    likelihood per step of data that the model has not seen, over `folds` folds. Many sequences are dealt out to the
-    folds in turn. One sequence is cut into blocks of time, each scored given all that came before it, by a model that
-    was fitted to the other blocks. Only the symbols there are, and the scale of priors, are known from all data.
-    X, y, lengths, ids, ended : as in `Model.fit`. n_jobs : threads, each with a fit; the same result for any number, if
-    the models have a random_state. progress : show on stderr how many fits are done, and what the last one found.
+    model : a `Model`, whose n_states and emission are varied in all combinations; or a list of models, or a dict of
+    models by name. n_states, emission : the values to try, such as range(1, 6) and [Poisson(), NegativeBinomial()].
+    criterion : "aic", "bic" or "icl" (the smaller, the better), from the likelihood of all data; or "cv": the log
+    likelihood per step of held-out data, with `folds` folds. Several sequences are assigned to the folds in turn. A
+    single sequence is cut into blocks of time, each scored given everything before it, by a model fitted to the other
+    blocks. Only the alphabet and the scale of priors are taken from all data.
+    X, y, lengths, ids, ended : as in `Model.fit`. n_jobs : number of threads, each of which runs one fit; the result is
+    the same for any number, if the models have a random_state. progress : show on stderr how many fits are done, and
+    the result of the last one.
 
     bic = -2 log P + n_parameters log(observed steps); icl = bic + 2 H, with H the entropy of the paths given the data,
-    so that states must also be told apart (Biernacki, Celeux & Govaert 2000). Criteria compare densities of the same
-    values: not, say, a family of counts with one of measurements.
+    which favours states that can be told apart (Biernacki, Celeux & Govaert 2000). Criteria are comparable only for the
+    same values: not, for example, between a family for counts and one for measurements.
 
     >>> import numpy as np
     >>> from chmm import Model, Poisson, select

@@ -133,7 +133,7 @@ class Sequences:
         values, missing = np.empty(len(self.values), dtype=np.int64), None
         for where in windows(len(values)):
             part = self.values[where]
-            whole = (part == np.round(part)) & (np.abs(part) < 2**53)
+            whole = (part == np.rint(part)) & (np.abs(part) < 2**53)
             if not whole.all():
                 gone = np.isnan(part)
                 if not (whole | gone).all():

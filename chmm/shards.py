@@ -16,13 +16,14 @@ from . import known as knowledge
 from . import sequences, sources
 from .arrow import as_numpy, is_arrow, pyarrow
 from .checks import check_choice, check_number
+from .e_step import expectation
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
 from .fit import Fit
 from .inference import Scratch
 from .known import with_gaps
 from .parallel import POLL, within, workers
-from .passes import Piece, entitled, expectation
+from .passes import Piece, entitled
 from .questions import Question
 from .sources import PATHS, Choice
 from .statistics import Statistics
@@ -33,8 +34,8 @@ Name = Any  # of a shard: a str, or its number
 
 
 def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None, keep: float = 0) -> "Shards":
-    """Data in pieces, for data that do not fit into memory. `Model.fit` takes them in the place of X, and so do those
-    questions that have an answer for each sequence or step.
+    """Data in pieces, for data that do not fit in memory. Pass the result as X to `Model.fit`, and to the methods that
+    have an answer for each sequence or step.
 
     source :
 
@@ -50,11 +51,11 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None, 
     table or an array is one sequence, and a column of Arrow lists has one in each row. No sequence goes on in the next
     shard. y : a column of labels, in the forms that `fit` takes; of .txt and .npy files also paths of files of labels.
 
-    keep : bytes. In a fit, the first shards stay in memory as they were read, as far as this goes (on a cluster,
-    `persist` says what is kept). The result has the same bits.
+    keep : bytes. A fit reads the first shards once and keeps them in memory, as far as this goes; the result has the
+    same bits. On a cluster, `persist` says what is kept.
 
-    A shard is called by the name of its file, or by its number. Other shards are read in every pass over the data, and
-    must hold the same each time. At most n_jobs + 1 of these are in memory at a time.
+    A shard is named after its file, or by its number. All other shards are read again in every pass over the data, and
+    must have the same contents each time. At most n_jobs + 1 of these are in memory at a time.
 
     >>> import numpy as np
     >>> import chmm
@@ -99,7 +100,10 @@ def _made(source, choice):
             "over the data: give a list, or functions that read a shard each"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
-        raise TypeError(f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards")
+        raise TypeError(
+            f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
+            "need none: fit(X)"
+        )
     return Shards(sources.awaited(source), [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
 

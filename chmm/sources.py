@@ -40,10 +40,15 @@ class File(NamedTuple):
     labels: Path | None = None
 
     def read(self, choice: Choice) -> Parts:
-        if self.labels is None:
-            return READERS[self.path.suffix](self.path, choice)
-        parts = READERS[self.path.suffix](self.path, choice._replace(y=None))
-        return parts._replace(y=READERS[self.labels.suffix](self.labels, ALL).X)
+        try:
+            if self.labels is None:
+                return READERS[self.path.suffix](self.path, choice)
+            parts = READERS[self.path.suffix](self.path, choice._replace(y=None))
+            return parts._replace(y=READERS[self.labels.suffix](self.labels, ALL).X)
+        except ValueError as error:
+            if "allow_pickle" not in str(error):
+                raise
+            raise ValueError("this is no file of NumPy, or holds Python objects, which are never loaded") from error
 
 
 class Fragment(NamedTuple):

@@ -15,15 +15,14 @@ from itertools import permutations
 
 import numpy as np
 
-from . import memory
+from . import subset
+from .e_step import explained
 from .emissions.seeding import shares, standardised
+from .fit import Fit, column_names
 from .inference import posteriors
-from .kernel_input import pose
 from .ordering import exchangeable
 from .stationary import settled
 
-MOST = 200_000  # steps that starts see; from longer data they see
-N_PIECES = 20  # pieces, spread evenly
 ON_PIECES = 100  # E-steps that the winner may take on the pieces before it sees everything
 FIRST = 10  # E-steps before the better half of the runs is chosen; then twice as many, and so on
 ALIKE = 0.01  # nats: of two runs that have stopped this close to each other, one is enough
@@ -78,10 +77,6 @@ class View:
         if self.embedded is not None:
             points = np.hstack([points, np.abs(points)])
         return np.vstack([points, np.zeros((1, points.shape[1]))])[self.index]
-
-    @property
-    def forward(self):
-        return only_forward(self.structure)
 
     def within(self, trans):
         """Rows of transitions without those that the topology rules out."""
@@ -300,12 +295,6 @@ def begun(view, weights, rng, reorder=True):
     return best
 
 
-def explained(emission, values, weights):
-    """sum weights * log b; nothing for what has no weight."""
-    with np.errstate(invalid="ignore"):
-        return np.nansum(weights * emission.log_likelihood(values))
-
-
 # The policy ----------------------------------------------------------------------------------------------------------
 
 
@@ -320,7 +309,7 @@ def draw(problem, structure, emission, n, rng):
     kinds = [by_values, by_mixture, by_windows, loose]
     if emission.complete:
         kinds = [by_values, loose]  # they differ in their transitions only
-    elif view.forward:
+    elif structure.forward:
         kinds = [by_best_cuts, by_cuts, by_mixture, by_windows]
     elif structure.topology is not None:  # in a circle
         kinds = [by_windows, by_cuts, by_best_cuts, by_mixture]
@@ -345,6 +334,18 @@ def draw(problem, structure, emission, n, rng):
             starts.append(start)
             seen.append(numbers)
     return starts
+
+
+def started(problem, structure, emission, rng) -> Fit:
+    """Start values, as one start of a fit."""
+    seen = subset.of(problem, structure, emission)
+    (start,) = draw(seen, structure, emission, 1, rng)
+    startprob, transmat, drawn, endprob = start
+    columns = column_names(problem.data)
+    return Fit(
+        startprob, transmat, drawn, structure.states, structure.allowed, columns, np.empty(0), converged=False,
+        endprob=endprob,
+    )  # fmt: skip
 
 
 def numbers_of(start):
@@ -488,94 +489,3 @@ def pursued(runs, goal, max_iter):
     except ValueError:
         return None
     return run
-
-
-# The data that starts see --------------------------------------------------------------------------------------------
-
-
-def only_forward(structure):
-    """Whether the given transitions only lead forward, as in a left-right model."""
-    free = structure.free.get("transmat")
-    return free is not None and structure.n > 1 and not np.tril(free, -1).any()
-
-
-def sample(problem, structure, emission):
-    """The Problem with its sequences in an order of their own, so that starts do not depend on the user's order; of
-    large data some pieces, spread evenly, which are whole sequences if the chain's start or end is prescribed, or the
-    beginnings of very long ones if only its start is, and it may come back to where it was."""
-    lengths = np.diff(problem.bounds)
-    some = np.flatnonzero(lengths > 0)
-    if problem.known is not None and problem.known.path is not None:
-        return problem  # its one start is from the labels, wherever they are
-    if len(some) > 1:
-        some = some[order(problem, emission, some)]
-    ends = np.cumsum(lengths[some])
-    n_steps = int(ends[-1])
-    if n_steps <= MOST:
-        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
-    if problem.known is not None or structure.free or structure.stationary or structure.ends:
-        n_whole = max(1, MOST * len(some) // n_steps)
-        chosen = some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)]
-        is_whole = problem.known is not None or structure.ends or only_forward(structure)
-        return part(problem, structure, chosen, 0, None if is_whole else np.minimum(lengths[chosen], MOST))
-    length = MOST // N_PIECES
-    firsts = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
-    cuts = np.unique(np.concatenate([firsts, firsts + length, ends - lengths[some], ends]))
-    begin, end = cuts[:-1], cuts[1:]
-    inside = np.searchsorted(firsts, begin, side="right") - 1
-    kept = (inside >= 0) & (begin < firsts[inside] + length)
-    begin, end = begin[kept], end[kept]
-    which = np.searchsorted(ends, begin, side="right")
-    return part(problem, structure, some[which], begin - (ends - lengths[some])[which], end - begin)
-
-
-def order(problem, emission, some):
-    """An order of these sequences that depends on nothing but their content."""
-    observed, lengths, first = problem.observed, np.diff(problem.bounds), problem.bounds[some]
-    if observed.shared:
-        numbers = np.arange(len(observed.distinct) + 1.0)
-    else:
-        points = emission.embed(observed.distinct)
-        if points is None:
-            points = np.zeros((len(observed.distinct), 1))
-        points = standardised(points, np.ones(len(points)))
-        numbers = np.append(points @ np.sqrt(np.arange(1.0, points.shape[1] + 1)), 0.0)
-    lengths, sums, k = lengths[some], np.empty((2, len(some))), 0
-    while k < len(some):  # as many sequences as fit into a window, or one that does not
-        end = max(int(np.searchsorted(first + lengths, first[k] + memory.WINDOW, side="right")), k + 1)
-        sums[:, k:end] = _sums(numbers, observed.index, first[k:end], lengths[k:end])
-        k = end
-    weight = np.zeros(len(some)) if problem.weight is None else problem.weight[some]
-    return np.lexsort([weight, sums[1], sums[0], lengths])
-
-
-def _sums(numbers, index, first, lengths):
-    """(2, S), of each sequence the sum of its numbers, and of their products with their places."""
-    sums = 0.0
-    for where in memory.windows(int(first[-1] + lengths[-1] - first[0])):
-        own = numbers[index[first[0] + where.start : first[0] + where.stop]]
-        place = np.arange(where.start, where.stop)
-        if len(first) > 1:
-            place -= np.repeat(first - first[0], lengths)
-        sums += np.array([np.add.reduceat(part, first - first[0]) for part in (own, own * place)])
-    return sums
-
-
-def part(problem, structure, sequences, offset=0, lengths=None):
-    """The Problem of some pieces of sequences, in their order."""
-    lengths = np.diff(problem.bounds)[sequences] if lengths is None else lengths
-    bounds = np.append(0, np.cumsum(lengths))
-    steps = np.arange(bounds[-1]) + np.repeat(problem.bounds[sequences] + offset - bounds[:-1], lengths)
-    observed = problem.observed
-    index, distinct = observed.index[steps], observed.distinct
-    if not observed.shared:
-        seen = index < len(distinct)
-        distinct = distinct[index[seen]]
-        index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
-    observed = observed._replace(distinct=distinct, index=index)
-    weight, ended = (None if a is None else a[sequences] for a in (problem.weight, problem.ended))
-    known = None if problem.known is None else problem.known.at(steps)
-    return pose(
-        problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
-        bounds=bounds, origin=steps, learning=True,
-    )  # fmt: skip

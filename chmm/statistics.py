@@ -115,6 +115,11 @@ class Statistics:
         return self if isinstance(other, int) and other == 0 else NotImplemented  # what sum() begins with
 
 
+def n_filled(bounds) -> int:
+    """The number of sequences that are not empty."""
+    return int(np.count_nonzero(np.diff(bounds)))
+
+
 def probabilities(counts, old, pseudocount=0.0, free=None, held=False):
     """Rows of counts as rows that sum to 1: the maximiser of sum counts log p + sum pseudocount log p.
 

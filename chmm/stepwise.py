@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import checks, passes, training
+from . import checks, e_step, gathering, m_step
 from .emissions import Emission
 from .exceptions import not_fitted
 from .fit import Fit
 from .known import resolve
-from .statistics import Statistics
+from .starts import started
+from .statistics import Digest, Statistics
 from .structure import structure_of
 from .symbols import shown
 
@@ -47,8 +48,8 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         raise ValueError(f"step = {shown(share)} must be a share, 0 < step <= 1")
     options = checks.options(model)
     if fit is None:
-        structure, emission, problem = training.prepared(model, data, None, told, weight, ended)
-        fit = training.started(problem, structure, emission, options.rng)
+        structure, emission, problem = gathering.prepared(model, data, None, told, weight, ended)
+        fit = started(problem, structure, emission, options.rng)
         problem = problem.under(*fit.parameters)
     else:
         if fit.statistics is None and fit.n_iter:
@@ -59,17 +60,17 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         problem = fit.problem(data, known, ended, weight=weight, learning=True)
     if problem.known is not None and problem.known.complete:
         checks.agreeing_labels(problem.known.path, data, structure, "y", ended)
-        new = passes.of_path(problem, problem.known.path)
+        new = e_step.of_path(problem, problem.known.path)
     else:
-        new = passes.expectation(problem, options)
+        new = e_step.expectation(problem, options)
     old, anchor, n_batches = fit.statistics, fit.anchor or fit.emission, 0
     together = replace(new, digest=None)
     if old is not None:
         n_batches = fit.report.get("n_batches", 1)
         together = blended(old, anchor, new, fit.emission, step_size(n_batches) if share is None else share)
     parameters = fit.parameters
-    objective = new.loglik + training.prior(structure, *parameters)
-    startprob, transmat, emission, endprob = training.step(structure, together, *parameters)
+    objective = new.loglik + m_step.prior(structure, *parameters)
+    startprob, transmat, emission, endprob = m_step.step(structure, together, *parameters)
     if new.loglik == -np.inf:  # labels that were impossible until now, or are for good
         checks.possible_labels(problem.known.path, problem, structure, emission)
     facts = {"n_sequences": together.n_sequences, "n_steps": together.n_steps, "kind": data.kind}
@@ -77,4 +78,21 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         fit, startprob=startprob, transmat=transmat, emission=emission.published(), n_iter=fit.n_iter + 1,
         history=np.append(() if fit.history is None else fit.history, objective), converged=False, loglik=new.loglik,
         endprob=endprob, statistics=together, anchor=fit.emission, report={**facts, "n_batches": n_batches + 1},
+    )  # fmt: skip
+
+
+def stepped(structure, statistics, fit) -> Fit:
+    """An EM step by hand, from statistics that were taken with the parameters of `fit`."""
+    if not isinstance(statistics, Statistics):
+        raise TypeError(f"statistics = {shown(statistics)} must be Statistics, such as model.e_step(X)")
+    parameters = fit.parameters
+    if statistics.digest is not None and statistics.digest != Digest(*parameters):
+        raise ValueError(
+            "these statistics were made with other parameters: call m_step of the model whose e_step took them"
+        )
+    history = np.append(fit.history, statistics.loglik + m_step.prior(structure, *parameters))
+    startprob, transmat, emission, endprob = m_step.step(structure, statistics, *parameters)
+    return replace(
+        fit, endprob=endprob, startprob=startprob, transmat=transmat, emission=emission.published(), history=history,
+        n_iter=fit.n_iter + 1, converged=False, statistics=statistics, loglik=None, anchor=fit.emission,
     )  # fmt: skip

@@ -61,9 +61,10 @@ def _past(problem, lag):
 
 
 class Stream:
-    """One sequence, observation by observation; `Model.stream` makes it. A copy, and a pickle, go on by themselves.
+    """Filters one sequence, observation by observation; made by `Model.stream`. Copies and pickles continue
+    independently.
 
-    n_steps : how many were pushed. loglik : log P of these. lag : see `Model.stream`.
+    n_steps : number of steps pushed. loglik : their log P. lag : see `Model.stream`.
     """
 
     def __init__(self, fit: Fit, lag: int = 0):
@@ -87,12 +88,12 @@ class Stream:
     def push(self, observation: Any, known: Any = None) -> Pushed:
         """One more step: `Pushed(filtered, state, proba, surprise, loglik)`.
 
-        observation : a symbol or number; for several columns a row of values, for a Product with names a dict, in which
-        a missing channel may be left out, or a row of a frame, whose columns go by name. None: this step was not seen.
-        known : its state, or likelihoods of the states (n_states,), such as a mask of those that may be.
+        observation : a symbol or number; for several columns, a row of values; for a Product with names, a dict, from
+        which missing channels may be left out, or a row of a frame, whose columns are matched by name. None: a missing
+        step. known : its state, or likelihoods of the states (n_states,), such as a mask of the possible ones.
 
-        ImpossibleError if it has probability 0 after what came before; like any other error, it leaves the stream as
-        it was.
+        ImpossibleError if it has probability 0 given the previous steps; like any other error, it leaves the stream
+        unchanged.
         """
         if self._closed:
             raise ValueError("this stream is closed: make another, model.stream()")
@@ -124,7 +125,8 @@ class Stream:
         return logs if weights is None else logs + weights.masks[weights.index]
 
     def close(self) -> Rest:
-        """The steps kept back, `Rest(states, proba)`: given all that was pushed. Nothing can be pushed any more."""
+        """The steps still outstanding, `Rest(states, proba)`, given everything that was pushed. This ends the
+        stream."""
         if self._closed:
             raise ValueError("this stream is closed already")
         self._closed = True
@@ -276,7 +278,7 @@ def _entries(row):
     """The values by name of a row of a frame, be it a Series or one of `itertuples`."""
     if hasattr(row, "_asdict"):
         return row._asdict()
-    return row.to_dict() if hasattr(row, "to_dict") else {}
+    return row.to_dict() if hasattr(row, "to_dict") and row.ndim == 1 else {}
 
 
 @quiet

@@ -60,6 +60,12 @@ class Structure(NamedTuple):
         """Whether the last step of a sequence is weighted."""
         return self.allowed is not None or self.endprob is not None
 
+    @property
+    def forward(self) -> bool:
+        """Whether transitions only lead forward, as in a left-right model."""
+        free = self.free.get("transmat")
+        return free is not None and self.n > 1 and not np.tril(free, -1).any()
+
     def held(self, name: str) -> bool | np.ndarray:
         """The entries of a parameter that stay as given: True (all of them), a mask, or False."""
         return self.frozen.get(name, False)

@@ -210,6 +210,10 @@ def distinct(values: np.ndarray) -> list:
     return np.unique(values).tolist()
 
 
+def plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def shown(value: Any) -> str:
     """repr of a value on one line, shortened if it is too long for an error message."""
     if isinstance(value, np.generic):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import sequences, starts, training
+from . import e_step, m_step, sequences
 from .coordinates import difference
 from .emissions import Emission
 from .exceptions import ConvergenceWarning
@@ -47,22 +47,22 @@ class Case:
         """A copy, updated until the objective stops rising."""
         emission = copy.deepcopy(emission)
         for _ in range(1 if emission.max_inner_iter == 1 else rounds):
-            training.settle(
+            m_step.settle(
                 emission,
                 emission.statistics(self.values, weights),
                 lambda emission: emission.statistics(self.values, weights),
-                lambda emission: starts.explained(emission, self.values, weights),
+                lambda emission: e_step.explained(emission, self.values, weights),
                 1e-6,
             )
         return emission
 
     def objective(self, emission):
-        return starts.explained(emission, self.values, self.weights) + emission.log_prior()
+        return e_step.explained(emission, self.values, self.weights) + emission.log_prior()
 
 
 @np.errstate(all="ignore")
 def check_emission(family: Emission, values: Any, *, n_states: int = 2, seed: int = 0) -> None:
-    """Check that a family obeys the laws of the emission contract, and say in words which laws fail.
+    """Check that a family obeys the laws of the emission contract, and report which ones fail.
 
     family : an emission, such as Rice(), with parameters or without. values : example data as `Model.fit` takes them,
     some dozens of steps that the family can learn from. n_states : number of states to learn.
@@ -322,7 +322,7 @@ def slopes(case):
 
         def explained(k, name=name, part=part, step=step):
             moved = case.emission.replaced({name: part.restored(part.vector() + k * step)})
-            return starts.explained(moved, case.values, weights)
+            return e_step.explained(moved, case.values, weights)
 
         mine = part.pulled(by_entry[name]) @ step
         trouble = differs(mine, difference(explained, 1), f"the gradient by {name} and a difference", 1e-5)

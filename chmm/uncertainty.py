@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import checks, html, inference, sequences, training
+from . import checks, frames, html, inference, sequences, training
 from .coordinates import Coordinates, Entrywise, Simplex, link, link_slope, ratio, unlink
 from .display import Display, counted, followed
 from .exceptions import quiet
@@ -147,10 +147,10 @@ class ScoreVector:
 
 
 class Estimate(NamedTuple):
-    """A parameter and how sure it is.
+    """A parameter and its uncertainty.
 
-    value : as learnt. standard_error, low, high : the interval has the level of the table; None where the parameter is
-    held fixed. note : why it is, "at its limit" or "hardly seen"; else "".
+    value : as learnt. standard_error, low, high : the interval has the level of the table; None if the parameter is
+    held fixed. note : why it is, "at its limit" or "hardly seen"; otherwise "".
     """
 
     value: float
@@ -163,7 +163,8 @@ class Estimate(NamedTuple):
 class Summary(Mapping):
     """Parameters by name, such as "transmat[0, 1]", each an `Estimate`; prints as a table.
 
-    level : that of the intervals. draws : of a bootstrap, (n, len(self)), the parameters of each refit; else None.
+    level : that of the intervals. draws : for a bootstrap, (n, len(self)), the parameters of each refit; otherwise
+    None.
     """
 
     def __init__(self, rows: Mapping[str, Estimate], level: float, title: str, draws: np.ndarray | None = None):
@@ -177,6 +178,10 @@ class Summary(Mapping):
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def to_frame(self):
+        """A pandas DataFrame with one row per parameter, by name."""
+        return frames.table(self.values(), list(self))
 
     def _repr_html_(self) -> str:
         return html.summary(self, self.title, self.level)

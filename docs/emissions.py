@@ -14,63 +14,65 @@ from chmm.emissions import FAMILIES
 
 HEAD = """# Emissions
 
-An emission family says how observations are distributed in each state. `Model(3)` guesses it from the data: text, words,
-bools and integers with at most 64 different values are symbols (`Categorical`), floats are measurements (`Gaussian`).
-Name any other family, `Model(3, "poisson")`, or pass an object, `Model(3, Poisson())`.
+An emission family says how observations are distributed in each state. `Model(3)` chooses it from the data: text,
+words, bools and integers with at most 64 distinct values are symbols (`Categorical`), floats are measurements
+(`Gaussian`). For any other family, pass its name, `Model(3, "poisson")`, or an object, `Model(3, Poisson())`.
 
 ## Which emission for my data?
 
 | an observation is | example | family |
 |---|---|---|
 | a symbol: a character, word, category, code | bases, part of speech, weather | `Categorical()` |
-| yes or no, or several marks at once | which sensors fired | `Bernoulli()` |
-| a count | earthquakes a year, calls an hour | `Poisson()`, or `NegativeBinomial()` if the variance is far above the mean |
+| yes or no, or several binary features | which sensors fired | `Bernoulli()` |
+| a count | earthquakes per year, calls per hour | `Poisson()`, or `NegativeBinomial()` if the variance is far above the mean |
 | counts of several kinds, out of a total | words on a page, by topic | `Multinomial()` |
-| a measurement, or several that belong together | temperature, log returns, coordinates | `Gaussian()`; `covariance="full"` if they depend on each other |
+| a measurement, or a vector of them | temperature, log returns, coordinates | `Gaussian()`; `covariance="full"` if they are correlated |
 | a measurement with outliers | returns, GPS errors | `StudentT()` |
 | an amount or duration, > 0 | step length, rainfall, response time | `Gamma()`; `LogNormal()` if it spans powers of ten; `Exponential()` for waiting times |
-| a share, between 0 and 1 | humidity, percentage of cloud | `Beta()` |
+| a proportion between 0 and 1 | humidity, cloud cover | `Beta()` |
 | a direction | turning angle, wind | `VonMises()` |
-| several of these in one step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
-| of one kind, but with several peaks in a state | times of day at which people travel | `Mixture(Gaussian(), 3)` |
-| of one kind, with peaks of different shapes in a state | amounts with a background | `Mixture([Gamma(), Exponential()])` |
+| several of these at each step | step length and turning angle | `Product(step=Gamma(), angle=VonMises())` |
+| of one type, with several peaks in a state | times of day at which people travel | `Mixture(Gaussian(), 3)` |
+| of one type, from several sources of different shapes | amounts with a background | `Mixture([Gamma(), Exponential()])` |
 | of a different family in each state | noise in one state, waiting times in the other | `PerState([Gaussian(), Exponential()])` |
-| distributed alike in several states | a state in two stages, for durations that are not geometric | `Tied(Gaussian(), [0, 0, 1])` |
+| identically distributed in several states | a state in two stages, for durations that are not geometric | `Tied(Gaussian(), [0, 0, 1])` |
 | already a log likelihood for each state | output of a neural network | `Precomputed()` |
 | an amount or a count with far too many zeros | rainfall, insurance claims | `ZeroInflated(Gamma())`, `ZeroInflated(Poisson())` |
-| a symbol with scores that are not probabilities | published tables of taggers, log odds | no family: `Scores(start, transitions, emission)` decodes |
-| something else | | four methods: see the end of this page |
+| a symbol with scores that are not probabilities | published tables of taggers, log odds | no family: use `Scores(start, transitions, emission)` |
+| something else | | [your own family](#a-family-of-your-own), in four methods |
 
-Symbols that merely look like numbers (codes, labels) are `Categorical`; numbers whose size means something are not.
-Counts of 0 and 1 are marks. One column of whole floats may be either symbols or numbers, so name the family.
+Use `Categorical` for symbols that merely look like numbers (codes, labels), but not for numbers whose size is
+meaningful. Use `Bernoulli` for data that are only 0 or 1. A single column of whole floats could be either symbols or
+numbers, so name the family.
 
 ## What holds for all
 
-- A fit starts from the parameters that are given. Those named in `frozen=` stay as they are, and so does every entry
-  that is True in a mask, `frozen={"means": [True, False, False]}`. Arrays have the shape (n_states, n_features), or
+- A fit starts from the parameters that you give. Parameters named in `frozen=` do not change, nor does any entry that
+  is True in a mask, `frozen={"means": [True, False, False]}`. Arrays have the shape (n_states, n_features), or
   (n_states,) for one feature. The learnt emission is `model.emission_`.
-- `NaN`, `None` and masked values are missing. A step without any value says nothing; if only some columns are missing,
-  they are integrated out and the others count (in all families but `Multinomial`). Both are counted in `report_`.
+- `NaN`, `None` and masked values are missing. A step with no values carries no information; if only some columns are
+  missing, they are integrated out and the others are used (in all families but `Multinomial`). `report_` counts both.
 - Each distinct value, or distinct row of whole numbers, is evaluated once.
-- No fit lowers the objective, the log likelihood plus the log prior. The prior of probabilities (`Categorical`,
-  `Multinomial`, weights of a `Mixture`) is the pseudocount, 0 by default; `report_["impossible_symbols"]` names the
-  symbols that are impossible in every state. Every other family has `prior=w`, which adds w steps that resemble all data
-  to each state and column; the default is 0.001, so that nothing becomes impossible or certain merely because it was not
-  seen, and `prior=0` is maximum likelihood. `report_["cells_without_evidence"]` names the states and columns that saw
-  nothing.
-- Each family takes certain values (`domain`); any other value is an error that names the step and the column. In
-  `PerState` and in a `Mixture` of several families, a value has density 0 where a member does not take it, and is an
-  error only if no member does.
-- The parameters of `model.emission_` cannot be assigned, but those of a `copy.deepcopy` of it can.
-- Start values come from k-means++ clusters of the distinct values.
+- No EM step lowers the objective, the log likelihood plus the log prior. The prior for probabilities (`Categorical`,
+  `Multinomial`, weights of a `Mixture`) is the pseudocount, 0 by default; `report_["impossible_symbols"]` lists the
+  symbols that are impossible in every state. Every other family has `prior=w`, which adds w pseudo-steps that resemble
+  the data as a whole to each state and column. The default is 0.001, so that nothing becomes impossible or certain
+  merely because it was not observed; `prior=0` is maximum likelihood. `report_["cells_without_evidence"]` lists the
+  states and columns without data.
+- Each family allows certain values (`domain`); any other value raises an error that names the step and the column. In
+  `PerState` and in a `Mixture` of several families, a value outside the support of a member has density 0 there, and is
+  an error only if no member allows it.
+- The parameters of `model.emission_` are read-only; to change them, use a `copy.deepcopy` of it.
+- Starting values come from k-means++ clusters of the distinct values.
 """
 
 
 OWN = """## A family of your own
 
-A family turns values into log likelihoods, and weighted values into parameters. It knows nothing of names of states,
-time or sequences: labels, missing steps, EM, several starts, Viterbi and saving come from the model. Four methods are
-enough. Wind speeds, for example, are often modelled by the Rayleigh distribution, p(v) = v / s^2 exp(-v^2 / 2 s^2):
+A family turns values into log likelihoods, and weighted values into parameters. It knows nothing of time, sequences or
+the names of states: the model takes care of labels, missing steps, EM, starting points, Viterbi and saving. Four
+methods are enough. Wind speeds, for example, are often modelled by the Rayleigh distribution, p(v) = v / s^2 exp(-v^2 /
+2 s^2):
 
 ```python
 import numpy as np
@@ -114,15 +116,16 @@ model = Model(2, Rayleigh(), random_state=0).fit(speeds)
 assert np.allclose(np.sort(model.emission_.scales), [1, 6], rtol=0.05)
 ```
 
-`check_emission(family, values)` from `chmm.testing` checks the laws that every family obeys, on example data, and says
-in words which of them fail: the statistics of parts add up, no neighbour explains the data better than the update, what
-is drawn lies in the support, and so on. Call it in your tests.
+`check_emission(family, values)` from `chmm.testing` checks the laws that every family must obey, on example data, and
+says which of them fail: the statistics of parts add up, no nearby parameters explain the data better than the update,
+samples lie in the support, and so on. Call it in your tests.
 
-`statistics` may depend on the parameters, as it does when there is a hidden cause; an update is then a step of EM, and
-`max_inner_iter = 200` makes a fit to labelled data take several of them. `examples/heaped_counts.py` is such a family.
+`statistics` may depend on the parameters, as it does when there is a hidden cause. An update is then a step of EM, and
+with `max_inner_iter = 200` a fit to labelled data takes several of them. `examples/heaped_counts.py` is such a family.
 
-Beyond these four methods there are hooks, each with a default. The next family uses most of them. By Zipf's law, a word
-of rank n has the probability n^-a / (1^-a + ... + largest^-a), and the exponent a must be found by Newton's method:
+In addition to these four methods there are optional hooks, each with a default. The next family uses most of them. By
+Zipf's law, a word of rank n has the probability n^-a / (1^-a + ... + largest^-a), and the exponent a must be found by
+Newton's method:
 
 ```python
 from chmm.emissions import check_frozen, check_parameter, check_pseudo_observations
@@ -186,7 +189,7 @@ model = Model(emission=held, random_state=0, **chain).fit(ranks)
 assert model.emission_.exponents[0] == 0 and model.emission_.exponents[1] > 1
 ```
 
-A model that uses such a family is loaded with `Model.load(path, emissions=[Zipf])`.
+To load a model that uses such a family, use `Model.load(path, emissions=[Zipf])`.
 
 ### The whole contract
 """

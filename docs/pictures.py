@@ -1,4 +1,4 @@
-"""Pictures of code blocks: a page that draws is run while it is read, and shows after each block what that one drew."""
+"""The code blocks of a page are run while it is read. They print what the page says, and what one drew is shown after it."""
 
 from contextlib import chdir
 from pathlib import Path
@@ -15,7 +15,7 @@ DENSITY = 2  # pixels of the picture for each
 def hook(app, name, source):
     """For source-read."""
     path = Path(app.env.doc2path(name))
-    if path.suffix == ".md" and "plot." in source[0]:
+    if path.suffix == ".md":
         source[0] = illustrated(source[0], name, Path(app.srcdir).resolve() / FOLDER)
 
 
@@ -38,9 +38,11 @@ def drawn(page, name, folder):
         if block.is_example or block.lacks:
             continue
         try:
-            run(block, names, f"{name}.md")
+            printed = run(block, names, f"{name}.md")
         except Exception as error:
             raise ExtensionError(f"{name}.md, the block at line {block.line + 1}: {error!r}") from error
+        if block.shown not in (None, printed):
+            raise ExtensionError(f"{name}.md, the block at line {block.line + 1} prints\n{printed}")
         out.append(page[at : block.end])
         at = block.end
         for number in plt.get_fignums():

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from shared import same_bits
 
-from chmm import Categorical, Gaussian, Model, starts
+from chmm import Categorical, Gaussian, Model, subset
 from chmm.report import Progress
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -110,7 +110,7 @@ def test_what_ends_a_fit_leaves_the_model_as_it_was(broken):
 
 @pytest.mark.parametrize("when", [5, 60])
 def test_it_stops_a_fit_that_still_sees_pieces(monkeypatch, when):
-    monkeypatch.setattr(starts, "MOST", 400)
+    monkeypatch.setattr(subset, "MOST", 400)
     y = np.random.default_rng(1).integers(0, 2, 3000)
     count = iter(range(1, 10**6))
     m = Model(2, Categorical(), random_state=0, n_init=2).fit(y, callback=lambda p: next(count) == when)

@@ -26,6 +26,7 @@ def test_a_chain_is_a_model_that_shows_its_states():
     shown = Model(startprob=c.startprob_, transmat=c.transmat_, emission=Categorical(np.eye(4)))
     assert_allclose(c.score(X), shown.score(X), rtol=1e-12)
     assert_allclose(c.stationary_distribution(), shown.stationary_distribution())
+    assert_allclose(c.expected_durations(), shown.expected_durations())
     labelled = Model(pseudocount=0.5).fit(X, X)
     assert_allclose(c.transmat_, labelled.transmat_)
     assert_allclose(c.startprob_, labelled.startprob_)

@@ -146,6 +146,19 @@ def test_forms_and_columns():
     assert_allclose(z, turned, atol=1e-7)  # an angle may come as two numbers, a turn apart
 
 
+def test_the_circle_has_no_edge():
+    """Neither -pi, nor pi, nor what lies beside them is an outlier, unless it is far from what was expected."""
+    m = Model(**TWO, emission=Product(VonMises([0, 2], [5, 5]), Categorical([[0.9, 0.1], [0.2, 0.8]])))
+    edges = np.array([-np.pi, np.nextafter(-np.pi, 0), -np.pi + 1e-9, np.nextafter(np.pi, 0), np.pi])
+    z = np.array([m.pseudo_residuals(np.array([[2.5, 1], [a, 1], [1.8, 1]]), random_state=0)[1, 0] for a in edges])
+    assert_allclose(z, z[0], atol=1e-6)
+    assert 0 < z[0] < 3
+    turned = Model(**TWO, emission=VonMises([1, 3], [5, 5]))  # a turn of the circle turns no residual
+    x = np.array([0.3, 2.5, -3.1, 1.2, 0.1])
+    still = Model(**TWO, emission=VonMises([0, 2], [5, 5])).pseudo_residuals(x)
+    assert_allclose(turned.pseudo_residuals((x + 1 + np.pi) % (2 * np.pi) - np.pi), still, atol=1e-7)
+
+
 def test_symbols():
     ordered = Model(**TWO, emission=Categorical([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], symbols=[1, 2, 5]))
     assert np.isfinite(ordered.pseudo_residuals([1, 5, 2, 5], random_state=0)).all()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,10 @@ from chmm import (
     Tied,
     VonMises,
     ZeroInflated,
+    baum_welch,
     checkpoint,
     files,
-    starts,
-    training,
+    subset,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -141,11 +142,16 @@ def resumes(make, x, path, stops, **options):
 # ---- the same bits ----
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: type(f).__name__)
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"accelerate": False, "n_init": 1}, {"training": "viterbi"}, {"n_init": 3, "endprob": True}],
-    ids=str,
+    "family, options",
+    [
+        *[(family, {}) for family in FAMILIES],
+        *product(
+            [StudentT(), Mixture(Gaussian(), 2), Product(Gaussian(), Poisson())],
+            [{"accelerate": False, "n_init": 1}, {"training": "viterbi"}, {"n_init": 3, "endprob": True}],
+        ),
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, chmm.Emission) else str(x),
 )
 def test_a_fit_that_was_broken_off_ends_with_the_same_bits(family, options, path, at_once):
     def make():
@@ -182,7 +188,7 @@ def test_where_rounding_parts_the_best_point_from_the_last(path, at_once, monkey
 
 @pytest.mark.parametrize("most", [10**6, 150])
 def test_while_states_are_moved(most, path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", most)
+    monkeypatch.setattr(subset, "MOST", most)
     rng = np.random.default_rng(0)
     x = rng.normal(np.repeat(rng.normal(size=7)[rng.integers(0, 7, 60)] * 5, 4), 0.5)
 
@@ -207,14 +213,14 @@ def test_while_states_are_moved(most, path, at_once, monkeypatch):
 
 @pytest.mark.parametrize("options", [{}, {"accelerate": False}, {"training": "viterbi"}], ids=str)
 def test_when_starts_saw_a_sample(options, path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 600)
+    monkeypatch.setattr(subset, "MOST", 600)
     rng = np.random.default_rng(6)
     x = rng.normal(np.repeat(rng.integers(0, 3, 500), 3) * 2.0, 0.8)
     resumes(lambda: Model(3, Gaussian(), n_init=2, random_state=1, tol=1e-5, **options), x, path, [0.6, 0.95, 1])
 
 
 def test_without_quasi_newton_for_lack_of_memory(path, at_once, monkeypatch):
-    monkeypatch.setattr(training, "MEMORY", 1)
+    monkeypatch.setattr(baum_welch, "MEMORY", 1)
     x = data(Gaussian())
     resumes(lambda: Model(3, Gaussian(), n_init=2, random_state=0, tol=1e-9), x, path, [0.5, 0.8, 0.9, 1])
 
@@ -241,6 +247,33 @@ def test_whatever_else_a_fit_is_told(options, told, path, at_once):
     resumes(make, [x[:40], x[40:]], path, [0.5, 0.8, 1], **told)
 
 
+LABELS = [["a", "b"] + [None] * 38, ["c", "a"] + [None] * 58]
+
+
+@pytest.mark.parametrize("training", ["baum-welch", "viterbi"])
+@pytest.mark.parametrize(
+    "family, options, told",
+    [
+        (Gaussian(), {"endprob": True}, {"ended": [True, False]}),
+        (Gaussian([0, 2, 5], frozen="means"), {}, {}),
+        (Gaussian(prior=2.0), {"pseudocount": {"transmat": 1.5, "startprob": 0.5}}, {}),
+        (StudentT(prior=1.0), {}, {"y": LABELS}),
+        (Mixture(Gaussian(), 2), {"endprob": True}, {"y": LABELS, "ended": [False, True], "sample_weight": [1.0, 2.5]}),
+    ],
+    ids=["ends", "frozen", "priors", "labels", "all"],
+)
+def test_in_the_middle_of_the_one_run(training, family, options, told, path, at_once):
+    """Without a race of starts, so that every break is in the climb that counts."""
+    x, steps = data(Gaussian()), counting()
+
+    def make():
+        return Model(3, family, n_init=1, random_state=0, max_iter=20, tol=1e-9, training=training, **options)
+
+    make().fit([x[:40], x[40:]], callback=steps, **told)
+    assert steps.n >= 4
+    resumes(make, [x[:40], x[40:]], path, [2 / steps.n, 0.5, (steps.n - 1) / steps.n], **told)
+
+
 def test_broken_off_again_and_again(path, at_once):
     x, rng = data(StudentT()), np.random.default_rng(0)
     whole = bits(Model(3, StudentT(), n_init=2, random_state=0, tol=1e-6).fit(x))
@@ -255,7 +288,7 @@ def test_broken_off_again_and_again(path, at_once):
 
 
 def test_shards_whose_steps_are_more_than_starts_see(path, at_once, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 500)
+    monkeypatch.setattr(subset, "MOST", 500)
     rng = np.random.default_rng(7)
     pieces = [(f"day {k}", rng.normal(np.repeat(rng.integers(0, 3, 60), 5), 0.7)) for k in range(6)]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chmm
-from chmm import Categorical, Gaussian, Model, passes, starts, training
+from chmm import Categorical, Gaussian, Model, gathering, passes, subset
 
 pytest.importorskip("distributed", reason="a cluster needs dask and distributed")
 
@@ -44,7 +44,7 @@ def client():
 
 @pytest.fixture(autouse=True)
 def passes_over_everything(monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 200)  # more than this is not fitted as a sample
+    monkeypatch.setattr(subset, "MOST", 200)  # more than this is not fitted as a sample
 
 
 def drawn(k, n=6, t=40):
@@ -106,7 +106,7 @@ def test_a_worker_uses_its_threads(monkeypatch):
         n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None, silence_logs=60,
         scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
     )  # fmt: skip
-    monkeypatch.setattr(training, "look", together)
+    monkeypatch.setattr(gathering, "look", together)
     try:
         with distributed.Client(cluster) as client:
             same(chmm.dask.fit(normal(), shards, client), expected)

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import chmm
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, starts
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, subset
 from chmm.shards import n_bytes
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
@@ -69,7 +69,7 @@ def test_shards_that_starts_see_whole_are_fitted_as_one_list(family, draw):
 @pytest.fixture
 def small_sample(monkeypatch):
     """Starts see a part of the data, so that EM goes over the shards."""
-    monkeypatch.setattr(starts, "MOST", 600)
+    monkeypatch.setattr(subset, "MOST", 600)
 
 
 @every_family
@@ -77,8 +77,8 @@ def small_sample(monkeypatch):
 def test_the_bits_are_the_same_for_any_number_of_threads(family, draw, options, small_sample):
     pieces = drawn(draw)
     model = Model(2, family(), random_state=0, max_iter=25, n_init=2, **options)
-    one, two, three = (clone(model, n_jobs=n_jobs).fit(chmm.shards(pieces)) for n_jobs in (1, 2, 3))
-    assert bits(one) == bits(two) == bits(three)
+    one, three = (clone(model, n_jobs=n_jobs).fit(chmm.shards(pieces)) for n_jobs in (1, 3))
+    assert bits(one) == bits(three)
     X = together(pieces)
     assert one.statistics_.n_steps == sum(map(len, X)) and one.statistics_.n_sequences == len(X)
     assert (np.diff(one.history_) >= 0).all()
@@ -141,7 +141,7 @@ def test_what_is_missing_or_unknown_is_counted_over_all_shards(small_sample):
 
 
 def test_a_symbol_that_the_sample_does_not_hold_is_not_impossible(monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 200)
+    monkeypatch.setattr(subset, "MOST", 200)
     pieces = drawn(symbols, (30, 30))
     pieces[1][7][11] = 9
     model = Model(2, random_state=0, max_iter=20).fit(chmm.shards(pieces))
@@ -165,7 +165,7 @@ def in_one(items):
 @pytest.mark.parametrize("emission", [Gaussian(), StudentT(), Mixture(Gaussian(), 2)], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("most", [200_000, 300])
 def test_labels_of_all_steps_are_counted(emission, most, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", most)
+    monkeypatch.setattr(subset, "MOST", most)
     items = labelled()
     X, y = in_one(items)
     one = Model(emission=emission, pseudocount=0.1, random_state=0).fit(X, y)
@@ -179,7 +179,7 @@ def test_labels_of_all_steps_are_counted(emission, most, monkeypatch):
 
 
 def test_labels_that_no_state_can_show_name_the_shard(monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 30)
+    monkeypatch.setattr(subset, "MOST", 30)
     emission = Categorical([[1.0, 0.0], [0.5, 0.5]], frozen="probs")
     items = [("a", [[0, 1] * 10] * 2, [[1, 1] * 10] * 2), ("b", [[0, 1] * 10], [[0] * 20])]
     with pytest.raises(chmm.ImpossibleError, match="shard 'b': y, sequence 0, step 1"):

@@ -21,7 +21,7 @@ from chmm import (
     Product,
     inference,
     memory,
-    starts,
+    subset,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -253,9 +253,9 @@ def test_the_order_of_sequences_is_found_window_by_window(monkeypatch):
     X = [rng.integers(0, 3, t) for t in [*rng.integers(0, 12, 60), *[90] * 12, *rng.integers(0, 12, 60)]]
     fit = random_params(rng, 2, 3).model()._ready()
     problem, some = fit.problem(fit.read(X)), np.flatnonzero([len(x) > 0 for x in X])
-    before = starts.order(problem, fit.emission, some)
+    before = subset.order(problem, fit.emission, some)
     monkeypatch.setattr(memory, "WINDOW", 20)
-    np.testing.assert_array_equal(starts.order(problem, fit.emission, some), before)
+    np.testing.assert_array_equal(subset.order(problem, fit.emission, some), before)
 
 
 @pytest.mark.parametrize("options, n_seen", [
@@ -273,7 +273,7 @@ def test_starts_see_the_beginning_of_an_enormous_sequence(monkeypatch, options, 
         return expect(problem, *rest, **more)
 
     monkeypatch.setattr(inference, "expected_counts", noted)
-    monkeypatch.setattr(starts, "MOST", 300)
+    monkeypatch.setattr(subset, "MOST", 300)
     fitted = Model(3, random_state=0, pseudocount={"startprob": 0.1}, **options).fit(x)
     assert min(seen) == n_seen and max(seen) == 5000
     if n_seen == 300:

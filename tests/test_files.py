@@ -216,6 +216,8 @@ def test_a_file_opened_as_text(path, written):
         files.write(file, {})
     with pytest.raises(ValueError, match=r"model\.chmm cannot be read"), open(path, encoding="latin-1") as file:
         files.read(file)
+    with pytest.raises(TypeError, match=r"content of a file.*io\.BytesIO"):
+        files.read(Path(path).read_bytes())
 
 
 # ---- what cannot be stored is refused before anything is written ----

@@ -210,6 +210,15 @@ def test_channels_of_a_product():
         forecast["x"]
 
 
+@pytest.mark.parametrize("symbols", ["ab", ["sun", "rain"], [3, 40]], ids=str)
+def test_symbols_have_their_probabilities(symbols):
+    emission = Categorical([[0.9, 0.1], [0.2, 0.8]], symbols=symbols)
+    m = Model(startprob=[0.7, 0.3], transmat=[[0.9, 0.1], [0.2, 0.8]], emission=emission)
+    forecast = m.forecast([symbols[:1]], 3)[0]
+    assert_allclose(np.exp(forecast.log_density(symbols)), forecast.probs)
+    assert_allclose(np.exp(forecast.log_density(symbols[0])), forecast.probs[:, 0])
+
+
 def test_one_many_and_what_cannot_be():
     m = Model(startprob=[1, 0], transmat=np.eye(2), emission=Categorical([[1, 0], [0.5, 0.5]], symbols="ab"))
     assert isinstance(m.forecast("aa"), Forecast) and len(m.forecast("aa", 3)) == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chmm import Gaussian, Model, Poisson, Product
+from chmm import Categorical, Gaussian, Model, Poisson, Product, select
 
 pd = pytest.importorskip("pandas")
 
@@ -70,12 +70,48 @@ def test_frames_of_several_columns():
     assert isinstance(TWO.predict(FRAME), pd.Series) and TWO.predict(FRAME).index.equals(DAYS)
 
 
+@every_question
+def test_polars_gives_polars(ask, columns):
+    pl = pytest.importorskip("polars", reason="Series and frames are polars'")
+    series = pl.Series("flow", X.to_numpy(), nan_to_null=True)
+    one, listed = ask(M, series), ask(M, [series, X, X.to_numpy()])
+    assert_array_equal(one.to_numpy(), ask(M, X.to_numpy()))
+    if columns is None:
+        assert isinstance(one, pl.Series) and one.name == "flow"
+    else:
+        assert isinstance(one, pl.DataFrame) and one.columns == columns
+    assert [type(got).__module__.partition(".")[0] for got in listed] == ["polars", "pandas", "numpy"]
+    assert isinstance(ask(M, {"a": series})["a"], type(one))
+    frame = pl.DataFrame({"flow": series, "who": [1, 1, 2, 2]})
+    assert ask(M, frame, ids="who").shape[0] == 4 and type(ask(M, frame, ids="who")).__module__.startswith("polars")
+
+
+def test_tables_of_results_are_frames():
+    x = X.to_numpy()
+    summary, scores = M.summary(x), M.evaluate(x, M.predict(x))
+    found = select(Model(emission=Gaussian(), n_init=1, random_state=0), x, n_states=[1, 2])
+    numbers, coming = M.forecast(x, 2), TWO.forecast(FRAME[["calls", "step"]], 3)
+    words = Model(**CHAIN, emission=Categorical([[0.9, 0.1], [0.2, 0.8]], symbols="ab")).forecast("ab", 2)
+    assert summary.to_frame().loc["means[0]", "value"] == summary["means[0]"].value
+    assert scores.to_frame().loc["low", "support"] == scores["low"].support
+    assert found.to_frame()["bic"].tolist() == [row.bic for row in found] and "2 states" in found.to_frame().index[1]
+    assert M.segments(x).to_frame()["stop"].iloc[-1] == len(x)
+    assert numbers.to_frame()["state low"].tolist() == numbers.states[:, 0].tolist()
+    assert numbers.to_frame()["95 %"].tolist() == numbers.quantile(0.95).tolist()
+    assert coming.to_frame()["mean of calls"].tolist() == coming.mean()[:, 1].tolist()
+    assert words.to_frame()["symbol b"].tolist() == words.probs[:, 1].tolist()
+    assert coming.to_frame().index.tolist() == [1, 2, 3]
+
+
 def test_polars_comes_back_from_impute():
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame({"step": [0.1, None, 4.4], "calls": [1, None, 12]})
     filled = TWO.impute(frame)
     assert isinstance(filled, pl.DataFrame) and filled.columns == ["step", "calls"]
+    for library in (pd, pl):
+        told = library.DataFrame({"who": list("abc"), **frame.to_dict(as_series=False)})
+        for got in (TWO.impute(told, ids="who"), TWO.impute(told, 2, ids="who", random_state=0)[1]):
+            assert list(got.columns) == ["who", "step", "calls"] and list(got["who"]) == list("abc")
     assert filled.null_count().sum_horizontal()[0] == 0
     series = M.impute(pl.Series("flow", [0.1, None, 5.0]))
     assert isinstance(series, pl.Series) and series.name == "flow"
-    assert isinstance(M.predict(pl.Series("flow", [0.1, None, 5.0])), np.ndarray)  # it has no index

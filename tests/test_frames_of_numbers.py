@@ -34,6 +34,8 @@ def test_frames_give_columns_by_name():
         m.score(frame[["other", "mood"]])
     with pytest.raises(TypeError, match=r"(?s)mood.*words.*Product"):
         Model(2).fit(frame)
+    with pytest.raises(ValueError, match="Poisson is expecting 1 .*choose from the columns of X, 'other', 'calls'"):
+        Model(2, Poisson([2, 9])).fit(frame[["other", "calls"]])
     with pytest.raises((TypeError, ValueError), match="mood"):
         Model(2, Gaussian()).fit(frame)
     with pytest.raises(ValueError, match="mood.*green.*symbols"):

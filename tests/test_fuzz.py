@@ -57,7 +57,7 @@ def random_model(rng):
 def test_fuzz_of_models(fuzz):
     rng = np.random.default_rng(fuzz.seed)
     possible = 0
-    for _ in range(fuzz.rounds(500)):
+    for _ in range(fuzz.rounds(200)):
         params, final, X = random_model(rng)
         truths = [oracle.log_space(*params[:2], params.rows(x), final) for x in X]
         options = {} if final is None else {"final_states": np.flatnonzero(final).tolist()}
@@ -88,7 +88,7 @@ def test_fuzz_of_models(fuzz):
             assert_allclose(got, np.asarray(count, float), rtol=1e-8, atol=1e-10 * max(map(len, X)))
         for new, old in zip((fitted.startprob_, fitted.transmat_, fitted.emission_.probs), params):
             assert (new[old == 0] == 0).all() and np.isfinite(new).all()
-    assert possible > fuzz.rounds(500) / 2
+    assert possible > fuzz.rounds(200) / 2
 
 
 def compare_one(model, params, x, final, truth, loglik, atol):
@@ -197,7 +197,7 @@ def test_fuzz_of_fits(fuzz, name):
     rng = np.random.default_rng([fuzz.seed, *name.encode()])
     family, draw = FAMILIES[name]
     fitted = 0
-    for _ in range(fuzz.rounds(14)):
+    for _ in range(fuzz.rounds(7)):
         n = int(rng.integers(1, 5))
         x, kind = hostile(rng, draw(rng, int(rng.integers(2, 120))), name == "Categorical")
         if kind == "units" and name in ("Gaussian", "Gaussian full", "StudentT", "Gamma", "Exponential"):
@@ -223,7 +223,7 @@ def test_fuzz_of_fits(fuzz, name):
             continue
         fitted += 1
         check_laws(model, X, options)
-    assert fitted >= fuzz.rounds(14) / 2
+    assert fitted >= fuzz.rounds(7) / 2
 
 
 def check_laws(model, X, options):

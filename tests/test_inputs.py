@@ -223,11 +223,25 @@ if pandas is not None:
         "nullable Series": pandas.Series(HOLES, dtype="Int64"),
         "frame": pandas.DataFrame({"x": HOLES}),
     }
+if polars is not None:
+    MISSING |= {"polars": polars.Series(HOLES), "polars frame": polars.DataFrame({"x": HOLES})}
 
 
 @pytest.mark.parametrize("x", MISSING.values(), ids=MISSING)
 def test_missing_in_any_form_is_a_row_of_ones(x):
     assert_same_answers(PARAMS.model(), HOLES, x)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_integers_with_nulls_are_integers(library):
+    """Like a list with None: also beyond 2^53, where floats cannot hold them, and where a model chooses its family."""
+    pytest.importorskip(library, reason="the Series are its own")
+    made = (lambda x: pandas.Series(x, dtype="Int64")) if library == "pandas" else polars.Series
+    for x in ([1, None, 9] * 4, [2**53 + 1, None, 2**53 + 3] * 4):
+        fits = [Model(2, random_state=0, n_init=1, max_iter=2).fit(data) for data in (x, made(x))]
+        assert fits[0].emission_.symbols == fits[1].emission_.symbols == tuple(x[::2][:2])
+        assert same_bits(*(m.emission_.probs for m in fits))
+    assert PARAMS.model().score(made([None, 1])[:1]) == 0
 
 
 def test_missing_words():

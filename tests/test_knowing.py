@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracle import log_space
 from shared import learnt, random_params, same_bits
 
-from chmm import Categorical, ImpossibleError, Model, known, sequences, training
+from chmm import Categorical, ImpossibleError, Model, gathering, known, sequences
 
 # Labels --------------------------------------------------------------------------------------------------------------
 
@@ -241,6 +241,6 @@ def test_in_learning_labels_add_rows_by_states_and_not_by_values():
     x, path = rng.integers(0, 50, size=2000), rng.integers(0, 3, size=2000)
     y = np.where(rng.random(2000) < 0.5, np.nan, path)
     data = sequences.read(x)
-    _, _, problem = training.prepared(Model(3, Categorical()), data, labels=known.read(y, data, "y"))
+    _, _, problem = gathering.prepared(Model(3, Categorical()), data, labels=known.read(y, data, "y"))
     assert problem.index.max() == 50 + 3
     assert problem.labelled.sum() == (~np.isnan(y)).sum()

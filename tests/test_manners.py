@@ -52,7 +52,8 @@ def test_the_order_of_the_sequences_changes_no_fit(name, seed):
     if isinstance(emission, Categorical):
         seed += 10
     orders = [range(4), (3, 2, 1, 0), (2, 0, 3, 1)]
-    fits = [Model(2, copy.deepcopy(emission), random_state=seed, max_iter=30).fit([X[k] for k in o]) for o in orders]
+    options = {"random_state": seed, "n_init": 4, "max_iter": 30}
+    fits = [Model(2, copy.deepcopy(emission), **options).fit([X[k] for k in order]) for order in orders]
     for fit in fits[1:]:
         k = min(10, len(fit.history_), len(fits[0].history_))  # rounding decides where the rise ends
         assert_allclose(fit.history_[:k], fits[0].history_[:k], rtol=1e-6)

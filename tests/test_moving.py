@@ -256,6 +256,21 @@ def test_an_attribute_of_hmmlearn_is_answered_with_ours(name, ours):
         assert ours in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name, ours",
+    [
+        ("GaussianHMM", "Gaussian()"), ("GMMHMM", "Mixture(Gaussian(), n)"), ("CategoricalHMM", "Categorical()"),
+        ("MarkovAutoregression", "depend on their state alone"), ("HiddenMarkovModel", "Model(n_states, emission)"),
+    ],
+)  # fmt: skip
+def test_a_class_of_another_library_is_answered_with_ours(name, ours):
+    with pytest.raises(ImportError) as error:
+        exec(f"from chmm import {name}")
+    assert ours in str(error.value)
+    with pytest.raises(AttributeError, match="no attribute 'Unheard'"):
+        chmm.Unheard  # noqa: B018
+
+
 def test_words_of_hmmlearn_are_answered_by_families_too():
     for make, ours in (
         (lambda: Gaussian(min_covar=1), r"Gaussian\(prior"), (lambda: Poisson(lambdas_prior=1), r"Poisson\(prior"),

@@ -7,7 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from chmm import Categorical, Gaussian, Model, StudentT, VonMises
-from chmm.ordering import assignment, canonical, confusion, likeness
+from chmm.ordering import assignment, canonical, confusion, likeness, renamed
+from chmm.symbols import Symbols
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 6])
@@ -37,6 +38,13 @@ def test_states_come_in_the_order_of_the_column_that_separates_them():
     apart = Means([[0, 9], [1, 2], [-1, 5]], [[9, 1], [9, 1], [9, 1]])
     assert_array_equal(canonical(apart, np.ones(3)), [1, 2, 0])
     assert_array_equal(canonical(apart.reordered([2, 0, 1]), np.ones(3)), [2, 0, 1])
+    # far apart, but farther within; far out, but never visited; within that state alone
+    for means, variances in (
+        ([[0, 2], [9, 0], [99, 1]], [[1e6, 0.1]] * 3),
+        ([[0, 2], [0.1, 0], [99, 1]], [[1, 0.1]] * 3),
+        ([[0, 4], [0.1, 0], [0.2, 2]], [[1, 1], [1, 1], [1, 1e5]]),
+    ):
+        assert_array_equal(canonical(Means(means, variances), np.array([1, 1, 1e-5])), [1, 2, 0])
 
 
 def test_states_without_means_come_by_how_often_they_are_visited():
@@ -142,6 +150,48 @@ def test_names_and_arguments_go_along(tmp_path):
         r.save(tmp_path / "model")
         assert_array_equal(Model.load(tmp_path / "model").predict(x), model.predict(x))
         assert_allclose(r.fit(x).score(x), Model(**m.get_params(deep=False)).fit(x).score(x), rtol=1e-6)
+
+
+MASK = [[True, False, False], [False, True, False], [False, False, False]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"endprob": [0.1, 0.02, 0.3]},
+        {"frozen": {"transmat": MASK}},
+        {"pseudocount": {"startprob": [3, 1, 0], "transmat": np.arange(9.0).reshape(3, 3), "emission": [9, 1, 0]}},
+        {"pseudocount": {"emission": np.arange(9.0).reshape(3, 3)}},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_a_fit_in_another_order_learns_the_same(options):
+    order, places = [1, 2, 0], np.ix_([1, 2, 0], [1, 2, 0])
+    rng = np.random.default_rng(0)
+    chain = {"startprob": [0.2, 0.3, 0.5], "transmat": rng.dirichlet(np.ones(3), 3)}
+    emission = Categorical(rng.dirichlet(np.ones(3), 3))
+    m = Model(**chain, emission=emission, max_iter=5, tol=0, accelerate=False, **options)
+    X = [rng.integers(0, 3, 30) for _ in range(4)]
+    r = m.reorder(order).fit(X)
+    m.fit(X)
+    assert_allclose(r.transmat_, m.transmat_[places])
+    assert_allclose(r.startprob_, m.startprob_[order])
+    assert_allclose(r.emission_.probs, m.emission_.probs[order])
+    if "endprob" in options:
+        assert_allclose(r.endprob_, m.endprob_[order])
+    assert_array_equal(m.reorder([0, 1, 2]).statistics_.trans, m.statistics_.trans)
+    assert not hasattr(m.reorder(order), "statistics_")  # they are in the old order
+
+
+def test_the_report_goes_along():
+    facts = {
+        "states_without_evidence": ["a"], "unreachable_states": ["b"], "twin_states": [["a", "c"]], "missing": 3,
+        "at_limits": [(0, "dofs")], "cells_without_evidence": [(2, "x")],
+    }  # fmt: skip
+    assert renamed(facts, Symbols("abc"), Symbols("BCA"), [1, 2, 0]) == {
+        "states_without_evidence": ["A"], "unreachable_states": ["B"], "twin_states": [["A", "C"]], "missing": 3,
+        "at_limits": [(2, "dofs")], "cells_without_evidence": [(1, "x")],
+    }  # fmt: skip
 
 
 def test_relabel_maps_names():

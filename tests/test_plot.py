@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 
 from chmm import Categorical, Gaussian, Model, Multinomial, Poisson, Product, Tied, VonMises, colours, plot, select
+from chmm.canvas import times_of
 
 A = np.array([[0.9, 0.1, 0.0], [0.05, 0.9, 0.05], [0.0, 0.2, 0.8]])
 CHAIN = {"startprob": [1 / 3, 1 / 3, 1 / 3], "transmat": A, "states": ["low", "middle", "high"]}
@@ -131,6 +132,29 @@ def test_dates_are_on_the_axis():
     years = pd.Series(np.ravel(X), index=pd.Index(range(1900, 1900 + len(X)), name="year"))
     assert drawn(plot.posterior(M, years)).get_xlabel() == "year"
     assert plot.posterior(M, years[::-1]).get_xlim()[0] == -0.5  # an index that does not ascend is no axis
+
+
+def test_a_gap_in_the_dates_is_one_in_the_picture():
+    pd = pytest.importorskip("pandas")
+    from matplotlib.dates import date2num
+
+    def gaps(dates):
+        index = pd.DatetimeIndex(dates)
+        return times_of(pd.Series(0.0, index=index), len(index)).gaps
+
+    months, days = pd.date_range("2020-01-01", periods=40, freq="MS"), pd.bdate_range("2020-01-01", periods=60)
+    rng = np.random.default_rng(0)
+    any_time = months[0] + pd.to_timedelta(np.cumsum(rng.exponential(size=200)), unit="D")
+    for dates in (months, days, pd.date_range("2020-01-01", periods=30, freq="YS"), months[[0, 7]], any_time):
+        assert not len(gaps(dates))  # months, weekends, and dates without a rhythm
+    for k in (1, 12, 13):  # a February, a January
+        (gap,) = gaps(months.delete(k))
+        assert gap[0] < date2num(months[k]) < gap[1]
+    assert len(gaps(days.delete(slice(20, 40)))) == 1
+    x = pd.Series(np.ravel(X), index=pd.date_range("2020-01-01", periods=len(X) + 1, freq="MS").delete(-4))
+    for ax in (plot.states(M, x), plot.forecast(M, x, 3), plot.posterior(M, x)):
+        panels = [panel for panel in ax.figure.axes if panel.get_label() != "<colorbar>"]
+        assert all(any(np.array_equal(c.get_facecolor(), [[1] * 4]) for c in panel.collections) for panel in panels)
 
 
 def test_the_months_of_a_forecast_follow_those_of_the_data():
@@ -272,6 +296,8 @@ def test_a_picture_of_one_sequence(draw):
         draw(M, [X[:4], X[:5]])
     with pytest.raises(ValueError, match=r"pass it alone, as x\['a'\]"):
         draw(M, {"a": X[:4]})
+    with pytest.raises(TypeError, match="takes known= and ended=, not lengths="):
+        draw(M, X[:9], lengths=[4, 5])
     with pytest.raises(ValueError, match="no steps to draw"):
         draw(M, [])
     with pytest.raises(TypeError, match="model = 3 must be a Model"):

@@ -6,7 +6,7 @@ from models import tagger, weather
 from shared import random_params
 
 import chmm
-from chmm import Categorical, Gaussian, MarkovChain, Model
+from chmm import Categorical, Gaussian, MarkovChain, Model, Poisson
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -22,6 +22,12 @@ def test_repr_says_whether_and_how_it_converged():
     done = Model(2, random_state=0, max_iter=1000, tol=0.1).fit(X)
     assert "converged" in repr(done) and str(done.n_iter_) in repr(done)
     assert repr(capped) != repr(done) and "3" in repr(capped)
+
+
+def test_one_is_singular():
+    for family in (Gaussian([0], [1]), Poisson([2]), Categorical([[1.0]], symbols="a")):
+        told = repr(Model(startprob=[1], transmat=[[1]], emission=family))
+        assert "1 state" in told and "1 states" not in told and "1 symbols" not in told
 
 
 def test_repr_before_any_fit():

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from shared import interrupt_after
 
 import chmm
-from chmm import Categorical, Gaussian, Model, Product, starts
+from chmm import Categorical, Gaussian, Model, Product, subset
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -88,7 +88,7 @@ def test_npz_holds_sequences_or_columns(tmp_path):
 @pytest.mark.parametrize("most", [100, 10**6])
 def test_columns_of_other_names_or_in_another_order_are_refused(most, monkeypatch):
     pandas = pytest.importorskip("pandas", reason="frames are pandas'")
-    monkeypatch.setattr(starts, "MOST", most)
+    monkeypatch.setattr(subset, "MOST", most)
     frames = [pandas.DataFrame(one)[["x", "mark"]] for one in TABLES]
     for last in (["mark", "x"], ["x", "state"]):
         other = pandas.DataFrame(TABLES[1])[last]
@@ -222,7 +222,7 @@ def test_what_can_be_walked_again_is_a_source(monkeypatch):
     data = chmm.shards(Walked())
     assert data.names == ["day 0", "day 1", "day 2", "day 3"]
     same(model().fit(data), model().fit(X))
-    monkeypatch.setattr(starts, "MOST", 100)
+    monkeypatch.setattr(subset, "MOST", 100)
     same(model(max_iter=5).fit(data), model(max_iter=5).fit(chmm.shards(dict(Walked()))))
     with pytest.raises(TypeError, match="generator, which can be walked only once"):
         chmm.shards(x for x in XS)
@@ -237,7 +237,7 @@ def test_a_source_that_has_another_number_of_shards_later_is_refused(more, monke
             self.times = getattr(self, "times", 0) + 1
             return iter(X[: 9 if self.times < 4 else 9 + more])
 
-    monkeypatch.setattr(starts, "MOST", 100)
+    monkeypatch.setattr(subset, "MOST", 100)
     with pytest.raises(ValueError, match=f"there were 9 shards, and now there are {'more' if more == 1 else '8'}"):
         model().fit(chmm.shards(type("Walked", (), {"__iter__": Changing().__iter__})()))
 
@@ -258,6 +258,11 @@ def test_paths_that_cannot_be_shards_are_refused(tmp_path):
     for source in (np.ones(3), b"a.npy"):
         with pytest.raises(TypeError, match=r"source is a \w*; give paths, or a list"):
             chmm.shards(source)
+    (tmp_path / "d.npy").write_text("no array")
+    np.savez(tmp_path / "e.npz", a=np.array([{}, 1], dtype=object))
+    for name in ("d.npy", "e.npz"):
+        with pytest.raises(ValueError, match=f"shard '{name}': this is no file of NumPy, or holds Python objects"):
+            model().fit(chmm.shards(tmp_path / name))
     with pytest.raises(ValueError, match="two shards are called 'a'"):
         chmm.shards([("a", [0.5]), ("a", [0.7])])
     np.save(tmp_path / "c.npy", TABLES[0]["x"])
@@ -418,7 +423,7 @@ def test_a_format_is_that_of_files():
 
 
 def test_surveys_starts_and_steps_by_hand_take_shards(monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 300)
+    monkeypatch.setattr(subset, "MOST", 300)
     data = chmm.shards(XS)
     hand = model().start(data, model().survey(data))
     assert model().survey(data)["n_steps"] == 400
@@ -446,7 +451,7 @@ def test_a_step_of_size_one_on_all_data_is_a_step_of_em():
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_ctrl_c_leaves_the_model_as_it_was(n_jobs, monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 1000)
+    monkeypatch.setattr(subset, "MOST", 1000)
     rng = np.random.default_rng(0)
     fitted = model(n_jobs=n_jobs, max_iter=10**6, tol=0, n_init=1).fit(chmm.shards([rng.normal(size=200)] * 3))
     before = fitted.transmat_.tobytes()
@@ -459,10 +464,10 @@ def test_ctrl_c_leaves_the_model_as_it_was(n_jobs, monkeypatch):
 LIMITED = """
 import os, resource, sys
 import numpy as np
-import chmm.starts
+import chmm.subset
 
 paths = sorted(os.path.join(sys.argv[1], name) for name in os.listdir(sys.argv[1]))
-chmm.starts.MOST = 20_000
+chmm.subset.MOST = 20_000
 chmm.Model(2, chmm.Gaussian(), max_iter=2).fit([0.5, 1.5, 4.0] * 300)  # libraries have their memory
 with open("/proc/self/status") as status:
     used = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData"))

@@ -18,11 +18,13 @@ from chmm import (
     Product,
     StudentT,
     Tied,
+    baum_welch,
     checks,
+    gathering,
     inference,
     sequences,
     starts,
-    training,
+    subset,
 )
 from chmm.acceleration import Run
 from chmm.passes import Told, Whole
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
 def told(model, X, weight=None):
     """(problem, structure, emission), as a fit has them."""
-    structure, emission, problem = training.prepared(model, sequences.read(X), None, None, weight)
+    structure, emission, problem = gathering.prepared(model, sequences.read(X), None, None, weight)
     return problem, structure, emission
 
 
@@ -138,10 +140,10 @@ def test_an_error_names_the_sequence_as_the_user_counts():
 
 
 def pieces(monkeypatch, X, most=60, n_pieces=3, **options):
-    monkeypatch.setattr(starts, "MOST", most)
-    monkeypatch.setattr(starts, "N_PIECES", n_pieces)
+    monkeypatch.setattr(subset, "MOST", most)
+    monkeypatch.setattr(subset, "N_PIECES", n_pieces)
     problem, structure, emission = told(Model(2, **options), X)
-    seen = starts.sample(problem, structure, emission)
+    seen = subset.of(problem, structure, emission)
     values = np.append(seen.observed.distinct[:, 0], np.nan)[seen.observed.index]
     return [values[a:b] for a, b in zip(seen.bounds[:-1], seen.bounds[1:])], seen
 
@@ -165,8 +167,8 @@ def test_pieces_end_where_sequences_do(monkeypatch):
 
 @pytest.mark.parametrize("emission", [Gaussian(prior=0), Categorical()])
 def test_weights_of_any_unit_lead_from_pieces_to_the_same(monkeypatch, emission):
-    monkeypatch.setattr(starts, "MOST", 60)
-    monkeypatch.setattr(starts, "N_PIECES", 3)
+    monkeypatch.setattr(subset, "MOST", 60)
+    monkeypatch.setattr(subset, "N_PIECES", 3)
     rng = np.random.default_rng(0)
     X = [rng.normal(np.repeat([0, 6], 20)) for _ in range(10)]
     X = [(x > 3).astype(int) for x in X] if isinstance(emission, Categorical) else X
@@ -186,8 +188,8 @@ def test_pieces_are_whole_sequences_where_the_chain_is_given(monkeypatch):
 
 
 def test_what_no_piece_shows_is_possible_all_the_same(monkeypatch):
-    monkeypatch.setattr(starts, "MOST", 60)
-    monkeypatch.setattr(starts, "N_PIECES", 3)
+    monkeypatch.setattr(subset, "MOST", 60)
+    monkeypatch.setattr(subset, "N_PIECES", 3)
     x = np.random.default_rng(0).integers(0, 3, 600)
     x[100] = 3
     m = Model(2, Categorical(), random_state=0).fit(x)
@@ -281,7 +283,7 @@ def test_states_with_priors_of_their_own_are_not_moved():
 
 def test_a_state_moves_from_where_there_is_one_too_many():
     problem, structure, _, start = stuck()
-    em = training.EM(Whole(problem), Told.of(structure), checks.options(Model()))
+    em = baum_welch.EM(Whole(problem), Told.of(structure), checks.options(Model()))
     run = Run(em, start, 1e-3)
     run.advance(200)
     assert (np.sort(run.point.emission.means.ravel())[[0, 1, 4]] < [2, 5, 36]).all()  # EM leaves it where it is
@@ -300,7 +302,7 @@ def test_a_state_moves_from_where_there_is_one_too_many():
 def test_a_moved_state_starts_from_proper_values(family, data, u):
     weight = np.array([1e-6, 3e-6, 2e-6])
     problem, structure, emission = told(Model(3, family), data(), weight)
-    em, rng = training.EM(Whole(problem), Told.of(structure), checks.options(Model())), np.random.default_rng(0)
+    em, rng = baum_welch.EM(Whole(problem), Told.of(structure), checks.options(Model())), np.random.default_rng(0)
     point = em.expect(starts.draw(problem, structure, emission, 1, rng)[0])
     gamma, _ = inference.posteriors(problem.under(*point.parameters))
     view = starts.View(problem, structure, emission)

@@ -386,3 +386,5 @@ def test_rows_of_a_frame_go_by_name():
             stream.push(row)
         assert_allclose(stream.loglik, want, rtol=1e-12)
     assert_allclose(m.stream().push(pandas.Series([2, 8])).loglik, m.stream().push([2, 8]).loglik)
+    with pytest.raises(ValueError, match=r"step 0: .* must be a dict by channel, or 2 values"):
+        m.stream().push(frame[:1])

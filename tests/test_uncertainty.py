@@ -23,7 +23,7 @@ from chmm import (
     StudentT,
     Tied,
     ZeroInflated,
-    training,
+    m_step,
     uncertainty,
 )
 from chmm.coordinates import difference
@@ -152,7 +152,7 @@ def assert_objective(m, X):
 
     def objective(vector):
         moved = uncertainty.with_vector(structure, fit, parts, vector)
-        return m._with(moved).score(X) + training.prior(structure, *moved.parameters)
+        return m._with(moved).score(X) + m_step.prior(structure, *moved.parameters)
 
     with np.errstate(all="ignore"):
         units = uncertainty._units(parts)
@@ -301,6 +301,21 @@ def test_independent_values_have_the_textbooks_standard_errors():
     assert_allclose(s["rates[0]"].standard_error, 1 / waits.mean() / np.sqrt(n), rtol=1e-5)
 
 
+def test_intervals_are_symmetric_on_the_real_line():
+    """Of log odds, of logarithms, or of numbers as they are, with standard errors by the delta method."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(np.repeat([0, 9], 40), 3.0), np.repeat([0, 1] * 8, 5)
+    s = Model(2, Gaussian()).fit(x, y).summary(x, level=0.9, known=y)
+    for name, link, slope in (
+        ("means[1]", lambda v: v, lambda v: 1.0),
+        ("covariances[0]", np.log, lambda v: 1 / v),
+        ("transmat[0, 1]", lambda p: np.log(p / (1 - p)), lambda p: 1 / (p * (1 - p))),
+    ):
+        row, z = s[name], 1.6448536269514722
+        half = z * row.standard_error * slope(row.value)
+        assert_allclose([link(row.high), link(row.low)], link(row.value) + np.array([half, -half]))
+
+
 def test_labels_make_a_chain_of_binomials():
     rng = np.random.default_rng(1)
     m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.3, 0.7]], emission=Poisson([3, 9]))
@@ -326,6 +341,13 @@ def test_what_is_at_its_limit_is_told():
     assert s["transmat[0, 0]"].note == "hardly seen"  # the flow changes for good once, in 28 years
     assert 15 < s["means[0]"].standard_error < 35 and not s["means[0]"].note
     assert "at its limit" in repr(s) and "nan" not in repr(s)
+
+
+def test_a_parameter_at_the_limit_of_its_family_is_told():
+    x = np.linspace(0, 1, 80)  # tails lighter than the normal distribution's
+    m = Model(1, StudentT(), random_state=0, tol=1e-9).fit(x)
+    assert m.report_["at_limits"]
+    assert {name: row.note for name, row in m.summary(x).items() if row.note} == {"dofs[0]": "at its limit"}
 
 
 def test_intervals_stay_inside_their_range():
@@ -415,7 +437,7 @@ def test_bad_questions():
             ask([])
     with pytest.raises(ValueError, match="log odds so large"):
         m.with_vector([1e4, -1e4, 1, 1])
-    with pytest.raises(ValueError, match=r"no maximum at these parameters along "):
+    with pytest.raises(ValueError, match=r"no maximum at .* along covariances\[0\] and covariances\[1\]:"):
         m = Model(startprob="stationary", transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Gaussian([-0.1, 0.1], [9, 9.0]))
         m.summary(np.repeat([-4.0, 4, -4, 4], 10))
     big = Model(30, Poisson(), n_init=1, max_iter=1, random_state=0).fit(COUNTS)

@@ -4,19 +4,12 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..symbols import distinct, shown
-from .base import (
-    Emission,
-    Observed,
-    Survey,
-    all_whole,
-    check_parameter,
-    check_prior,
-    check_pseudo_observations,
-)
+from .base import Emission
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .categorical import Categorical
 from .composite import Composite
+from .constructors import check_parameter, check_prior, check_pseudo_observations
 from .exponential import Exponential
 from .gamma import Gamma
 from .gaussian import Gaussian
@@ -24,11 +17,13 @@ from .log_normal import LogNormal
 from .mixture import Mixture
 from .multinomial import Multinomial
 from .negative_binomial import NegativeBinomial
+from .observing import Observed, all_whole
 from .per_state import PerState
 from .poisson import Poisson
 from .precomputed import Precomputed
 from .product import Product
 from .student_t import StudentT
+from .survey import Survey
 from .tied import Tied
 from .von_mises import VonMises
 from .zero_inflated import ZeroInflated

@@ -5,23 +5,23 @@ from typing import Any
 import numpy as np
 
 from ..coordinates import SHARE, ratio
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
 
 class Bernoulli(ExponentialFamily):
-    """Marks, 0 or 1, independent given the state.
+    """Binary features, 0 or 1, independent given the state.
 
         log b_i(o) = sum_d log(probs[i, d] if o_d else 1 - probs[i, d])
 
     Parameters
     ----------
-    probs : (n_states, n_features), the probability of each mark; a fit starts from given values, of which a 0 or 1 is
-        structural and is kept. A missing mark (NaN) is ignored.
-    prior : number of steps, with marks that are half 0 and half 1, that are added to each state and column.
+    probs : (n_states, n_features), the probability of a 1; a fit starts from given values. A given 0 or 1 is structural
+        and is kept. A missing feature (NaN) is ignored.
+    prior : number of pseudo-steps, half 0 and half 1, added to each state and column.
     frozen : ("probs",) keeps them as given; {"probs": mask} keeps some of them.
 
-    The maximiser is probs[i, d] = (weight of the marks + prior / 2) / (weight + prior).
+    The maximiser is probs[i, d] = (weight of the ones + prior / 2) / (weight + prior).
 
     >>> import numpy as np
     >>> from chmm import Bernoulli, Model

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import beta_cdf, digamma, gammaln, newton, newton_ascent, trigamma
 
@@ -11,7 +11,7 @@ RANGE = 1e-6, 1e6
 
 
 class Beta(ExponentialFamily):
-    """Shares, 0 < o_d < 1.
+    """Proportions, 0 < o_d < 1, by the beta distribution.
 
         log b_i(o) = sum_d (a - 1) log o_d + (b - 1) log(1 - o_d) - log B(a, b)
 
@@ -19,7 +19,7 @@ class Beta(ExponentialFamily):
     ----------
     a, b : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. The mean is a / (a + b). Columns
         are independent given the state, and a missing one (NaN) is ignored.
-    prior : number of steps, with the mean logarithms of all data, that are added to each state and column; if all data
+    prior : number of pseudo-steps, with the mean logarithms of all data, added to each state and column; if all data
         are the same value, with those of the uniform distribution.
     frozen : names of parameters to keep as given, or {name: mask}.
 

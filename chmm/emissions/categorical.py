@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
-from ..hints import hinted
 from ..sequences import NO_STEPS
 from ..statistics import log_prior, probabilities, rounded
-from ..symbols import Symbols, shown
-from .base import Emission, Frozen, Observed, Survey, read_only
+from ..symbols import Symbols, plural, shown
+from .base import Emission
+from .constructors import Frozen
+from .observing import Observed
+from .survey import Survey
 
 
 class Categorical(Emission):
@@ -25,8 +27,8 @@ class Categorical(Emission):
     probs : (n_states, n_symbols), each row summing to 1; a fit starts from it. A 0 is structural and stays 0. None:
         learnt.
     symbols : the alphabet, in the order of the columns: a str of characters, or a list of str, int or bool.
-        None: 0 ... M-1 where `probs` is given, else the symbols of the data, sorted.
-    pseudocount : added to every count of a symbol in a state, a number or an array that broadcasts to `probs`; None:
+        None: 0 ... M-1 if `probs` is given, otherwise the symbols of the data, sorted.
+    pseudocount : added to every count of a symbol in a state; a number or an array that broadcasts to `probs`; None:
         the model's. The update is probs[i, k] = (counts[i, k] + pseudocount) / sum_l (counts[i, l] + pseudocount).
     unknown : treatment of symbols outside the alphabet: "error", or "missing" (such a step has likelihood 1 in every
         state).
@@ -42,7 +44,6 @@ class Categorical(Emission):
     ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
-    @hinted
     def __init__(
         self, probs: Any = None, *, symbols: Any = None, pseudocount: float | None = None, unknown: str = "error",
         frozen: Frozen = (),
@@ -276,7 +277,7 @@ class Categorical(Emission):
         return repr(chr(values[t])) if kind == "text" else shown(values[t])
 
     def __repr__(self):
-        n = "any number of" if self.probs is None else str(len(self.probs))
+        states = "any number of states" if self.probs is None else plural(len(self.probs), "state")
         if self._symbols is None:
-            return f"Categorical({n} states, symbols of the data)"
-        return f"Categorical({n} states, {len(self._symbols)} symbols: {self._symbols.preview()})"
+            return f"Categorical({states}, symbols of the data)"
+        return f"Categorical({states}, {plural(len(self._symbols), 'symbol')}: {self._symbols.preview()})"

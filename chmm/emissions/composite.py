@@ -9,7 +9,8 @@ import numpy as np
 
 from ..exceptions import entitle
 from ..sequences import Sequences
-from .base import Emission, Survey, part_of
+from .base import Emission
+from .survey import Survey
 
 
 class Composite(Emission, ABC):
@@ -154,3 +155,9 @@ class Composite(Emission, ABC):
 
     def _publish_members(self):
         self.members = tuple(member.published() for member in self.members)
+
+
+def part_of(statistics, name):
+    """The statistics of one member: those whose keys begin with "name.", without that prefix."""
+    start = f"{name}."
+    return {key[len(start) :]: value for key, value in statistics.items() if key.startswith(start)}

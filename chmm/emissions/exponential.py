@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 
 LARGEST = 1e12  # of a rate, times the mean of all data
@@ -18,11 +18,11 @@ class Exponential(ExponentialFamily):
     ----------
     rates : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. Columns are independent given
         the state, and a missing one (NaN) is ignored.
-    prior : number of steps, with the mean of all data (1 if that is 0), that are added to each state and column.
+    prior : number of pseudo-steps, with the mean of all data (1 if that is 0), added to each state and column.
     frozen : ("rates",) keeps them as given; {"rates": mask} keeps some of them.
 
-    The maximiser is 1 / weighted mean. With `prior=0` it is limited to 1e12 / mean of all data, because a state that
-    saw nothing but 0 would have an infinite density.
+    The maximiser is 1 / weighted mean. With `prior=0` it is limited to 1e12 / mean of all data, because a state with
+    only zeros would have an infinite density.
 
     >>> from chmm import Exponential, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Exponential([10, 0.1]))

@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from ..checks import check_frozen
+from ..checks import check_frozen, read_only
 from ..exceptions import quiet
-from .base import Emission, Survey, check_prior, read_only, same_shape
+from .base import Emission
+from .constructors import check_prior, same_shape
 from .quadratic import moments
 from .special import gammaln
+from .survey import Survey
 
 MINUS_INFINITY = -1e300  # used in products, where 0 * -inf would be NaN
 

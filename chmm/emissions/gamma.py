@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent, trigamma
 
@@ -22,8 +22,8 @@ class Gamma(ExponentialFamily):
     ----------
     shapes, rates : (n_states, n_features) or (n_states,), > 0; a fit starts from given values. The mean is shape /
         rate, the variance shape / rate^2. Columns are independent given the state, and a missing one (NaN) is ignored.
-    prior : number of steps, with the mean and the mean logarithm of all data, that are added to each state and column;
-        if all data are the same value, with those of the exponential distribution of that mean.
+    prior : number of pseudo-steps, with the mean and the mean logarithm of all data, added to each state and column; if
+        all data are the same value, with those of the exponential distribution of that mean.
     frozen : names of parameters to keep as given, or {name: mask}.
 
     The maximiser solves log a - digamma(a) = log mean - mean log (Newton; Minka 2002), b = a / mean. Shapes stay

@@ -4,13 +4,14 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, Covariance, Entrywise
-from ..hints import hinted
 from ..kernels.gaussian import crossed_log_densities, log_densities
-from ..symbols import shown
+from ..symbols import plural, shown
 from . import quadratic
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .special import normal_cdf
+from .survey import Survey
 
 FORMS = {"spherical": 1, "diag": 2, "full": 3, "tied": 2}  # and the number of axes of their covariances
 LEAST, MOST = quadratic.SMALLEST**2, quadratic.LARGEST**2  # of a variance
@@ -26,19 +27,20 @@ class Gaussian(Emission):
     Parameters
     ----------
     means : (n_states, n_features); (n_states,) for one feature.
-    covariances : by `covariance`: (n_states,) "spherical", one variance a state; (n_states, n_features) "diag",
-        variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all states.
+    covariances : depending on `covariance`: (n_states,) "spherical", one variance per state; (n_states, n_features)
+        "diag", variances; (n_states, n_features, n_features) "full"; (n_features, n_features) "tied", one for all
+        states.
     covariance : "diag" (default), "spherical", "full" or "tied".
     prior : weight in steps of pseudo-observations with the mean of the state and the variance s_d of all data (1 where
         a column is constant): the maximiser is (scatter + prior * diag(s)) / (weight + prior), which is never singular,
-        and -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not pulled. 0 is
+        and -(prior / 2) sum_i (log |S_i| + tr(S_i^-1 diag(s))) is part of the objective. Means are not shrunk. 0 is
         maximum likelihood.
-    frozen : names of parameters to keep as given, such as ("means",), or {name: mask}; "full" covariances are kept by
-        whole matrices, {"covariances": (n_states,) bool}.
+    frozen : names of parameters to keep as given, such as ("means",), or {name: mask}; "full" covariances can only be
+        kept as whole matrices, {"covariances": (n_states,) bool}.
 
-    A fit starts from the given parameters. The maximiser is the weighted mean and the weighted scatter around it. Where
-    some columns are NaN, the density is the marginal of the others, and the scatter takes expectations given these
-    (Little & Rubin). Squares are of distances to the means, so data around 1e8 lose no digits.
+    A fit starts from the given parameters. The maximiser is the weighted mean and the weighted scatter around it. If
+    some columns are NaN, the density is the marginal of the others, and the scatter uses expectations given these
+    (Little & Rubin). Means are subtracted before squaring, so data around 1e8 lose no digits.
 
     >>> from chmm import Gaussian, Model
     >>> m = Model(2, Gaussian(), random_state=0).fit([0.1, 0.3, 0.2, 5.1, 5.3, 5.2])
@@ -53,7 +55,6 @@ class Gaussian(Emission):
     max_inner_iter = 2  # the second is centred at the means
     domain = "finite numbers"
 
-    @hinted
     def __init__(
         self, means: Given = None, covariances: Given = None, *, covariance: str = "diag", prior: float = 1e-3,
         frozen: Frozen = (),
@@ -378,7 +379,7 @@ class Gaussian(Emission):
 
     def __repr__(self):
         n, d = (0, 0) if self.means is None else self.means.shape
-        known = f"{n} states, {d} feature{'s' * (d > 1)}, " if n else ""
+        known = f"{plural(n, 'state')}, {plural(d, 'feature')}, " if n else ""
         return f"{type(self).__name__}({known}covariance={self.covariance!r})"
 
 

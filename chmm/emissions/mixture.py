@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
 from ..kernels.rows import scale_rows
 from ..memory import blocks
 from ..statistics import log_prior, probabilities, rounded
 from ..symbols import shown
 from .alternatives import Alternatives, check_alternatives, density
-from .base import Emission, Frozen, Given, mixed, read_only
+from .base import Emission
+from .constructors import Frozen, Given
 from .precomputed import Precomputed
 from .seeding import shares
 from .tied import Tied
@@ -23,23 +24,23 @@ OUTSIDE = -1e4  # a log density for values outside a family's support, while fam
 
 
 class Mixture(Alternatives):
-    """Several components in each state, each with parameters of its own.
+    """A mixture of several components in each state.
 
         b_i(o) = sum_k weights[i, k] f_ik(o)
 
     Parameters
     ----------
     family : the `Emission` to mix, such as Gaussian(). If it has parameters, they are those of all components: n_states
-        * n rows, those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), each of which is one
-        component of every state. Mixtures and products can be mixed, too.
+        * n rows, those of state 0 first. Or a list of families, Mixture([Gamma(), Exponential()]), which gives every
+        state one component of each. Mixtures and products can be mixed, too.
     n : number of components of each state; None: 2, or the length of the list.
     weights : (n_states, n), rows summing to 1; a fit starts from them.
     frozen : ("weights",) keeps them as given; the components' own parameters are frozen in their family.
 
-    Where a component of a list does not take a value, its density is 0; a value that no component takes is an error.
-    An update is a step of EM: the weight of a value is divided among the components by their posteriors, and each
-    component then has its family's own update. The model's pseudocount applies to the weights, too. `components` is the
-    family with n_states * n states, or the tuple of the families.
+    If a value is outside the support of a component in a list, its density there is 0; a value that no component allows
+    is an error. An update is a step of EM: the weight of a value is divided among the components by their posterior
+    probabilities, and each component is then updated by its family. The model's pseudocount also applies to the
+    weights. `components` is the family with n_states * n states, or the tuple of the families.
 
     >>> from chmm import Exponential, Gaussian, Mixture, Model
     >>> m = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]],
@@ -310,3 +311,23 @@ class Mixture(Alternatives):
 def ties(family: Emission) -> bool:
     """Whether the family, or one that it is made of, ties states."""
     return isinstance(family, Tied) or any(map(ties, family.members))
+
+
+def mixed(weights, means, variances, circular=False):
+    """(means, variances) (..., D) of mixtures: weights (..., K) of components with means and variances (..., K, D).
+
+    Of angles, directions and circular variances: 1 - the length of the mean vector.
+    """
+    weights = np.asarray(weights)[..., None]
+
+    def average(table):
+        return np.where(weights > 0, weights * table, 0.0).sum(axis=-2)  # what has no weight may be infinite
+
+    with np.errstate(all="ignore"):
+        mean = average(means)
+        variance = np.where(np.isfinite(mean), average(variances + (means - mean[..., None, :]) ** 2), np.inf)
+        if np.any(circular):
+            vector = average((1 - variances) * np.exp(1j * means))
+            mean = np.where(circular, np.angle(vector), mean)
+            variance = np.where(circular, np.maximum(1 - np.abs(vector), 0.0), variance)
+    return mean, variance

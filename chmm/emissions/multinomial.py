@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
+from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
 from ..coordinates import SIMPLEX, ratio
-from ..hints import hinted
 from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission, Frozen, Given, read_only
+from .base import Emission
+from .constructors import Frozen, Given
 from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
 from .special import beta_cdf, log_poisson, stirling
 
@@ -23,11 +23,11 @@ class Multinomial(Emission):
 
     Parameters
     ----------
-    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values, of which a 0 is structural and
-        stays 0. n itself is not modelled.
-    pseudocount : added to every count, a number or an array that broadcasts to `probs`; None: the model's. The
+    probs : (n_states, n_symbols), rows summing to 1; a fit starts from given values. A given 0 is structural and stays
+        0. n itself is not modelled.
+    pseudocount : added to every count; a number or an array that broadcasts to `probs`; None: the model's. The
         maximiser is probs[i, d] = (weight of counts d + pseudocount) / (sum over d).
-    n_draws : n of the vectors that `sample` draws.
+    n_draws : the n for vectors that `sample` draws.
     frozen : ("probs",) keeps them as given.
 
     >>> import numpy as np
@@ -42,7 +42,6 @@ class Multinomial(Emission):
     ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
-    @hinted
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
         refuse_row_names(probs, "probs")
         self.probs = None if probs is None else read_only(check_probabilities(probs, "probs", (None, None)))

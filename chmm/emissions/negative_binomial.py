@@ -7,15 +7,17 @@ import numpy as np
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, SHARE, ratio
 from ..memory import windows
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
 from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .survey import Survey
 
 RANGE = 1e-6, 1e6
 
 
 class NegativeBinomial(Emission):
-    """Counts whose variance is above their mean.
+    """Counts whose variance exceeds their mean.
 
         log b_i(o) = sum_d log Gamma(o_d + r) - log Gamma(r) - log o_d! + r log p + o_d log(1 - p)
         r = sizes[i, d], p = probs[i, d]
@@ -25,12 +27,12 @@ class NegativeBinomial(Emission):
     sizes, probs : r > 0 and 0 < p <= 1, (n_states, n_features) or (n_states,); a fit starts from given values. The mean
         is r (1 - p) / p, the variance mean / p; near r = 1e6 this is a Poisson distribution. Columns are independent
         given the state; a missing one (NaN) is ignored.
-    prior : number of steps, with counts distributed like those of all data, that are added to each state and column;
-        where all data are 0, the counts are 0 and 1, half each.
+    prior : number of pseudo-steps, with counts distributed like those of all data, added to each state and column; if
+        all data are 0, half of the pseudo-counts are 0 and half are 1.
     frozen : names of parameters to keep as given, or {name: mask}. A given p of 1 is structural and is kept.
 
     The maximiser has p = r / (r + mean), and r between 1e-6 and 1e6, by Newton's method. The statistics are the weight
-    of each count that occurs in the data.
+    of each distinct count in the data.
 
     >>> from chmm import Model, NegativeBinomial
     >>> calls = NegativeBinomial([2, 5], [0.5, 0.1])

@@ -12,18 +12,19 @@ from .base import Emission
 
 
 class PerState(Alternatives):
-    """A family of its own for each state.
+    """A different family for each state.
 
         b_i(o) = f_i(o; members[i])
 
     Parameters
     ----------
-    members : list of `Emission`, one for each state, in their order: PerState([Gaussian([0], [1]), StudentT()]). Each
-        has parameters for one state, or none. Mixtures and products may be members.
+    members : list of `Emission`, one per state, in the order of the states: PerState([Gaussian([0], [1]), StudentT()]).
+        Each has parameters for one state, or none. Mixtures and products may be members.
 
-    All members take the same columns or symbols. Where a member does not take a value, its density is 0; a value that
-    no member takes is an error. The states are not exchangeable here: unless parameters are given, each start draws
-    which state a cluster of values belongs to, so n_init should be large enough to try the orders (24 with "auto").
+    All members see the same columns or symbols. If a value is outside the support of a member, its density there is 0;
+    a value that no member allows is an error. The states are not exchangeable here: unless parameters are given, each
+    start assigns clusters of values to states at random, so n_init should be large enough to try the different
+    assignments (24 with "auto").
 
     >>> from chmm import Exponential, Gamma, Model, PerState
     >>> waits = PerState([Exponential([1]), Gamma([25], [5])])

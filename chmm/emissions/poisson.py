@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..coordinates import POSITIVE, ratio
-from ..hints import hinted
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, not_counts, squeeze_feature
 from .special import gamma_cdf, log_poisson
 
@@ -22,10 +21,11 @@ class Poisson(ExponentialFamily):
     ----------
     rates : (n_states, n_features) or (n_states,), >= 0, the expected counts; a fit starts from given values. Columns
         are independent given the state, and a missing one (NaN) is ignored.
-    prior : number of steps, with the mean of all data (1 if that is 0), that are added to each state and column.
+    prior : number of pseudo-steps, with the mean of all data (1 if that is 0), added to each state and column.
     frozen : ("rates",) keeps them as given; {"rates": mask} keeps some of them.
 
-    The maximiser is the weighted mean. A rate of 0 allows no count but 0; a given one is structural and is kept.
+    The maximiser is the weighted mean. A rate of 0 allows only the count 0; a given rate of 0 is structural and is
+    kept.
 
     >>> from chmm import Model, Poisson
     >>> quakes = Model(startprob=[0.5, 0.5], transmat=[[0.9, 0.1], [0.1, 0.9]], emission=Poisson([15, 26]))
@@ -40,7 +40,6 @@ class Poisson(ExponentialFamily):
     domain = "counts 0, 1, 2 ..."
     counts = True
 
-    @hinted
     def __init__(self, rates: Given = None, *, prior: float = 1e-3, frozen: Frozen = ()):
         super().__init__(prior, frozen, rates=check_parameter(rates, "rates", least=0))
         self.free = None if self.rates is None else self.rates > 0

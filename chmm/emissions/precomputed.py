@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .base import Emission, unshared
+from .base import Emission
+from .observing import unshared
 
 
 class Precomputed(Emission):
@@ -10,10 +11,10 @@ class Precomputed(Emission):
 
         log b_i(o_t) = X[t, i]
 
-    A sequence is an array (n_steps, n_states). Only differences between states matter, so the logarithms of posteriors
-    divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf marks a state as
-    impossible, and a row of NaN is a missing step. There is nothing to learn here (fit learns the chain) and nothing to
-    sample.
+    A sequence is an array (n_steps, n_states). Only differences between states matter, so logarithms of posterior
+    probabilities divided by class frequencies (the scaled likelihoods of hybrid models) work as well. -inf means that a
+    state is impossible, and a row of NaN is a missing step. The family itself has nothing to learn (fit learns the
+    chain) and nothing to sample.
 
     >>> import numpy as np
     >>> from chmm import Model, Precomputed

@@ -9,8 +9,9 @@ import numpy as np
 from ..exceptions import entitle
 from ..sequences import NO_STEPS
 from ..symbols import shown
-from .base import Emission, Observed, distinct_rows, unshared
+from .base import Emission
 from .composite import Composite
+from .observing import Observed, distinct_rows, unshared
 from .precomputed import Precomputed
 
 
@@ -47,12 +48,12 @@ class Product(Composite):
     Parameters
     ----------
     *channels : families in the order of the columns of the data, or
-    **named : families by the names of the columns of a frame, `**{"step length": Gamma()}` if a name has a space; an
-        array must then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
+    **named : families by the column names of a frame, `**{"step length": Gamma()}` if a name has a space; an array must
+        then have these columns, in this order. `product["name"]` and `product[0]` are single channels.
 
-    A family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
-    missing channel is ignored, and the others still count. Each channel is evaluated at its own distinct values only,
-    and has its own update.
+    Each family takes one column, or as many as its parameters have; a nested product takes those of its channels. A
+    missing channel is ignored, and the others are still used. Each channel is evaluated only at its own distinct
+    values, and updated separately.
 
     >>> import numpy as np
     >>> from chmm import Categorical, Model, Poisson, Product
@@ -175,7 +176,8 @@ class Product(Composite):
     # The four methods ------------------------------------------------------------------------------------------------
 
     def log_likelihood(self, cells):
-        return sum(_spread(channel.log_likelihood(table), place, 0.0) for channel, table, place in cells.of(self))
+        spread = [_spread(channel.log_likelihood(table), place, 0.0) for channel, table, place in cells.of(self)]
+        return sum(spread[1:], spread[0])
 
     def shares(self, cells, weights):
         return [(table, _gathered(weights, place, len(table))) for _, table, place in cells.of(self)]
@@ -287,7 +289,9 @@ def _is_whole(seen):
 def _gone(seen):
     """(T,) bool, the missing steps of a channel; None if there are none."""
     gone = None if _is_whole(seen) else seen.index == len(seen.distinct)
-    return gone if gone is not None and gone.any() else None
+    return gone if gone is not None and np.count_nonzero(gone) else None
+
+
 def values_seen(table, place):
     """The values that steps see, one each, from distinct values: where place is len(table), a missing one."""
     if place is None:
@@ -304,9 +308,10 @@ def _spread(table, place, gap):
     """The rows of a channel's table that the cells show; `gap` where it is missing."""
     if place is None:
         return table
-    if (place == len(table)).any():
-        table = np.vstack([table, np.full((1, table.shape[1]), gap)])
-    return table[place]
+    try:
+        return table[place]
+    except IndexError:  # some are missing, which a search would tell no sooner
+        return np.vstack([table, np.full((1, table.shape[1]), gap)])[place]
 
 
 def _gathered(weights, place, n):

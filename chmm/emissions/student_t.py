@@ -4,10 +4,12 @@ import numpy as np
 
 from ..checks import check_frozen
 from ..coordinates import POSITIVE, REAL
-from .base import Emission, Frozen, Given, Survey, check_parameter, check_prior, same_shape
+from .base import Emission
+from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
 from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
+from .survey import Survey
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
 DOFS = 0.1, 1e6
@@ -24,14 +26,15 @@ class StudentT(Emission):
     ----------
     locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. A fit starts from given
         values. Columns are independent given the state; a missing one (NaN) is ignored.
-    prior : strength in steps of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of all
+    prior : strength, in steps, of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of
+    all
         data, as in `Gaussian`.
     frozen : names of parameters to keep as given, or {name: mask}.
 
     The t distribution is a normal with a random precision u. For each state and column, an update takes the better of
     two steps: an EM step for location and scale, with weights E u = (v + 1)/(v + z^2); or a step in v, between 0.1 and
-    1e6, on the likelihood itself, because EM's own steps in v are very small (Liu & Rubin 1995). Neither lowers the
-    objective. A fit starts with light tails, v = 30. A single outlier does not drag a state along.
+    1e6, on the likelihood itself, because EM steps in v are very small (Liu & Rubin 1995). Neither lowers the
+    objective. A fit starts with light tails, v = 30. A single outlier has little influence on a state.
 
     `mean()` is the location, even where v <= 1; `variance()` is infinite where v <= 2.
 

@@ -5,28 +5,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..checks import as_array
+from ..checks import as_array, read_only
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, read_only
+from .base import Emission
 from .precomputed import Precomputed
 
 
 class Tied(Alternatives):
-    """States that share their observations.
+    """States that share their emission distribution.
 
         b_i(o) = f(o; member groups[i] of the family)
 
     Parameters
     ----------
-    family : the `Emission` whose members are shared, such as Gaussian(). With parameters, these are of the groups.
-    groups : for each state the number of the group it belongs to, 0 ... n_groups - 1: Tied(Gaussian(), [0, 0, 1]) has
-        two Gaussians for three states, of which 0 and 1 share the first.
+    family : the `Emission` whose members are shared, such as Gaussian(). If it has parameters, there is one set per
+    group.
+    groups : for each state the number of its group, 0 ... n_groups - 1: Tied(Gaussian(), [0, 0, 1]) has two Gaussians
+        for three states; states 0 and 1 share the first.
 
-    The states of a group differ only in what follows them. Two of them in a row give a stretch of like values a
-    duration that is not geometric. The weights of a group's states are added up, and its prior counts once. `family`
-    says what is frozen. To tie mixtures, put the mixture inside: Tied(Mixture(Gaussian(), 2), [0, 0, 1]). `shared` is
-    the family with one state for each group.
+    The states of a group differ only in their transitions. Two of them in succession give a stretch of similar values a
+    duration that is not geometric. The weights of a group's states are added up, and its prior counts once. Freezing is
+    up to `family`. To tie mixtures, put the mixture inside: Tied(Mixture(Gaussian(), 2), [0, 0, 1]). `shared` is the
+    family with one state for each group.
 
     >>> from chmm import Gaussian, Model, Tied
     >>> calm_or_wild = Tied(Gaussian([0, 0], [1, 25]), [0, 0, 1])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..coordinates import POSITIVE, REAL
-from .base import Frozen, Given, check_parameter
+from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
 from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
 
@@ -11,7 +11,7 @@ LARGEST = 1e6
 
 
 class VonMises(ExponentialFamily):
-    """Angles in radians.
+    """Angles in radians, by the von Mises distribution.
 
         log b_i(o) = sum_d k cos(o_d - means[i, d]) - log(2 pi I_0(k))
         k = concentrations[i, d]
@@ -20,7 +20,7 @@ class VonMises(ExponentialFamily):
     ----------
     means : (n_states, n_features) or (n_states,), in radians. concentrations : the same shape, >= 0; 0 is uniform.
         A fit starts from given values. Columns are independent given the state, and a missing one (NaN) is ignored.
-    prior : number of steps, with uniformly distributed angles, that are added to each state and column.
+    prior : number of pseudo-steps, with uniformly distributed angles, added to each state and column.
     frozen : names of parameters to keep as given, or {name: mask}.
 
     The maximiser is the direction of the weighted mean of unit vectors, and the concentration k for which

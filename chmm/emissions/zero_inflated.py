@@ -5,37 +5,37 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..checks import check_frozen
+from ..checks import check_frozen, read_only
 from ..coordinates import SHARE, ratio
 from ..symbols import shown
 from .alternatives import Alternatives
-from .base import Emission, Frozen, Given, check_parameter, check_prior, mixed, read_only
+from .base import Emission
 from .bernoulli import Bernoulli
+from .constructors import Frozen, Given, check_parameter, check_prior
 from .exponential_family import MINUS_INFINITY
-from .mixture import Mixture
+from .mixture import Mixture, mixed
 from .multinomial import Multinomial
 from .precomputed import Precomputed
 from .special import from_minus_pi
 
 
 class ZeroInflated(Alternatives):
-    """A family, and zeros with another cause.
+    """A family, plus zeros with a separate cause.
 
         b_i(o) = prod_d (zeros[i, d] [o_d = 0] + (1 - zeros[i, d]) f_i(o_d))
 
     Parameters
     ----------
     family : the `Emission` of all other values, such as Gamma(), Poisson() or Gaussian(), or a Mixture.
-    zeros : (n_states, n_features) or (n_states,), the probability of a zero with the other cause, by state and column;
-        where a fit starts. A given 0 or 1 is structural and stays.
-    prior : how many steps' worth of values, half of them zeros, is added to what each state saw of each column; the
-        family has a prior of its own.
-    frozen : ("zeros",) keeps them as given; {"zeros": mask} some of them.
+    zeros : (n_states, n_features) or (n_states,), the probability of a zero with the separate cause, for each state and
+        column; a fit starts from given values. A given 0 or 1 is structural and is kept.
+    prior : number of pseudo-steps, half of them zeros, added to each state and column; the family has its own prior.
+    frozen : ("zeros",) keeps them as given; {"zeros": mask} keeps some of them.
 
-    With measurements, every 0 has the other cause: the family is learnt from the other values, and
-    zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (Here a probability stands beside a density,
-    so do not compare log P with that of a model without it.) With counts, a 0 may also come from the family; which of
-    the two is hidden, and an update is a step of EM. `family` is the family as it was learnt.
+    With measurements, every 0 has the separate cause: the family is learnt from the other values, and
+    zeros[i, d] = (weight of zeros + prior / 2) / (weight of all + prior). (This combines a probability with a density,
+    so do not compare log P with that of a model without zero inflation.) With counts, a 0 may also come from the
+    family; the cause is hidden, and an update is a step of EM. `family` is the learnt family.
 
     Put it inside a mixture, a product or a family for one state: Mixture(ZeroInflated(Gamma()), 2),
     Product(rain=ZeroInflated(Gamma()), wind=Gamma()).

@@ -7,9 +7,9 @@ daily deaths have raised an alarm, and when would it have given the all-clear?
 """
 
 # %%
-# Deaths a day from 2015 to April 2018 (from the R package dslabs). Two states learn from 2015 and 2016 what is normal:
-# more deaths in winter than in summer. A third, with a quarter more deaths than in winter, is what to look for. It is
-# given: once in three years, for a month or so.
+# Deaths per day from 2015 to April 2018 (from the R package dslabs). Two states learn from 2015 and 2016 what is
+# normal: more deaths in winter than in summer. A third state, with a quarter more deaths than in winter, represents an
+# alarm. Its parameters are given: it occurs once in three years and lasts for about a month.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,7 +31,8 @@ monitor = Model(
 )  # fmt: skip
 
 # %%
-# The monitor sees one day after the other, and nothing of the future. It calls when the alarm is more probable than 0.9.
+# The monitor sees one day at a time, and nothing of the future. It raises an alarm if the third state is more probable
+# than 0.9.
 
 stream = monitor.stream()
 alarm = pd.Series([stream.push(count).filtered[2] for count in deaths], index=deaths.index)
@@ -40,9 +41,9 @@ for day in called:
     print(f"{day:%d %B %Y}: {alarm[day]:.3f}")
 
 # %%
-# The first call, at New Year 2017, lasts two days. The second comes four days after the hurricane, and stands for two
-# weeks: in these and the days before there were some 750 deaths more than normal at that season. (The official estimate
-# of 2018, for six months, is 2,975. And a real monitor would see deaths later, when they are registered.)
+# The first alarm, at New Year 2017, lasts two days. The second starts four days after the hurricane and lasts for two
+# weeks. In these days and those before there were some 750 more deaths than normal for the season. (The official
+# estimate of 2018, for six months, is 2,975. And a real monitor would see deaths later, when they are registered.)
 
 late = slice("2017-08", "2017-12")
 on = monitor.predict(deaths[late]) == "alarm"
@@ -53,7 +54,7 @@ ax.axvline(pd.Timestamp("2017-09-20"), color="black", ls=":")
 ax.annotate("Maria", (pd.Timestamp("2017-09-20"), 130), (-45, 0), textcoords="offset points")
 
 # %%
-# The probability of an alarm, each day as it was known on that day.
+# The probability of the alarm state, as it was known on each day.
 
 figure, ax = plt.subplots(figsize=(8, 2.5), layout="constrained")
 ax.fill_between(alarm.index, alarm, step="mid", color="0.6")

@@ -2,12 +2,13 @@
 When was the beaver out?
 ========================
 
-A thermometer in a beaver, and nobody to watch. Does its temperature tell when it was active, and how late would one know?
+A beaver carries a thermometer, and nobody watches it. Does its temperature show when it was active, and how soon could
+you know?
 """
 
 # %%
-# Temperature every ten minutes for almost a day, and whether the beaver was active outside its lodge, which an observer has
-# noted (Reynolds 1994; R's ``beav2``). The model is not told.
+# Temperature every ten minutes for almost a day, and whether the beaver was active outside its lodge, as noted by an
+# observer (Reynolds 1994; R's ``beav2``). The model does not use these notes.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,14 +26,15 @@ model = Model(2, Gaussian(), random_state=0).fit(temperature).relabel({0: "insid
 plot.states(model, temperature)
 
 # %%
-# Beside the notes of the observer, four readings of a hundred are wrong:
+# Compared with the observer's notes, four of a hundred readings are wrong:
 
 observed = table["activ"].map({0: "inside", 1: "active"})
 model.evaluate(temperature, observed)
 
 # %%
-# All of them are before it left (grey: outside, as noted): the beaver is warm forty minutes before it goes out, or its
-# going out was noted late. The line is what was known at each time, from the past alone. It needs two readings to be sure.
+# All of them are before it left (grey: outside, as noted): the beaver is warm forty minutes before it goes out, or the
+# observer noted it late. The line is what was known at each time, from the past only. Two readings are enough to be
+# certain.
 
 figure, ax = plt.subplots(figsize=(8, 2.5), layout="constrained")
 ax.fill_between(temperature.index, observed == "active", step="mid", color="0.8", lw=0)

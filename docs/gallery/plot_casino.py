@@ -2,12 +2,12 @@
 Which die was rolled?
 =====================
 
-The textbook's casino has a fair die and a loaded one, and changes them unseen. What do 300 rolls give away?
+The textbook's casino has a fair die and a loaded one, and secretly switches between them. What do 300 rolls give away?
 """
 
 # %%
 # Durbin, Eddy, Krogh & Mitchison (1998), *Biological Sequence Analysis*, figure 3.5: the rolls, and the parameters that
-# they came from. The loaded die rolls a six half of the time.
+# generated them. The loaded die rolls a six half of the time.
 
 from chmm import Categorical, Model, plot
 
@@ -24,14 +24,15 @@ casino = Model(
 plot.states(casino, rolls)
 
 # %%
-# How Viterbi decides, on ten of these rolls. In each node stands δ, the probability of the best path that ends there; the
-# arrow shows where it comes from. While sixes come, even the best path to the fair die leads through the loaded one. The
-# way back, along the thick arrows, then tells when the die was changed.
+# How the Viterbi algorithm decides, for ten of these rolls. Each node shows δ, the probability of the best path that
+# ends there; the arrow shows where that path comes from. While there are sixes, even the best path to the fair die
+# leads through the loaded one. Backtracking along the thick arrows then shows when the die was switched.
 
 plot.trellis(casino, rolls[106:116])
 
 # %%
-# Can the dice be learnt from the rolls alone? EM finds one that is nearly fair, and one with half its rolls sixes.
+# Can the dice be learnt from the rolls alone? EM finds one that is nearly fair, and one that rolls a six half of the
+# time.
 
 learnt = Model(2, random_state=0, n_init=20, pseudocount=1).fit(rolls)
 plot.emissions(learnt, n_symbols=6)

@@ -2,13 +2,13 @@
 Do migraines come in spells?
 ============================
 
-133 diaries of headaches, some of a week and some of four months. Do bad days come together, and can a patient be told where
-she is?
+133 headache diaries, from a week to four months long. Do bad days cluster, and can a patient be told which phase she is
+in?
 """
 
 # %%
-# Kostecki-Dillon, Monette & Wong (1999; from the R package carData): yes or no on each day, with days left out. A model is
-# learnt from all diaries at once; days without an entry are missing, and keep their place in time.
+# Kostecki-Dillon, Monette & Wong (1999; from the R package carData): yes or no on each day, with gaps. A model is
+# learnt from all diaries at once; days without an entry are missing values, and keep their place in time.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,8 +25,8 @@ model = Model(2, Bernoulli(), random_state=0).fit(diaries).relabel({0: "good spe
 model
 
 # %%
-# They do: in a bad spell nine days of ten have a headache, in a good one three of ten, and both last for a month. Each row
-# is a patient; what is dark is bad. Some change from one to the other; many do not.
+# They do: in a bad spell, nine days out of ten have a headache, in a good one three out of ten, and both last for about
+# a month. Each row is a patient; dark means bad. Some patients change from one to the other; many do not.
 
 longest = sorted(diaries, key=lambda patient: diaries[patient].count())[-40:]
 bad = np.full((40, 90), np.nan)
@@ -38,6 +38,6 @@ ax.set(xlabel="day of the diary", ylabel="patient", facecolor="lightsteelblue") 
 figure.colorbar(ax.imshow(bad, cmap="Greys", aspect="auto", vmin=0, vmax=1), label="P(bad spell)")
 
 # %%
-# One patient: bad for two months and a half, then good for one, then bad again.
+# One patient: bad for two and a half months, then good for one, then bad again.
 
 plot.states(model, diaries[longest[-1]])

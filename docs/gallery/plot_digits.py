@@ -2,12 +2,12 @@
 Reading digits from left to right
 =================================
 
-A scanner that sees one column at a time: can it tell which digit passes by?
+A scanner sees one column of pixels at a time. Can it tell which digit is passing by?
 """
 
 # %%
-# Handwritten digits, 8 × 8 pixels (scikit-learn's ``load_digits``). Each is a sequence of eight columns, each column a
-# vector of eight values. Each class has a model, whose states can only lead on; Bayes' rule compares them.
+# Handwritten digits, 8 × 8 pixels (scikit-learn's ``load_digits``). Each is a sequence of eight columns, and each
+# column a vector of eight values. Each class has its own left-right model; Bayes' rule compares them.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +22,7 @@ classifier = SequenceClassifier(model).fit(columns[::2], digits.target[::2])
 print(f"right: {classifier.score(columns[1::2], digits.target[1::2]):.3f} of the other half")
 
 # %%
-# What the states of each class expect to see, side by side, is its idea of the digit.
+# The means of the states of each class, side by side, show what the model expects the digit to look like.
 
 figure, axes = plt.subplots(1, 10, figsize=(10, 1.8), layout="constrained")
 for digit, ax in enumerate(axes):
@@ -30,7 +30,7 @@ for digit, ax in enumerate(axes):
     ax.set(title=digit, xticks=[], yticks=[])
 
 # %%
-# One that it gets wrong, and what it holds possible.
+# A digit that it gets wrong, and the probabilities that it assigns.
 
 wrong = np.flatnonzero(classifier.predict(columns) != digits.target)[0]
 figure, (left, right) = plt.subplots(1, 2, figsize=(6, 2.5), layout="constrained")

@@ -23,8 +23,8 @@ quakes = pd.Series(counts, index=pd.date_range("1900", periods=107, freq="YS"), 
 print(f"mean {quakes.mean():.1f}, variance {quakes.var():.1f}")
 
 # %%
-# So the rate changes. Models of one to five states are compared; the criteria charge for each parameter. BIC takes three
-# states, and so does AIC. ICL charges for states that cannot be told apart, too, and is content with two.
+# So the rate changes. Compare models with one to five states; the criteria penalise each parameter. BIC selects three
+# states, and so does AIC. ICL also penalises states that cannot be told apart, and selects two.
 
 found = select(Model(emission=Poisson(), startprob="stationary", random_state=0), quakes, n_states=range(1, 6))
 plot.selection(found)

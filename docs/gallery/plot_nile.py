@@ -2,7 +2,7 @@
 When did the Nile change?
 =========================
 
-The annual flow of the Nile at Aswan fell, once, and stayed low. In which year, how sure is that, and how soon could
+The annual flow of the Nile at Aswan fell once and stayed low. In which year, how certain is that, and how soon could
 anyone have known?
 """
 
@@ -22,8 +22,8 @@ model = Model(2, Gaussian(), topology="left-right", random_state=0).fit(flow).re
 plot.states(model, flow)
 
 # %%
-# The year of the change is that of each path, so paths drawn from their distribution given the data are draws of the
-# year. The low flow began in 1899, with probability 0.78, or a year or two earlier or later.
+# Each path has one year of change, so paths drawn from their posterior distribution give draws of that year. The low
+# flow began in 1899, with probability 0.78, or a year or two earlier or later.
 
 drawn = model.sample_posterior(flow, 2000, random_state=0)
 first = flow.index[0] + (np.asarray(drawn) == "high").sum(axis=1)
@@ -33,8 +33,8 @@ ax.bar(years, share / len(first), color=plot.colours(model)["low"], edgecolor="b
 ax.set(xlabel="first year of the low flow", ylabel="probability", xticks=range(years.min(), years.max() + 1))
 
 # %%
-# Hindsight is cheap. In 1899 itself (the filter, lag 0) the question was open: one low year is no change. Two years later
-# the change was as good as certain.
+# Hindsight is easy. In 1899 itself (the filter, lag 0) the question was open, because one low year is not yet a change.
+# Two years later the change was almost certain.
 
 figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
 for lag, style, label in ((0, "-", "at once"), (2, "--", "two years later"), (None, ":", "in hindsight")):

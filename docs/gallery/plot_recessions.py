@@ -2,14 +2,14 @@
 Saying what is meant, with a few labels
 =======================================
 
-States that EM finds are those that differ most, and that may not be the difference that you meant. One recession that is
-named, and one recovery, set it right.
+EM finds the states that differ most, and that may not be the difference you have in mind. Labels for one recession and
+one recovery put this right.
 """
 
 # %%
-# The United States, 1959 to 2009, by quarter (statsmodels' ``macrodata``): growth of GDP, in per cent a year, and the change
-# in unemployment, in per cent of the labour force. Without labels, the two states are steady and turbulent times: the
-# second holds on through every recovery.
+# The United States, 1959 to 2009, by quarter (statsmodels' ``macrodata``): growth of GDP, in per cent per year, and the
+# change in unemployment, in per cent of the labour force. Without labels, the two states are steady and turbulent
+# times: the second continues through every recovery.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,8 +25,8 @@ unlabelled = Model(2, Gaussian(covariance="full"), random_state=0).fit(x).relabe
 plot.states(unlabelled, x)
 
 # %%
-# Now 21 of the 202 quarters get a label: one recession, and the years after it. All others are None, which is unknown. EM
-# keeps to the labels and infers the rest.
+# Now 21 of the 202 quarters get a label: one recession, and the years after it. All others are None, for unknown. EM
+# keeps the labels and infers the rest.
 
 labels = pd.Series(None, index=x.index, dtype=object)
 labels["1973Q4":"1975Q1"] = "recession"
@@ -36,7 +36,7 @@ model.fit([x], [labels.tolist()])
 plot.states(model, x)
 
 # %%
-# The probability of a recession beside the recessions of the NBER (grey), the office that dates them.
+# The probability of a recession, compared with the recessions dated by the NBER (grey).
 
 nber = "1960Q2 1961Q1 1969Q4 1970Q4 1973Q4 1975Q1 1980Q1 1980Q3 1981Q3 1982Q4 1990Q3 1991Q1 2001Q1 2001Q4 2007Q4 2009Q2"
 nber = np.reshape([pd.Period(quarter).to_timestamp() for quarter in nber.split()], (-1, 2))

@@ -2,12 +2,12 @@
 Calm and wild markets
 =====================
 
-Were the stock market's crises separate times with laws of their own, and how long do they last?
+Are stock market crises distinct regimes, and how long do they last?
 """
 
 # %%
-# Daily returns of the S&P 500, in per cent, from 1999 to 2018 (from the R package openintro). Three states, which have
-# heavy tails (``StudentT``), so that one bad day does not make a crisis.
+# Daily returns of the S&P 500, in per cent, from 1999 to 2018 (from the R package openintro). There are three states
+# with heavy tails (``StudentT``), so that a single bad day is not a crisis.
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ model = model.relabel({0: "wild", 1: "nervous", 2: "calm"})  # a fit has sorted 
 model
 
 # %%
-# Wild were the autumn of 2008, of course, and the summers of 2002 and 2011; 2017 was the calmest year.
+# The wildest times were the autumn of 2008, of course, and the summers of 2002 and 2011; 2017 was the calmest year.
 
 ax = plot.states(model, returns)
 ax.figure.set_size_inches(9, 4)
@@ -35,7 +35,7 @@ ax.figure.set_size_inches(9, 4)
 plot.graph(model, least=0.0001)
 
 # %%
-# How long do spells last? Thin lines are the model: half of the calm spells are over after two months (43 days of
-# trading). The most probable path (steps) has longer ones, because it passes over short interruptions that it is not sure of.
+# How long do spells last? Thin lines are the model: half of the calm spells are over after two months (43 trading
+# days). The most probable path (step curves) has longer ones, because it misses short interruptions that are uncertain.
 
 plot.durations(model, returns)

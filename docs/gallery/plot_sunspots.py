@@ -2,8 +2,8 @@
 How long does a state last?
 ===========================
 
-In a hidden Markov model a state lasts a geometric time: short visits are the most probable ones. The sun disagrees. What
-then?
+In a hidden Markov model the duration of a state is geometric: short visits are the most probable. The sun disagrees.
+What can you do?
 """
 
 # %%
@@ -20,21 +20,21 @@ simple = Model(2, Gaussian(), random_state=0).fit(spots).relabel({0: "quiet", 1:
 plot.states(simple, spots)
 
 # %%
-# How long visits last: straight lines are the model, steps what is seen. By the model a third of the visits are over within
-# two years. In truth none is, and none lasts ten years.
+# How long visits last: straight lines are the model, step curves the data. According to the model, a third of the
+# visits are over within two years. In the data none is, and none lasts ten years.
 
 plot.durations(simple, spots)
 
 # %%
-# A state can have stages: several states with the same emission, ``Tied``, one after the other. Eight of them, four quiet and
-# four active, with nothing said about their order. EM finds a ring: each kind goes through its four stages.
+# A state can have stages: several states in succession with the same emission (``Tied``). Here there are eight, four
+# quiet and four active, and their order is not given. EM finds a ring: each kind passes through its four stages.
 
 stages = Model(8, Tied(Gaussian(), [0, 0, 0, 0, 1, 1, 1, 1]), random_state=0).fit(spots)
 plot.graph(stages)
 
 # %%
-# The time that four stages take together is not geometric (thick lines), and much closer to what is seen. More stages would
-# come closer yet.
+# The total duration of four stages is not geometric (thick lines), and much closer to the data. More stages would be
+# closer still.
 
 ax = plot.durations(simple, spots)
 for state, stay in (("quiet", 0.928), ("active", 0.947)):
