@@ -1,7 +1,8 @@
-"""How much memory one enormous sequence takes, and how long a step of it: a memory map of int8, each task in a process
-of its own.
+"""How much memory one enormous sequence takes, and how long a step of it: a memory map, each task in a process of its
+own.
 
     python benchmarks/enormous.py                       # 10^8 steps; log P of 10^9. About 20 minutes, 1 GB on disk
+    python benchmarks/enormous.py --dtype float64       # of measurements, whose rows of likelihoods do not fit
     python benchmarks/enormous.py --edge 2,4,8,16,32    # instead: time per step on both sides of 1 GiB of alpha
 
 Memory is anonymous memory (RssAnon), sampled every 5 ms: what the process has for itself, without the file's pages,
@@ -25,18 +26,19 @@ N_SYMBOLS = 20
 TASKS = ("score", "predict", "fit", "fit hard")
 
 
-def model(n, **options):
-    from chmm import Categorical, Model
+def model(n, dtype="int8", **options):
+    from chmm import Categorical, Gaussian, Model
 
     rng = np.random.default_rng(n)
     transmat, probs = rng.dirichlet(np.full(n, 0.5), n), rng.dirichlet(np.full(N_SYMBOLS, 0.5), n)
-    return Model(startprob=np.full(n, 1 / n), transmat=transmat, emission=Categorical(probs), **options)
+    emission = Categorical(probs) if dtype == "int8" else Gaussian(3.0 * np.arange(n), rng.uniform(0.5, 2, n))
+    return Model(startprob=np.full(n, 1 / n), transmat=transmat, emission=emission, **options)
 
 
-def write(path, n_steps):
-    """Symbols of a model, drawn once and repeated."""
-    x = np.lib.format.open_memmap(path, mode="w+", dtype=np.int8, shape=(n_steps,))
-    drawn = model(8).sample(min(n_steps, 1_000_003), random_state=0).X.astype(np.int8)
+def write(path, n_steps, dtype):
+    """What a model shows, drawn once and repeated."""
+    x = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n_steps,))
+    drawn = model(8, dtype).sample(min(n_steps, 1_000_003), random_state=0).X.astype(dtype)
     for start in range(0, n_steps, len(drawn)):
         x[start : start + len(drawn)] = drawn[: n_steps - start]
 
@@ -64,10 +66,10 @@ class Watch:
 
 def measured(task, path, n):
     """What one process does: {peak, seconds, answer}."""
-    from chmm import Model
+    from chmm import Gaussian, Model
 
     x = np.load(path, mmap_mode="r")
-    known = model(n)
+    known = model(n, x.dtype)
     known.score(x[:1000])
     started = time.process_time()
     with Watch() as watch:
@@ -77,7 +79,8 @@ def measured(task, path, n):
             answer = int(np.count_nonzero(known.predict(x) == 0))
         else:
             training = "viterbi" if task == "fit hard" else "baum-welch"
-            fitted = Model(n, random_state=0, n_init=2, tol=1e9, training=training).fit(x)
+            emission = "auto" if x.dtype == np.int8 else Gaussian()
+            fitted = Model(n, emission, random_state=0, n_init=2, tol=1e9, training=training).fit(x)
             answer = fitted.loglik_
     return {"peak": watch.peak, "seconds": time.process_time() - started, "answer": answer}
 
@@ -107,6 +110,7 @@ def main():
     parser.add_argument("--steps", type=float, default=1e8)
     parser.add_argument("--score-steps", type=float, default=1e9, help="steps whose log P is asked for, too; 0: none")
     parser.add_argument("--states", type=int, default=8)
+    parser.add_argument("--dtype", choices=("int8", "float32", "float64"), default="int8")
     parser.add_argument("--tasks", type=lambda text: text.split(","), default=TASKS, help=", ".join(TASKS))
     parser.add_argument("--edge", type=lambda text: [int(n) for n in text.split(",")], help="numbers of states")
     parser.add_argument("--folder", type=Path, help="for the data; a temporary one unless told")
@@ -128,7 +132,7 @@ def main():
         for steps, tasks in ((int(args.steps), args.tasks), (int(args.score_steps), ["score"])):
             path = Path(folder, f"{steps}.npy")
             if steps:
-                write(path, steps)
+                write(path, steps, args.dtype)
             for task in tasks if steps else ():
                 job = json.dumps([task, str(path)])
                 options = ["--states", str(args.states), "--limit", str(args.limit)]

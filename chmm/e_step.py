@@ -3,6 +3,10 @@
 weights[v, i], what an emission learns from, is how much of the data shows value v in state i.
 """
 
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from . import inference
@@ -22,28 +26,27 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     emission, chain, weight = problem.rows.emission, problem.chain, problem.weight
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
-    (start, trans, weights, end), outcome = inference.expected_counts(
-        problem, None if weight is None else weight / top, scratch, options.n_jobs
-    )
-    problem.require_possible(outcome.step)
-    loglik, labelled = total_loglik(outcome, problem), problem.labelled
-    values, bounds = problem.observed.distinct, problem.bounds
     startprob, transmat, endprob = chain.given
-    digest = Digest(startprob, transmat, emission, endprob)
-    del problem, chain  # its rows may be as large as the data times the states
-    weights = weights if top == 1 else top * weights  # no copy unless it must be
-    weights = weights if labelled is None else weights + labelled
-    tallies = emission.statistics(values, weights)
-    return Statistics(
-        top * start,
-        top * trans,
-        tallies,
-        loglik,
-        n_filled(bounds),
-        int(bounds[-1]),
-        digest,
-        shards,
-        None if endprob is None else top * end,
+    outcome, labelled = inference.Outcome.of(problem), problem.labelled
+    total: Any = None
+    parts = inference.counts_in_parts(
+        problem, outcome, None if weight is None else weight / top, scratch, options.n_jobs
+    )
+    problem = problem._replace(rows=copy(problem.rows))  # whose tables may be as large as the data times the states
+    for values, (start, trans, weights, end) in parts:
+        weights = weights if top == 1 else top * weights  # no copy unless it must be
+        weights = weights if labelled is None else weights + labelled
+        tallies, ends = emission.statistics(values, weights), None if endprob is None else top * end
+        own = Statistics(top * start, top * trans, tallies, 0.0, 0, 0, end=ends)
+        total = own if total is None else total + own
+    problem.require_possible(outcome.step)
+    return replace(
+        total,
+        loglik=total_loglik(outcome, problem),
+        n_sequences=n_filled(problem.bounds),
+        n_steps=int(problem.bounds[-1]),
+        digest=Digest(startprob, transmat, emission, endprob),
+        shards=shards,
     )
 
 

@@ -5,8 +5,9 @@ in log space, here and nowhere else.
 """
 
 import threading
+from collections.abc import Iterator
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,11 +23,13 @@ from .kernels.stream import Past
 from .log_space import Exact, log_sum, numbers, relative
 from .memory import BLOCK, aligned, room, zeros
 from .parallel import CHUNK_NS, NEVER, chunks, run
+from .windows import Windows, highest
 
 INEXACT = int(Status.INEXACT)
 IMPOSSIBLE = int(Status.IMPOSSIBLE)
 DRAWN = 2**20  # uniform numbers made in one call
 BUDGET = 2**30  # bytes that one call may use for a table of all steps; beyond it, segments are computed twice
+WINDOWS = 256  # windows of a sequence whose rows take as much
 
 
 # One function for each answer ----------------------------------------------------------------------------------------
@@ -41,9 +44,22 @@ class Outcome(NamedTuple):
     loglik: np.ndarray  # (S,) log P(O), -inf where impossible
     step: np.ndarray  # (S,) the step at which it became impossible, -1 if it did not
 
+    @classmethod
+    def of(cls, problem: Problem) -> "Outcome":
+        """To be filled in."""
+        return cls(np.empty(problem.n_sequences), np.empty(problem.n_sequences, np.int64))
+
+    def fill(self, other: "Outcome | Windows") -> None:
+        self.loglik[:], self.step[:] = other.loglik, other.step
+
 
 def log_likelihood(problem: Problem, n_jobs: int = 1) -> Outcome:
     """log P(O) of each sequence. Memory: one row of alpha."""
+    if _too_large(problem):
+        outcome = Outcome.of(problem)
+        for part, own in _parts(problem, outcome):
+            own.fill(part if isinstance(part, Windows) else log_likelihood(part, n_jobs))
+        return outcome
     loglik, status, step = _outputs(problem)
     tables = problem.rows.tables  # made once, before any thread reads them
 
@@ -100,6 +116,33 @@ def expected_counts(
     parts = _in_chunks(problem, work, 6, n_jobs)
     start, trans, *folded = (sum(part[1:], part[0]) for part in zip(*parts, strict=True))
     return (start, trans, *(folded if common is None else _folded(common, rows))), Outcome(loglik, step)
+
+
+def counts_in_parts(
+    problem: Problem, outcome: Outcome, weight: np.ndarray | None = None, scratch: "Scratch | None" = None,
+    n_jobs: int = 1,
+) -> Iterator[tuple[Any, Counts]]:  # fmt: skip
+    """The E-step, (values, counts as in `expected_counts`) of one part of the data after the other: of all at once if
+    their rows fit into the budget. The outcome is filled in."""
+    if not _too_large(problem):
+        values = problem.observed.distinct
+        counts, found = expected_counts(problem, weight, scratch, n_jobs)
+        outcome.fill(found)
+        del problem  # its rows may be as large as the data times the states
+        yield values, counts
+        return
+    for part, own in _parts(problem._replace(weight=weight), outcome):
+        if not isinstance(part, Windows):
+            yield from counts_in_parts(part, own, part.weight, scratch, n_jobs)
+            continue
+        own.fill(part)
+        for k, window in part.back():
+            (start, trans, weights, end), _ = expected_counts(window, None, scratch, n_jobs)
+            part.look_ahead(k, start)
+            if k:
+                start, trans = 0.0 * start, trans + part.between(k)
+            w = part.weight
+            yield window.observed.distinct, (w * start, w * trans, w * weights, w * end)
 
 
 def _transitions(pairs, chain):
@@ -274,6 +317,12 @@ def ahead(chain, here, out):
 
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
+    if _too_large(problem):
+        return _viterbi_in_parts(problem, n_jobs)
+    return _viterbi(problem, n_jobs)
+
+
+def _viterbi(problem, n_jobs=1, **out):
     score, status, step = _outputs(problem)
     path = np.empty(len(problem.index), dtype=np.intp)
     chain, logs = problem.chain, problem.rows.logs
@@ -283,11 +332,29 @@ def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
         bounds = problem.bounds[first : last + 1]
         viterbi_kernel.viterbi(
             chain.log_startprob, chain.log_transmat, chain.log_transposed, logs, problem.index,
-            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part],
+            bounds, stop, BUDGET, path[bounds[0] : bounds[-1]], score[part], status[part], step[part], **out,
         )  # fmt: skip
 
     _in_chunks(problem, work, 2, n_jobs)
     return path, Outcome(score, step)
+
+
+def _viterbi_in_parts(problem, n_jobs):
+    path, outcome, n = np.empty(len(problem.index), dtype=np.intp), Outcome.of(problem), problem.chain.n
+    rest = path
+    for part, own in _parts(problem, outcome, _delta_of_last, highest):
+        n_steps = len(part.index) if isinstance(part, Problem) else part.n_steps
+        mine, rest = rest[:n_steps], rest[n_steps:]
+        if not isinstance(part, Windows):
+            mine[:], found = _viterbi(part, n_jobs)
+            own.fill(found)
+            continue
+        own.fill(part)
+        for k, window in part.back():
+            first, last = part.edges[k]
+            mine[first:last], _ = _viterbi(window)
+            part.ahead = np.where(np.arange(n) == mine[first], 0.0, -np.inf)
+    return path, outcome
 
 
 def viterbi_tables(problem):
@@ -416,6 +483,57 @@ def _backwards(problem, fill, out, passes=1):
         return out, Outcome(np.zeros(1), np.array([-1]))
     _, outcome = in_log_space(problem, lambda exact: fill(exact, out), 4 + passes)
     return out, outcome
+
+
+# Rows that would not fit into the budget -----------------------------------------------------------------------------
+
+
+def _window(problem):
+    """The steps of a window."""
+    return max(BUDGET // (8 * WINDOWS * problem.chain.width), 1)
+
+
+def _too_large(problem):
+    """Whether the rows would take more than the budget: one for each step, most of which are needed once."""
+    return not problem.rows.shared and len(problem.index) > WINDOWS * _window(problem)
+
+
+def _parts(problem, outcome, leave=None, join=log_sum):
+    """(part, what belongs to it of an Outcome): the Problem of as many sequences as fit into the budget, or the Windows
+    of one that does not. leave, join : see there."""
+    first, bounds, room = 0, problem.bounds, WINDOWS * _window(problem)
+    while first < problem.n_sequences:
+        last = max(int(np.searchsorted(bounds, bounds[first] + room, "right")) - 1, first + 1)
+        own = Outcome(outcome.loglik[first:last], outcome.step[first:last])
+        if bounds[last] - bounds[first] > room:
+            yield Windows(problem, first, _window(problem), leave or _alpha_of_last, join), own
+        else:
+            yield problem.part(np.arange(first, last), chain=problem.chain), own
+        first = last
+
+
+def _alpha_of_last(problem):
+    """(log alpha of the last step up to a constant (N,), Outcome) of one sequence."""
+    loglik, status, step = _outputs(problem)
+
+    def work(first, last, stop):
+        alpha, slack = _table(len(problem.index), problem.chain)
+        args = problem.rows.tables, problem.index, problem.bounds, stop, slack, np.empty(0), loglik, status, step
+        forward_backward.forward(*args)
+        here = np.log(alpha[-1])
+        for _, exact in _rescued(problem, first, last, loglik, status, step, stop):
+            here = relative(exact.here())[: problem.chain.n]
+        return here
+
+    (here,) = _in_chunks(problem, quiet(work), 4, 1)
+    return here, Outcome(loglik, step)
+
+
+def _delta_of_last(problem):
+    """The same of delta."""
+    here = np.empty(problem.chain.n)
+    _, outcome = _viterbi(problem, last=here)
+    return here, outcome
 
 
 # What they share ---------------------------------------------------------------------------------------------------

@@ -297,6 +297,36 @@ class Problem(NamedTuple):
             out = out + np.where(layout.last[self.index][:, None], np.log(ending), 0.0)
         return out
 
+    def part(self, sequences, offset=0, lengths=None, before=None, after=None, chain=None) -> "Problem":
+        """The Problem of some sequences, in their order, or of stretches of them.
+
+        before, after : if it is one stretch, more weights of the states at its first and its last step, (N,) in
+            logarithms. chain : if it has parameters already.
+        """
+        whole = self.bounds[sequences + 1] - self.bounds[sequences]
+        lengths = whole if lengths is None else lengths
+        bounds = np.append(0, np.cumsum(lengths))
+        steps = np.arange(bounds[-1]) + np.repeat(self.bounds[sequences] + offset - bounds[:-1], lengths)
+        observed, ends = self.observed, self.layout.last is not None
+        index, distinct = observed.index[steps], observed.distinct
+        if not observed.shared:
+            seen = index < len(distinct)
+            distinct = distinct[index[seen]]
+            index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
+        observed = observed._replace(distinct=distinct, index=index)
+        weight, ended = (None if a is None else a[sequences] for a in (self.weight, self.ended))
+        if ends and (offset + lengths < whole).any():
+            ended = (offset + lengths == whole) & (True if ended is None else ended)
+        known = None if self.known is None else self.known.at(steps)
+        if before is not None:
+            known = Known.nothing(len(steps), len(before)) if known is None else known
+            known = known.also(0, before).also(-1, after)
+        return pose(
+            self.data, observed, None if chain is None else self.rows.emission, chain, ends=ends, final=self.final,
+            known=known, ended=ended, weight=weight, bounds=bounds,
+            origin=steps if self.origin is None else self.origin[steps], learning=True,
+        )  # fmt: skip
+
     def alone(self):
         """One Problem for each sequence."""
         if self.n_sequences == 1:

@@ -34,7 +34,20 @@ class Known:
 
     def at(self, steps) -> "Known":
         """What is known about some of the steps."""
-        return replace(self, index=self.index[steps], path=None if self.path is None else self.path[steps])
+        masks, index = self.masks, self.index[steps]
+        if self.own:
+            masks, index = masks[np.append(0, index)], np.arange(1, len(index) + 1, dtype=np.int32)
+        return replace(self, masks=masks, index=index, path=None if self.path is None else self.path[steps])
+
+    def also(self, step, logs) -> "Known":
+        """With more weights of the states at one step, logarithms (N,)."""
+        masks, index = np.vstack([self.masks, self.masks[self.index[step]] + logs]), self.index.copy()
+        index[step] = len(self.masks)
+        return replace(self, masks=masks, index=index, path=None)
+
+    @classmethod
+    def nothing(cls, n_steps, n) -> "Known":
+        return cls(np.zeros((1, n)), np.zeros(n_steps, dtype=np.int32))
 
     def counts(self, observed, weight=None):
         """(n_values, N), how often each value has the label of each state; weight : (T,) of the steps."""

@@ -46,10 +46,11 @@ def zeros(*shape):
     return out
 
 
-def windows(n_steps):
-    """Slices of at most WINDOW steps, at least one."""
-    for start in range(0, max(n_steps, 1), WINDOW):
-        yield slice(start, min(start + WINDOW, n_steps))
+def windows(n_steps, most=0):
+    """Slices of at most WINDOW steps, at least one; of all steps at once if they are no more than `most`."""
+    size = WINDOW if n_steps > most else n_steps
+    for start in range(0, max(n_steps, 1), max(size, 1)):
+        yield slice(start, min(start + size, n_steps))
 
 
 def tally(index, n_codes):

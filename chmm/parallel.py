@@ -30,6 +30,12 @@ def within(stop, work, *args):
         _outer.stop = NEVER
 
 
+def go_on():
+    """Stopped if the work that this is part of was stopped."""
+    if getattr(_outer, "stop", NEVER)[0]:
+        raise Stopped
+
+
 def run(tasks, seconds, n_jobs=1, tell=None):
     """[task(stop) for task in tasks].
 
@@ -47,8 +53,7 @@ def run(tasks, seconds, n_jobs=1, tell=None):
             places = {future: k for k, future in enumerate(futures)}
             while pending:
                 done, pending = wait(pending, timeout=POLL, return_when=FIRST_EXCEPTION)
-                if getattr(_outer, "stop", NEVER)[0]:
-                    raise Stopped
+                go_on()
                 for future in sorted(done, key=places.get):  # of errors found together, that of the first task
                     answer = future.result()
                     if tell is not None:

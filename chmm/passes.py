@@ -17,7 +17,7 @@ from .emissions import Emission, Survey, choose
 from .exceptions import entitle
 from .kernel_input import Problem, pose
 from .known import Weights, resolve, with_gaps
-from .memory import n_equal, tally
+from .memory import n_equal, tally, windows
 from .paths import require_names
 from .reading import NO_STEPS, Steps
 from .sequences import Sequences
@@ -313,10 +313,14 @@ def likelihood(piece, told, parameters, options) -> float:
 
 def little(piece, told, emission, mass, n_seen) -> Sums:
     """The statistics of a little of all values, equally in all states: of a mass for all n_seen steps together."""
-    observed = piece.problem(told, emission).observed
-    times = tally(observed.index, len(observed.distinct) + 1)[:-1]
-    weights = np.repeat((mass * times / max(n_seen, 1))[:, None], told.structure.n, axis=1)
-    return Sums(emission.statistics(observed.distinct, weights))
+    observed, n = piece.problem(told, emission).observed, told.structure.n
+    values = observed.distinct
+    times = tally(observed.index, len(values) + 1)[:-1] if observed.shared else np.broadcast_to(1, len(values))
+    total: Any = 0
+    for where in windows(len(values), inference.BUDGET // (8 * n)):
+        weights = np.repeat((mass * times[where] / max(n_seen, 1))[:, None], n, axis=1)
+        total = total + Sums(emission.statistics(values[where], weights))
+    return total
 
 
 # Passes over labels ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ import numpy as np
 
 from . import memory
 from .emissions.seeding import standardised
-from .kernel_input import pose
 
 MOST = 200_000  # steps that starts see; from longer data they see
 N_PIECES = 20  # pieces, spread evenly
@@ -24,16 +23,16 @@ def of(problem, structure, emission):
     ends = np.cumsum(lengths[some])
     n_steps = int(ends[-1])
     if n_steps <= MOST:
-        return problem if np.array_equal(some, np.arange(len(lengths))) else part(problem, structure, some)
+        return problem if np.array_equal(some, np.arange(len(lengths))) else problem.part(some)
     if problem.known is not None or structure.free or structure.stationary or structure.ends:
         n_whole = max(1, MOST * len(some) // n_steps)
         chosen = some[np.linspace(0, len(some) - 1, n_whole).round().astype(np.int64)]
         is_whole = problem.known is not None or structure.ends or structure.forward
-        return part(problem, structure, chosen, 0, None if is_whole else np.minimum(lengths[chosen], MOST))
+        return problem.part(chosen, 0, None if is_whole else np.minimum(lengths[chosen], MOST))
     bounds, length = np.append(0, ends), MOST // N_PIECES
     first = np.linspace(0, n_steps - length, N_PIECES).astype(np.int64)
     s, begin, end = stretches(bounds, np.stack([first, first + length], axis=1))
-    return part(problem, structure, some[s], begin - bounds[s], end - begin)
+    return problem.part(some[s], begin - bounds[s], end - begin)
 
 
 def stretches(bounds, windows):
@@ -77,26 +76,6 @@ def _sums(numbers, index, first, lengths):
             place -= np.repeat(first - first[0], lengths)
         sums += np.array([np.add.reduceat(part, first - first[0]) for part in (own, own * place)])
     return sums
-
-
-def part(problem, structure, sequences, offset=0, lengths=None):
-    """The Problem of some pieces of sequences, in their order."""
-    lengths = np.diff(problem.bounds)[sequences] if lengths is None else lengths
-    bounds = np.append(0, np.cumsum(lengths))
-    steps = np.arange(bounds[-1]) + np.repeat(problem.bounds[sequences] + offset - bounds[:-1], lengths)
-    observed = problem.observed
-    index, distinct = observed.index[steps], observed.distinct
-    if not observed.shared:
-        seen = index < len(distinct)
-        distinct = distinct[index[seen]]
-        index = np.where(seen, np.cumsum(seen) - 1, len(distinct)).astype(np.int32)
-    observed = observed._replace(distinct=distinct, index=index)
-    weight, ended = (None if a is None else a[sequences] for a in (problem.weight, problem.ended))
-    known = None if problem.known is None else problem.known.at(steps)
-    return pose(
-        problem.data, observed, ends=structure.ends, final=problem.final, known=known, ended=ended, weight=weight,
-        bounds=bounds, origin=steps, learning=True,
-    )  # fmt: skip
 
 
 # Of data in pieces --------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Cells:
         return self.n_rows
 
     def __getitem__(self, rows):
-        picked = np.arange(self.n_rows, dtype=np.int32)[rows]
+        picked = rows if isinstance(rows, np.ndarray) and rows.dtype.kind == "i" else np.arange(self.n_rows)[rows]
         tables = [table[rows] if place is None else table for table, place in self._pairs()]
         return Cells(len(picked), tables, [None if place is None else place[picked] for place in self.places])
 

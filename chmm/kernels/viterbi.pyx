@@ -73,6 +73,7 @@ cdef struct Job:
     double* score               # OUT (S,)
     int* status                 # OUT (S,)
     long long* step             # OUT (S,)
+    double* last                # OUT (n,): delta of the last step; or NULL
 
 cdef struct PathSum:
     Sum sum
@@ -160,6 +161,15 @@ cdef inline inline_int walk_back(
     return OK
 
 
+cdef inline inline_int leave(Py_ssize_t n, const double* y, Job* job) noexcept nogil:
+    """Hand out delta of the last step."""
+    cdef Py_ssize_t j
+    if job.last != NULL:
+        for j in range(n):
+            job.last[j] = y[j]
+    return 0
+
+
 cdef inline inline_int finish(
     Py_ssize_t n, Py_ssize_t width, Origins origins, Job* job, Py_ssize_t s, const double* last,
 ) noexcept nogil:
@@ -168,6 +178,7 @@ cdef inline inline_int finish(
     cdef int status
     cdef PathSum score
     score.sum.total = score.sum.compensation = score.along_rows = score.along_trans = 0
+    leave(n, last, job)
     for j in range(1, n):
         if last[j] > last[here]:
             here = j
@@ -381,6 +392,7 @@ cdef inline inline_int general(Py_ssize_t n, Py_ssize_t width, Job* job, Py_ssiz
         y = job.delta + (end - start) * width
         for j in range(width if k < last else 0):
             job.delta[j] = checkpoints[k * width + j] = y[j]
+    leave(n, y, job)
     for j in range(1, n):
         if y[j] > y[here]:
             here = j
@@ -535,6 +547,7 @@ def viterbi(
     double[::1] score,                      # OUT (S,): log P(O, Q*)
     int[::1] status,                        # OUT (S,)
     long long[::1] step,                    # OUT (S,)
+    double[::1] last=None,                  # OUT (N,): delta of the last step of the last sequence, up to a constant
 ):
     """The most probable path of each sequence. True if it was stopped."""
     cdef Job job
@@ -566,6 +579,7 @@ def viterbi(
     job.score = &score[0]
     job.status = &status[0]
     job.step = &step[0]
+    job.last = NULL if last is None else &last[0]
     with nogil:
         result = run(&job)
     free(scratch)
