@@ -4,7 +4,7 @@ import time
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,18 @@ class Search(NamedTuple):
         """When another run goes on where this one ended."""
         return self._replace(fates=self.known(run), own=False)
 
+    def facts(self, run):
+        """What became of the starts, for the report."""
+        fates = self.known(run)
+        best = max(fate.objective for fate in fates)
+        facts = {"n_starts": len(fates), "n_agreed": sum(best - fate.objective < AGREE for fate in fates)}
+        n_failed = sum(fate.failed for fate in fates)
+        n_dropped = sum(fate.n_dropped for fate in fates) + (0 if self.own else run.n_dropped)
+        facts |= {name: n for name, n in (("n_failed", n_failed), ("n_dropped", n_dropped)) if n}
+        facts |= {"left": float(run.left)} if np.isfinite(run.left) else {}
+        facts |= {"n_moved": self.n_moved} if self.n_moved else {}
+        return facts | ({"identical_starts": self.alike} if self.alike else {})
+
 
 class Fate(NamedTuple):
     """What became of a start."""
@@ -91,124 +103,170 @@ class Fate(NamedTuple):
         return cls(run.history[-1] if run.history else -np.inf, run.failed, run.n_dropped)
 
 
-def baum_welch(material, options, tell=None, keep=None) -> Fit:
+class BaumWelch:
     """EM from several starts, of which the best is followed to its end.
 
+    tell(learnt, **facts) : is called after each E-step; learnt() is the Fit so far. If it returns True, the fit stops.
     keep : is told of the leading run before each trial to move a state, and of each step of the last run; it may know
         such a run to go on with.
     """
-    passes, told, seen = material.passes, material.told, material.seen
-    structure, emission = material.structure, material.emission
-    max_iter, hard = options.max_iter, options.training == "viterbi"
-    accelerate = options.accelerate and not hard
-    tol = options.tol * material.top
-    began = time.monotonic()
-    search = state = None
-    if keep is not None and keep.resumed is not None:
-        search, state = keep.resumed
 
-    def watch(k, run):
-        if keep is not None and search is not None and search.over:
-            keep.step(search, run.state(), so_far(material, run))
-        if tell is None:
+    def __init__(self, material, options, tell=None, keep=None):
+        self.material, self.options, self.tell, self.keep = material, options, tell, keep
+        passes, told = material.passes, material.told
+        self.em = EM(Whole(material.seen, passes.shards), told, options)
+        self.whole = EM(passes, told, options) if material.partial else self.em
+        self.accelerate = options.accelerate and options.training != "viterbi"
+        self.tol = options.tol * material.top
+        self.began = time.monotonic()
+        self.search: Any = None  # how the search for a start went; None while they race
+        self.runs: list = []  # in the race
+        self.stage: list = []  # the runs of which one leads, if the callback stops the fit
+        self.run: Any = None  # the one that is followed
+        self.first: Any = None  # the winner of the race, from which states are moved
+        self.alike: list = []  # as of `Search`
+        self.n_starts = 0
+
+    def fit(self) -> Fit:
+        max_iter, halted = self.options.max_iter, False
+        try:
+            if self.keep is not None and self.keep.resumed is not None:
+                self.resume(*self.keep.resumed)
+            else:
+                self.race()
+            self.move_states()
+            if self.material.partial and not self.search.over:
+                self.run.advance(min(starts.ON_PIECES, max_iter - self.run.n_steps))
+                self.widen(self.watched(self.search.k))
+            self.search = self.search._replace(over=True)
+            self.run.advance(max_iter - self.run.n_steps)
+        except Halt as halt:
+            if halt.__cause__ is not None:
+                raise halt.__cause__ from None
+            self.break_off()
+            halted = True
+        self.save(self.run)
+        return self.finished(halted)
+
+    # The way -----------------------------------------------------------------------------------------------------
+
+    def resume(self, search, state):
+        self.search, self.n_starts = search, len(search.fates)
+        self.first = self.run = self.follow(self.whole if search.over else self.em, None, search.k)
+        self.run.restore(state)
+        self.stage = [self.run]
+
+    def race(self):
+        """From all starts; the winner leads."""
+        seen, options = self.material.seen, self.options
+        structure, emission = self.material.structure, self.material.emission
+        movable, n_init = starts.free(seen, structure, emission), options.n_init
+        if n_init == "auto":
+            n_init = starts.enough(structure.n, emission.exchangeable)
+        drawn = starts.draw(seen, structure, emission, n_init, options.rng)
+        self.alike, self.n_starts = identical(seen, structure, emission, drawn[0]), len(drawn)
+        self.runs = self.stage = [self.follow(self.em, start, k, len(drawn)) for k, start in enumerate(drawn)]
+        self.first = self.run = starts.race(self.runs, options.max_iter)
+        movable = movable and len(drawn) > 1 and options.max_iter >= starts.TRIED
+        if movable:
+            self.run.advance(starts.TRIED - self.run.n_steps)
+        self.search = self.searched(0 if movable else starts.MISSES)
+
+    def move_states(self):
+        """As long as that leads higher."""
+        search = self.search
+        if search.misses < starts.MISSES:
+            self.run, n_moved = starts.exchange(
+                self.run, self.em, self.pursue, self.options.rng, search.misses, search.n_moved, self.lead
+            )
+            self.lead(self.run, starts.MISSES, n_moved)
+
+    def widen(self, watch=None):
+        """From part of the data to all of them."""
+        self.search = self.search.left(self.run)
+        start = widened(self.material, self.run.point)
+        self.run = Run(self.whole, start, self.tol, self.accelerate, MEMORY, watch)
+
+    def break_off(self):
+        """The best run so far is what was learnt, with statistics of all data."""
+        if self.search is not None and self.search.over:
             return
-        facts = {"start": k, "n_starts": n_starts, "step": run.n_steps, "seconds": time.monotonic() - began}
+        self.run = leader(self.stage)
+        if self.search is None:
+            self.search = self.searched(starts.MISSES)
+        else:
+            self.search = self.search._replace(own=self.search.own and self.run is self.first)
+        if self.material.partial:
+            self.widen()
+            self.run.advance(1)
+        self.search = self.search._replace(misses=starts.MISSES, over=True)
+
+    # Its steps -------------------------------------------------------------------------------------------------------
+
+    def follow(self, em, start, k, n_others=1):
+        """A run that shares its memory with others."""
+        return Run(em, start, self.tol, self.accelerate, MEMORY // n_others, self.watched(k))
+
+    def pursue(self, begun, goal):
+        tried = [self.follow(self.em, start, self.search.k, len(begun)) for start in begun]
+        self.stage = [leader(self.stage), *tried]
+        return starts.pursued(tried, goal, self.options.max_iter)
+
+    def lead(self, run, misses, n_moved):
+        self.search = self.search._replace(own=self.search.own and run is self.first, misses=misses, n_moved=n_moved)
+        self.save(run)
+
+    def searched(self, misses):
+        return Search(self.alike, list(map(Fate.of, self.runs)), self.runs.index(self.run), misses=misses)
+
+    def save(self, run):
+        if self.keep is not None:
+            self.keep.step(self.search, run.state(), so_far(self.material, run))
+
+    def watched(self, k):
+        return None if self.tell is self.keep is None else partial(self.watch, k)
+
+    def watch(self, k, run):
+        if self.search is not None and self.search.over:
+            self.save(run)
+        if self.tell is None:
+            return
+        facts = {"start": k, "n_starts": self.n_starts, "step": run.n_steps, "seconds": time.monotonic() - self.began}
         facts |= {"objective": run.history[-1], "gain": run.gain, "left": run.left}
         try:
-            stop = bool(tell(partial(so_far, material, run), **facts))
+            stop = bool(self.tell(partial(so_far, self.material, run), **facts))
         except Exception as error:
             raise Halt from error
         if stop:
             raise Halt
 
-    def follow(em, start, k, memory=MEMORY):
-        return Run(em, start, tol, accelerate, memory, None if tell is keep is None else partial(watch, k))
+    # The end ---------------------------------------------------------------------------------------------------------
 
-    def leader(runs):
-        return max((run for run in runs if run.history), key=lambda run: run.history[-1])
-
-    def pursue(begun, goal):
-        nonlocal stage
-        tried = [follow(em, start, search.k, MEMORY // len(begun)) for start in begun]
-        stage = [leader(stage), *tried]
-        return starts.pursued(tried, goal, max_iter)
-
-    def leads(run, misses, n_moved):
-        nonlocal search
-        search = search._replace(own=search.own and run is first, misses=misses, n_moved=n_moved)
-        if keep is not None:
-            keep.step(search, run.state(), so_far(material, run))
-
-    em = EM(Whole(seen, passes.shards), told, options)
-    whole = EM(passes, told, options) if material.partial else em
-    halted = False
-    try:
-        if search is None:
-            movable, n_init = starts.free(seen, structure, emission), options.n_init
-            if n_init == "auto":
-                n_init = starts.enough(structure.n, emission.exchangeable)
-            drawn = starts.draw(seen, structure, emission, n_init, options.rng)
-            alike, n_starts = identical(seen, structure, emission, drawn[0]), len(drawn)
-            runs = stage = [follow(em, start, k, MEMORY // len(drawn)) for k, start in enumerate(drawn)]
-            run = starts.race(runs, max_iter)
-            movable = movable and len(runs) > 1 and max_iter >= starts.TRIED
-            if movable:
-                run.advance(starts.TRIED - run.n_steps)
-            search = Search(alike, list(map(Fate.of, runs)), runs.index(run), misses=0 if movable else starts.MISSES)
-        else:
-            n_starts, run = len(search.fates), follow(whole if search.over else em, None, search.k)
-            run.restore(state)
-            stage = [run]
-        first = run
-        if search.misses < starts.MISSES:
-            run, n_moved = starts.exchange(run, em, pursue, options.rng, search.misses, search.n_moved, leads)
-            leads(run, starts.MISSES, n_moved)
-        if material.partial and not search.over:
-            run.advance(min(starts.ON_PIECES, max_iter - run.n_steps))
-            search, run = search.left(run), follow(whole, widened(material, run.point), search.k)
-        search = search._replace(over=True)
-        run.advance(max_iter - run.n_steps)
-    except Halt as halt:
-        if halt.__cause__ is not None:
-            raise halt.__cause__ from None
-        halted = True
-        if search is None or not search.over:
-            run = leader(stage)
-            if search is None:
-                search = Search(alike, list(map(Fate.of, runs)), runs.index(run))
-            else:
-                search = search._replace(own=search.own and run is first)
-            if material.partial:
-                search, run = search.left(run), Run(whole, widened(material, run.point), tol, accelerate)
-                run.advance(1)
-            search = search._replace(misses=starts.MISSES, over=True)
-    if keep is not None:
-        keep.step(search, run.state(), so_far(material, run))
-    return finished(material, whole, run, search, options, halted)
+    def finished(self, halted) -> Fit:
+        """What was learnt in the end; halted : whether the callback ended it."""
+        material, run, search, em = self.material, self.run, self.search, self.whole
+        point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
+        if onward:
+            parameters = em.maximise(point, point.statistics)
+        if self.options.state_order is not None:
+            visits = point.statistics.start + point.statistics.trans.sum(axis=0)
+            order = canonical(parameters[2], visits)
+            if (np.diff(order) < 0).any():
+                point = em.expect(reordered(point.parameters, order))
+                parameters = em.maximise(point, point.statistics) if onward else point.parameters
+        loglik = point.statistics.loglik
+        if onward or self.options.training == "viterbi":
+            passes = material.passes
+            loglik = sum(passes.map(likelihood, material.told, parameters, passes.within(self.options)))
+        for message in complaints(run, self.options, search.alike, onward):
+            warnings.warn(message, ConvergenceWarning, stacklevel=outside())  # at the line that called fit
+        why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
+        facts = {"stopped": why, **search.facts(run)}
+        return so_far(material, run, point, parameters, loglik, facts)
 
 
-def finished(material, em, run, search, options, halted=False) -> Fit:
-    """What a run has learnt in the end; halted : whether the callback ended it."""
-    point, parameters, onward = run.point, run.point.parameters, not (run.stopped or halted)
-    if onward:
-        parameters = em.maximise(point, point.statistics)
-    if options.state_order is not None:
-        visits = point.statistics.start + point.statistics.trans.sum(axis=0)
-        order = canonical(parameters[2], visits)
-        if (np.diff(order) < 0).any():
-            point = em.expect(reordered(point.parameters, order))
-            parameters = em.maximise(point, point.statistics) if onward else point.parameters
-    loglik = point.statistics.loglik
-    if onward or options.training == "viterbi":
-        passes = material.passes
-        loglik = sum(passes.map(likelihood, material.told, parameters, passes.within(options)))
-    for message in complaints(run, options, search.alike, onward):
-        warnings.warn(message, ConvergenceWarning, stacklevel=outside())  # at the line that called fit
-    why = "callback" if halted else "fall" if run.fell else "tol" if run.converged else "max_iter"
-    facts = {"stopped": why, **followed(search, run), **({"n_moved": search.n_moved} if search.n_moved else {})}
-    if search.alike:
-        facts["identical_starts"] = search.alike
-    return so_far(material, run, point, parameters, loglik, facts)
+def leader(runs):
+    return max((run for run in runs if run.history), key=lambda run: run.history[-1])
 
 
 def complaints(run, options, alike, onward):
@@ -243,33 +301,12 @@ def so_far(material, run, point=None, parameters=None, loglik=None, facts=None) 
     )  # fmt: skip
 
 
-def followed(search, run):
-    """What became of the starts: facts for the report."""
-    fates = search.known(run)
-    best = max(fate.objective for fate in fates)
-    facts = {"n_starts": len(fates), "n_agreed": sum(best - fate.objective < AGREE for fate in fates)}
-    n_failed = sum(fate.failed for fate in fates)
-    n_dropped = sum(fate.n_dropped for fate in fates) + (0 if search.own else run.n_dropped)
-    facts |= {name: n for name, n in (("n_failed", n_failed), ("n_dropped", n_dropped)) if n}
-    return facts | ({"left": float(run.left)} if np.isfinite(run.left) else {})
-
-
 def identical(problem, structure, emission, start):
     """Pairs of states that were given the same start values; what is drawn tells them apart."""
-    if structure.startprob is None or structure.transmat is None or not emission.complete:
+    given = structure.startprob is not None and structure.transmat is not None and emission.complete
+    if not given or problem.known is not None:
         return []
-    if problem.known is not None:
-        return []
-    return named_pairs(apart_by_end(twins(*start[:3], problem.observed.distinct[:PROBED]), start[3]), structure)
-
-
-def apart_by_end(pairs, endprob):
-    """Without the pairs of states that end with unlike probabilities."""
-    return [pair for pair in pairs if endprob is None or endprob[pair[0]] == endprob[pair[1]]]
-
-
-def named_pairs(pairs, structure):
-    return [[structure.states.names[i] for i in pair] for pair in pairs]
+    return twins(start, problem.observed.distinct[:PROBED], structure.states.names)
 
 
 def reordered(parameters, order):

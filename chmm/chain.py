@@ -8,7 +8,8 @@ import numpy as np
 from . import checks, e_step, m_step, sequences
 from .durations import expected_durations
 from .exceptions import NotFittedError, quiet
-from .paths import path_log_probability, require_names, sample_paths, state_path
+from .paths import path_log_probability, require_names, state_path
+from .sampling import sample_paths
 from .stationary import stationary_distribution
 from .statistics import Statistics, n_filled
 from .structure import structure_of

@@ -11,8 +11,8 @@ from .exceptions import quiet
 from .log_space import log_sum
 from .memory import room
 from .missing import places
-from .paths import sample_paths
 from .questions import of_possible
+from .sampling import sample_paths
 from .symbols import shown
 
 MOST_COLUMNS = 6  # of values that a table for notebooks has

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import wraps
-from itertools import pairwise
 from operator import attrgetter, is_
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -30,6 +29,7 @@ from . import (
     passes,
     posterior_paths,
     questions,
+    sampling,
     sequences,
     starts,
     stepwise,
@@ -45,7 +45,6 @@ from .emissions.constructors import Frozen
 from .evaluation import Assessment
 from .exceptions import NotFittedError, not_fitted, quiet
 from .fit import Fit
-from .paths import SAMPLED, sample_paths, sample_to_the_end
 from .report import Progress, Report
 from .results import Backward, Decoding, Forward, Posteriors, Sample, Viterbi
 from .shards import Shards
@@ -301,20 +300,15 @@ class Model:
             with Display(progress) as display, keep or nullcontext():
                 self._fit = training.fit_pieces(self, engine, callback, display, keep)
             return self
-        data, weight = self._data(X, lengths, ids, sample_weight)
-        labels = None
-        if y is not None:
-            labels = knowledge.read(y, data, "y")
-        checked = checks.ended_sequences(ended, data, True)
-        data, labels, weight, checked = _there(data, labels, weight, checked)
+        data, labels, weight, ended = self._lesson(X, y, lengths, ids, sample_weight, ended)
         n_skipped = 0
         if checks.check_choice(impossible, "impossible", ("raise", "skip")) == "skip":
-            possible = training.possible(self, data, labels, checked)
+            possible = training.possible(self, data, labels, ended)
             n_skipped = int((~possible).sum())
-            data, labels, weight, checked = questions.chosen(possible, data, labels, weight, checked)
+            data, labels, weight, ended = questions.chosen(possible, data, labels, weight, ended)
         with Display(progress) as display, keep or nullcontext():
             self._fit = training.fit(
-                self, data, labels, weight, checked, callback, n_skipped=n_skipped, display=display, keep=keep
+                self, data, labels, weight, ended, callback, n_skipped=n_skipped, display=display, keep=keep
             )
         return self
 
@@ -361,11 +355,8 @@ class Model:
                     fit = stepwise.next_fit(self, fit, piece.data, piece.labels, None, None, step)
             self._fit = fit
             return self
-        data, weight = self._data(X, lengths, ids, sample_weight, kind)
-        told = None if y is None else knowledge.read(y, data, "y")
-        checked = checks.ended_sequences(ended, data, True)
-        data, told, weight, checked = _there(data, told, weight, checked)
-        self._fit = stepwise.next_fit(self, self._fit, data, told, weight, checked, step)
+        data, labels, weight, ended = self._lesson(X, y, lengths, ids, sample_weight, ended, kind)
+        self._fit = stepwise.next_fit(self, self._fit, data, labels, weight, ended, step)
         return self
 
     # One step of EM at a time, over data in any number of pieces -----------------------------------------------------
@@ -381,8 +372,7 @@ class Model:
         if isinstance(X, Shards):
             X.refuse(lengths=lengths, ids=ids)
             return gathering.survey_pieces(self, X.engine(checks.options(self).n_jobs))
-        data, _ = self._data(X, lengths, ids)
-        return passes.survey(self.emission, data)[1]
+        return passes.survey(self.emission, self._lesson(X, None, lengths, ids)[0])[1]
 
     @named
     @quiet
@@ -414,9 +404,8 @@ class Model:
         if isinstance(sample, Shards):
             sample.refuse(y=y, lengths=lengths, ids=ids, ended=ended)
             return self._with(training.start_pieces(self, sample.engine(checks.options(self).n_jobs), survey))
-        data, _ = self._data(sample, lengths, ids)
-        told = None if y is None else knowledge.read(y, data, "y")
-        structure, emission, problem = gathering.prepared(self, data, survey, told, ended=ended)
+        data, labels, _, ended = self._lesson(sample, y, lengths, ids, ended=ended)
+        structure, emission, problem = gathering.prepared(self, data, survey, labels, ended=ended)
         return self._with(starts.started(problem, structure, emission, checks.options(self).rng))
 
     @named
@@ -495,12 +484,14 @@ class Model:
             return ordering.align_with(self, other)
         return ordering.align_by_labels(self, other, y, lengths, ids)
 
-    def _data(self, X, lengths, ids, sample_weight=None, kind=None):
-        """(Sequences, their weights) to learn from."""
+    def _lesson(self, X, y, lengths, ids, sample_weight=None, ended=None, kind=None):
+        """(data, labels, weight, ended) to learn from, without the sequences of weight 0."""
         data = sequences.read(X, lengths, ids, kind=kind)
         if not data.n_steps:
             raise ValueError("X holds no steps to learn from")
-        return data, checks.sequence_weights(sample_weight, data)
+        weight = checks.sequence_weights(sample_weight, data)
+        labels = None if y is None else knowledge.read(y, data, "y")
+        return _there(data, labels, weight, checks.ended_sequences(ended, data, True))
 
     def _checkpoint(self, path, resume):
         if checks.check_flag(resume, "resume") and path is None:
@@ -1138,27 +1129,7 @@ class Model:
         until it ends; ValueError if it may never end. With n_steps and `endprob` or `final_states`, paths are drawn
         given that they end after n_steps, in a state where they may end.
         """
-        fit, rng = self._ready(), checks.generator(random_state)
-        n_sampled = 1 if n_sequences is None else n_sequences
-        if n_steps is None:
-            path, bounds = sample_to_the_end(fit.startprob, fit.transmat, fit.endprob, n_sampled, fit.states, rng)
-        else:
-            paths = sample_paths(fit.startprob, fit.chain.moves, n_steps, n_sampled, fit.chain.last, rng)
-            path, bounds = paths.reshape(-1), np.arange(len(paths) + 1) * paths.shape[1]
-        blocks = np.split(path, range(SAMPLED, path.size, SAMPLED)) if path.size else []
-        drawn = [fit.emission.sample(states, rng) for states in blocks]
-        values = np.concatenate(drawn) if len(drawn) > 1 else drawn[0] if drawn else np.empty(0)
-        if getattr(values, "dtype", None) == np.float64 and not np.isfinite(values).all():
-            t = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise ValueError(
-                f"a value drawn in state {shown(fit.states.names[path[t]])} is beyond all numbers: "
-                f"{values[t]}; check the emission's parameters"
-            )
-        X = [values[a:b] for a, b in pairwise(bounds.tolist())]
-        if fit.emission.kind == "text":
-            X = ["".join(x) for x in X]
-        states = [fit.named(path[a:b].astype(np.intp)) for a, b in pairwise(bounds.tolist())]
-        return Sample(X[0], states[0]) if n_sequences is None else Sample(X, states)
+        return sampling.sample(self._ready(), n_steps, n_sequences, checks.generator(random_state))
 
     @named
     @quiet
@@ -1394,12 +1365,13 @@ class Model:
             return fit
         emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
+        example = emission.lacking if isinstance(emission, Emission) else "Categorical(probs)"
         prescribed = self.startprob is not None or check_topology(self) not in (None, "cyclic")
         lacking = {
             "startprob": not prescribed,
             "transmat": self.transmat is None,
             "endprob as numbers": self.endprob is True,
-            "an emission with its parameters, such as Categorical(probs)": not complete,
+            f"an emission with its parameters, such as {example}": not complete,
         }
         if any(lacking.values()):
             *some, last = (name for name, missing in lacking.items() if missing)

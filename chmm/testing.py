@@ -141,6 +141,13 @@ def rows(case):
     return differs(some, logs[1:3], "two values alone and the same among all")
 
 
+def knows_its_columns(case):
+    """A learnt emission of numbers has n_features: the columns of a parameter, or else n_features = 1 in the class."""
+    if case.emission.kind == "numbers" and case.emission.n_features != case.values.shape[1]:
+        return f"n_features is {case.emission.n_features}, and the values have shape {case.values.shape}"
+    return None
+
+
 def adds(case):
     """The statistics of two parts of the data add up to those of the whole, key by key, and are float64."""
     whole = case.emission.statistics(case.values, case.weights)
@@ -400,7 +407,7 @@ def takes_any_order(case):
 
 
 LAWS = (
-    rows, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing, keeps_frozen,
-    keeps_without_mass, permutes, recentres, means_are_means, cdf_is_the_sum, slopes, is_pure, is_saved, stands_errors,
-    takes_any_order,
+    rows, knows_its_columns, adds, climbs, maximises, em_rises, samples, adds_up_to_one, refuses, missing_says_nothing,
+    keeps_frozen, keeps_without_mass, permutes, recentres, means_are_means, cdf_is_the_sum, slopes, is_pure, is_saved,
+    stands_errors, takes_any_order,
 )  # fmt: skip

@@ -18,8 +18,8 @@ from .display import Display, counted, followed
 from .exceptions import quiet
 from .fit import Fit
 from .parallel import until
-from .paths import sample_paths, sample_to_the_end
 from .questions import Question
+from .sampling import sample_paths, sample_to_the_end
 from .stationary import settled
 from .statistics import spread
 from .structure import Structure

@@ -10,8 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import chmm
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, subset
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, passes, sequences, subset
 from chmm.shards import n_bytes
+from chmm.structure import structure_of
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -58,7 +59,7 @@ every_family = pytest.mark.parametrize("family, draw", FAMILIES.values(), ids=FA
 
 @every_family
 def test_shards_that_starts_see_whole_are_fitted_as_one_list(family, draw):
-    pieces = drawn(draw)
+    pieces = [*drawn(draw), [draw(np.random.default_rng(1), 1)]]  # one step is a sequence, too
     one = Model(2, family(), random_state=0, max_iter=40).fit(together(pieces))
     many = Model(2, family(), random_state=0, max_iter=40).fit(chmm.shards(pieces))
     assert bits(one) == bits(many)
@@ -176,6 +177,14 @@ def test_labels_of_all_steps_are_counted(emission, most, monkeypatch):
     assert_allclose(many[0].startprob_, one.startprob_, rtol=1e-12)
     assert_allclose(many[0].loglik_, one.loglik_, rtol=1e-2 if isinstance(emission, Mixture) else 1e-9)
     assert many[0].report_["labelled"] == one.report_["labelled"]
+
+
+def test_a_little_of_all_values_has_the_mass_that_is_asked_for():
+    told = passes.Told.of(structure_of(Model(2)))
+    emission, X = Categorical([[0.5, 0.5], [0.2, 0.8]]), ([0, 1, 1], [1, 0, 0, 0, 0])
+    pieces = [passes.Piece(k, sequences.read(x)) for k, x in enumerate(X)]
+    counts = sum(passes.little(piece, told, emission, 0.5, 8) for piece in pieces)["counts"]
+    assert_allclose(counts, np.tile([0.5 * 5 / 8, 0.5 * 3 / 8], (2, 1)))
 
 
 def test_labels_that_no_state_can_show_name_the_shard(monkeypatch):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from chmm import ConvergenceWarning, Gaussian, Model, Poisson, StudentT
+from chmm import ConvergenceWarning, Emission, Gaussian, Model, Poisson, StudentT
+from chmm.testing import check_emission
 
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
 
@@ -66,3 +67,53 @@ def test_an_update_that_forgets_a_parameter_is_told():
 
     with pytest.raises(TypeError, match=r"Forgetful\.update\(statistics\) set no rates"):
         Model(2, Forgetful()).fit([1, 2, 9])
+
+
+class Halves(Emission):
+    """Pairs of shares that add up to 1, of which the first has the density of x^a."""
+
+    parameters = ("powers",)
+    n_features = 2
+    domain = "two shares that add up to 1"
+
+    def __init__(self, powers=None):
+        self.powers = powers
+
+    def support(self, values):
+        return np.abs(values.sum(axis=1, keepdims=True) - 1) < 1e-9
+
+    def log_likelihood(self, values):
+        return np.log1p(self.powers) + self.powers * np.log(values[:, :1])
+
+
+def test_a_support_may_judge_whole_rows():
+    model = Model(emission=Halves(np.array([0.5, 2])), **TWO)
+    assert np.isfinite(model.score(np.array([[0.5, 0.5], [0.1, 0.9]])))
+    with pytest.raises(ValueError, match=r"X, step 1: \[0.5, 0.4\] is outside what Halves takes, two shares"):
+        model.score(np.array([[0.5, 0.5], [0.5, 0.4]]))
+    Halves.support = lambda self, values: values[:, 0] > 0
+    with pytest.raises(TypeError, match=r"Halves.support\(values\) has shape \(2,\); it must be \(R, D\) or \(R, 1\)"):
+        model.score(np.array([[0.5, 0.5], [0.1, 0.9]]))
+
+
+def test_a_family_that_does_not_tell_its_columns_is_told():
+    class Plain(Emission):
+        parameters = ("rates",)
+
+        def __init__(self, rates=None):
+            self.rates = rates
+
+        def log_likelihood(self, values):
+            return np.log(self.rates) - values * self.rates
+
+        def statistics(self, values, weights):
+            return {"weights": weights.sum(axis=0), "sums": weights.T @ values[:, 0]}
+
+        def update(self, statistics):
+            self.rates = statistics["weights"] / statistics["sums"]
+
+        def sample(self, states, rng):
+            return rng.exponential(1 / self.rates[states])
+
+    with pytest.raises(AssertionError, match=r"n_features is None, and the values have shape \(6, 1\)"):
+        check_emission(Plain(), [0.3, 1.7, 0.2, 4.1, 5.5, 2.8])

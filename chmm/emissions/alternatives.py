@@ -1,6 +1,7 @@
 """The base of emissions whose members are alternatives: all see the same values."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,6 +67,14 @@ class Alternatives(Composite):
         takes_all = (member for member in self.members if np.all(member.inside(values)))
         member = next(takes_all, self.members[0] if isinstance(values, Cells) else None)
         return super().embed(values) if member is None else member.embed(values)
+
+    def drawn(self, which, draw):
+        """Observations (T, ...): draw(member, rows) of the rows for which `which` (T,) gives the member's number."""
+        order = np.argsort(which, kind="stable")
+        ends = np.cumsum(np.bincount(which, minlength=len(self.members))).tolist()
+        runs = [(m, order[a:b]) for m, (a, b) in zip(self.members, pairwise([0, *ends]), strict=True) if b > a]
+        drawn = [draw(member, rows) for member, rows in runs or [(self.members[0], order)]]
+        return np.concatenate(drawn)[np.argsort(order)]
 
     def values_of(self, table):
         return self.members[0].values_of(table)

@@ -32,7 +32,7 @@ class Emission(Observing, Saved):
     - `statistics(values, weights)` -> dict of float64 arrays that add up; weights is (R, n_states)
     - `update(statistics)`: set the parameters to the maximiser of sum weights * log b_i(value), plus `log_prior()`;
       a state without mass and without a prior keeps its parameters
-    - `sample(states, rng)` -> one observation for each state of an array
+    - `sample(states, rng)` -> one observation for each state of an array, (T,) or (T, D)
 
     `parameters` names the arrays that are saved, frozen and shown. Each is an argument of the constructor, and None
     until it is known; the first one has an entry for each state. If no parameter is two-dimensional, set
@@ -40,9 +40,9 @@ class Emission(Observing, Saved):
 
     Besides these four there are hooks, each with a default:
 
-    - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way); `domain` describes it in
-      words. Other values are refused by an error that names the step and the column; where families are combined,
-      their density is 0.
+    - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way), or (R, 1) where only whole rows
+      can be judged; `domain` describes it in words. Other values are refused by an error that names the step and the
+      column; where families are combined, their density is 0.
     - `embed(values)` -> (R, F), points whose distances tell how alike values are, for start values; None: no distance.
     - `survey(data)` -> a `Survey` of what the family must know about all data, or None; `prepare(survey, n_states,
       pseudocount)` receives it before the first step of a fit. If `prepare` makes arrays that the density or the prior
@@ -51,6 +51,8 @@ class Emission(Observing, Saved):
       `check_pseudo_observations`) needs none of its own: it calls `statistics = self.with_prior(statistics)` first in
       `update`.
     - `settings()` -> what the constructor needs besides the parameters, in types that JSON can hold, for saving.
+    - `gaps = True` where the methods take values with NaN in some columns, which they integrate out; otherwise a step
+      that is partly missing is refused. `counts = True` where values are counts (see `ZeroInflated`).
     - `frozen`: parameters that stay as they are. `check_frozen` checks the constructor's argument, and
       `assign(new, alive)` sets all others; `is_frozen(name)` and `held(name)` tell what is kept.
     - `start(values, weights, rng)` sets the first parameters from a first guess of which state takes which value; by
@@ -68,7 +70,8 @@ class Emission(Observing, Saved):
       may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
     - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
     - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
-      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
+      by default any number. `limits()` -> {parameter: (low, high)}, the ends of what can be learnt, for the report.
+      `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
     - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
       the entries of each parameter; by default by differences of `log_likelihood`.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this

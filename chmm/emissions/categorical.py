@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
-from ..coordinates import SIMPLEX, ratio
+from ..checks import check_counts, check_frozen, check_probabilities, refuse_row_names
 from ..sequences import NO_STEPS
-from ..statistics import log_prior, probabilities, rounded
+from ..statistics import rounded
 from ..symbols import Symbols, plural, shown
-from .base import Emission
 from .constructors import Frozen
 from .observing import Observed
 from .survey import Survey
+from .table import Table
 
 
-class Categorical(Emission):
+class Categorical(Table):
     """One of M symbols at each step.
 
         b_i(k) = probs[i, k]
@@ -40,8 +39,6 @@ class Categorical(Emission):
     """
 
     hint = "a pseudocount keeps probabilities away from 0"
-    parameters = ("probs",)
-    ranges = (SIMPLEX,)
     n_features = 1  # of a value, which is one symbol
 
     def __init__(
@@ -110,8 +107,7 @@ class Categorical(Emission):
         return Survey(kind={learnt.kind}, symbols=set(learnt.names), declared={data.categories})
 
     def prepare(self, survey, n_states, pseudocount):
-        if self.pseudocount is None:
-            self.pseudocount = pseudocount
+        super().prepare(survey, n_states, pseudocount)
         kind = next(iter(survey["kind"])) if len(survey["kind"]) == 1 else None
         if self._symbols is None:
             if not survey["symbols"]:
@@ -122,8 +118,6 @@ class Categorical(Emission):
             self._symbols = Symbols(declared or sorted(survey["symbols"]), kind)
         elif self._symbols.kind == "letters" and kind in ("text", "words"):
             self._symbols = Symbols(self._symbols.names, kind)
-        if self.probs is None:
-            self.free = np.ones((n_states, len(self._symbols)), dtype=bool)
 
     def observe(self, data):
         values, kind, missing = self._as_symbols(data)
@@ -162,21 +156,6 @@ class Categorical(Emission):
         counts = np.zeros((weights.shape[1], len(self._symbols)))
         counts[:, values] = weights.T
         return {"counts": counts}
-
-    def gradient(self, values, weights):
-        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
-
-    def update(self, statistics):
-        if self.is_frozen("probs"):
-            return
-        counts = statistics["counts"]
-        old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-        if self.probs is None and not self.free.all():
-            old = self.free / self.free.sum(axis=1, keepdims=True)
-        self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
-
-    def log_prior(self):
-        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def cdf(self, values):
         """By the codes of symbols, which are their places in the alphabet."""

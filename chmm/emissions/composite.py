@@ -90,10 +90,12 @@ class Composite(Emission, ABC):
 
     def statistics(self, values, weights):
         """The members' statistics, each key prefixed with "member."."""
-        total = {}
-        for key, member, mine in zip(self.keys, self.members, self.shares(values, weights), strict=True):
-            total |= {f"{key}.{name}": value for name, value in member.statistics(*mine).items()}
-        return total
+        return self._by_member(lambda member, mine: member.statistics(*mine), self.shares(values, weights))
+
+    def _by_member(self, ask, *each):
+        """{"member.name": value} of the {name: value} that `ask` gives for a member; `each` : for each member one."""
+        parts = zip(self.keys, self.members, *each, strict=True)
+        return {f"{key}.{name}": value for key, *asked in parts for name, value in ask(*asked).items()}
 
     def update(self, statistics):
         self._copy_members()
@@ -107,11 +109,10 @@ class Composite(Emission, ABC):
                 member.start(*mine, rng)
 
     def recentre(self, statistics, other):
-        moved = dict(statistics)
-        for key, member, one in zip(self.keys, self.members, other.members, strict=True):
-            mine = member.recentre(part_of(statistics, key), one)
-            moved |= {f"{key}.{name}": value for name, value in mine.items()}
-        return moved
+        def moved(member, key, one):
+            return member.recentre(part_of(statistics, key), one)
+
+        return statistics | self._by_member(moved, self.keys, other.members)
 
     def log_prior(self):
         return sum(member.log_prior() for member in self.members)
@@ -127,16 +128,10 @@ class Composite(Emission, ABC):
         return other
 
     def gradient(self, values, weights):
-        shares = self.shares(values, weights)
-        parts = zip(self.keys, self.members, shares, strict=True)
-        return {f"{key}.{name}": slope for key, member, mine in parts for name, slope in member.gradient(*mine).items()}
+        return self._by_member(lambda member, mine: member.gradient(*mine), self.shares(values, weights))
 
     def prior_gradient(self):
         return super().prior_gradient() | self._by_member(lambda member: member.prior_gradient())
-
-    def _by_member(self, ask):
-        pairs = zip(self.keys, self.members, strict=True)
-        return {f"{key}.{name}": answer for key, member in pairs for name, answer in ask(member).items()}
 
     def report(self, statistics):
         facts: dict = {}

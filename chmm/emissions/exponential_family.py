@@ -14,7 +14,7 @@ MINUS_INFINITY = -1e300  # used in products, where 0 * -inf would be NaN
 
 
 class ExponentialFamily(Emission):
-    """Independent columns of an exponential family: log b_i(o) = sum_d h(o_d) + c_id + sum_k e_ikd f_k(o_d).
+    """Independent columns of an exponential family: log b_i(o) = sum_d c_id + sum_k e_ikd f_k(o_d).
 
     A subclass defines the features f_k, the factors e and c, and the maximiser. Columns that are NaN drop out.
 
@@ -37,10 +37,6 @@ class ExponentialFamily(Emission):
         self.reference = self._reference(np.full((len(self.features), 1), np.nan))
 
     # Defined by a subclass ----------------------------------------------------------------------------------------
-
-    def log_base_measure(self, values):
-        """h: (R, D), the part of the log density that is free of parameters; None: 0."""
-        return None
 
     def sufficient_statistics(self, values):
         """f: the features, a list of (R, D)."""
@@ -112,19 +108,12 @@ class ExponentialFamily(Emission):
             return self._of_whole(values, factors, constant)
         values = np.where(seen, values, self.placeholder)
         features = [f * seen for f in self.sufficient_statistics(values)]
-        return self._measured(values, np.hstack([*features, seen]) @ np.vstack([factors, constants]), seen)
+        return with_infinities(np.hstack([*features, seen]) @ np.vstack([factors, constants]))
 
     def _of_whole(self, values, factors, constant):
         out = np.concatenate(self.sufficient_statistics(values), axis=1) @ factors
         out += constant
-        return self._measured(values, out)
-
-    def _measured(self, values, out, seen=1.0):
-        measure = self.log_base_measure(values)
-        if measure is not None:
-            out += (measure * seen).sum(axis=1)[:, None]
-        out[out < MINUS_INFINITY / 2] = -np.inf
-        return out
+        return with_infinities(out)
 
     def statistics(self, values, weights):
         """weights (N, D), and for each feature its weighted sum (N, D)."""
@@ -163,6 +152,12 @@ class ExponentialFamily(Emission):
 
 def _finite(factors):
     return np.maximum(factors, MINUS_INFINITY)
+
+
+def with_infinities(logs):
+    """Sums of products with MINUS_INFINITY in them as what they stand for: -inf, in place."""
+    logs[logs < MINUS_INFINITY / 2] = -np.inf
+    return logs
 
 
 def not_counts(values):

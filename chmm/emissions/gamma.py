@@ -5,7 +5,7 @@ import numpy as np
 from ..coordinates import POSITIVE
 from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent, trigamma
+from .special import digamma, gamma_cdf, gammaln, newton, newton_ascent_of_one, trigamma
 
 RANGE = 1e-6, 1e6
 EULER = 0.5772156649015329
@@ -66,12 +66,12 @@ class Gamma(ExponentialFamily):
         if np.any(self.held("rates")):
             # a log b - log Gamma(a) + a mean_log
             pull = np.log(self.rates) + mean_log
-            given_rates = newton_ascent(
-                (mean * self.rates)[..., None],
-                lambda a: a[..., 0] * pull - gammaln(a[..., 0]),
-                lambda a: newton(pull[..., None] - digamma(a), -trigamma(a), a),
+            given_rates = newton_ascent_of_one(
+                mean * self.rates,
+                lambda a: a * pull - gammaln(a),
+                lambda a: newton(pull - digamma(a), -trigamma(a), a),
                 *RANGE,
-            )[..., 0]
+            )
             shapes = np.where(self.held("rates"), given_rates, shapes)
         if np.any(self.held("shapes")):
             shapes = np.where(self.held("shapes"), self.shapes, shapes)

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -224,11 +224,7 @@ class Mixture(Alternatives):
 
         if not self.listed:
             return draw(self.components, slice(None), states * self.n + component)
-        order = np.argsort(component, kind="stable")
-        ends = np.cumsum(np.bincount(component, minlength=self.n))
-        runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
-        drawn = [draw(member, order[a:b], states[order[a:b]]) for member, (a, b) in runs if b > a]
-        return np.concatenate(drawn)[np.argsort(order)] if drawn else draw(self.members[0], slice(None), states)
+        return self.drawn(component, lambda member, rows: draw(member, rows, states[rows]))
 
     def placed(self, k: int, item: Any) -> Any:
         if not isinstance(item, tuple):

@@ -3,18 +3,16 @@
 import numpy as np
 
 from ..checks import check_counts, check_frozen, check_probabilities, read_only, refuse_row_names
-from ..coordinates import SIMPLEX, ratio
-from ..statistics import log_prior, probabilities
 from ..symbols import shown
-from .base import Emission
 from .constructors import Frozen, Given
-from .exponential_family import MINUS_INFINITY, log_factorial, not_counts
+from .exponential_family import MINUS_INFINITY, log_factorial, not_counts, with_infinities
 from .special import beta_cdf, log_poisson, stirling
+from .table import Table
 
 LARGE = 1e6  # counts up to here lose nothing as a matrix product
 
 
-class Multinomial(Emission):
+class Multinomial(Table):
     """Count vectors: how often each symbol occurred among the n = sum_d o_d draws of a step.
 
         log b_i(o) = log n! - sum_d log o_d! + sum_d o_d log probs[i, d]
@@ -38,8 +36,6 @@ class Multinomial(Emission):
     [0, 0, 1]
     """
 
-    parameters = ("probs",)
-    ranges = (SIMPLEX,)
     domain = "counts 0, 1, 2 ..."
 
     def __init__(self, probs: Given = None, *, pseudocount: float | None = None, n_draws: int = 1, frozen: Frozen = ()):
@@ -51,10 +47,6 @@ class Multinomial(Emission):
             raise ValueError(f"n_draws = {shown(n_draws)} must be an integer from 0 to 2**63 - 1")
         self.n_draws = int(n_draws)
         self.frozen = check_frozen(frozen, self.parameters, **self._known())
-
-    def prepare(self, survey, n_states, pseudocount):
-        if self.pseudocount is None:
-            self.pseudocount = pseudocount
 
     def survey(self, data):
         if self.numbers(data).shape[1] == 1:
@@ -76,23 +68,10 @@ class Multinomial(Emission):
             return sum(parts, stirling(n))
         out = values @ np.maximum(np.log(self.probs), MINUS_INFINITY).T
         out += (log_factorial(values.sum(axis=1)) - log_factorial(values).sum(axis=1))[:, None]
-        out[out < MINUS_INFINITY / 2] = -np.inf
-        return out
+        return with_infinities(out)
 
     def statistics(self, values, weights):
         return {"counts": weights.T @ values}
-
-    def gradient(self, values, weights):
-        return {"probs": ratio(self.statistics(values, weights)["counts"], self.probs)}
-
-    def update(self, statistics):
-        counts = statistics["counts"]
-        if not self.is_frozen("probs"):
-            old = np.full(counts.shape, 1 / counts.shape[1]) if self.probs is None else self.probs
-            self.probs = read_only(probabilities(counts, old, self.pseudocount, self.free, self.held("probs")))
-
-    def log_prior(self):
-        return log_prior(self.probs, self.pseudocount, self.free, self.held("probs"))
 
     def report(self, statistics):
         impossible = np.flatnonzero(self.probs.max(axis=0) == 0).tolist()

@@ -10,7 +10,7 @@ from ..memory import windows
 from .base import Emission
 from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import MINUS_INFINITY, not_counts, squeeze_feature
-from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent, stirling, trigamma
+from .special import beta_cdf, digamma, log_poisson, newton, newton_ascent_of_one, stirling, trigamma
 from .survey import Survey
 
 RANGE = 1e-6, 1e6
@@ -126,10 +126,9 @@ class NegativeBinomial(Emission):
             return (share * np.maximum(log_density(used, r[..., None], p[..., None]), MINUS_INFINITY)).sum(axis=-1)
 
         def step(r):
-            r = r[..., 0]
             gradient = (share * digamma(used + r[..., None])).sum(axis=-1) - digamma(r) + np.log(probs(r))
             curvature = (share * trigamma(used + r[..., None])).sum(axis=-1) - trigamma(r)
-            return newton(gradient, curvature + np.where(held, 0.0, mean / (r * (r + mean))), r)[..., None]
+            return newton(gradient, curvature + np.where(held, 0.0, mean / (r * (r + mean))), r)
 
         if self.sizes is not None:
             start = self.sizes
@@ -138,7 +137,7 @@ class NegativeBinomial(Emission):
             scale = np.where(mean > 0, mean, 1.0)
             excess = (share * (used / scale[..., None] - 1) ** 2).sum(axis=-1) - 1 / scale
             start = np.where(excess > 0, 1 / np.where(excess > 0, excess, 1.0), 100.0)
-        return newton_ascent(start[..., None], lambda r: value(r[..., 0]), step, *RANGE)[..., 0]
+        return newton_ascent_of_one(start, value, step, *RANGE)
 
     def log_prior(self):
         if not self.prior or self.levels is None:

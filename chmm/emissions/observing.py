@@ -40,7 +40,12 @@ class Observing(Parameters):
     def inside(self, values: Any) -> bool | np.ndarray:
         """(R,) bool: whether each value lies in the support; True if all do."""
         inside = self.support(values)
-        return True if inside is True else np.all(inside | np.isnan(values), axis=1)
+        if inside is True:
+            return True
+        if np.ndim(inside) == 1:  # which NumPy would take for a row
+            name = type(self).__name__
+            raise TypeError(f"{name}.support(values) has shape {inside.shape}; it must be (R, D) or (R, 1)")
+        return np.all(inside | np.isnan(values), axis=1)
 
     def check(self, data: Sequences) -> Observed:
         """Sequences -> Observed, or an error that names the place and the value."""
@@ -69,10 +74,12 @@ class Observing(Parameters):
             raise ValueError(f"X, {data.where(first + t)}{self.misfit(values, r, data.names)}")
 
     def misfit(self, values, r, names=None):
-        """The reason to refuse value r: its column, if there are several, and the fault."""
-        k = int(np.argmin(np.atleast_2d(self.support(values[r : r + 1]) | np.isnan(values[r : r + 1]))[0]))
-        column = f", column {k if names is None else repr(names[k])}" if values.shape[1] > 1 else ""
-        return f"{column}: {values[r, k]:.12g} is outside what {type(self).__name__} takes, {self.domain}"
+        """The reason to refuse value r: its column, if these are judged one by one, and the fault."""
+        value, allowed = values[r], np.atleast_2d(self.support(values[r : r + 1]))[0]
+        k = int(np.argmin(allowed | np.isnan(value)))
+        column = f", column {k if names is None else repr(names[k])}" if len(allowed) > 1 else ""
+        fault = shown(value.tolist()) if len(allowed) < len(value) else f"{value[k]:.12g}"
+        return f"{column}: {fault} is outside what {type(self).__name__} takes, {self.domain}"
 
     def _columns(self, data):
         name = type(self).__name__

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,20 +58,13 @@ class PerState(Alternatives):
         return 1
 
     def sample(self, states, rng):
-        return self._drawn(states, lambda member, rows: member.sample(np.zeros(len(rows), dtype=np.intp), rng))
+        return self.drawn(states, lambda member, rows: member.sample(np.zeros(len(rows), dtype=np.intp), rng))
 
     def sample_given(self, values, states, rng):
         def draw(member, rows):
             return member.sample_given(values[rows], np.zeros(len(rows), dtype=np.intp), rng)
 
-        return self._drawn(states, draw)
-
-    def _drawn(self, states, draw):
-        order = np.argsort(states, kind="stable")
-        ends = np.cumsum(np.bincount(states, minlength=len(self.members)))
-        runs = zip(self.members, pairwise([0, *ends.tolist()]), strict=True)
-        drawn = [draw(member, order[a:b]) for member, (a, b) in runs if b > a or not len(order)]
-        return np.concatenate(drawn)[np.argsort(order)]
+        return self.drawn(states, draw)
 
     def cdf(self, values):
         return np.hstack([member.cdf(values) for member in self.members])

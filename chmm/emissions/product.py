@@ -106,15 +106,19 @@ class Product(Composite):
 
     @property
     def n_features(self):
-        return sum(channel.n_features or 1 for channel in self.members)
+        return sum(self.widths)
+
+    @property
+    def widths(self):
+        """The number of columns of each channel."""
+        return [channel.n_features or 1 for channel in self.members]
 
     # Data ----------------------------------------------------------------------------------------------------------
 
     def parts(self, data):
         """The data of each channel."""
-        widths = [channel.n_features or 1 for channel in self.members]
-        by_name = isinstance(self.names[0], str)
-        if by_name and data.names is not None:
+        widths = self.widths
+        if self.by_name and data.names is not None:
             for name in self.names:
                 if data.names.count(name) != 1:
                     many = "no column" if name not in data.names else f"{data.names.count(name)} columns"
@@ -208,19 +212,17 @@ class Product(Composite):
         """NaN for a channel without a table; None if no channel has one."""
         if all(table is None for table in tables):
             return None
-        widths = [channel.n_features or 1 for channel in self.members]
-        empty = [np.full((self.n_states, width), np.nan) for width in widths]
+        empty = [np.full((self.n_states, width), np.nan) for width in self.widths]
         return np.hstack([gap if table is None else table for gap, table in zip(empty, tables, strict=True)])
 
     @property
     def circular(self):
-        return np.concatenate([np.broadcast_to(c.circular, c.n_features or 1) for c in self.members])
+        return np.concatenate([np.broadcast_to(c.circular, n) for c, n in zip(self.members, self.widths, strict=True)])
 
     n_expected = property(lambda self: sum(channel.n_expected for channel in self.members))
 
     def values_of(self, table):
-        ends = np.cumsum([channel.n_features or 1 for channel in self.members])[:-1]
-        parts = np.split(table, ends, axis=1)
+        parts = np.split(table, np.cumsum(self.widths)[:-1], axis=1)
         tables = [channel.values_of(part) for channel, part in zip(self.members, parts, strict=True)]
         return Cells(len(table), tables, [None] * len(tables))
 
@@ -263,8 +265,7 @@ class Product(Composite):
         return cls(**dict(zip(names, members, strict=True)))
 
     def __repr__(self):
-        by_name = isinstance(self.names[0], str)
-        parts = [f"{name}={c!r}" if by_name else repr(c) for name, c in zip(self.names, self.members, strict=True)]
+        parts = [f"{name}={c!r}" if self.by_name else repr(c) for name, c in zip(self.names, self.members, strict=True)]
         return f"Product({', '.join(parts)})"
 
 

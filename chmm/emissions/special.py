@@ -159,6 +159,14 @@ def newton_ascent(x, value, step, low, high):
     return x
 
 
+def newton_ascent_of_one(x, value, step, low, high):
+    """`newton_ascent` where each element of x is a parameter by itself: value(x) and step(x) have its shape."""
+    ascent = newton_ascent(
+        x[..., None], lambda x: value(x[..., 0]), lambda x: step(x[..., 0])[..., None], low, high
+    )  # fmt: skip
+    return ascent[..., 0]
+
+
 def newton(gradient, curvature, x):
     """The Newton step for one parameter x > 0, taken in log x; it goes uphill whatever the curvature."""
     slope = x * gradient

@@ -8,7 +8,7 @@ from .base import Emission
 from .constructors import Frozen, Given, check_parameter, check_prior, same_shape
 from .exponential_family import squeeze_feature
 from .quadratic import LARGEST, SMALLEST, moments, shifted, spread
-from .special import half_step, half_step_slope, newton, newton_ascent, student_cdf
+from .special import half_step, half_step_slope, newton, newton_ascent_of_one, student_cdf
 from .survey import Survey
 
 KEYS = "weights", "u", "uy", "uyy", "slopes", "bends"
@@ -27,8 +27,7 @@ class StudentT(Emission):
     locations : (n_states, n_features) or (n_states,). scales, dofs : the same shape, > 0. A fit starts from given
         values. Columns are independent given the state; a missing one (NaN) is ignored.
     prior : strength, in steps, of a prior on the scales, -(prior / 2) sum (log s^2 + S / s^2) with S the variance of
-    all
-        data, as in `Gaussian`.
+        all data, as in `Gaussian`.
     frozen : names of parameters to keep as given, or {name: mask}.
 
     The t distribution is a normal with a random precision u. For each state and column, an update takes the better of
@@ -177,8 +176,8 @@ class StudentT(Emission):
             here = gradient(v)
             return newton(here, (gradient(v * (1 + 1e-4)) - here) / (1e-4 * v), v)
 
-        v = newton_ascent(v0[..., None], lambda v: value(v[..., 0]), lambda v: step(v[..., 0])[..., None], *DOFS)
-        return v[..., 0], value(v[..., 0]) - value(v0)
+        v = newton_ascent_of_one(v0, value, step, *DOFS)
+        return v, value(v) - value(v0)
 
     def log_prior(self):
         squares = self.scales**2

@@ -20,7 +20,7 @@ class Tied(Alternatives):
     Parameters
     ----------
     family : the `Emission` whose members are shared, such as Gaussian(). If it has parameters, there is one set per
-    group.
+        group.
     groups : for each state the number of its group, 0 ... n_groups - 1: Tied(Gaussian(), [0, 0, 1]) has two Gaussians
         for three states; states 0 and 1 share the first.
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..coordinates import POSITIVE, REAL
 from .constructors import Frozen, Given, check_parameter
 from .exponential_family import ExponentialFamily, squeeze_feature
-from .special import TURN, from_minus_pi, log_bessel, newton_ascent, von_mises_cdf
+from .special import TURN, from_minus_pi, log_bessel, newton_ascent_of_one, von_mises_cdf
 
 LARGEST = 1e6
 
@@ -69,13 +69,11 @@ class VonMises(ExponentialFamily):
 
         def step(k):
             ratio = log_bessel(k)[1]
-            return (length[..., None] - ratio) / np.maximum(1 - ratio / k - ratio**2, 1e-300)
+            return (length - ratio) / np.maximum(1 - ratio / k - ratio**2, 1e-300)
 
         # within 2 % of the root (Banerjee et al. 2005)
         start = np.maximum(length * (2 - length**2) / np.maximum(1 - length**2, 1e-9), 1e-9)
-        k = newton_ascent(
-            start[..., None], lambda k: k[..., 0] * length - log_bessel(k[..., 0])[0], step, 1e-9, LARGEST
-        )[..., 0]
+        k = newton_ascent_of_one(start, lambda k: k * length - log_bessel(k)[0], step, 1e-9, LARGEST)
         return {"means": direction, "concentrations": np.where(length > 0, k, 0.0)}
 
     def derivatives(self, mass, cosines, sines):

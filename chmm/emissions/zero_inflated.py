@@ -12,7 +12,7 @@ from .alternatives import Alternatives
 from .base import Emission
 from .bernoulli import Bernoulli
 from .constructors import Frozen, Given, check_parameter, check_prior
-from .exponential_family import MINUS_INFINITY
+from .exponential_family import MINUS_INFINITY, with_infinities
 from .mixture import Mixture, mixed
 from .multinomial import Multinomial
 from .precomputed import Precomputed
@@ -133,9 +133,7 @@ class ZeroInflated(Alternatives):
         out[some] = self.family.log_likelihood(rest[some])
         at_zero = np.logaddexp(np.log(self.zeros), np.log1p(-self.zeros) + self._own())
         factors = np.maximum(np.hstack([at_zero, np.log1p(-self.zeros)]), MINUS_INFINITY)
-        out = np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T
-        out[out < MINUS_INFINITY / 2] = -np.inf
-        return out
+        return with_infinities(np.maximum(out, MINUS_INFINITY) + np.hstack([zero, seen & ~zero]) @ factors.T)
 
     def _other_cause(self, shape):
         """(n_states, n_features), the probability that a zero is not the family's."""
@@ -148,9 +146,13 @@ class ZeroInflated(Alternatives):
 
     def statistics(self, values, weights):
         """Weights (n_states, n_features) of zeros of the other cause, and of the rest, and the family's statistics."""
+        mine, rest = self._counts(values, weights)
+        return {"zeros.counts": mine, "rest.counts": rest, **super().statistics(values, weights)}
+
+    def _counts(self, values, weights):
         zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
         mine = zero * self._other_cause(zero.shape)
-        return {"zeros.counts": mine, "rest.counts": mass - mine, **super().statistics(values, weights)}
+        return mine, mass - mine
 
     def shares(self, values, weights):
         rest = without_zeros(values)
@@ -163,9 +165,8 @@ class ZeroInflated(Alternatives):
         return [(rest, kept)]
 
     def gradient(self, values, weights):
-        zero, mass = weights.T @ (values == 0), weights.T @ ~np.isnan(values)
-        mine = zero * self._other_cause(zero.shape)
-        slope = ratio(mine, self.zeros) - ratio(mass - mine, 1 - self.zeros)
+        mine, rest = self._counts(values, weights)
+        slope = ratio(mine, self.zeros) - ratio(rest, 1 - self.zeros)
         return {"zeros": slope, **super().gradient(values, weights)}
 
     def update(self, statistics):
