@@ -76,7 +76,7 @@ class Stream:
         try:
             self._past = Past(*fit.chain.numbers, self.lag)
         except (MemoryError, OverflowError) as error:
-            raise MemoryError(f"lag = {self.lag}: not enough memory for so many steps") from error
+            raise MemoryError(f"lag = {self.lag}: no memory for so many steps") from error
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
         self._likelihoods = _door(fit.emission)
         self._nothing = np.zeros((1, len(fit.states)))
