@@ -3,6 +3,7 @@
 import threading
 import time
 import weakref
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose
 
 import chmm
 from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, passes, sequences, subset
+from chmm.shards import n_bytes
 from chmm.structure import structure_of
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
@@ -315,6 +317,32 @@ def test_a_fit_that_is_left_by_its_callback_keeps_the_best_so_far(small_sample):
 def test_progress_tells_of_shards(small_sample, capsys):
     Model(2, Gaussian(), random_state=0, max_iter=3, n_init=1).fit(chmm.shards(drawn(numbers)), progress=True)
     assert "shard 1 of 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("draw", [numbers, symbols, texts])
+def test_what_is_kept_is_read_once_and_has_the_same_bits(draw, small_sample):
+    pieces, n_read = drawn(draw), Counter()
+
+    def fitted(keep, n_jobs):
+        n_read.clear()
+        read = [lambda k=k: n_read.update([k]) or pieces[k] for k in range(len(pieces))]
+        family = Gaussian() if draw is numbers else "auto"
+        found = Model(2, family, random_state=0, max_iter=3, n_init=1, n_jobs=n_jobs)
+        return bits(found.fit(chmm.shards(read, keep=keep)))
+
+    plain, first = fitted(0, 1), n_bytes(chmm.shards(pieces).read(0))
+    assert min(n_read.values()) > 1
+    assert fitted(first, 2) == plain
+    assert n_read[0] == 1 and max(n_read.values()) > 1
+    assert fitted(1e9, 2) == plain
+    assert set(n_read.values()) == {1}
+
+
+def test_what_is_walked_through_cannot_be_kept():
+    with pytest.raises(TypeError, match="give a list of them"):
+        chmm.shards({"a": 1}.values(), keep=1e6)
+    with pytest.raises(ValueError, match="keep"):
+        chmm.shards(drawn(numbers), keep=-1)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 3])
