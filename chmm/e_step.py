@@ -28,7 +28,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     top = 1.0 if weight is None else float(weight.max())
     startprob, transmat, endprob = chain.given
     outcome, labelled = inference.Outcome.of(problem), problem.labelled
-    total: Any = None
+    total: Any = 0
     parts = inference.counts_in_parts(
         problem, outcome, None if weight is None else weight / top, scratch, options.n_jobs
     )
@@ -37,8 +37,7 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
         weights = weights if top == 1 else top * weights  # no copy unless it must be
         weights = weights if labelled is None else weights + labelled
         tallies, ends = emission.statistics(values, weights), None if endprob is None else top * end
-        own = Statistics(top * start, top * trans, tallies, 0.0, 0, 0, end=ends)
-        total = own if total is None else total + own
+        total = total + Statistics(top * start, top * trans, tallies, 0.0, 0, 0, end=ends)
     problem.require_possible(outcome.step)
     return replace(
         total,
@@ -53,12 +52,26 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
     """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
-    values, bounds = problem.observed.distinct, problem.bounds
-    start, trans, weights, end = counts_of(problem, path, problem.chain.n, endprob is not None)
-    if loglik is None:
-        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob) + explained(emission, values, weights)
-    tallies, digest = emission.statistics(values, weights), Digest(startprob, transmat, emission, endprob)
-    return Statistics(start, trans, tallies, float(loglik), n_filled(bounds), int(bounds[-1]), digest, shards, end)
+    bounds, explains = problem.bounds, loglik is None
+    total: Any = 0
+    for part, first, goes_on in inference.stretches(problem) if inference.too_large(problem) else [(problem, 0, False)]:
+        mine, values = path[first : first + len(part.index)], part.observed.distinct
+        start, trans, weights, end = counts_of(part, mine, problem.chain.n, endprob is not None)
+        if goes_on:
+            trans[path[first - 1], path[first]] += start.sum()
+            start[:] = 0.0
+        own = 0.0
+        if explains:
+            own = chain_loglik(start, trans, end, startprob, transmat, endprob) + explained(emission, values, weights)
+        total = total + Statistics(start, trans, emission.statistics(values, weights), own, 0, 0, end=end)
+    return replace(
+        total,
+        loglik=float(total.loglik if explains else loglik),
+        n_sequences=n_filled(bounds),
+        n_steps=int(bounds[-1]),
+        digest=Digest(startprob, transmat, emission, endprob),
+        shards=shards,
+    )
 
 
 def counts_of(problem, path, n_states, ends):
