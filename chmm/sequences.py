@@ -285,10 +285,12 @@ def _sequences(steps, bounds, form, keys=None):
 
 def _read_as_numbers(words):
     """Whether the first words are numbers written out."""
-    if isinstance(words, Letters):
-        return False
+    return not isinstance(words, Letters) and all(map(_reads_as_number, words[:9]))
+
+
+def _reads_as_number(word):
     try:
-        return all(math.isfinite(float(w.replace(",", ""))) for w in list(words[:9]) if isinstance(w, str))
+        return not isinstance(word, str) or math.isfinite(float(word.replace(",", "")))
     except ValueError:
         return False
 
@@ -342,6 +344,9 @@ def numbers(data: Sequences, family: str) -> np.ndarray:
             advice = "; leave it out, make it the index, or give each column a family, Product(...)" if column else ""
             if part.kind == "words" and _read_as_numbers(part.values):
                 advice = f"; {TO_NUMBERS}"
+            elif part.kind == "words" and any(_reads_as_number(w) for w in part.values if isinstance(w, str)):
+                odd = next(word for word in part.values if not _reads_as_number(word))
+                advice = f"; {shown(odd)} is not one: pd.to_numeric(..., errors='coerce') makes such values missing"
             raise TypeError(f"{column}the data holds {part.kind}, {family} takes numbers{advice}")
     return data.numbers
 

@@ -115,6 +115,8 @@ DATA = [
     ("the name of a table of text", lambda: named_file("prices.csv"), ValueError, "prices.csv", "read_csv"),
     ("the name of a file of numbers", lambda: named_file("a.npy"), ValueError, "a.npy", r"chmm.shards\(X\)"),
     ("names of files, by a wildcard", lambda: fit(X="data/*.parquet"), ValueError, r"chmm.shards\(X\)", "columns="),
+    ("some numbers as strings", lambda: fit(X=[["1.5", "n/a", "2"]], emission=Gaussian()), TypeError,
+     "'n/a' is not one", "coerce"),
     ("numbers as strings", lambda: fit(X=np.array(["1.5", "2.5", "1,024"])), ValueError, "strings", "to_numeric"),
     ("numbers as strings, to a family", lambda: Model(2, Gaussian()).fit([["1.5", "2.5", "1.5"]]), TypeError, "words",
      "to_numeric"),

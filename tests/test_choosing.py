@@ -106,14 +106,23 @@ def test_held_out_sequences():
     assert [row.held_out for row in in_one] == [row.held_out for row in found]
 
 
-def test_held_out_blocks_of_time_go_on_from_what_came_before():
-    m = Model(2, Poisson(), n_init=1, random_state=0, tol=1e-6)
+@pytest.mark.parametrize("ends", [False, True], ids=["", "ends"])
+def test_held_out_blocks_of_time_go_on_from_what_came_before(ends):
+    pseudocount = {"endprob": 1.0 * ends}  # an end that was never seen may come
+    m = Model(2, Poisson(), endprob=ends, pseudocount=pseudocount, n_init=1, random_state=0, tol=1e-6)
     (row,) = select(m, COUNTS, criterion="cv", folds=4)
     cuts, total = np.linspace(0, len(COUNTS), 5).astype(int), 0.0
+
+    def ended(*flags):  # of these pieces; only the last has the end
+        return {"ended": flags} if ends else {}
+
     for a, b in itertools.pairwise(cuts):
-        pieces = [piece for piece in (COUNTS[:a], COUNTS[b:]) if len(piece)]
-        fit = Model(2, Poisson(), n_init=1, random_state=0, tol=1e-6).fit(pieces)
-        total += fit.score(COUNTS[:b]) - (fit.score(COUNTS[:a]) if a else 0.0)
+        last = b == len(COUNTS)
+        pieces = {False: COUNTS[:a], True: COUNTS[b:]}
+        pieces = {end: piece for end, piece in pieces.items() if len(piece)}
+        fit = m.fit(list(pieces.values()), **ended(*pieces))
+        total += fit.score([COUNTS[:b]], **ended(last)) - (fit.score([COUNTS[:a]], **ended(False)) if a else 0.0)
+    assert np.isfinite(total)
     assert_allclose(row.held_out, total / len(COUNTS), rtol=1e-5)
 
 
@@ -124,10 +133,15 @@ def test_labels_and_ends_go_along():
     keep = [k for k, x in enumerate(X) if len(x) > 1]
     X, y = [X[k] for k in keep], [y[k] for k in keep]
     ends = Model(2, endprob=True, pseudocount=0.5, n_init=1, random_state=0)
-    found = select({"ends": ends, "none": Model(2, pseudocount=0.5, n_init=1, random_state=0)}, X,
-                   ended=[True] * (len(X) - 1) + [False], criterion="cv", folds=2)  # fmt: skip
+    ended = np.arange(len(X)) < len(X) - 3
+    found = select({"ends": ends, "none": Model(2, endprob=False, pseudocount=0.5, n_init=1, random_state=0)}, X,
+                   ended=ended, criterion="cv", folds=2)  # fmt: skip
     assert found[0].n_parameters == found[1].n_parameters + 2
     assert all(np.isfinite(row.held_out) for row in found)
+    total = sum(
+        ends.fit(X[1 - k :: 2], ended=ended[1 - k :: 2]).score(X[k::2], ended=ended[k::2]) for k in range(2)
+    )  # fmt: skip
+    assert_allclose(found[0].held_out, total / sum(map(len, X)))
     (labelled,) = select(Model(pseudocount=1), X, y, criterion="cv", folds=3)
     assert_allclose(labelled.loglik, Model(pseudocount=1).fit(X, y).score(X, y))
     total = 0.0

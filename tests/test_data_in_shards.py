@@ -56,7 +56,7 @@ every_family = pytest.mark.parametrize("family, draw", FAMILIES.values(), ids=FA
 
 @every_family
 def test_shards_that_starts_see_whole_are_fitted_as_one_list(family, draw):
-    pieces = drawn(draw)
+    pieces = [*drawn(draw), [draw(np.random.default_rng(1), 1)]]  # one step is a sequence, too
     one = Model(2, family(), random_state=0, max_iter=40).fit(together(pieces))
     many = Model(2, family(), random_state=0, max_iter=40).fit(chmm.shards(pieces))
     assert bits(one) == bits(many)

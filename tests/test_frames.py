@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chmm import Categorical, Gaussian, Model, Poisson, Product, select
+from chmm import Categorical, Gaussian, Model, Poisson, Product, select, sequences
 
 pd = pytest.importorskip("pandas")
 
@@ -54,6 +54,16 @@ def test_many_frames_give_as_many(ask, columns):
     groups = pd.DataFrame({"flow": X, "who": ["y", "x", "y", "x"]}).groupby("who")
     assert_array_equal(np.asarray(ask(M, groups)["y"]).ravel(), np.asarray(ask(M, X.iloc[[0, 2]])).ravel())
     assert ask(M, groups)["y"].index.equals(DAYS[[0, 2]])
+
+
+@pytest.mark.parametrize("gaps", [[], [0], [0, 1]], ids=str)
+def test_nulls_in_columns_of_integers_are_missing_values(gaps):
+    frame = pd.DataFrame({"calls": [1, 9, 2, 12], "trips": [7, 2, 8, 1]}, dtype="Int64")
+    for j in gaps:
+        frame.iloc[j + 1, j] = pd.NA
+    m = Model(**CHAIN, emission=Poisson([[1, 8], [9, 1]]))
+    assert m.score(frame) == m.score(frame.to_numpy(float, na_value=np.nan))
+    assert sequences.read(frame).kind == ("numbers" if gaps else "integers")
 
 
 def test_frames_of_several_columns():

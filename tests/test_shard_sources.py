@@ -474,7 +474,7 @@ def test_data_that_do_not_fit_into_memory_are_fitted(tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "data").mkdir()
     np.save(tmp_path / "data" / "0.npy", rng.normal(np.repeat(3.0 * rng.integers(0, 2, 3125), 50)))
-    for k in range(1, 144):  # 180 MB, which take no more room on the disk than one file
+    for k in range(1, 96):  # 120 MB, which take no more room on the disk than one file
         os.link(tmp_path / "data" / "0.npy", tmp_path / "data" / f"{k}.npy")
     env = {**os.environ, "PYTHONPATH": str(Path(chmm.__file__).parents[1]), "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path / "data")]

@@ -94,6 +94,12 @@ def test_counting_is_the_maximum_of_the_joint_likelihood(seed):
         assert other.model().score(X, y) < best.score(X, y)
 
 
+def test_the_first_label_that_cannot_be_is_named():
+    m = Model(startprob=[0.5, 0.5], transmat=[[0.5, 0.5]] * 2, emission=Categorical([[1, 0], [0.5, 0.5]]))
+    with pytest.raises(ValueError, match="sequence 1, step 1: symbol 1 has probability 0"):
+        m.fit([[0] * 4, [0, 1, 0, 1, 0]], [[None] * 4, [None, 0, None, 0, None]])
+
+
 def test_labelled_steps_with_a_missing_value_count_for_the_states_only():
     m = Model(emission=Categorical(symbols=[0, 1])).fit([[0, None, 1], [1, 1, 0]], [[0, 0, 1], [1, 0, 0]])
     assert_array_equal(m.statistics_.trans, [[2, 1], [1, 0]])

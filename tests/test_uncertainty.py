@@ -207,6 +207,9 @@ def test_what_does_not_move_stays_through_a_vector():
     ]  # fmt: skip
     other = m.with_vector(m.to_vector() + 1.0)
     assert other.startprob_.tolist() == [1, 0, 0] and other.transmat_[0, 0] == 0.4 and other.transmat_[1, 0] == 0
+    fitted = m.fit([0, 4, 9, 9, 4.0])
+    other = fitted.with_vector(fitted.to_vector())  # what was found for others is gone
+    assert other.loglik_ is None and not hasattr(other, "statistics_") and not len(other.history_)
     assert other.emission_.covariances.ravel().tolist() == [1, 1, 1]
 
 
