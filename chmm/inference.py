@@ -122,18 +122,13 @@ def counts_in_parts(
     problem: Problem, outcome: Outcome, weight: np.ndarray | None = None, scratch: "Scratch | None" = None,
     n_jobs: int = 1,
 ) -> Iterator[tuple[Any, Counts]]:  # fmt: skip
-    """The E-step, (values, counts as in `expected_counts`) of one part of the data after the other: of all at once if
-    their rows fit into the budget. The outcome is filled in."""
-    if not too_large(problem):
-        values = problem.observed.distinct
-        counts, found = expected_counts(problem, weight, scratch, n_jobs)
-        outcome.fill(found)
-        del problem  # its rows may be as large as the data times the states
-        yield values, counts
-        return
+    """The E-step where the rows of all data do not fit into the budget: (values, counts as in `expected_counts`) of one
+    part after the other. The outcome is filled in."""
     for part, own in _parts(problem._replace(weight=weight), outcome):
         if not isinstance(part, Windows):
-            yield from counts_in_parts(part, own, part.weight, scratch, n_jobs)
+            counts, found = expected_counts(part, part.weight, scratch, n_jobs)
+            own.fill(found)
+            yield part.observed.distinct, counts
             continue
         own.fill(part)
         for k, window in part.back():
