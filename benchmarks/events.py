@@ -2,10 +2,14 @@
 
     python benchmarks/events.py FOLDER                         # 200 million events of 2 million users, 32 files
     python benchmarks/events.py FOLDER --users 20_000 --files 4 --jobs 2 --keep
+    python benchmarks/events.py FOLDER --beside-memory 1,20    # instead: measurements of 1 and of 20 columns
 
 The files are drawn from a model with three states and twelve kinds of events; they are deleted at the end, unless they
 were there before or --keep is given. The search for a start sees a sample; what is timed are passes over everything,
 each of which reads every file again. The first of them fills the disk cache.
+
+Beside memory: processor time of a pass over four files of 150,000 steps in each format, divided by that over the same
+arrays in memory. They take turns; the minimum of --passes passes in three rounds counts.
 """
 
 import argparse
@@ -57,6 +61,41 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def measured(folder, n_columns):
+    """{format: what is learnt from}, the same values in each."""
+    rng, sources = np.random.default_rng(0), {}
+    arrays = [rng.normal(np.repeat(rng.integers(0, 2, (3000, 1)), 50, axis=0), 1, (150_000, n_columns)) for _ in "1234"]
+    for k, x in enumerate(arrays):
+        np.save(folder / f"{k} rows.npy", x)
+        np.save(folder / f"{k} columns.npy", np.asfortranarray(x))
+        np.savez(folder / f"{k} rows.npz", x)
+        pq.write_table(pa.table({f"{j}": x[:, j] for j in range(n_columns)}), folder / f"{k} table.parquet")
+    for name in ("rows.npy", "columns.npy", "rows.npz", "table.parquet"):
+        sources[name] = chmm.shards(folder / f"* {name}")
+    return {"memory": arrays} | sources | {"kept": chmm.shards(folder / "* table.parquet", keep=1e9)}
+
+
+def processor_time(X, n_columns, n_states, n_passes):
+    """Seconds of a pass, at best, and what was learnt."""
+    told, rng = [], np.random.default_rng(0)
+    family = chmm.Gaussian(rng.normal(size=(n_states, n_columns)), np.ones((n_states, n_columns)))
+    model = chmm.Model(n_states, family, random_state=0, n_init=1, max_iter=n_passes + 1, tol=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", chmm.ConvergenceWarning)
+        model.fit(X, callback=lambda progress: told.append(time.process_time()))
+    return np.diff(told)[-n_passes:].min(), model.loglik_
+
+
+def beside_memory(folder, n_columns, n_passes):
+    for n_states in (2, 8):
+        best, sources = {}, measured(folder, n_columns)
+        for _ in range(3):
+            found = {name: processor_time(X, n_columns, n_states, n_passes) for name, X in sources.items()}
+            best = {name: min(best.get(name, np.inf), seconds) for name, (seconds, _) in found.items()}
+        told = ", ".join(f"{name} {seconds / best['memory']:.2f}" for name, seconds in best.items())
+        print(f"columns {n_columns}, states {n_states}, {1e3 * best['memory']:.0f} ms: {told}", flush=True)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -65,7 +104,16 @@ if __name__ == "__main__":
     parser.add_argument("--passes", type=int, default=6, help="that are timed")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--beside-memory", type=lambda text: [int(d) for d in text.split(",")], help="columns")
     asked = parser.parse_args()
+    if asked.beside_memory:
+        for n_columns in asked.beside_memory:
+            asked.folder.mkdir(parents=True)
+            try:
+                beside_memory(asked.folder, n_columns, asked.passes)
+            finally:
+                shutil.rmtree(asked.folder)
+        sys.exit()
     if not asked.folder.exists():
         write_apart(asked.folder, asked.users, asked.files)
     elif not any(asked.folder.iterdir()):

@@ -303,20 +303,10 @@ def so_far(material, run, point=None, parameters=None, loglik=None, facts=None) 
 
 def identical(problem, structure, emission, start):
     """Pairs of states that were given the same start values; what is drawn tells them apart."""
-    if structure.startprob is None or structure.transmat is None or not emission.complete:
+    given = structure.startprob is not None and structure.transmat is not None and emission.complete
+    if not given or problem.known is not None:
         return []
-    if problem.known is not None:
-        return []
-    return named_pairs(apart_by_end(twins(*start[:3], problem.observed.distinct[:PROBED]), start[3]), structure)
-
-
-def apart_by_end(pairs, endprob):
-    """Without the pairs of states that end with unlike probabilities."""
-    return [pair for pair in pairs if endprob is None or endprob[pair[0]] == endprob[pair[1]]]
-
-
-def named_pairs(pairs, structure):
-    return [[structure.states.names[i] for i in pair] for pair in pairs]
+    return twins(start, problem.observed.distinct[:PROBED], structure.states.names)
 
 
 def reordered(parameters, order):

@@ -45,6 +45,12 @@ class Checkpoint:
             raise ValueError(f"checkpoint = {shown(path)} is a folder: give the name of a file in it")
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"checkpoint = {shown(path)}: nothing can be written to the folder {folder}")
+        try:
+            os.lstat(files.temporary_name(self.path))
+        except FileNotFoundError:
+            pass
+        except OSError as error:  # above all a name that is too long, if only with what a save adds to it
+            raise ValueError(f"checkpoint = {shown(path)} is no name for a file here: {error.strerror}") from error
         self.resumed: tuple[Search, dict] | None = None
         self._model = model
         self._saved: dict | None = None  # what the file held

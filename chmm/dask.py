@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from . import inference
-from .shards import Shards, Threads
+from .shards import Kept, Shards, Share, Threads
 from .shards import shards as made_from
 from .sources import Partition
 from .symbols import shown
@@ -194,17 +193,6 @@ def divided(n: int, homes: dict, threads: dict) -> dict:
 # On a worker ----------------------------------------------------------------------------------------------------------
 
 
-class Kept(dict):
-    """{name of a shard: its Piece}, on one worker. It travels, and is spilt to disk, without them."""
-
-    def __init__(self):
-        super().__init__()
-        self.scratch = inference.Scratch()
-
-    def __reduce__(self):
-        return Kept, ()
-
-
 def handed(shards, held):
     """The shards, and {number of a partition: what its collection has in the memory of the workers}."""
     for k, data in held.items():
@@ -220,28 +208,10 @@ def work(shards, kept, packed) -> list:
     worker = get_worker()
     limit = worker.memory_manager.memory_limit
 
-    def has_room():
+    def has_room(piece):
         return persist is True or (persist and (not limit or worker.monitor.get_process_memory() < FULL * limit))
 
-    share: Any = Share(shards, kept, has_room)
+    share = Share(shards, kept, has_room)
     if worker.state.nthreads == 1 and kept.keys() >= set(shards.names):  # nothing to read meanwhile
         return [task(piece, *args) for piece in share.pieces(kind)]
     return list(Threads(share, worker.state.nthreads, kind).map(task, *args))
-
-
-class Share:
-    """Shards that are read unless they are kept, and kept as long as there is room."""
-
-    def __init__(self, shards, kept, has_room):
-        self.names, self._shards, self._kept, self._has_room = shards.names, shards, kept, has_room
-        for name in kept.keys() - set(self.names):  # they are another worker's now
-            del kept[name]
-
-    def pieces(self, kind, scratch=None):
-        for k, name in enumerate(self.names):
-            piece = self._kept.get(name)
-            if piece is None:
-                piece = self._shards.read(k, kind, self._kept.scratch)
-                if self._has_room():
-                    self._kept[name] = piece
-            yield piece

@@ -76,7 +76,7 @@ def write(target: PathOrFile, document: dict, metadata: dict | None = None) -> N
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder} to write {name} in: make it first")
-    temporary = os.path.join(folder, f".{name}.tmp")  # beside the target: os.replace works within one file system
+    temporary = temporary_name(path)
     with _saving:
         try:
             if os.path.lexists(temporary):
@@ -89,6 +89,12 @@ def write(target: PathOrFile, document: dict, metadata: dict | None = None) -> N
         finally:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
+
+
+def temporary_name(path: str) -> str:
+    """Beside the target, since os.replace works within one file system."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.tmp")
 
 
 def read(source: PathOrFile) -> tuple[dict, dict[str, str]]:

@@ -1365,12 +1365,13 @@ class Model:
             return fit
         emission: Any = self.emission
         complete = isinstance(emission, Emission) and emission.complete
+        example = emission.lacking if isinstance(emission, Emission) else "Categorical(probs)"
         prescribed = self.startprob is not None or check_topology(self) not in (None, "cyclic")
         lacking = {
             "startprob": not prescribed,
             "transmat": self.transmat is None,
             "endprob as numbers": self.endprob is True,
-            "an emission with its parameters, such as Categorical(probs)": not complete,
+            f"an emission with its parameters, such as {example}": not complete,
         }
         if any(lacking.values()):
             *some, last = (name for name, missing in lacking.items() if missing)

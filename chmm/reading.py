@@ -347,7 +347,7 @@ def side_by_side(parts, names=None):
     if not kinds:
         return Steps(np.full((len(parts[0].values), len(parts)), np.nan), "numbers", None, names)
     (kind,) = kinds
-    return Steps(np.column_stack([as_kind(p, kind).values for p in parts]), kind, None, names)
+    return Steps(np.stack([as_kind(p, kind).values for p in parts]).T, kind, None, names)  # columns are contiguous
 
 
 def _text(text):

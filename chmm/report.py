@@ -8,7 +8,7 @@ import numpy as np
 
 from . import html
 from .display import duration
-from .emissions import Emission
+from .paths import EVIDENCE
 from .symbols import shown
 
 ALIKE = 1e-6  # in log likelihood and in probability: states that differ less are one state twice
@@ -171,6 +171,33 @@ SENTENCES: dict[str, Any] = {
 }
 
 
+def met(material, learnt) -> dict:
+    """What a fit met in its `Material`: the facts of its report."""
+    statistics, structure = learnt.statistics, material.structure
+    visits = statistics.start + statistics.trans.sum(axis=0)
+    top = material.top
+    twin = twins(learnt.parameters, material.probed, structure.states.names)
+    lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
+    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
+    return {
+        "n_sequences": statistics.n_sequences,
+        "n_steps": statistics.n_steps,
+        "kind": material.seen.data.kind,
+        **({"labelled": material.n_known} if material.n_known is not None else {}),
+        "missing": material.n_missing,
+        "states_without_evidence": [
+            name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
+        ],
+        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
+        **({"transitions_without_evidence": dust} if dust else {}),
+        **({"twin_states": twin} if twin else {}),
+        **({"unreachable_states": lost} if lost else {}),
+        **learnt.report,
+        **material.notes,
+        **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
+    }
+
+
 def unreachable(startprob: np.ndarray, transmat: np.ndarray) -> np.ndarray:
     """States that no path reaches."""
     seen = startprob > 0
@@ -182,25 +209,27 @@ def unreachable(startprob: np.ndarray, transmat: np.ndarray) -> np.ndarray:
     return np.flatnonzero(~seen)
 
 
-def twins(startprob: np.ndarray, transmat: np.ndarray, emission: Emission, values, near=ALIKE) -> list[tuple[int, int]]:
-    """Pairs of states that could change places: the same start, transitions and likelihood of each of these values.
+def twins(parameters: tuple, values, names=None) -> list[list]:
+    """Pairs of states that could change places: the same start, transitions, end and likelihood of each of these
+    values. names : of the states; None: their numbers.
 
     EM moves both alike, so that twins stay twins.
     """
+    startprob, transmat, emission, endprob = parameters
     logs, found = None, []
     gaps = [np.abs(value[:, None] - value) for value in (startprob, transmat.diagonal())]
-    for i, j in zip(*np.nonzero(np.maximum(*gaps) <= near), strict=True):
-        if i >= j:
+    for i, j in zip(*np.nonzero(np.maximum(*gaps) <= ALIKE), strict=True):
+        if i >= j or (endprob is not None and endprob[i] != endprob[j]):
             continue
         pair, order = np.array([i, j]), np.arange(len(startprob))
         order[pair] = pair[::-1]
-        if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > near:
+        if np.abs(transmat[pair][:, order] - transmat[pair[::-1]]).max() > ALIKE:
             continue
         if logs is None:
             logs = emission.log_likelihood(values) if len(values) else np.zeros((0, len(startprob)))
         one, other = logs[:, i], logs[:, j]
         with np.errstate(invalid="ignore"):
-            same = (one == other) | (np.abs(one - other) <= near * np.maximum(1, np.abs(one)))
-        if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= near:
-            found.append((int(i), int(j)))
-    return found
+            same = (one == other) | (np.abs(one - other) <= ALIKE * np.maximum(1, np.abs(one)))
+        if same.all() and np.abs(transmat[np.ix_(order, order)] - transmat).max() <= ALIKE:
+            found.append([int(i), int(j)])
+    return found if names is None else [[names[i] for i in pair] for pair in found]

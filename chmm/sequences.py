@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import arrow, reading
-from .memory import aligned, windows
+from .memory import aligned, blocks, windows
 from .reading import NO_STEPS, ROWS, TEXTS, Columns, Steps
 from .symbols import Letters, distinct, shown
 
@@ -82,7 +82,7 @@ class Sequences:
     @cached_property
     def _checked(self):
         if self.kind == "columns":
-            values = np.column_stack([reading.as_kind(part, "numbers").values for part in self.values.parts])
+            values = np.stack([reading.as_kind(part, "numbers").values for part in self.values.parts]).T
         else:
             values = np.asarray(self.values, dtype=np.float64)
             values = values if values.ndim == 2 else values[:, None]
@@ -90,7 +90,10 @@ class Sequences:
                 values = np.where(self.missing[:, None], np.nan, values)
         if not values.flags.f_contiguous:
             rows, values = values, aligned(*values.shape[::-1]).T
-            values[...] = rows
+            for where, block in blocks(rows, rows.shape[1]):
+                values[where] = block
+            if self.kind == "numbers":
+                self.values = values if values.shape[1] > 1 else values[:, 0]  # rather than both
         if math.isfinite(np.einsum("td,td->", values, values)):  # one pass: nothing is missing, infinite or huge
             return values, False
         gaps = False

@@ -15,7 +15,7 @@ import numpy as np
 from . import known as knowledge
 from . import sequences, sources
 from .arrow import as_numpy, is_arrow, pyarrow
-from .checks import check_choice
+from .checks import check_choice, check_number
 from .e_step import expectation
 from .evaluation import Assessment, evaluate
 from .exceptions import entitle, quiet
@@ -33,7 +33,7 @@ END = object()
 Name = Any  # of a shard: a str, or its number
 
 
-def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) -> "Shards":
+def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None, keep: float = 0) -> "Shards":
     """Data in pieces, for data that do not fit in memory. Pass the result as X to `Model.fit`, and to the methods that
     have an answer for each sequence or step.
 
@@ -42,7 +42,7 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     - a path with wildcards, or a list of paths, of .npy (one array), .npz (a sequence under each name), .txt (UTF-8, a
       sequence on each line) or .parquet files (these need pyarrow). What a wildcard finds is sorted.
     - an Arrow dataset, whose fragments are the shards, or an Arrow table, whose record batches are; a Dask bag, array
-      or data frame, whose partitions are.
+      or data frame, whose partitions are. Columns in the names of a dataset's folders are read if they are named.
     - a dict by name, a list, or another iterable that can be walked again and again, of what a shard is: anything that
       `fit` takes as X, (name, X), (name, X, y), or a function without arguments that returns X or (X, y).
 
@@ -51,8 +51,11 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     table or an array is one sequence, and a column of Arrow lists has one in each row. No sequence goes on in the next
     shard. y : a column of labels, in the forms that `fit` takes; of .txt and .npy files also paths of files of labels.
 
-    A shard is named after its file, or by its number. Shards are read again in every pass over the data, and must have
-    the same contents each time. At most n_jobs + 1 of them are in memory at a time.
+    keep : bytes. A fit reads the first shards once and keeps them in memory, as far as this goes; the result has the
+    same bits. On a cluster, `persist` says what is kept.
+
+    A shard is named after its file, or by its number. All other shards are read again in every pass over the data, and
+    must have the same contents each time. At most n_jobs + 1 of these are in memory at a time.
 
     >>> import numpy as np
     >>> import chmm
@@ -72,17 +75,23 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
     if not isinstance(columns, Hashable | list | np.ndarray):
         raise TypeError(f"columns = {shown(columns)} must be a column or a list of columns, by name or number")
     choice = Choice(list(columns) if isinstance(columns, np.ndarray | range) else columns, ids, y)
-    if hasattr(source, "__dask_graph__"):
-        source = sources.partitions(source)
+    made = _made(sources.partitions(source) if hasattr(source, "__dask_graph__") else source, choice)
+    made.keep = check_number(keep, "keep")
+    if keep:
+        made.sequence()  # or an error
+    return made
+
+
+def _made(source, choice):
     if isinstance(source, PATHS) or (isinstance(source, list | tuple) and _are_paths(source)):
         return Shards(*sources.files(source, choice))
     if isinstance(source, Mapping):
-        return Shards(list(source.values()), list(source), choice)
+        return Shards(sources.awaited(list(source.values())), list(source), choice)
     if hasattr(source, "get_fragments"):
-        source = list(source.get_fragments())
+        schema, source = source.schema, list(source.get_fragments())
         paths = [Path(fragment.path) for fragment in source if hasattr(fragment, "path")]  # else it is in memory
         if len(set(paths)) == len(source):
-            return Shards(source, sources.names_of(paths), choice)
+            return Shards([sources.Fragment(one, schema) for one in source], sources.names_of(paths), choice)
     elif hasattr(source, "to_batches"):
         source = source.to_batches()
     if isinstance(source, Iterator):
@@ -95,7 +104,7 @@ def shards(source: Any, *, columns: Any = None, ids: Any = None, y: Any = None) 
             f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
             "need none: fit(X)"
         )
-    return Shards(source, [_named(item, k)[0] for k, item in enumerate(source)], choice)
+    return Shards(sources.awaited(source), [_named(item, k)[0] for k, item in enumerate(source)], choice)
 
 
 def _are_paths(items):
@@ -125,6 +134,7 @@ class Shards:
             seen.add(name)
         self.names = names
         self._items, self._choice = items, choice
+        self.keep = 0.0  # bytes of what a fit reads that stay in memory
 
     def __len__(self) -> int:
         return len(self.names)
@@ -156,21 +166,26 @@ class Shards:
 
     def read(self, k: int, kind: str | None = None, scratch: Scratch | None = None) -> Piece:
         """The k-th shard."""
-        return self._piece(k, self._sequence()[k], kind, scratch)
+        return self._piece(k, self.sequence()[k], kind, scratch)
 
     def some(self, numbers: Iterable[int]) -> "Shards":
         """Those with these numbers."""
-        items, numbers = self._sequence(), list(numbers)
+        items, numbers = self.sequence(), list(numbers)
         return Shards([items[k] for k in numbers], [self.names[k] for k in numbers], self._choice)
 
-    def _sequence(self):
+    def sequence(self) -> Sequence:
+        """The shards, any of which can be read."""
         if not isinstance(self._items, Sequence):
             raise TypeError("these shards can only be read one after the other: give a list of them")
         return self._items
 
     def engine(self, n_jobs: int = 1, kind: str | None = None) -> "Threads":
-        """Hands out the shards, to n_jobs threads."""
-        return Threads(self, workers(n_jobs), kind)
+        """Hands out the shards, to n_jobs threads. Without a kind, before a fit, there are many passes."""
+        if kind is not None or not self.keep:
+            return Threads(self, workers(n_jobs), kind)
+        kept = Kept()
+        share = Share(self, kept, lambda piece: sum(map(n_bytes, (piece, *kept.values()))) <= self.keep)
+        return Threads(share, workers(n_jobs), kind)
 
     # Questions
 
@@ -218,7 +233,8 @@ class Shards:
         """The files that are read."""
         items = self._items if isinstance(self._items, Sequence) else ()
         paths = [path for item in items if isinstance(item, sources.File) for path in item if path is not None]
-        paths += [item.path for item in items if hasattr(item, "physical_schema") and hasattr(item, "path")]  # Arrow's
+        fragments = (item.fragment if isinstance(item, sources.Fragment) else item for item in items)
+        paths += [one.path for one in fragments if hasattr(one, "physical_schema") and hasattr(one, "path")]
         return {Path(path).resolve() for path in paths}
 
     @quiet
@@ -255,7 +271,7 @@ def _ends(ids):
 class Threads:
     """The engine of shards on one machine: one thread reads them, n_jobs threads work on them."""
 
-    def __init__(self, shards: Shards, n_jobs: int, kind: str | None = None):
+    def __init__(self, shards: "Shards | Share", n_jobs: int, kind: str | None = None):
         self.names = shards.names
         self._shards, self._n_jobs, self._kind = shards, n_jobs, kind
         self._scratch = Scratch()
@@ -296,6 +312,46 @@ class Threads:
         finally:
             reader.shutdown(wait=False, cancel_futures=True)
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Kept(dict):
+    """{name of a shard: its Piece}, in one process. It travels, and is spilt to disk, without them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scratch = Scratch()
+
+    def __reduce__(self):
+        return Kept, ()
+
+
+class Share:
+    """Shards that are read unless they are kept, and kept as long as there is room.
+
+    has_room : a function of the Piece that was read.
+    """
+
+    def __init__(self, shards: Shards, kept: Kept, has_room: Callable[[Piece], bool]):
+        self.names, self._shards, self._kept, self._has_room = shards.names, shards, kept, has_room
+        for name in kept.keys() - set(self.names):  # they are another worker's now
+            del kept[name]
+
+    def pieces(self, kind: str | None = None, scratch: Scratch | None = None) -> Iterator[Piece]:
+        for k, name in enumerate(self.names):
+            piece = self._kept.get(name)
+            if piece is None:
+                piece = self._shards.read(k, kind, self._kept.scratch)
+                if self._has_room(piece):
+                    self._kept[name] = piece
+            yield piece
+
+
+def n_bytes(piece: Piece) -> int:
+    """About the memory that a piece takes in a fit: its values, as numbers too unless they are, and 16 bytes a step for
+    the row that it sees and what is known of its state."""
+    data = piece.data
+    size = 8 if data.kind == "numbers" else 16 if data.kind in ("integers", "bools", "text") else 72
+    return data.n_steps * (16 + size * data.n_columns)
 
 
 # Questions about a piece ----------------------------------------------------------------------------------------------

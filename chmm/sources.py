@@ -51,6 +51,19 @@ class File(NamedTuple):
             raise ValueError("this is no file of NumPy, or holds Python objects, which are never loaded") from error
 
 
+class Fragment(NamedTuple):
+    """A fragment of an Arrow dataset, whose schema also has the columns that are in the names of folders."""
+
+    fragment: Any
+    schema: Any
+
+    def read(self, choice: Choice) -> Parts:
+        own = self.fragment.physical_schema.names
+        names, _ = _columns(own, choice, self.fragment.path, self.schema.names)
+        schema = None if set(names) <= set(own) else self.schema
+        return of_arrow(self.fragment.to_table(schema=schema, columns=names, use_threads=False), choice)
+
+
 def _npy(path, choice):
     return of_array(np.load(path), choice)
 
@@ -75,7 +88,7 @@ def _txt(path, choice):
 
 def _parquet(path, choice):
     with parquet().ParquetFile(path) as file:
-        names, _ = _columns(file.schema_arrow.names, choice)
+        names, _ = _columns(file.schema_arrow.names, choice, path.as_posix())
         return of_arrow(file.read(names, use_threads=False), choice)
 
 
@@ -96,8 +109,8 @@ READERS: dict[str, Callable[[Path, Choice], Parts]] = {
 
 
 def read(item: Any, choice: Choice) -> Parts:
-    """Of a `File`, X, (X, y), or a function that returns one of these."""
-    if isinstance(item, File):
+    """Of a `File`, a `Fragment`, X, (X, y), or a function that returns one of these."""
+    if isinstance(item, File | Fragment):
         return item.read(choice)
     if callable(item) and not hasattr(item, "__array__"):
         item = item()
@@ -120,8 +133,8 @@ def read(item: Any, choice: Choice) -> Parts:
     return parts if y is None else parts._replace(y=y)
 
 
-def _columns(names, choice):
-    """(the names of the columns to read, how many of them are observed)."""
+def _columns(names, choice, path="", more=()):
+    """(the names of the columns to read, how many of them are observed). more : of columns that must be named."""
     names, others = list(names), [name for name in (choice.ids, choice.y) if name is not None]
     wanted = choice.columns
     if wanted is None:
@@ -129,8 +142,10 @@ def _columns(names, choice):
     elif not isinstance(wanted, list | tuple):
         wanted = [wanted]
     for name in (*wanted, *others):
-        if name not in names:
-            raise ValueError(f"there is no column {shown(name)}, there are {shown(names)}")
+        if name not in names and name not in more:
+            told = "; it is in the names of folders, and pyarrow.dataset.dataset(folder, partitioning='hive') has it"
+            told = told if f"/{name}=" in f"/{path}" else ""
+            raise ValueError(f"there is no column {shown(name)}, there are {shown(names)}{told}")
     return [*wanted, *others], len(wanted)
 
 
@@ -202,6 +217,18 @@ def partitions(collection: Any) -> dict[str, "Partition"]:
     graph = dict(collection.__dask_graph__())
     keys = list(flatten(collection.__dask_keys__()))
     return {f"partition {k}": Partition(cull(graph, [key])[0], key) for k, key in enumerate(keys)}
+
+
+def is_future(item: Any) -> bool:
+    """Of Dask's."""
+    return type(item).__name__ == "Future" and type(item).__module__.partition(".")[0] == "distributed"
+
+
+def awaited(items: Any) -> Any:
+    """The items, with futures as partitions that a cluster has in memory already."""
+    if not isinstance(items, list | tuple) or not any(map(is_future, items)):
+        return items
+    return [Partition({"it": item}, "it") if is_future(item) else item for item in items]
 
 
 class Partition:

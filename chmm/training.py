@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import checks, inference
-from .baum_welch import BaumWelch, apart_by_end, named_pairs
+from .baum_welch import BaumWelch
 from .display import Display, duration
 from .e_step import chain_loglik
 from .emissions import Precomputed, Survey
@@ -18,8 +18,7 @@ from .gathering import gather, in_memory, in_pieces, prepared
 from .m_step import maximise, settle
 from .ordering import exchangeable
 from .passes import Engine, Pieces, Whole, counted, explained, labelled_values, posed, possible_labels, tallied
-from .paths import EVIDENCE
-from .report import Progress, twins, unreachable
+from .report import Progress, met
 from .starts import started
 from .statistics import Digest
 from .symbols import shown
@@ -96,7 +95,7 @@ def learn(model, material, options, tell, display, keep, n_skipped=0) -> Fit:
         if material.n_known is not None or not unordered(model, material.structure, material.emission):
             options = options._replace(state_order=None)
         learnt = BaumWelch(material, options, tell, keep).fit()
-    facts = report(material, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
+    facts = met(material, learnt) | ({"impossible_sequences": n_skipped} if n_skipped else {})
     learnt = replace(learnt, emission=learnt.emission.published(), report=facts)
     if keep is not None:
         keep.finish(learnt)
@@ -140,31 +139,3 @@ def supervised(material, rng) -> Fit:
         np.empty(0), loglik=float(chain + fit), statistics=statistics, anchor=anchor, report={"stopped": "labels"},
         endprob=endprob,
     )  # fmt: skip
-
-
-def report(material, learnt):
-    """What the fit met, as a dict."""
-    statistics, structure = learnt.statistics, material.structure
-    visits = statistics.start + statistics.trans.sum(axis=0)
-    top = material.top
-    alike = twins(learnt.startprob, learnt.transmat, learnt.emission, material.probed)
-    twin = named_pairs(apart_by_end(alike, learnt.endprob), structure)
-    lost = [structure.states.names[i] for i in unreachable(learnt.startprob, learnt.transmat)]
-    dust = int(((learnt.transmat > 0) & (learnt.transmat <= learnt.least_transition)).sum())
-    return {
-        "n_sequences": statistics.n_sequences,
-        "n_steps": statistics.n_steps,
-        "kind": material.seen.data.kind,
-        **({"labelled": material.n_known} if material.n_known is not None else {}),
-        "missing": material.n_missing,
-        "states_without_evidence": [
-            name for name, mass in zip(structure.states.names, visits, strict=True) if not mass > EVIDENCE * top
-        ],
-        "structural_zeros": sum(int((~free).sum()) for free in structure.free.values()),
-        **({"transitions_without_evidence": dust} if dust else {}),
-        **({"twin_states": twin} if twin else {}),
-        **({"unreachable_states": lost} if lost else {}),
-        **learnt.report,
-        **material.notes,
-        **learnt.emission.report({name: sums / top for name, sums in statistics.emission.items()}),
-    }

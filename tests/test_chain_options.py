@@ -344,7 +344,15 @@ X = [[0, 1, 1, 0, 1], [1, 0, 0]]
 
 
 def fitted(**options):
-    return Model(2, Categorical(), random_state=0, max_iter=2, **options).fit(X)
+    return Model(**{"n_states": 2, "emission": Categorical(), "random_state": 0, "max_iter": 2} | options).fit(X)
+
+
+@pytest.mark.parametrize("known", [[1, None, 0], [None] * 3], ids=str)
+def test_labels_that_are_not_known_may_be_nan(known):
+    m = Model(startprob=[0.7, 0.3], transmat=A, emission=Categorical([[0.9, 0.1], [0.2, 0.8]]))
+    as_floats = np.array(known, dtype=float)
+    assert m.score([0, 1, 0], as_floats) == m.score([0, 1, 0], known)
+    assert (m.score([0, 1, 0], as_floats) < m.score([0, 1, 0])) == (1 in known)
 
 
 LEFT = {"startprob": "stationary", "transmat": [[0.5, 0.5], [0, 1]]}
@@ -373,7 +381,8 @@ REFUSED = [
     ({"topology": True}, ValueError, "topology = True"),
     ({"topology": np.eye(2)}, ValueError, "topology"),
     ({"topology": "linear", "transmat": A}, ValueError, r"transmat\[1, 0\] = 0.2.*topology='linear'"),
-    ({"topology": "left-right", "transmat": A}, ValueError, r"transmat\[1, 0\]"),
+    ({"topology": "left-right", "transmat": [[1, 0, 0], [0, 1, 0], [0.5, 0, 0.5]], "n_states": 3}, ValueError,
+     r"transmat\[2, 0\] = 0.5"),
     ({"topology": "bakis", "transmat": A}, ValueError, r"transmat\[1, 0\]"),
     ({"topology": "linear", "startprob": "stationary"}, ValueError, "topology='linear'.*cannot be reached"),
     ({"topology": "bakis", "startprob": "stationary"}, ValueError, "topology='bakis'.*cannot be reached"),

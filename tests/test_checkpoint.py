@@ -485,6 +485,7 @@ def test_places_and_words_are_refused_before_the_data_are_read(tmp_path, path):
         ({"checkpoint": tmp_path / "nowhere" / "fit.chmm"}, FileNotFoundError, "there is no folder .*nowhere; make it"),
         ({"checkpoint": path}, FileExistsError, "exists: pass resume=True to go on from it, or delete it"),
         ({"checkpoint": tmp_path, "resume": True}, ValueError, "is a folder"),
+        ({"checkpoint": tmp_path / ("x" * 252)}, ValueError, "is no name for a file here: .*too long"),  # with .tmp
         ({"checkpoint": 3}, TypeError, "checkpoint = 3 must be the path of a file"),
         ({"resume": True}, ValueError, "give its path, checkpoint="),
         ({"checkpoint": path, "resume": "yes"}, ValueError, "resume = 'yes' must be True or False"),

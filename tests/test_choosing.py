@@ -165,6 +165,7 @@ def test_the_same_on_any_number_of_threads_and_from_a_generator():
         for other in runs[1:]:
             assert all(same_bits(a.model.transmat_, b.model.transmat_) for a, b in zip(runs[0], other, strict=True))
             assert [row.held_out for row in runs[0]] == [row.held_out for row in other]
+            assert repr(runs[0]) == repr(other)
 
 
 def test_impossible_held_out_data_are_minus_infinity():

@@ -378,13 +378,21 @@ def test_what_travels_does_not_grow_with_the_data(client):
     assert small > 1000 and large < 1.5 * small, (small, large)
 
 
-@pytest.mark.parametrize("kind", ["Delayed", "Future"])
-def test_what_is_still_to_be_computed_is_refused(client, kind):
-    shard = dask.delayed(drawn)(0) if kind == "Delayed" else client.submit(drawn, 0)
-    with pytest.raises(TypeError, match=f"X is a {kind}, which is still to be computed: pass X"):
-        chmm.dask.fit(normal(), chmm.shards([shard]), client)
-    with pytest.raises(TypeError, match=f"X is a {kind}, which is still to be computed: pass X"):
-        normal().fit(shard)
+def test_futures_are_shards(client):
+    futures = [client.submit(drawn, k) for k in range(3)]
+    plain = normal().fit(chmm.shards([drawn(k) for k in range(3)]))
+    fitted = chmm.dask.fit(normal(), dict(zip("abc", futures, strict=True)), client)
+    assert fitted.loglik_ == plain.loglik_ and normal().fit(chmm.shards(futures)).loglik_ == plain.loglik_
+    assert chmm.dask.score(normal().fit(drawn(0)), chmm.shards(futures), client) < 0
+    with pytest.raises(TypeError, match="X is a Future, which is still to be computed: pass X"):
+        normal().fit(futures[0])
+
+
+def test_what_is_still_to_be_computed_is_refused(client):
+    shard = dask.delayed(drawn)(0)
+    for ask in (lambda: chmm.dask.fit(normal(), chmm.shards([shard]), client), lambda: normal().fit(shard)):
+        with pytest.raises(TypeError, match="X is a Delayed, which is still to be computed: pass X"):
+            ask()
 
 
 def test_without_a_client_the_error_says_so(monkeypatch):

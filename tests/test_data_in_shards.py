@@ -3,13 +3,16 @@
 import threading
 import time
 import weakref
+from collections import Counter
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import chmm
-from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, subset
+from chmm import Categorical, Gaussian, Mixture, Model, Poisson, Precomputed, StudentT, passes, sequences, subset
+from chmm.shards import n_bytes
+from chmm.structure import structure_of
 
 SIZES = (5, 0, 30, 10, 1)  # sequences of the shards
 pytestmark = pytest.mark.filterwarnings("ignore::chmm.ConvergenceWarning")
@@ -176,6 +179,14 @@ def test_labels_of_all_steps_are_counted(emission, most, monkeypatch):
     assert many[0].report_["labelled"] == one.report_["labelled"]
 
 
+def test_a_little_of_all_values_has_the_mass_that_is_asked_for():
+    told = passes.Told.of(structure_of(Model(2)))
+    emission, X = Categorical([[0.5, 0.5], [0.2, 0.8]]), ([0, 1, 1], [1, 0, 0, 0, 0])
+    pieces = [passes.Piece(k, sequences.read(x)) for k, x in enumerate(X)]
+    counts = sum(passes.little(piece, told, emission, 0.5, 8) for piece in pieces)["counts"]
+    assert_allclose(counts, np.tile([0.5 * 5 / 8, 0.5 * 3 / 8], (2, 1)))
+
+
 def test_labels_that_no_state_can_show_name_the_shard(monkeypatch):
     monkeypatch.setattr(subset, "MOST", 30)
     emission = Categorical([[1.0, 0.0], [0.5, 0.5]], frozen="probs")
@@ -306,6 +317,32 @@ def test_a_fit_that_is_left_by_its_callback_keeps_the_best_so_far(small_sample):
 def test_progress_tells_of_shards(small_sample, capsys):
     Model(2, Gaussian(), random_state=0, max_iter=3, n_init=1).fit(chmm.shards(drawn(numbers)), progress=True)
     assert "shard 1 of 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("draw", [numbers, symbols, texts])
+def test_what_is_kept_is_read_once_and_has_the_same_bits(draw, small_sample):
+    pieces, n_read = drawn(draw), Counter()
+
+    def fitted(keep, n_jobs):
+        n_read.clear()
+        read = [lambda k=k: n_read.update([k]) or pieces[k] for k in range(len(pieces))]
+        family = Gaussian() if draw is numbers else "auto"
+        found = Model(2, family, random_state=0, max_iter=3, n_init=1, n_jobs=n_jobs)
+        return bits(found.fit(chmm.shards(read, keep=keep)))
+
+    plain, first = fitted(0, 1), n_bytes(chmm.shards(pieces).read(0))
+    assert min(n_read.values()) > 1
+    assert fitted(first, 2) == plain
+    assert n_read[0] == 1 and max(n_read.values()) > 1
+    assert fitted(1e9, 2) == plain
+    assert set(n_read.values()) == {1}
+
+
+def test_what_is_walked_through_cannot_be_kept():
+    with pytest.raises(TypeError, match="give a list of them"):
+        chmm.shards({"a": 1}.values(), keep=1e6)
+    with pytest.raises(ValueError, match="keep"):
+        chmm.shards(drawn(numbers), keep=-1)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 3])

@@ -1,5 +1,6 @@
 """The code in the documentation runs, and prints what the pages say."""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -95,3 +96,17 @@ def test_arguments_formulas_and_examples_of_a_docstring_are_told_apart():
         ("literal", "indented = 1"),
         ("example", ">>> 1\n1"),
     ]
+
+
+def test_every_file_is_in_a_layer_and_imports_from_its_own_or_lower_ones():
+    package = DOCS.parent / "chmm"
+    rows = (DOCS / "architecture.md").read_text(encoding="utf-8").partition("| layer |")[2].partition("\n\n")[0]
+    layers = [re.findall(r"`(\w+)(?:\.py|/)", row.split(" | ")[1]) for row in rows.splitlines()[2:]]
+    layer = {name: k for k, names in enumerate(layers) for name in names}
+    assert layer.keys() - {"kernels"} == {path.stem for path in package.glob("*.py")} - {"__init__"} | {"emissions"}
+    for path in [*package.glob("[!_]*.py"), *package.glob("emissions/*.py")]:
+        inside = path.parent != package
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == 1 + inside:
+                for name in [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]:
+                    assert layer[name] >= layer["emissions" if inside else path.stem], f"{path.stem} imports {name}"

@@ -237,7 +237,7 @@ def test_one_many_and_what_cannot_be():
 @pytest.mark.parametrize(
     "ask, error, told",
     [
-        (lambda f: f.quantile(1), ValueError, "q = 1 must be a number between 0 and 1"),
+        (lambda f: f.quantile(1), ValueError, "q = 1 must be a number above 0 and below 1"),
         (lambda f: f.quantile([0.5, np.nan]), ValueError, "q = "),
         (lambda f: f.quantile([[0.5]]), ValueError, "q = "),
         (lambda f: f.quantile("half"), TypeError, "q must be an array of numbers"),

@@ -123,6 +123,8 @@ def test_posteriors_and_segments_show_their_ends():
     assert wide[0] == ["step", "most probable", "next"] and re.fullmatch(r"\d+ [\d.]+", wide[1][1])
     short = Page(model().segments([0.1, 0.2, 4.1])._repr_html_()).rows
     assert [row[:4] for row in short[1:]] == [["0", "0", "2", "2"], ["1", "2", "3", "1"]]
+    runs = model().decode([0.1, 0.2, 4.1, 4.2, 4.0])._repr_html_()
+    assert re.findall(r"width:([\d.]+)%", runs)[-2:] == ["40", "60"]  # of all steps
 
 
 def colours(html):

@@ -176,6 +176,7 @@ def test_a_subclass_is_saved_whole(tmp_path):
         (lambda m: Model(2, seeds=0), "Model has no argument 'seeds': it has n_states, .*random_state"),
         (lambda m: Gamma(mean=2), "Gamma has no argument 'mean': it has shapes, rates"),
         (lambda m: m.stateProbs, "predict_proba"),
+        (lambda m: Model(1, ZeroInflated(Gamma([1], [1]))).score([1.0]), r"such as ZeroInflated\(zeros=\.\.\.\)"),
         (lambda m: Model(2, algorithm="map"), "method=.posterior."),
         (lambda m: Model(2).set_params(n_iter=10), "max_iter"),
         (lambda m: m.means_, r"emission_\.means"),

@@ -338,6 +338,7 @@ def test_durations_of_the_visits():
     steps, line = ax.lines
     assert_allclose(steps.get_xdata(), [1, 2, 3])
     assert_allclose(steps.get_ydata(), [1, 2 / 3, 2 / 3])  # of visits of 1, 3 and 3 steps
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0 (3 visits)"]
     assert_allclose(line.get_ydata(), [1, 0.25])
     # a visit of 2 steps or more, broken off: of those that reach step 2, one of one goes on
     steps = plot.durations(sure, low * 1 + high + low * 3 + high + low * 2, states=[0]).lines[0]

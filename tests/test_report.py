@@ -72,8 +72,8 @@ def test_twins_could_change_places():
     a = np.array([[0.5, 0.25, 0.25], [0.2, 0.5, 0.3], [0.2, 0.3, 0.5]])
     alike, unlike = Gaussian([0, 1, 1], [1, 2, 2]), Gaussian([0, 1, 1], [1, 2, 2.1])
     pi = np.array([0.4, 0.3, 0.3])
-    assert twins(pi, a, alike, values) == [(1, 2)]
-    assert twins(pi, a, unlike, values) == []
-    assert twins(np.array([0.3, 0.4, 0.3]), a, alike, values) == []
+    assert twins((pi, a, alike, None), values) == [[1, 2]]
+    assert twins((pi, a, unlike, None), values) == []
+    assert twins((np.array([0.3, 0.4, 0.3]), a, alike, None), values) == []
     a[0, 1:] = 0.3, 0.2
-    assert twins(pi, a, alike, values) == []
+    assert twins((pi, a, alike, None), values) == []

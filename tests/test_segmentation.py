@@ -364,6 +364,9 @@ def test_another_programs_tables():
 def test_from_model_says_what_is_wrong():
     with pytest.raises(TypeError, match="model is a Segmenter, not a Model"):
         Segmenter.from_model(Segmenter())
+    for states, symbols in (("BEMS", "ab"), ("BMES", [0, 1])):
+        with pytest.raises(ValueError, match="a segmenter needs Scores"):
+            Segmenter.from_model(Scores([0] * 4, np.zeros((4, 4)), np.zeros((4, 2)), states=states, symbols=symbols))
     coin = Model(startprob=[0.5, 0.5], transmat=np.full((2, 2), 0.5), emission=Categorical(np.full((2, 2), 0.5)))
     with pytest.raises(ValueError, match="a segmenter needs Model"):
         Segmenter.from_model(coin)

@@ -169,6 +169,22 @@ def test_arrow_datasets_tables_and_lists(tmp_path):
     assert_array_equal(np.isnan(piece.data.values), [False, True, False])
 
 
+def test_columns_in_the_names_of_folders(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    ds = pytest.importorskip("pyarrow.dataset", reason="needs pyarrow's datasets")
+    for k in range(4):
+        (tmp_path / f"user={k}").mkdir()
+        pq.write_table(pa.table({"x": TABLES[k]["x"]}), tmp_path / f"user={k}" / "part-0.parquet")
+    hive = ds.dataset(tmp_path, partitioning="hive")
+    data = chmm.shards(hive, columns="x", ids="user")
+    assert [piece.ids for piece in data] == [(k, k) for k in range(4)]
+    same(model().fit(data), model().fit([one["x"] for one in TABLES]))
+    assert [piece.data.n_columns for piece in chmm.shards(hive)] == [1] * 4  # unless they are named
+    for source in (str(tmp_path / "*" / "*.parquet"), ds.dataset(tmp_path)):
+        with pytest.raises(ValueError, match=r"no column 'user'.* in the names of folders, and .*partitioning='hive'"):
+            model().fit(chmm.shards(source, columns="x", ids="user"))
+
+
 def test_a_sequence_that_goes_on_in_the_next_shard_is_refused():
     cut = [{"u": [1, 1, 2], "x": [0.5, 1.0, 2.0]}, {"u": [2, 3, 3], "x": [0.1, 0.2, 0.4]}]
     pandas = pytest.importorskip("pandas", reason="frames are pandas'")

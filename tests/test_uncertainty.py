@@ -378,8 +378,10 @@ def test_the_bootstrap_agrees_where_there_are_many_data():
     for name, row in table.items():
         assert 0.6 < drawn[name].standard_error / row.standard_error < 1.6
         assert drawn[name].low < row.value < drawn[name].high
-    again = m.set_params(n_jobs=2).bootstrap(x, 30, random_state=0)
+    again = m.set_params(n_jobs=2).bootstrap(x, 30, level=0.8, random_state=0)
     assert np.array_equal(again.draws, drawn.draws)
+    assert_allclose([row[2:4] for row in again.values()], np.quantile(drawn.draws, [0.1, 0.9], axis=0).T)
+    assert_allclose([row.standard_error for row in again.values()], drawn.draws.std(axis=0, ddof=1))
 
 
 def test_data_are_drawn_with_the_lengths_and_the_gaps_of_those_there_are():

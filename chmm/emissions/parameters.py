@@ -41,6 +41,14 @@ class Parameters:
         return bool(self.parameters) and len(self._known()) == len(self.parameters)
 
     @property
+    def lacking(self) -> str:
+        """The first family in it whose parameters are not all known, and these, as in "Poisson(rates=...)"."""
+        missing = [f"{name}=..." for name in self.parameters if name not in self._known()]
+        if not missing:
+            return next((part.lacking for part in self.members if not part.complete), type(self).__name__)
+        return f"{type(self).__name__}({', '.join(missing)})"
+
+    @property
     def partly_given(self) -> bool:
         """Whether some parameter is given, so that it matters which cluster of values starts which state."""
         return bool(self._known()) or any(part.partly_given for part in self.members)
