@@ -3,9 +3,7 @@
 weights[v, i], what an emission learns from, is how much of the data shows value v in state i.
 """
 
-from copy import copy
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -27,38 +25,56 @@ def expectation(problem, options, scratch=None, shards=frozenset()) -> Statistic
     # weights at most 1 inside, so that nothing overflows
     top = 1.0 if weight is None else float(weight.max())
     startprob, transmat, endprob = chain.given
-    outcome, labelled = inference.Outcome.of(problem), problem.labelled
-    total: Any = None
-    parts = inference.counts_in_parts(
-        problem, outcome, None if weight is None else weight / top, scratch, options.n_jobs
-    )
-    problem = problem._replace(rows=copy(problem.rows))  # whose tables may be as large as the data times the states
+    labelled, total = problem.labelled, None
+    weight = None if weight is None else weight / top
+    if inference.too_large(problem):
+        outcome = inference.Outcome.of(problem)
+        parts: Iterable = inference.counts_in_parts(problem, outcome, weight, scratch, options.n_jobs)
+    else:
+        counts, outcome = inference.expected_counts(problem, weight, scratch, options.n_jobs)
+        parts = [(problem.observed.distinct, counts)]
+        if not problem.rows.shared:
+            problem.rows.forget()  # they may be as large as the data times the states
     for values, (start, trans, weights, end) in parts:
         weights = weights if top == 1 else top * weights  # no copy unless it must be
         weights = weights if labelled is None else weights + labelled
         tallies, ends = emission.statistics(values, weights), None if endprob is None else top * end
-        own = Statistics(top * start, top * trans, tallies, 0.0, 0, 0, end=ends)
-        total = own if total is None else total + own
+        total = _added(total, (top * start, top * trans, tallies, ends))
     problem.require_possible(outcome.step)
-    return replace(
-        total,
-        loglik=total_loglik(outcome, problem),
-        n_sequences=n_filled(problem.bounds),
-        n_steps=int(problem.bounds[-1]),
-        digest=Digest(startprob, transmat, emission, endprob),
-        shards=shards,
-    )
+    loglik, digest = total_loglik(outcome, problem), Digest(startprob, transmat, emission, endprob)
+    return _statistics(total, loglik, problem.bounds, digest, shards)
+
+
+def _added(one, other):
+    """(start, trans, statistics of the emission, end or None) of two parts; None: nothing yet."""
+    if one is None:
+        return other
+    (*chain, tallies, end), (*chain_too, tallies_too, end_too) = one, other
+    sums = {name: value + tallies_too[name] for name, value in tallies.items()}
+    return *(a + b for a, b in zip(chain, chain_too, strict=True)), sums, None if end is None else end + end_too
+
+
+def _statistics(total, loglik, bounds, digest, shards):
+    start, trans, tallies, end = total
+    return Statistics(start, trans, tallies, float(loglik), n_filled(bounds), int(bounds[-1]), digest, shards, end)
 
 
 def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
     """The Statistics of one path (T,) under the parameters of the problem; loglik: log P(O, path), if known."""
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
-    values, bounds = problem.observed.distinct, problem.bounds
-    start, trans, weights, end = counts_of(problem, path, problem.chain.n, endprob is not None)
-    if loglik is None:
-        loglik = chain_loglik(start, trans, end, startprob, transmat, endprob) + explained(emission, values, weights)
-    tallies, digest = emission.statistics(values, weights), Digest(startprob, transmat, emission, endprob)
-    return Statistics(start, trans, tallies, float(loglik), n_filled(bounds), int(bounds[-1]), digest, shards, end)
+    explains, total = loglik is None, None
+    loglik = loglik or 0.0
+    for part, first, goes_on in inference.stretches(problem) if inference.too_large(problem) else [(problem, 0, False)]:
+        mine, values = path[first : first + len(part.index)], part.observed.distinct
+        start, trans, weights, end = counts_of(part, mine, problem.chain.n, endprob is not None)
+        if goes_on:
+            trans[path[first - 1], path[first]] += start.sum()
+            start[:] = 0.0
+        if explains:
+            loglik += chain_loglik(start, trans, end, startprob, transmat, endprob)
+            loglik += explained(emission, values, weights)
+        total = _added(total, (start, trans, emission.statistics(values, weights), end))
+    return _statistics(total, loglik, problem.bounds, Digest(startprob, transmat, emission, endprob), shards)
 
 
 def counts_of(problem, path, n_states, ends):

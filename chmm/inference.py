@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 
 def log_likelihood(problem: Problem, n_jobs: int = 1) -> Outcome:
     """log P(O) of each sequence. Memory: one row of alpha."""
-    if _too_large(problem):
+    if too_large(problem):
         outcome = Outcome.of(problem)
         for part, own in _parts(problem, outcome):
             own.fill(part if isinstance(part, Windows) else log_likelihood(part, n_jobs))
@@ -122,18 +122,13 @@ def counts_in_parts(
     problem: Problem, outcome: Outcome, weight: np.ndarray | None = None, scratch: "Scratch | None" = None,
     n_jobs: int = 1,
 ) -> Iterator[tuple[Any, Counts]]:  # fmt: skip
-    """The E-step, (values, counts as in `expected_counts`) of one part of the data after the other: of all at once if
-    their rows fit into the budget. The outcome is filled in."""
-    if not _too_large(problem):
-        values = problem.observed.distinct
-        counts, found = expected_counts(problem, weight, scratch, n_jobs)
-        outcome.fill(found)
-        del problem  # its rows may be as large as the data times the states
-        yield values, counts
-        return
+    """The E-step where the rows of all data do not fit into the budget: (values, counts as in `expected_counts`) of one
+    part after the other. The outcome is filled in."""
     for part, own in _parts(problem._replace(weight=weight), outcome):
         if not isinstance(part, Windows):
-            yield from counts_in_parts(part, own, part.weight, scratch, n_jobs)
+            counts, found = expected_counts(part, part.weight, scratch, n_jobs)
+            own.fill(found)
+            yield part.observed.distinct, counts
             continue
         own.fill(part)
         for k, window in part.back():
@@ -317,7 +312,7 @@ def ahead(chain, here, out):
 
 def viterbi(problem: Problem, n_jobs: int = 1) -> tuple[np.ndarray, Outcome]:
     """(path (T,), Outcome): the most probable path of each sequence, and log P(O, path)."""
-    if _too_large(problem):
+    if too_large(problem):
         return _viterbi_in_parts(problem, n_jobs)
     return _viterbi(problem, n_jobs)
 
@@ -488,28 +483,47 @@ def _backwards(problem, fill, out, passes=1):
 # Rows that would not fit into the budget -----------------------------------------------------------------------------
 
 
-def _window(problem):
+def window(problem: Problem) -> int:
     """The steps of a window."""
     return max(BUDGET // (8 * WINDOWS * problem.chain.width), 1)
 
 
-def _too_large(problem):
+def too_large(problem: Problem) -> bool:
     """Whether the rows would take more than the budget: one for each step, most of which are needed once."""
-    return not problem.rows.shared and len(problem.index) > WINDOWS * _window(problem)
+    return not problem.rows.shared and len(problem.index) > WINDOWS * window(problem)
+
+
+def _groups(problem):
+    """(first, last + 1, whether they fit) of as many sequences as fit into the budget, or of one that does not."""
+    first, bounds, room = 0, problem.bounds, WINDOWS * window(problem)
+    while first < problem.n_sequences:
+        last = max(int(np.searchsorted(bounds, bounds[first] + room, "right")) - 1, first + 1)
+        yield first, last, bounds[last] - bounds[first] <= room
+        first = last
 
 
 def _parts(problem, outcome, leave=None, join=log_sum):
-    """(part, what belongs to it of an Outcome): the Problem of as many sequences as fit into the budget, or the Windows
+    """(part, what belongs to it of an Outcome): the Problem of some sequences that fit into the budget, or the Windows
     of one that does not. leave, join : see there."""
-    first, bounds, room = 0, problem.bounds, WINDOWS * _window(problem)
-    while first < problem.n_sequences:
-        last = max(int(np.searchsorted(bounds, bounds[first] + room, "right")) - 1, first + 1)
+    for first, last, fits in _groups(problem):
         own = Outcome(outcome.loglik[first:last], outcome.step[first:last])
-        if bounds[last] - bounds[first] > room:
-            yield Windows(problem, first, _window(problem), leave or _alpha_of_last, join), own
-        else:
+        if fits:
             yield problem.part(np.arange(first, last), chain=problem.chain), own
-        first = last
+        else:
+            yield Windows(problem, first, window(problem), leave or _alpha_of_last, join), own
+
+
+def stretches(problem: Problem) -> Iterator[tuple[Problem, int, bool]]:
+    """(Problem, its first step, whether a sequence goes on in it): the same sequences, and windows without what is
+    around them."""
+    for first, last, fits in _groups(problem):
+        begin, end, size = int(problem.bounds[first]), int(problem.bounds[last]), window(problem)
+        if fits:
+            yield problem.part(np.arange(first, last), chain=problem.chain), begin, False
+            continue
+        for start in range(begin, end, size):
+            length = np.array([min(size, end - start)])
+            yield problem.part(np.array([first]), start - begin, length, chain=problem.chain), start, start > begin
 
 
 def _alpha_of_last(problem):

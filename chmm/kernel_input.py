@@ -146,6 +146,9 @@ def distinct(keys):
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[keys]
 
 
+MADE = ("logs", "numbers", "scaled", "tables")  # of `Rows`, when they are first asked for
+
+
 class Rows:
     """Likelihoods of the values, arranged as a `Layout` says.
 
@@ -167,8 +170,12 @@ class Rows:
 
     def __getstate__(self):
         """Without the cached tables, which copies compute anew."""
-        made = ("logs", "numbers", "scaled", "tables")
-        return {name: value for name, value in vars(self).items() if name not in made}
+        return {name: value for name, value in vars(self).items() if name not in MADE}
+
+    def forget(self):
+        """Drop the cached tables."""
+        for name in MADE:
+            vars(self).pop(name, None)
 
     def _blocks(self):
         """(slice of rows, their logarithms): the values block by block, then the rows that follow them."""

@@ -22,7 +22,7 @@ def windows(monkeypatch):
 
     def begin(n_steps):
         monkeypatch.setattr(inference, "WINDOWS", 1)
-        monkeypatch.setattr(inference, "_window", lambda problem: n_steps)
+        monkeypatch.setattr(inference, "window", lambda problem: n_steps)
 
         class Noted(inference.Windows):
             def __init__(self, *args):
@@ -163,6 +163,16 @@ def test_fits_climb_alike(windows):
     assert set(walked) == {400}
     assert_same([after.history_, after.emission_.means], [before.history_, before.emission_.means])
     assert dict(after.report_) == dict(before.report_)
+
+
+def test_hard_em_counts_paths_window_by_window(windows):
+    m = model(Gaussian([0, 4, 9], [1, 0.5, 2]), training="viterbi", endprob=[0.1, 0.02, 0.3])
+    x = with_gaps(m.sample(40, random_state=0).X, np.random.default_rng(0))
+    X, weight = [x[:23], x[23:26], x[26:], x[:0], x[5:9]], [0.5, 1, 0.25, 1, 1]
+    whole = numbers_of(m.e_step(X, sample_weight=weight))
+    walked = windows(7)
+    assert_same(numbers_of(m.e_step(X, sample_weight=weight)), whole)
+    assert walked == [23, 14]
 
 
 def test_what_fits_is_not_walked(windows):
