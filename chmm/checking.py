@@ -165,7 +165,7 @@ def normality(residuals) -> Normality:
         names = next((list(part.columns) for part in residuals if hasattr(part, "columns")), None)
         column = "[:, 0]" if names is None else f"[{shown(names[0])}]"
         way_out = f"{'[' if of else ''}{each}{column}{of}"
-        raise ValueError(f"residuals must be of one column; ask for each column by itself, as {way_out}")
+        raise ValueError(f"residuals must be of one column; pass each column separately, as {way_out}")
     pairs = np.concatenate([np.stack([part[:-1], part[1:]], axis=1) for part in parts])
     pairs = pairs[~np.isnan(pairs).any(axis=1)]
     z = np.concatenate(parts)

@@ -40,7 +40,7 @@ class Checkpoint:
         self.path = os.path.realpath(os.fsdecode(path))
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
-            raise FileNotFoundError(f"checkpoint = {shown(path)}: there is no folder {folder}; make it first")
+            raise FileNotFoundError(f"checkpoint = {shown(path)}: there is no folder {folder}; create it first")
         if os.path.isdir(self.path):
             raise ValueError(f"checkpoint = {shown(path)} is a folder: give the name of a file in it")
         if not os.access(folder, os.W_OK):
@@ -61,7 +61,7 @@ class Checkpoint:
         if os.path.exists(self.path):
             if not resume:
                 raise FileExistsError(
-                    f"checkpoint = {shown(path)} exists: pass resume=True to go on from it, or delete it to start anew"
+                    f"checkpoint = {shown(path)} exists: pass resume=True to continue it, or delete it to start again"
                 )
             self._saved = self._read()
 
@@ -86,7 +86,7 @@ class Checkpoint:
             if not files.same(before, now):
                 told = "" if isinstance(now, str) else f": {shown(before)} then, {shown(now)} now"  # a digest is mute
                 raise ValueError(
-                    f"{self.path} is of a fit to other data, of which {what} differ{told}; pass the same data, or "
+                    f"{self.path} is from a fit to other data, of which {what} differ{told}; pass the same data, or "
                     "another checkpoint"
                 )
         run = self._saved["run"]
@@ -132,14 +132,14 @@ class Checkpoint:
                 if not isinstance(fit[name], kind):
                     raise ValueError(f"{name} of its fit is {shown(fit[name])}")
         except files.FORGED as error:
-            raise ValueError(f"{self.path} holds no fit that could go on: {error}") from error
+            raise ValueError(f"{self.path} holds no fit that can be continued: {error}") from error
         now = files.arguments_of(self._model, model._fit.states)
         for name in now | saved:
             if name not in FREE and not files.same(now.get(name), saved.get(name)):
                 then, this = (shown(getattr(one, name, None)) for one in (model, self._model))
                 told = f" = {then}, this model has {name} = {this}" if then != this else " of other settings"
                 raise ValueError(
-                    f"{self.path} is of a fit with {name}{told}; give the model the same, or pass another checkpoint"
+                    f"{self.path} is from a fit with {name}{told}; give the model the same, or pass another checkpoint"
                 )
         if checks.check_count(self._model.max_iter, "max_iter", 1) < model.max_iter:
             raise ValueError(

@@ -63,7 +63,7 @@ def ended_sequences(ended, data, ends):
     if ended is None:
         return None
     if not ends:
-        raise ValueError("ended= says which sequences were cut off, and this model knows no ends: give it endprob=True")
+        raise ValueError("ended= says which sequences were cut off, and this model has no ends: give it endprob=True")
     if isinstance(ended, Mapping) and data.form == "dict":
         if set(ended) != set(data.keys):
             raise ValueError(f"ended must have the keys of X, {shown(data.keys)}, got {shown(list(ended))}")
@@ -102,7 +102,7 @@ def frozen_given(emission):
         frozen_given(part)
     for name in emission.frozen:
         if getattr(emission, name, None) is None:
-            raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be kept")
+            raise ValueError(f"{type(emission).__name__}(frozen={name!r}): {name} must be given to be frozen")
 
 
 def sequence_weights(weight, data):
@@ -386,7 +386,7 @@ def check_frozen(frozen, parameters, **given):
             checked[name] = read_only(np.broadcast_to(mask, parameter.shape).copy())
         except ValueError:
             raise ValueError(
-                f"frozen[{name!r}] has shape {np.shape(value)}, which does not go with {name}, {parameter.shape}"
+                f"frozen[{name!r}] has shape {np.shape(value)}, which does not match {name}, {parameter.shape}"
             ) from None
     return checked
 

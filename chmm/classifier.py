@@ -261,5 +261,5 @@ def _names(values, argument):
             raise TypeError(f"{argument}[{k}] = {shown(name)} must be the name of a class: a str, an int or a bool")
     kinds = sorted({type(name).__name__ for name in names})
     if len(kinds) > 1:
-        raise TypeError(f"{argument} holds {' and '.join(kinds)}; classes are of one kind")
+        raise TypeError(f"{argument} holds {' and '.join(kinds)}; all classes must have the same type")
     return names

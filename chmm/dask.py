@@ -123,7 +123,7 @@ class Cluster:
             if isinstance(error, KilledWorker):
                 raise self._deadly(futures, error) from error
             if self._is_gone(error):
-                raise ConnectionError("the scheduler is gone, or the connection to it") from error
+                raise ConnectionError("the scheduler, or the connection to it, was lost") from error
             raise
         return (next(answers[self._homes[k]]) for k in range(len(self.names)))
 

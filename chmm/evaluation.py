@@ -106,7 +106,7 @@ def _codes(labels, states):
     if some_other is None:
         return codes, states.names
     if labels.kind == "integers" and (labels.values[other] == -1).any():
-        raise ValueError(f"y holds -1, which is no state ({states.preview()}); an unknown label is None here")
+        raise ValueError(f"y holds -1, which is not a state ({states.preview()}); an unknown label is None here")
     found = [labels.values[t] for t in other.tolist()]
     found = [chr(label) if labels.kind == "text" else plain(label) for label in found]
     names = (*states.names, *sorted(set(found)))

@@ -75,7 +75,7 @@ def write(target: PathOrFile, document: dict, metadata: dict | None = None) -> N
         raise ValueError(f"{path} exists and is not a file: give the name of a file to write")
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {folder} to write {name} in: make it first")
+        raise FileNotFoundError(f"there is no folder {folder} to write {name} in: create it first")
     temporary = temporary_name(path)
     with _saving:
         try:
@@ -104,7 +104,7 @@ def read(source: PathOrFile) -> tuple[dict, dict[str, str]]:
     path cannot be read. Memory: twice the size of the file.
     """
     if isinstance(source, bytes) and b"\0" in source:
-        raise TypeError("the content of a file was given, and not its path: pass io.BytesIO(content)")
+        raise TypeError("the content of a file was given instead of its path: pass io.BytesIO(content)")
     if isinstance(source, str | bytes | os.PathLike):
         with open(os.fsdecode(source), "rb") as file:
             content = file.read()

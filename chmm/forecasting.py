@@ -122,7 +122,7 @@ class Forecast:
         """P(symbol), (n_steps, n_symbols), in the order of `symbols`."""
         codes = self.emission.alphabet()
         if codes is None:
-            raise TypeError(f"{type(self.emission).__name__} has no symbols; ask for mean(), quantile(q), cdf(value)")
+            raise TypeError(f"{type(self.emission).__name__} has no symbols; use mean(), quantile(q) or cdf(value)")
         return self.states @ np.exp(self.emission.log_likelihood(codes)).T
 
     @property
@@ -262,7 +262,7 @@ def forecast(asked, n_steps):
         possible = inference.ahead(fit.chain, here, log_states)
         if possible < n_steps:
             raise ValueError(
-                f"the sequence cannot go on for {possible + 1} steps: it ends in each state that it may be in"
+                f"the sequence cannot continue for {possible + 1} steps: it ends in each state that it may be in"
             )
         answers.append(Forecast(log_states, fit.emission, fit.chain.moves, fit.states.names, columns))
     return asked.data.collect(answers)

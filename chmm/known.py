@@ -149,8 +149,8 @@ def _weights(table, n_steps, name) -> Weights:
     if bad.any():
         t, i = np.argwhere(bad)[0].tolist()
         raise ValueError(
-            f"{name}[{t}, {i}] = {array[t, i]} is no likelihood: they are numbers from 0 to {sequences.LARGEST:g}; a "
-            "row of NaN says that nothing is known"
+            f"{name}[{t}, {i}] = {array[t, i]} is not a likelihood: they are numbers from 0 to {sequences.LARGEST:g}; "
+            "a row of NaN says that nothing is known"
         )
     return Weights(array, checks.axis_names(table, 1))
 

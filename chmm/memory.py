@@ -19,7 +19,7 @@ def aligned(*shape):
     if size <= SMALL:
         return np.empty(shape)
     if size > 2**59:
-        raise MemoryError(f"an array of shape {shape} does not fit into any memory")
+        raise MemoryError(f"an array of shape {shape} does not fit in memory")
     line = HUGE_PAGE if size > HUGE_PAGE // 8 else 8
     block = np.empty(size + line if line < HUGE_PAGE else max(size, HUGE_PAGE) + HUGE_PAGE)
     offset = (-block.ctypes.data // 8) % line

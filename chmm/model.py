@@ -495,7 +495,7 @@ class Model:
 
     def _checkpoint(self, path, resume):
         if checks.check_flag(resume, "resume") and path is None:
-            raise ValueError("resume=True goes on from a file: give its path, checkpoint=")
+            raise ValueError("resume=True continues from a file: give its path, checkpoint=")
         return None if path is None else Checkpoint(path, resume, self)
 
     def _with(self, fit):
@@ -508,7 +508,7 @@ class Model:
     def _of_shards(self, X, told, impossible, to, format, ask, *options):
         """(name, answer) of each shard, or the files of them."""
         if to is None and format is not None:
-            raise TypeError(f"format = {shown(format)} is that of files: say where these go, to=...")
+            raise TypeError(f"format = {shown(format)} is a format for files: say where to write them, to=...")
         if not isinstance(X, Shards):
             raise TypeError(f"to = {shown(to)} is where the answers about shards go: X must be chmm.shards(...)")
         X.refuse(**told, impossible=None if impossible == "raise" else impossible)
@@ -540,7 +540,7 @@ class Model:
         0.125
         """
         if y is not None and known is not None:
-            raise ValueError("y and known are two words for one thing; give one of them")
+            raise ValueError("y and known mean the same; give only one of them")
         if isinstance(X, Shards):
             X.refuse(y=y, known=known, lengths=lengths, ids=ids, ended=ended)
             return float(sum(score for _, score in X.answers(self._ready(), questions.score, n_jobs=self.n_jobs)))
@@ -1249,7 +1249,7 @@ class Model:
         """(n_states,), P(the sequence ends | state), if the model has endprob."""
         endprob = self._ready().endprob
         if endprob is None:
-            raise AttributeError("this model knows no ends: Model(endprob=True) learns their probabilities")
+            raise AttributeError("this model has no ends: Model(endprob=True) learns their probabilities")
         return endprob
 
     @property

@@ -51,7 +51,7 @@ def sample_paths(
     n_steps = check_count(n_steps, "n_steps", 0)
     n_sequences = 1 if n_sequences is None else check_count(n_sequences, "n_sequences", 0)
     if n_sequences * n_steps >= 2**48:
-        raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit into any memory; draw some at a time")
+        raise MemoryError(f"{n_sequences} sequences of {n_steps} steps do not fit in memory; draw some at a time")
     uniforms = np.empty((n_sequences, n_steps))
     for start in range(0, uniforms.size, SAMPLED):
         rng.random(out=uniforms.reshape(-1)[start : start + SAMPLED])
@@ -95,7 +95,7 @@ def sample_to_the_end(
     """(path (T,), bounds (n_sequences + 1,)) of sequences that go on until they end. They are drawn as one long path of
     a chain with one more state, the end, from which the next sequence starts."""
     if endprob is None:
-        raise ValueError("n_steps is not given, and this model knows no ends: sample(n_steps), or Model(endprob=True)")
+        raise ValueError("n_steps is not given, and this model has no ends: sample(n_steps), or Model(endprob=True)")
     n_sequences, end = check_count(n_sequences, "n_sequences", 0), len(startprob)
     chain = np.block([[(1 - endprob)[:, None] * transmat, endprob[:, None]], [startprob, 0.0]])
     reach = reachable(chain > 0)

@@ -115,7 +115,7 @@ class Scores:
             for t, name in enumerate(one):
                 code = self._codes.get(name) if _can_be_key(name) else None
                 if code is None:
-                    raise ValueError(f"y, {data.where(int(data.bounds[s]) + t)}: {shown(name)} is no state")
+                    raise ValueError(f"y, {data.where(int(data.bounds[s]) + t)}: {shown(name)} is not a state")
                 path.append(code)
         return data.collect(self._scores(data, np.array(path, dtype=np.intp), self._index(data)))
 
@@ -151,8 +151,8 @@ class Scores:
         if len(impossible):
             s = int(impossible[0])
             raise ImpossibleError(
-                f"{data.where(int(data.bounds[s] + outcome.step[s]))}: every path has the score -inf by here; a finite "
-                "default, or scores for what cannot be, make one possible",
+                f"{data.where(int(data.bounds[s] + outcome.step[s]))}: every path has the score -inf at this step; a "
+                "finite default, or finite scores for impossible entries, make one possible",
                 impossible.tolist(),
             )
         return path, index

@@ -233,7 +233,7 @@ def _unused(name, taken):
 def _flags(ended, data, models):
     """(S,) bool; some model must know ends."""
     if not any(map(knows_ends, models.values())):
-        raise ValueError("ended= says which sequences were cut off, and no model knows ends: give it endprob=True")
+        raise ValueError("ended= says which sequences were cut off, but no model has ends: give it endprob=True")
     return checks.ended_sequences(ended, data, True)
 
 

@@ -105,7 +105,7 @@ class Sequences:
                 t += where.start
                 value, place = values[t, k], f"X, {self.where(t)}" + f", column {k}" * (values.shape[1] > 1)
                 if np.isinf(value):
-                    raise ValueError(f"{place}: {value} is no number; numbers are finite, NaN where missing")
+                    raise ValueError(f"{place}: {value} is not a number; numbers are finite, NaN where missing")
                 raise ValueError(f"{place}: {value} is beyond {LARGEST:g}, where sums overflow; rescale X")
         return values, gaps
 
@@ -445,7 +445,7 @@ def _without_ids(X, ids, name):
     if ids not in names:
         if len(ids) == len(X):  # one character for each step
             return X, ids
-        raise ValueError(f"ids = {shown(ids)} is no column of {name}, which has {', '.join(map(repr, names))}")
+        raise ValueError(f"ids = {shown(ids)} is not a column of {name}, which has {', '.join(map(repr, names))}")
     if list(names).count(ids) > 1:
         raise ValueError(f"ids = {shown(ids)}: {name} has several columns of this name")
     column = X[ids]
@@ -475,8 +475,8 @@ def _runs(ids, n_steps, argument, of):
         if key in seen:
             last = int(starts[seen[key] + 1]) - 1
             raise ValueError(
-                f"{argument}[{starts[s]}] = {shown(key)} comes back after other ids; it was last seen at {last}. The "
-                "steps of a sequence must stand together: sort by id, or give the later steps an id of their own"
+                f"{argument}[{starts[s]}] = {shown(key)} occurs again after other ids; it was last seen at {last}. The "
+                "steps of a sequence must be adjacent: sort by id, or give the later steps a different id"
             )
         seen[key] = s
     return np.append(starts, n_steps).astype(np.int64), tuple(keys)

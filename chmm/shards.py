@@ -96,8 +96,8 @@ def _made(source, choice):
         source = source.to_batches()
     if isinstance(source, Iterator):
         raise TypeError(
-            f"source is a {type(source).__name__}, which can be walked only once, and shards are read in every pass "
-            "over the data: give a list, or functions that read a shard each"
+            f"source is a {type(source).__name__}, which can be iterated over only once, and shards are read in every "
+            "pass over the data: give a list, or functions that each read one shard"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
         raise TypeError(
@@ -200,7 +200,7 @@ class Shards:
         """The files in the folder `to` that hold these answers, in their order."""
         folder = Path(to)
         if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"to = {str(to)!r} is no folder; answers are files in a folder")
+            raise NotADirectoryError(f"to = {str(to)!r} is not a folder; answers are files in a folder")
         if format is not None:
             check_choice(format, "format", tuple(WRITERS))
         taken = dict.fromkeys(self._files(), "it is read; answers need another folder")
@@ -383,7 +383,7 @@ def target(name, folder, format):
     named = Path(str(name))
     path = folder.joinpath(*(part for part in named.parts if part not in (named.anchor, "..")))
     if path == folder:
-        raise ValueError(f"a shard is called {shown(name)}, which names no file: give it another name")
+        raise ValueError(f"a shard is called {shown(name)}, which is not a valid file name: rename it")
     known = path.suffix[1:] in WRITERS
     return path.with_name(f"{path.stem if known else path.name}.{format or (path.suffix[1:] if known else 'npy')}")
 

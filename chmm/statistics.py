@@ -155,7 +155,7 @@ def spread(pseudocount, shape):
         return np.broadcast_to(pseudocount, shape)
     except ValueError:
         raise ValueError(
-            f"pseudocount has shape {np.shape(pseudocount)}, which does not go with probabilities of shape {shape}"
+            f"pseudocount has shape {np.shape(pseudocount)}, which does not match probabilities of shape {shape}"
         ) from None
 
 

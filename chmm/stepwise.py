@@ -53,7 +53,7 @@ def next_fit(model, fit: Fit | None, data, told, weight, ended, share=None) -> F
         problem = problem.under(*fit.parameters)
     else:
         if fit.statistics is None and fit.n_iter:
-            raise not_fitted("this model was loaded or reordered, and has no statistics to go on from; fit it first")
+            raise not_fitted("this model was loaded or reordered, and has no statistics to continue from; fit it first")
         structure = structure_of(model, fit.emission, known=fit.states)
         known = resolve(told, data, fit.states, "y")
         ended = checks.ended_sequences(ended, data, fit.ends)

@@ -76,7 +76,7 @@ class Stream:
         try:
             self._past = Past(*fit.chain.numbers, self.lag)
         except (MemoryError, OverflowError) as error:
-            raise MemoryError(f"lag = {self.lag}: no memory for what is kept of so many steps") from error
+            raise MemoryError(f"lag = {self.lag}: no memory for so many steps") from error
         self._states = (np.arange(len(fit.states)) if fit.names is None else fit.names).tolist()
         self._likelihoods = _door(fit.emission)
         self._nothing = np.zeros((1, len(fit.states)))
@@ -255,7 +255,7 @@ class _Channels:
             if not value.keys() <= self.known:
                 unknown = next(name for name in value if name not in self.known)
                 raise ValueError(
-                    f"step 0: {shown(unknown)} is no channel; they are {', '.join(map(repr, self.names))}"
+                    f"step 0: {shown(unknown)} is not a channel; they are {', '.join(map(repr, self.names))}"
                 )
             return [value.get(name) for name in self.names]
         entries = _entries(value)

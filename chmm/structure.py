@@ -240,7 +240,7 @@ def _frozen(model, arrays, states, stationary):
         if name == "startprob" and stationary:
             raise ValueError("startprob='stationary' follows transmat and cannot be frozen: freeze transmat")
         if getattr(model, name) is None or name not in arrays:
-            raise ValueError(f"frozen: {name} must be given to be kept, such as Model({name}=..., frozen={name!r})")
+            raise ValueError(f"frozen: {name} must be given to be frozen, such as Model({name}=..., frozen={name!r})")
     return frozen
 
 
@@ -295,7 +295,7 @@ def check_pseudocounts(model, states) -> Pseudocounts:
         try:
             np.broadcast_to(found[name], shape)
         except ValueError:
-            raise ValueError(f"{label} has shape {np.shape(value)}, which does not go with {name}, {shape}") from None
+            raise ValueError(f"{label} has shape {np.shape(value)}, which does not match {name}, {shape}") from None
     return Pseudocounts(**found)
 
 

@@ -246,7 +246,7 @@ def check_level(level):
 
 def _require_steps(asked):
     if not asked.data.n_steps:
-        raise ValueError("X holds no steps, which tell nothing of the parameters")
+        raise ValueError("X holds no steps, so it has no information about the parameters")
 
 
 def _at_limit(part, place):

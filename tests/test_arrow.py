@@ -198,12 +198,12 @@ def test_a_column_of_ids(frame):
     assert (data.form, data.names, data.bounds.tolist()) == ("ids", ("x",), [0, 2, 3, 5])
     assert M.score(frame, ids="user") == M.score([[0, 2], [1], [1, 2]])
     assert_array_equal(M.predict(frame, ids="user"), np.concatenate(M.predict([[0, 2], [1], [1, 2]])))
-    with pytest.raises(ValueError, match="ids = 'person' is no column of X, which has 'user', 'x'"):
+    with pytest.raises(ValueError, match="ids = 'person' is not a column of X, which has 'user', 'x'"):
         read(frame, ids="person")
     back = frame[::-1] if hasattr(frame, "iloc") else frame.slice(1, 4)
     assert read(back, ids="user").n_sequences == 3
     shuffled = frame.take([2, 0, 3, 1, 4]) if hasattr(frame, "take") else frame[[2, 0, 3, 1, 4]]
-    with pytest.raises(ValueError, match=r"ids\[3\] = 'u' comes back"):
+    with pytest.raises(ValueError, match=r"ids\[3\] = 'u' occurs again"):
         read(shuffled, ids="user")
 
 

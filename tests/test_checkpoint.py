@@ -482,8 +482,8 @@ def test_places_and_words_are_refused_before_the_data_are_read(tmp_path, path):
     path.write_bytes(b"precious")
     nothing = object()  # cannot be read
     for options, error, words in (
-        ({"checkpoint": tmp_path / "nowhere" / "fit.chmm"}, FileNotFoundError, "there is no folder .*nowhere; make it"),
-        ({"checkpoint": path}, FileExistsError, "exists: pass resume=True to go on from it, or delete it"),
+        ({"checkpoint": tmp_path / "nowhere" / "fit.chmm"}, FileNotFoundError, "no folder .*nowhere; create it"),
+        ({"checkpoint": path}, FileExistsError, "exists: pass resume=True to continue it, or delete it"),
         ({"checkpoint": tmp_path, "resume": True}, ValueError, "is a folder"),
         ({"checkpoint": tmp_path / ("x" * 252)}, ValueError, "is no name for a file here: .*too long"),  # with .tmp
         ({"checkpoint": 3}, TypeError, "checkpoint = 3 must be the path of a file"),

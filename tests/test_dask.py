@@ -307,7 +307,7 @@ def test_a_scheduler_that_is_gone_is_an_error_and_the_fit_goes_on_with_another(c
             cluster.close()
 
     try:
-        with distributed.Client(cluster) as lost, pytest.raises(ConnectionError, match="the scheduler is gone"):
+        with distributed.Client(cluster) as lost, pytest.raises(ConnectionError, match="the scheduler, or"):
             chmm.dask.fit(model, shards, lost, callback=callback, checkpoint=tmp_path / "fit")
     finally:
         cluster.close()

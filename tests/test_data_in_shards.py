@@ -271,7 +271,7 @@ def test_errors_of_a_shard_name_it(small_sample):
     cases = {
         "shard 1: X holds words|shard 1.*numbers": [good, [["a", "b"]]],
         "shard 1.*2 columns|shard 1: .*columns": [good, [np.ones((5, 2))]],
-        "shard 1: X, sequence 0, step 2: inf is no number": [good, [[0.5, 1.0, np.inf]]],
+        "shard 1: X, sequence 0, step 2: inf is not a number": [good, [[0.5, 1.0, np.inf]]],
     }
     for told, pieces in cases.items():
         with pytest.raises((TypeError, ValueError), match=told):

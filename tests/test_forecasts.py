@@ -230,7 +230,7 @@ def test_one_many_and_what_cannot_be():
     skipped = m.forecast(["aa", "ab"], impossible="skip")
     assert skipped[1] is None and skipped[0].states.tolist() == [[1, 0]]
     gone = Model(startprob=[1, 0], transmat=[[0, 1], [0, 1]], endprob=[0, 1], emission=Categorical([[1.0], [1.0]]))
-    with pytest.raises(ValueError, match="cannot go on for 2 steps"):
+    with pytest.raises(ValueError, match="cannot continue for 2 steps"):
         gone.forecast([0], 2)
 
 
@@ -245,7 +245,7 @@ def test_one_many_and_what_cannot_be():
         (lambda f: f.cdf(np.nan), ValueError, r"values\[0\] is missing"),
         (lambda f: f.log_density([1, None, 3]), ValueError, r"values\[1\] is missing"),
         (lambda f: f.log_density(np.ones((3, 2))), ValueError, "values have 2 features"),
-        (lambda f: f.cdf([1.0, np.inf]), ValueError, "values, number 1: inf is no number"),
+        (lambda f: f.cdf([1.0, np.inf]), ValueError, "values, number 1: inf is not a number"),
         (list, TypeError, "not iterable"),
         (lambda f: f.probs, TypeError, "Poisson has no symbols"),
         (lambda f: f.symbols, TypeError, "Poisson has no symbols"),

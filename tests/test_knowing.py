@@ -138,9 +138,9 @@ def test_no_sequence_is_drawn_that_may_never_end():
     m = Model(startprob=[1, 0], transmat=[[0.5, 0.5], [0, 1]], endprob=[0.5, 0], emission=Categorical(np.eye(2)))
     with pytest.raises(ValueError, match="may come to 1, from where it never ends"):
         m.sample()
-    with pytest.raises(ValueError, match="knows no ends"):
+    with pytest.raises(ValueError, match="has no ends"):
         Model(startprob=[1, 0], transmat=np.eye(2), emission=Categorical(np.eye(2))).sample()
-    with pytest.raises(AttributeError, match="knows no ends"):
+    with pytest.raises(AttributeError, match="has no ends"):
         _ = Model(startprob=[1, 0], transmat=np.eye(2), emission=Categorical(np.eye(2))).endprob_
 
 

@@ -99,7 +99,7 @@ def test_an_id_that_comes_back_is_found(seed):
         assert read(np.zeros(len(ids)), ids=ids).n_sequences == len(set(ids.tolist()))
     else:
         last = max(t for t in range(again) if ids[t] == ids[again])
-        with pytest.raises(ValueError, match=rf"ids\[{again}\] = {ids[again]} comes back.* at {last}"):
+        with pytest.raises(ValueError, match=rf"ids\[{again}\] = {ids[again]} occurs again.* at {last}"):
             read(np.zeros(len(ids)), ids=ids)
 
 

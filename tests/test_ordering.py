@@ -62,6 +62,7 @@ def test_states_without_means_come_by_how_often_they_are_visited():
         Categorical([[0.8, 0.2], [0.5, 0.5], [0.1, 0.9]], symbols=["walk", "shop"]),
         StudentT([0, 3, 9], [1, 1, 1], [3, 4, 5]),
         VonMises([0, 2, -2], [3, 3, 3]),
+        Gaussian(np.repeat([[0.0], [1], [2]], 800, axis=1), np.ones((3, 800))),  # densities below all numbers
     ],
     ids=lambda e: type(e).__name__,
 )

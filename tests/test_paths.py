@@ -307,7 +307,7 @@ def test_every_form_gives_its_own():
     (lambda m, x: m.sample_posterior(x, 0), ValueError, "n_samples = 0"),
     (lambda m, x: m.sample_posterior(x, 1, random_state="a"), TypeError, "random_state"),
     (lambda m, x: m.entropy(["fly"]), ValueError, "'fly' is not among the model's symbols"),
-    (lambda m, x: m.segments(x, ended=False), ValueError, "knows no ends"),
+    (lambda m, x: m.segments(x, ended=False), ValueError, "has no ends"),
     (lambda m, x: Model(2).segments(x), ValueError, "no parameters yet"),
 ])  # fmt: skip
 def test_refusals(ask, error, message):

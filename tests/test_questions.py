@@ -52,7 +52,7 @@ def test_lengths_and_ids_give_one_array_for_all_steps(ask):
     alone = [ask(model, x) for x in X]
     for options in ({"lengths": [5, 3, 1]}, {"ids": ["a"] * 5 + ["b"] * 3 + ["c"]}):
         answer = ask(model, flat, **options)
-        if isinstance(alone[0], tuple):  # what is no array of steps comes as a list
+        if isinstance(alone[0], tuple):  # what is not an array of steps comes as a list
             for one, other in zip(alone, answer):
                 assert_alike(one, other)
         else:

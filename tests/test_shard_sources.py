@@ -224,7 +224,7 @@ def test_what_can_be_walked_again_is_a_source(monkeypatch):
     same(model().fit(data), model().fit(X))
     monkeypatch.setattr(subset, "MOST", 100)
     same(model(max_iter=5).fit(data), model(max_iter=5).fit(chmm.shards(dict(Walked()))))
-    with pytest.raises(TypeError, match="generator, which can be walked only once"):
+    with pytest.raises(TypeError, match="generator, which can be iterated over only once"):
         chmm.shards(x for x in XS)
     with pytest.raises(TypeError, match=r"made by chmm.shards already"):
         chmm.shards(data)
@@ -406,16 +406,16 @@ def test_answers_stay_in_their_folder_and_apart(tmp_path):
         model().fit(X).predict(chmm.shards({"b": XS[0], "b.npz": XS[1]}), to=tmp_path / "new", format="npy")
     assert not (tmp_path / "new").exists()
     for name in ("", ".", ".."):
-        with pytest.raises(ValueError, match=f"a shard is called '{name}', which names no file"):
+        with pytest.raises(ValueError, match=f"a shard is called '{name}', which is not a valid file name"):
             model().fit(X).predict(chmm.shards({name: XS[0]}), to=tmp_path / "new")
-    with pytest.raises(NotADirectoryError, match=r"to = '.*a.npy' is no folder"):
+    with pytest.raises(NotADirectoryError, match=r"to = '.*a.npy' is not a folder"):
         model().fit(X).predict(chmm.shards({"b": XS[0]}), to=tmp_path / "a.npy")
     assert sorted(os.listdir(tmp_path)) == ["a.npy", "out"]
 
 
 def test_a_format_is_that_of_files():
     for data in (XS[0], chmm.shards(XS)):
-        with pytest.raises(TypeError, match=r"format = 'npz' is that of files: say where these go, to="):
+        with pytest.raises(TypeError, match=r"format = 'npz' is a format for files: say where to write them, to="):
             model().fit(X).predict(data, format="npz")
 
 

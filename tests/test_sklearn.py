@@ -42,7 +42,7 @@ def test_scikit_learns_checks_of_a_transformer():
         "check_fit1d": "a 1-D array is one sequence of numbers",
         "check_fit2d_predict1d": "the same, of one column, so that the transformer within refuses it in its own words",
         "check_transformer_data_not_an_array": "a list of lists is a list of sequences, and comes back as one",
-        "check_dtype_object": "the error names the step that is no number, in our words",
+        "check_dtype_object": "the error names the step that is not a number, in our words",
     }
     results = estimator_checks.check_estimator(
         SequenceTransformer(StandardScaler()), expected_failed_checks=expected, on_skip=None, on_fail=None

@@ -85,7 +85,7 @@ def test_given_means_alone_are_a_start():
     [Mixture(Gaussian(frozen="means"), 2), Product(Poisson(frozen="rates")), PerState([Beta(frozen=("a",))] * 2)],
 )
 def test_what_is_frozen_inside_must_be_given(emission):
-    with pytest.raises(ValueError, match="must be given to be kept"):
+    with pytest.raises(ValueError, match="must be given to be frozen"):
         Model(2, emission).fit([1, 2, 2, 3])
 
 

@@ -196,7 +196,7 @@ def test_dicts_rows_and_missing_channels():
 
 
 @pytest.mark.parametrize("observation, error, message", [
-    ({"stepp": 1.0}, ValueError, "step 1: 'stepp' is no channel; they are 'step', 'angle', 'call'"),
+    ({"stepp": 1.0}, ValueError, "step 1: 'stepp' is not a channel; they are 'step', 'angle', 'call'"),
     ([1.0, 2.0], ValueError, "step 1: .* must be a dict by channel, or 3 values"),
     (1.0, ValueError, "3 values"),
     ({"step": -1.0}, ValueError, "channel 'step': X, step 1: -1 is outside what Gamma takes"),

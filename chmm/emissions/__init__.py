@@ -92,15 +92,15 @@ def choose(emission, data):
         if np.ndim(data.values) == 2:
             raise ValueError(
                 f"X holds {data.kind} in an array of {data.values.shape}; say what a row is: emission=Bernoulli() "
-                "for marks 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, Gaussian() "
-                "for measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
+                "for columns of 0 and 1, Multinomial() for counts out of a total, Poisson() for other counts, "
+                "Gaussian() for measurements. If its rows are sequences, pass list(X); if its columns are, list(X.T)"
             )
         values = data.values if data.missing is None else data.values[~data.missing]
         n = len(distinct(values))
         if n <= MAX_SYMBOLS:
             return Categorical()
         raise ValueError(
-            f"X holds {n} distinct integers, too many to be taken for symbols unasked; say what they are: "
+            f"X holds {n} distinct integers, too many to be taken as symbols automatically; say what they are: "
             "emission=Categorical() for symbols, Poisson() for counts, Gaussian() for measurements"
         )
     if data.kind == "numbers":

@@ -82,7 +82,7 @@ class Mixture(Alternatives):
         self.pseudocount = 0.0
         for rows in (member.n_states for member in self.members):
             if rows is not None and rows % self._each:
-                raise ValueError(f"the family has parameters for {rows} components, which is no multiple of n = {n}")
+                raise ValueError(f"the family has parameters for {rows} components, which is not a multiple of n = {n}")
             if None not in (rows, self.n_states) and rows != self.n_states * self._each:
                 raise ValueError(
                     f"the family has parameters for {rows} components; "
