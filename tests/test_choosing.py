@@ -201,7 +201,7 @@ def test_bad_searches():
         (lambda: select(m, COUNTS[:6], criterion="cv"), ValueError, "too short for 5 blocks"),
         (lambda: select(m, COUNTS, n_jobs=0), ValueError, "n_jobs"),
         (lambda: select(m, COUNTS / 2), ValueError, "2 states, Poisson: X, step"),
-        (lambda: select(m, COUNTS, ended=[True]), ValueError, "no model knows ends"),
+        (lambda: select(m, COUNTS, ended=[True]), ValueError, "no model has ends"),
         (lambda: select(m, []), ValueError, "no steps"),
         (lambda: Model(2).bic(COUNTS), ValueError, "no parameters yet"),
         (lambda: heads.aic([1]), ValueError, "probability 0"),
