@@ -7,7 +7,7 @@ import numpy as np
 
 from . import inference, sequences
 from .checks import as_array, check_count
-from .emissions import Emission, Product
+from .emissions import Emission, PerState, Product, ZeroInflated
 from .exceptions import ImpossibleError, entitle, quiet
 from .fit import Fit
 from .kernels.status import Status
@@ -188,10 +188,14 @@ def _door(emission: Emission):
         return _Channels(emission)
     if emission.alphabet() is not None:
         return _Symbols(emission)
-    as_they_come = type(emission).check is Emission.check and type(emission).observe is Emission.observe
-    if emission.kind == "numbers" and as_they_come:
-        return _Numbers(emission)
-    return _Any(emission)
+    return _Numbers(emission) if emission.kind == "numbers" and _as_they_come(emission) else _Any(emission)
+
+
+def _as_they_come(emission):
+    """Whether the distinct value of a single number is the number."""
+    if isinstance(emission, ZeroInflated | PerState):  # which observe what their members do
+        return all(map(_as_they_come, emission.members))
+    return type(emission).check is Emission.check and type(emission).observe is Emission.observe
 
 
 class _Any:

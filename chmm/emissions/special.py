@@ -77,6 +77,11 @@ def log_ratio(a, b):
 def stirling(x):
     """log x! - x log x + x, x >= 0."""
     x = np.asarray(x, dtype=np.float64)
+    whole = np.where(x < len(_STIRLING), x, 0).astype(np.intp)
+    return _STIRLING[whole] if (whole == x).all() else _stirling(x)
+
+
+def _stirling(x):
     large = np.maximum(x, 10.0)
     out = 0.5 * np.log(TURN * large) + _rest(large) / large
     out[x == 0] = 0.0
@@ -108,6 +113,9 @@ def _shifted(x, term, gather):
     total[few] = gather.reduce(term(z), axis=1, where=z < 10)
     x[few] += (z < 10).sum(axis=1)
     return x, total
+
+
+_STIRLING = _stirling(np.arange(256.0))  # of small counts
 
 
 @quiet
