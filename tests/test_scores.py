@@ -86,7 +86,7 @@ def test_one_or_many_and_the_scores_of_paths():
     assert [a.tolist() for a in tagger.predict([["fish"], ["swim", "fish"]])] == [["noun"], ["noun", "noun"]]
     assert tagger.predict(["fish", "swim"], lengths=[1, 1]).tolist() == ["noun", "noun"]
     assert tagger.predict([]) == [] and tagger.decode({"a": []})["a"].log_prob == 0
-    for words, y in (("no state", ["noun", "adverb"]), ("1 states for 2 steps", ["noun"]), ("no state", ["noun", []])):
+    for words, y in (("a state", ["noun", "adverb"]), ("1 states for 2", ["noun"]), ("a state", ["noun", []])):
         with pytest.raises(ValueError, match=words):
             tagger.path_score(["fish", "swim"], y)
 
