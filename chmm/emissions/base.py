@@ -38,45 +38,54 @@ class Emission(Observing, Saved):
     until it is known; the first one has an entry for each state. If no parameter is two-dimensional, set
     `n_features = 1` so that the number of columns is known. An emission knows neither time nor sequences.
 
-    Besides these four there are hooks, each with a default:
+    Besides these four there are hooks, each with a default. For the values:
 
     - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way), or (R, 1) where only whole rows
       can be judged; `domain` describes it in words. Other values are refused by an error that names the step and the
       column; where families are combined, their density is 0.
+    - `gaps = True` if the methods take values with NaN in some columns and integrate these out; otherwise a step that is
+      partly missing is refused. `counts = True` if values are counts (see `ZeroInflated`).
     - `embed(values)` -> (R, F), points whose distances tell how alike values are, for start values; None: no distance.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it for one value at a time: what depends on
+      the parameters alone can be computed once.
+
+    For learning:
+
     - `survey(data)` -> a `Survey` of what the family must know about all data, or None; `prepare(survey, n_states,
       pseudocount)` receives it before the first step of a fit. If `prepare` makes arrays that the density or the prior
       needs, `prepared` names them, and they are saved with the parameters.
+    - `start(values, weights, rng)` sets the first parameters from a first guess of which state takes which value; by
+      default `update(statistics(values, weights))`. Given parameters are kept.
+    - `frozen`: parameters that stay as they are. `check_frozen` checks the constructor's argument, and
+      `assign(new, alive)` sets all others; `is_frozen(name)` and `held(name)` tell what is kept.
     - `log_prior()` -> what the prior adds to the objective. A family whose `prior` holds pseudo-observations (see
       `check_pseudo_observations`) needs none of its own: it calls `statistics = self.with_prior(statistics)` first in
       `update`.
-    - `settings()` -> what the constructor needs besides the parameters, in types that JSON can hold, for saving.
-    - `gaps = True` where the methods take values with NaN in some columns, which they integrate out; otherwise a step
-      that is partly missing is refused. `counts = True` where values are counts (see `ZeroInflated`).
-    - `frozen`: parameters that stay as they are. `check_frozen` checks the constructor's argument, and
-      `assign(new, alive)` sets all others; `is_frozen(name)` and `held(name)` tell what is kept.
-    - `start(values, weights, rng)` sets the first parameters from a first guess of which state takes which value; by
-      default `update(statistics(values, weights))`. Given parameters are kept.
-    - `max_inner_iter = 200` where statistics depend on the parameters, as a mixture's do: with labels, `update` and
+    - `max_inner_iter = 200` if statistics depend on the parameters, as a mixture's do: with labels, `update` and
       `statistics` then alternate, at most that many times, until the objective stops rising.
     - `recentre(statistics, other)` converts statistics taken by `other`, an emission of the same family with other
       parameters, to those that self would have taken; by default statistics do not depend on the parameters.
-    - `density()` -> a function like `log_likelihood`, for streams, which ask it of one value at a time: what depends on
-      the parameters alone can be computed once.
-    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. Of columns that are `circular`, angles,
-      the mean direction and the circular variance.
-    - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, columns apart.
+
+    For questions about what was learnt:
+
+    - `mean()`, `variance()` -> (n_states, n_features), of each column, or None. For columns that are `circular`
+      (angles), the mean direction and the circular variance.
+    - `cdf(values)` -> (R, n_states, n_features), P(column <= value | state) for any numbers, each column by itself.
     - `expected(values)` -> (R, n_states, F), the means of all columns given those that are not NaN, in coordinates that
       may be averaged over states; `averaged(table)` makes (R, n_features) of such averages (R, F). By default `mean()`.
     - `sample_given(values, states, rng)` -> like `sample`, given the columns that are not NaN; by default `sample`.
-    - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
-      by default any number. `limits()` -> {parameter: (low, high)}, the ends of what can be learnt, for the report.
-      `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
     - `gradient(values, weights)` -> {parameter: array of its shape}, the derivatives of sum weights * log b_i(value) by
       the entries of each parameter; by default by differences of `log_likelihood`.
+    - `ranges`: for each of `parameters` (low, high), such as (0, inf) or (0, 1), or "simplex" for rows that sum to 1;
+      by default any number. `unconstrained()` makes coordinates of parameters, and `replaced(arrays)` goes back.
+    - `limits()` -> {parameter: (low, high)}, the ends of what can be learnt, and `report(statistics)` -> dict of facts
+      about the learnt parameters, both for the report; facts that do not apply are left out.
+
+    For saving and reordering:
+
+    - `settings()` -> what the constructor needs besides the parameters, in types that JSON can hold.
     - `reordered(order)` -> the emission with its states permuted: state i is the former state order[i]. By default this
       permutes every parameter except those in `common`, which all states share.
-    - `report(statistics)` -> dict of facts about the learnt parameters; facts that do not apply are left out.
 
     A fit learns into a deep copy: it calls `survey`, `prepare`, and `check(data)`, which gives the distinct values; for
     each start, unless the emission is `complete`, `start`; in an EM step `log_likelihood`, `statistics` and
