@@ -43,11 +43,11 @@ class Emission(Observing, Saved):
     - `support(values)` -> (R, D) bool, True where a value is allowed (NaN either way), or (R, 1) where only whole rows
       can be judged; `domain` describes it in words. Other values are refused by an error that names the step and the
       column; where families are combined, their density is 0.
-    - `gaps = True` if the methods take values with NaN in some columns and integrate these out; otherwise a step that is
-      partly missing is refused. `counts = True` if values are counts (see `ZeroInflated`).
+    - `gaps = True` if the methods take values with NaN in some columns and integrate these out; otherwise a step that
+      is partly missing is refused. `counts = True` if values are counts (see `ZeroInflated`).
     - `embed(values)` -> (R, F), points whose distances tell how alike values are, for start values; None: no distance.
-    - `density()` -> a function like `log_likelihood`, for streams, which ask it for one value at a time: what depends on
-      the parameters alone can be computed once.
+    - `density()` -> a function like `log_likelihood`, for streams, which ask it for one value at a time: what depends
+      on the parameters alone can be computed once.
 
     For learning:
 
