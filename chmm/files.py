@@ -25,7 +25,7 @@ from .fit import Fit
 from .ordering import renamed
 from .report import Report
 from .structure import structure_of, without_frames
-from .symbols import Symbols, shown
+from .symbols import Symbols, a_type, shown
 
 VERSION = 1
 
@@ -235,7 +235,7 @@ def _plain(value, name, arrays):
     if isinstance(value, np.generic):
         value = value.item()
     if value is not None and not isinstance(value, str | int | float):
-        raise TypeError(f"{name} = {shown(value)} is a {type(value).__name__}, which a file cannot hold")
+        raise TypeError(f"{name} = {shown(value)} is {a_type(value)}, which a file cannot hold")
     return value
 
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from . import arrow
 from .kernels.counting import characters
-from .symbols import Letters, plain, shown
+from .symbols import Letters, a_type, plain, shown
 
 _EACH = "each sequence must be a text, a 1-D or (T, D) array, or a flat list"
 NO_STEPS = "nothing"  # the kind of a sequence that is empty or wholly missing; it is compatible with every other
@@ -279,7 +279,7 @@ def steps_of(x, name, expected):
                 f"{name} stands for data in pieces, chmm.shards: fit, score, score_samples, predict, predict_proba and "
                 "evaluate take them; anything else, ask of the data of one piece"
             )
-        raise TypeError(f"{name} is a {type(x).__name__}, not a sequence: {expected}")
+        raise TypeError(f"{name} is {a_type(x)}, not a sequence: {expected}")
     if hasattr(x, "columns") and np.ndim(x) == 2:
         names = tuple(x.columns)
         several = 1 <= len(set(names)) == len(names)
@@ -484,7 +484,7 @@ def _elements(x, name, types=None):
         alike = {"integers", "numbers"} if first in ("integers", "numbers") else {first} - {None}
         i, v = next((i, v) for i, v in present if _kind_of(type(v)) not in alike)
         raise TypeError(
-            f"{name}[{i}] is {shown(v)}, a {type(v).__name__}"
+            f"{name}[{i}] is {shown(v)}, {a_type(v)}"
             + (f", among {first}" if first else "")
             + "; steps must all be str, all integers, all bools or all floats (None or NaN where missing); steps of "
             "several columns come as a frame, or an array of shape (n_steps, n_columns)"

@@ -14,7 +14,7 @@ from .exceptions import ImpossibleError
 from .kernels import forward_backward
 from .memory import aligned
 from .results import Decoding, naming
-from .symbols import shown
+from .symbols import a_type, shown
 
 LARGEST = 1e280  # of a score; sums of them must not overflow
 
@@ -294,7 +294,7 @@ def _checked(table, name, axes):
 def _length(path):
     """The number of states of a path, or of paths."""
     if not hasattr(path, "__len__") or getattr(path, "ndim", 1) == 0 or isinstance(path, set | frozenset):
-        raise TypeError(f"y holds {shown(path)}, a {type(path).__name__}; it must hold a state for each step")
+        raise TypeError(f"y holds {shown(path)}, {a_type(path)}; it must hold a state for each step")
     return len(path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .display import Display, counted
 from .reading import is_missing
-from .symbols import shown
+from .symbols import a_type, shown
 
 
 def accuracy(model: Any, X: Any, y: Any) -> float:
@@ -65,7 +65,7 @@ def cross_val_predict(
     from sklearn.model_selection import check_cv
 
     if not isinstance(X, list | tuple):
-        raise TypeError(f"X is a {type(X).__name__}; it must be a list of sequences, of which folds are made")
+        raise TypeError(f"X is {a_type(X)}; it must be a list of sequences, of which folds are made")
     answers: list = [None] * len(X)
     folds = list(check_cv(cv).split(X, y, groups))
     with Display(progress) as display:

@@ -20,7 +20,7 @@ from .emissions.categorical import Categorical
 from .exceptions import NotFittedError
 from .model import Model
 from .scores import Scores
-from .symbols import distinct, shown
+from .symbols import a_type, distinct, shown
 
 STATES = "BMES"
 FINAL_STATES = "ES"
@@ -80,7 +80,7 @@ def tags(words: Iterable[str]) -> str:
     lengths = []
     for i, word in enumerate(words):
         if not isinstance(word, str):
-            raise TypeError(f"words[{i}] is {word!r}, a {type(word).__name__}; words are str")
+            raise TypeError(f"words[{i}] is {word!r}, {a_type(word)}; words are str")
         if not word:
             raise ValueError(f"words[{i}] is an empty word")
         lengths.append(len(word))
@@ -145,7 +145,7 @@ class Segmenter:
             segmenter._use(model)
             return segmenter
         if not isinstance(model, Model):
-            raise TypeError(f"model is a {type(model).__name__}, not a Model")
+            raise TypeError(f"model is {a_type(model)}, not a Model")
         names = "".join(map(str, model.states_))
         if names != STATES or set(model.final_states or ()) != set(FINAL_STATES):
             raise ValueError(
@@ -343,7 +343,7 @@ def _numbered(lines, name, expected):
     try:
         return enumerate(lines)
     except TypeError:
-        raise TypeError(f"{name} is {shown(lines)}, a {type(lines).__name__}, not {expected}") from None
+        raise TypeError(f"{name} is {shown(lines)}, {a_type(lines)}, not {expected}") from None
 
 
 def _line(line, i):
@@ -352,7 +352,7 @@ def _line(line, i):
         return line
     if isinstance(line, bytes):
         raise TypeError(f"line {i} is bytes, not a str; open the file as text, or decode it: line.decode('utf-8')")
-    raise TypeError(f"line {i} is {shown(line)}, a {type(line).__name__}, not a str")
+    raise TypeError(f"line {i} is {shown(line)}, {a_type(line)}, not a str")
 
 
 def _checked(line, i):
@@ -364,7 +364,7 @@ def _checked(line, i):
         if not hasattr(line, "__iter__") or getattr(line, "ndim", 1) == 0:
             raise TypeError(f"line {i} is {line!r}, neither a str nor a list of words") from None
         k = next(k for k, word in enumerate(parts) if not isinstance(word, str))
-        raise TypeError(f"line {i}, word {k} is {parts[k]!r}, a {type(parts[k]).__name__}; words are str") from None
+        raise TypeError(f"line {i}, word {k} is {parts[k]!r}, {a_type(parts[k])}; words are str") from None
     if _split(together) != parts:
         k = next(k for k, word in enumerate(parts) if _split(word) != [word])
         mark = " or a byte order mark" if "\ufeff" in parts[k] else ""

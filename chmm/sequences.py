@@ -19,7 +19,7 @@ import numpy as np
 from . import arrow, reading
 from .memory import aligned, blocks, windows
 from .reading import NO_STEPS, ROWS, TEXTS, Columns, Steps
-from .symbols import Letters, distinct, shown
+from .symbols import Letters, a_type, distinct, shown
 
 
 @dataclass(eq=False)  # not frozen: `frozen=True` would cost a short call more than its recursion
@@ -206,7 +206,7 @@ def refuse_promise(X: Any, name: str) -> None:
     way = PROMISES.get(type(X).__name__)
     if way is not None:
         later = "" if way == "result" else f", or to chmm.shards a list of functions, [x.{way}, ...]"
-        raise TypeError(f"{name} is a {type(X).__name__}, which is still to be computed: pass {name}.{way}(){later}")
+        raise TypeError(f"{name} is {a_type(X)}, which is still to be computed: pass {name}.{way}(){later}")
 
 
 def _read(X, name, kind):
@@ -244,7 +244,7 @@ def _read(X, name, kind):
         if several != types:
             i = next(i for i, x in enumerate(X) if (type(x) in several) != (type(X[0]) in several))
             raise TypeError(
-                f"{name}[{i}] is {shown(X[i])}, a {type(X[i]).__name__}, among sequences; "
+                f"{name}[{i}] is {shown(X[i])}, {a_type(X[i])}, among sequences; "
                 f"{name} must be a list of sequences, or one flat list of values"
             )
     steps, n_steps = reading.steps_of_all(X, types, name, keys)

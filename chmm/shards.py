@@ -27,7 +27,7 @@ from .passes import Piece, entitled
 from .questions import Question
 from .sources import PATHS, Choice
 from .statistics import Statistics
-from .symbols import plain, shown
+from .symbols import a_type, plain, shown
 
 END = object()
 Name = Any  # of a shard: a str, or its number
@@ -96,12 +96,12 @@ def _made(source, choice):
         source = source.to_batches()
     if isinstance(source, Iterator):
         raise TypeError(
-            f"source is a {type(source).__name__}, which can be iterated over only once, and shards are read in every "
+            f"source is {a_type(source)}, which can be iterated over only once, and shards are read in every "
             "pass over the data: give a list, or functions that each read one shard"
         )
     if not isinstance(source, Iterable) or isinstance(source, bytes | bytearray) or hasattr(source, "__array__"):
         raise TypeError(
-            f"source is a {type(source).__name__}; give paths, or a list or another iterable of shards; data in memory "
+            f"source is {a_type(source)}; give paths, or a list or another iterable of shards; data in memory "
             "need none: fit(X)"
         )
     return Shards(sources.awaited(source), [_named(item, k)[0] for k, item in enumerate(source)], choice)

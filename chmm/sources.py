@@ -9,7 +9,7 @@ import numpy as np
 
 from . import sequences
 from .arrow import pyarrow
-from .symbols import shown
+from .symbols import a_type, shown
 
 PATHS = (str, os.PathLike)
 
@@ -194,7 +194,7 @@ def of_array(x: Any, choice: Choice) -> Parts:
     if choice == ALL:
         return Parts(x)
     if not hasattr(x, "shape") or np.ndim(x) != 2:
-        raise ValueError(f"columns, ids and y are columns of a table, and a {type(x).__name__} has none")
+        raise ValueError(f"columns, ids and y are columns of a table, and {a_type(x)} has none")
     names, n = _columns(range(x.shape[1]), choice)
     if any(isinstance(k, bool | np.bool_ | float) for k in names):
         raise TypeError(f"columns of an array have integers as names, got {shown(names)}")

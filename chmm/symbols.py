@@ -42,7 +42,7 @@ class Symbols:
     def __init__(self, names: Any, kind: str | None = None, argument: str = "symbols"):
         listed = hasattr(names, "__iter__") and getattr(names, "ndim", 1) == 1
         if isinstance(names, set | frozenset | dict) or not listed:
-            raise TypeError(f"{argument} = {shown(names)} is a {type(names).__name__}; it must be a list of names")
+            raise TypeError(f"{argument} = {shown(names)} is {a_type(names)}; it must be a list of names")
         if isinstance(names, str):
             kind = kind or "text" if argument == "symbols" else None
         names = tuple(map(plain, names))
@@ -50,7 +50,7 @@ class Symbols:
             raise ValueError(f"{argument} is empty")
         for i, name in enumerate(names):
             if not isinstance(name, str | int):
-                raise TypeError(f"{argument}[{i}] is {shown(name)}, a {type(name).__name__}, not a str, int or bool")
+                raise TypeError(f"{argument}[{i}] is {shown(name)}, {a_type(name)}, not a str, int or bool")
             if type(name) is not type(names[0]):
                 mixed = f"{shown(names[0])} and {shown(name)}"
                 raise TypeError(f"{argument} mixes {mixed}; all must be str, all int or all bool")
@@ -212,6 +212,16 @@ def distinct(values: np.ndarray) -> list:
 
 def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def a_type(value: Any) -> str:
+    """Its type with an article.
+
+    >>> a_type(5), a_type({})
+    ('an int', 'a dict')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeio' else 'a'} {name}"
 
 
 def shown(value: Any) -> str:

@@ -13,6 +13,7 @@ from .coordinates import difference
 from .emissions import Emission
 from .exceptions import ConvergenceWarning
 from .model import Model
+from .symbols import a_type
 
 CLOSE = 1e-8  # relative difference allowed between two ways to one number
 
@@ -124,7 +125,7 @@ def learns(case):
     if type(case.ready).start is Emission.start:  # which calls `statistics` right away
         found = case.ready.statistics(case.values, case.weights)
         if not isinstance(found, dict):
-            return f"statistics returns a {type(found).__name__}"
+            return f"statistics returns {a_type(found)}"
     case.emission = case.learnt(case.weights)
     return None if case.emission.complete else "some parameters are still None"
 

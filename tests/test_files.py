@@ -236,7 +236,7 @@ def deep(levels):
         ({"x": float("nan")}, None, ValueError, "Out of range float"),
         ({"x": {"y": float("-inf")}}, None, ValueError, "Out of range float"),
         ({"x": 10**400}, None, ValueError, "is not a finite number"),
-        ({"x": [object()]}, None, TypeError, r"x.0 = <object.*is a object, which a file cannot hold"),
+        ({"x": [object()]}, None, TypeError, r"x.0 = <object.*is an object, which a file cannot hold"),
         ({"x": np.array([1j])}, None, TypeError, "x.0 = .*complex"),
         ({"x": np.array([1], np.float16)}, None, TypeError, "x has dtype float16; bool, integers, float32"),
         ({}, ["note"], TypeError, r"metadata = \['note'\] must be a dict of str to str"),

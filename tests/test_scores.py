@@ -142,7 +142,7 @@ def test_paths_that_do_not_fit_are_named():
     for X, y, options, told in [
         (words, None, {}, "y holds None, a NoneType"),
         (words, {"noun", "verb"}, {}, "a set"),
-        ([words, words], [["noun"] * 3, 5], {}, "y holds 5, a int"),
+        ([words, words], [["noun"] * 3, 5], {}, "y holds 5, an int"),
         (words, ["noun"] * 4, {"lengths": [3]}, "y holds 4 states for 3 steps"),
         ({"a": words}, {"b": ["noun"] * 3}, {}, "keys of X"),
     ]:

@@ -41,6 +41,7 @@ WRONG = [
     ("covariance singular", lambda: Gaussian([[0, 1]], [[[1, 1], [1, 1]]], covariance="full"), r"covariances\[0\]", "singular"),
     ("covariance not symmetric", lambda: Gaussian([[0, 1]], [[[1, 1], [0, 1]]], covariance="full"), "symmetric"),
     ("covariance flat", lambda: Gaussian([[0, 1]], np.eye(2), covariance="full"), "covariances", "3 axes|shape"),
+    ("matrices as variances", lambda: Gaussian([[0, 1]], [np.eye(2)]), "covariances", "covariance=.full.", "diag"),
     ("rate negative", lambda: Poisson([1, -2]), r"rates\[1, 0\]", "-2", ">= 0"),
     ("probability above 1", lambda: Bernoulli([[0.5, 1.5]]), r"probs\[0, 1\]", r"1\.5", "<= 1"),
     ("multinomial rows off", lambda: Multinomial([[0.5, 0.6]]), r"probs\[0\]", r"1\.1"),

@@ -77,6 +77,11 @@ class Gaussian(Emission):
         if covariances is None:
             return None
         if self.covariance in ("spherical", "diag"):
+            if np.ndim(covariances) == 3:
+                raise ValueError(
+                    f"covariances has shape {np.shape(covariances)}, that of matrices: they need covariance='full', "
+                    f"and this is covariance={self.covariance!r}"
+                )
             limits: dict = {"above": 0, "least": LEAST, "most": MOST, "ndim": FORMS[self.covariance]}
             array = check_parameter(covariances, "covariances", **limits)
             if self.covariance == "diag":
