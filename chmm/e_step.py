@@ -64,7 +64,7 @@ def of_path(problem, path, loglik=None, shards=frozenset()) -> Statistics:
     emission, (startprob, transmat, endprob) = problem.rows.emission, problem.chain.given
     explains, total = loglik is None, None
     loglik = loglik or 0.0
-    for part, first, goes_on in inference.stretches(problem) if inference.too_large(problem) else [(problem, 0, False)]:
+    for part, first, goes_on in inference.windowed(problem):
         mine, values = path[first : first + len(part.index)], part.observed.distinct
         start, trans, weights, end = counts_of(part, mine, problem.chain.n, endprob is not None)
         if goes_on:

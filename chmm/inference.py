@@ -513,9 +513,12 @@ def _parts(problem, outcome, leave=None, join=log_sum):
             yield Windows(problem, first, window(problem), leave or _alpha_of_last, join), own
 
 
-def stretches(problem: Problem) -> Iterator[tuple[Problem, int, bool]]:
-    """(Problem, its first step, whether a sequence goes on in it): the same sequences, and windows without what is
-    around them."""
+def windowed(problem: Problem) -> Iterator[tuple[Problem, int, bool]]:
+    """(Problem, its first step, whether a sequence goes on in it): the same sequences, in windows without what is
+    around them where they do not fit."""
+    if not too_large(problem):
+        yield problem, 0, False
+        return
     for first, last, fits in _groups(problem):
         begin, end, size = int(problem.bounds[first]), int(problem.bounds[last]), window(problem)
         if fits:
